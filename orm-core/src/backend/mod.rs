@@ -1,0 +1,123 @@
+//! What differs between the databases: how keys are bound, what a column may hold, how a connection is named.
+
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::connection::LoadConnection;
+use diesel::query_builder::AstPass;
+use diesel::r2d2::R2D2Connection;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SingleValue};
+
+use crate::model::Key;
+
+/// A diesel connection that an [`Environment`](crate::Environment) can stand on
+///
+/// Implemented for diesel's connections whose feature is on: `SqliteConnection`, `PgConnection`, `MysqlConnection`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no connection that orm-core can use",
+    note = "with one backend feature of orm-core on (\"sqlite\", \"postgres\", \"mysql\") the model uses that one; \
+            with several, say which: `#[model(connection = diesel::PgConnection)]`; with none, turn one on"
+)]
+pub trait Connection:
+    LoadConnection + diesel::Connection<Backend: Dialect> + R2D2Connection + Send + Sized + 'static
+{
+    /// The database system's name, for messages
+    #[doc(hidden)]
+    const NAME: &'static str;
+
+    /// What diesel's `establish` takes, from what a user may write; an error says what is wrong with it.
+    #[doc(hidden)]
+    fn database_url(url: &str) -> Result<&str, String>;
+}
+
+/// The connection of models and environments that do not name one: that of the only backend feature turned on
+#[cfg(all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))))]
+pub type DefaultConnection = diesel::SqliteConnection;
+/// The connection of models and environments that do not name one: that of the only backend feature turned on
+#[cfg(all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))))]
+pub type DefaultConnection = diesel::PgConnection;
+/// The connection of models and environments that do not name one: that of the only backend feature turned on
+#[cfg(all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))))]
+pub type DefaultConnection = diesel::MysqlConnection;
+/// No or several backend features are on: each model says `#[model(connection = …)]`
+#[cfg(not(any(
+    all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
+    all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
+    all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
+)))]
+pub type DefaultConnection = Unspecified;
+
+/// Stands for the connection that has to be named when no or several backend features are on
+#[derive(Debug)]
+#[doc(hidden)]
+pub enum Unspecified {}
+
+/// The keys of one statement, in the form that the backend binds them
+#[derive(Debug)]
+pub struct KeyList<K> {
+    pub(crate) keys: Vec<K>,
+    /// SQLite: all keys in one bind, as a JSON array
+    pub(crate) json: Option<String>,
+}
+
+/// What the statements of this crate need to know of a backend
+pub trait Dialect: Backend<QueryBuilder: Default> {
+    /// A check of what a column really holds, for backends whose columns may hold anything
+    type Check: Copy;
+
+    /// Brings keys into the form in which they are bound.
+    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;
+
+    /// Writes ` = ?`, ` IN (…)` or what else the backend does best with.
+    ///
+    /// A statement's text depends on as few different list lengths as possible, so that prepared statements are
+    /// found again.
+    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>
+    where
+        Self: HasSqlType<ST>,
+        ST: SingleValue + 'static,
+        K: Key + ToSql<ST, Self>;
+
+    /// The check for columns of a type
+    fn check<ST>() -> Self::Check
+    where
+        Self: HasSqlType<ST>;
+
+    /// Says what is wrong with a value that would otherwise be read as something that it is not.
+    fn verify(check: Self::Check, value: &Self::RawValue<'_>) -> Result<(), String>;
+}
+
+/// ` IN (?, ?, …)`, the number of binds filled up to a power of two by repeating the last key, so that eleven
+/// statement texts serve all batches up to 1024 keys.
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+fn push_key_binds<'b, DB, ST, K>(keys: &'b [K], mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    DB: Backend + HasSqlType<ST>,
+    K: ToSql<ST, DB>,
+{
+    if let [key] = keys {
+        out.push_sql(" = ");
+        return out.push_bind_param::<ST, K>(key);
+    }
+    let Some(last) = keys.last() else {
+        out.push_sql(" IN (NULL)");
+        return Ok(());
+    };
+    out.push_sql(" IN (");
+    let padding = keys.len().next_power_of_two() - keys.len();
+    for (i, key) in keys.iter().chain(std::iter::repeat_n(last, padding)).enumerate() {
+        if i > 0 {
+            out.push_sql(", ");
+        }
+        out.push_bind_param::<ST, K>(key)?;
+    }
+    out.push_sql(")");
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! MySQL and MariaDB: a bind for each key.
+
+use diesel::QueryResult;
+use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
+use diesel::query_builder::AstPass;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SingleValue};
+
+use super::{Connection, Dialect, KeyList};
+use crate::model::Key;
+
+impl Connection for MysqlConnection {
+    const NAME: &'static str = "MySQL";
+
+    fn database_url(url: &str) -> Result<&str, String> {
+        match url.split_once("://") {
+            Some(("mysql", _)) => Ok(url),
+            Some((scheme, _)) => Err(format!("`{scheme}://…` names another database; mysql://… was expected")),
+            None => Err("mysql://user:password@host:port/database was expected".to_owned()),
+        }
+    }
+}
+
+impl Dialect for Mysql {
+    type Check = ();
+
+    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
+        KeyList { keys, json: None }
+    }
+
+    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>
+    where
+        Self: HasSqlType<ST>,
+        ST: SingleValue + 'static,
+        K: Key + ToSql<ST, Self>,
+    {
+        super::push_key_binds(&list.keys, out)
+    }
+
+    fn check<ST>()
+    where
+        Self: HasSqlType<ST>,
+    {
+    }
+
+    /// The protocol has typed values, and diesel refuses those it cannot convert.
+    fn verify((): (), _: &MysqlValue<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}

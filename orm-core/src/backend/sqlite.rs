@@ -1,0 +1,85 @@
+//! SQLite: keys in one JSON bind, columns whose declared type is only a wish.
+
+use diesel::QueryResult;
+use diesel::query_builder::AstPass;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SingleValue, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
+
+use super::{Connection, Dialect, KeyList};
+use crate::model::Key;
+
+impl Connection for SqliteConnection {
+    const NAME: &'static str = "SQLite";
+
+    fn database_url(url: &str) -> Result<&str, String> {
+        match url.split_once("://") {
+            Some(("sqlite", path)) => Ok(path),
+            Some(("file", _)) | None => Ok(url.strip_prefix("sqlite:").unwrap_or(url)),
+            Some((scheme, _)) => Err(format!(
+                "`{scheme}://…` names another database; a file name, with or without sqlite://, was expected \
+                 (for another backend write `Environment::<PgConnection>::connect`)"
+            )),
+        }
+    }
+}
+
+impl Dialect for Sqlite {
+    type Check = SqliteType;
+
+    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
+        let mut json = None;
+        if keys.len() > 1 {
+            let mut text = String::with_capacity(2 + 8 * keys.len());
+            text.push('[');
+            let all = keys.iter().enumerate().all(|(i, key)| {
+                if i > 0 {
+                    text.push(',');
+                }
+                key.write_json(&mut text)
+            });
+            text.push(']');
+            json = all.then_some(text);
+        }
+        KeyList { keys, json }
+    }
+
+    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()>
+    where
+        Self: HasSqlType<ST>,
+        ST: SingleValue + 'static,
+        K: Key + ToSql<ST, Self>,
+    {
+        let Some(json) = &list.json else { return super::push_key_binds(&list.keys, out) };
+        out.push_sql(" IN (SELECT value FROM json_each(");
+        out.push_bind_param::<Text, str>(json)?;
+        out.push_sql("))");
+        Ok(())
+    }
+
+    fn check<ST>() -> SqliteType
+    where
+        Self: HasSqlType<ST>,
+    {
+        <Self as HasSqlType<ST>>::metadata(&mut ())
+    }
+
+    /// SQLite reads the text `abc` in a column of integers as 0, and 1.5 as 1: nobody would see it.
+    #[inline]
+    fn verify(check: SqliteType, value: &SqliteValue<'_, '_, '_>) -> Result<(), String> {
+        use SqliteType::{Binary, Double, Float, Integer, Long, SmallInt, Text};
+        let wanted = match check {
+            Text | Binary => return Ok(()),
+            Integer | SmallInt | Long => "an integer",
+            Float | Double => "a number",
+        };
+        match (value.value_type(), check) {
+            (Some(Text), _) => Err(format!("{wanted} was expected, the column holds text")),
+            (Some(Binary), _) => Err(format!("{wanted} was expected, the column holds a blob")),
+            (Some(Double | Float), Integer | SmallInt | Long) => {
+                Err(format!("{wanted} was expected, the column holds a fraction"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

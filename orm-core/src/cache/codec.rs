@@ -1,0 +1,401 @@
+//! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
+
+use std::error::Error;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use diesel::backend::Backend;
+use diesel::deserialize::FromSql;
+use diesel::sql_types::HasSqlType;
+
+use super::column::{Column, Stamp};
+use super::keys::NULL;
+use super::store::Store;
+use crate::Environment;
+use crate::backend::{Connection, Dialect};
+use crate::model::{KeyCodec, Model};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Writes one column of the rows of a SELECT into the cache.
+pub trait CellWriter<DB: Backend> {
+    /// Fills the cell of a slot if it is empty.
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+}
+
+/// What a cell of a column holds, and how it is read from the database
+pub trait Codec<C: Connection>: 'static {
+    /// What a cell holds
+    type Cell: Send + 'static;
+
+    /// Whether cells can be loaded from a column of the model's own table
+    const STORED: bool = true;
+
+    /// A writer for the rows of one SELECT; `None` where the field is no column.
+    fn writer<'a>(
+        column: &'a mut Column<Self::Cell>,
+        env: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>>;
+
+    /// Where a cell leads to: nowhere unless it is a link.
+    fn hop(cell: &Self::Cell) -> &[u32] {
+        let _ = cell;
+        &[]
+    }
+
+    /// The cell of a list; `None` unless the field is a to-many link.
+    fn list(list: List) -> Option<Self::Cell> {
+        let _ = list;
+        None
+    }
+}
+
+/// A column as the derive declares it: the cells, and the codec that fills them
+#[derive(Debug)]
+pub struct Stored<C: Connection, D: Codec<C>> {
+    column: Column<D::Cell>,
+    codec: PhantomData<fn() -> (C, D)>,
+}
+
+impl<C: Connection, D: Codec<C>> Stored<C, D> {
+    /// The cells
+    #[inline]
+    pub fn column(&self) -> &Column<D::Cell> {
+        &self.column
+    }
+
+    /// The cells
+    #[inline]
+    pub fn column_mut(&mut self) -> &mut Column<D::Cell> {
+        &mut self.column
+    }
+}
+
+impl<C: Connection, D: Codec<C>> Default for Stored<C, D> {
+    fn default() -> Self {
+        Self { column: Column::default(), codec: PhantomData }
+    }
+}
+
+/// A column whatever its type, for work that is done for all columns alike.
+pub trait AnyColumn<C: Connection> {
+    /// Whether the slot's cell holds a value
+    fn has(&self, slot: u32) -> bool;
+    /// Makes a cell missing
+    fn remove(&mut self, slot: u32) -> bool;
+    /// Makes cells missing; tells how many were
+    fn remove_where(&mut self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    /// How many cells hold a value
+    fn count(&self) -> usize;
+    /// When a slot's value was loaded
+    fn loaded_at(&self, slot: u32) -> Option<Stamp>;
+    /// Fills the cell of a to-many link if it is empty
+    fn fill_list(&mut self, slot: u32, now: Stamp, list: List);
+    /// Calls with each slot that holds a value
+    fn each_slot(&self, f: &mut dyn FnMut(u32));
+    /// Bytes taken
+    fn bytes(&self) -> usize;
+    /// Reads that found a value, and those that did not
+    fn reads(&self) -> (usize, usize);
+    /// Counts a read that did not find a value
+    fn count_miss(&self);
+    /// A writer for the rows of one SELECT
+    fn writer<'a>(
+        &'a mut self,
+        env: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>>;
+    /// Where the cells of slots lead to: `None` for a missing cell
+    fn hop<'a>(&'a self, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&'a [u32]>));
+}
+
+impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
+    fn has(&self, slot: u32) -> bool {
+        self.column.has(slot)
+    }
+
+    fn remove(&mut self, slot: u32) -> bool {
+        self.column.remove(slot).is_some()
+    }
+
+    fn remove_where(&mut self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+        self.column.remove_where(drop)
+    }
+
+    fn count(&self) -> usize {
+        self.column.count()
+    }
+
+    fn loaded_at(&self, slot: u32) -> Option<Stamp> {
+        self.column.loaded_at(slot)
+    }
+
+    fn fill_list(&mut self, slot: u32, now: Stamp, list: List) {
+        if let Some(cell) = D::list(list) {
+            let filled: Result<(), std::convert::Infallible> = self.column.fill(slot, now, || Ok(cell));
+            let Ok(()) = filled;
+        }
+    }
+
+    fn each_slot(&self, f: &mut dyn FnMut(u32)) {
+        self.column.slots().for_each(f);
+    }
+
+    fn bytes(&self) -> usize {
+        self.column.bytes()
+    }
+
+    fn reads(&self) -> (usize, usize) {
+        (self.column.hits(), self.column.misses())
+    }
+
+    fn count_miss(&self) {
+        self.column.count_miss();
+    }
+
+    fn writer<'a>(
+        &'a mut self,
+        env: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
+        D::writer(&mut self.column, env, now)
+    }
+
+    fn hop<'a>(&'a self, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&'a [u32]>)) {
+        for slot in slots {
+            out(self.column.get(slot).map(D::hop));
+        }
+    }
+}
+
+/// Values that are kept as diesel reads them: numbers, dates, [`Str`](crate::Str), a user's own types, `Option`s of these
+#[derive(Debug)]
+pub struct Scalar<V, ST>(PhantomData<fn() -> (V, ST)>);
+
+/// Blobs, kept as [`Bytes`]: a clone shares them. `V` is `Bytes` or `Option<Bytes>`
+#[derive(Debug)]
+pub struct Blob<V, ST>(PhantomData<fn() -> (V, ST)>);
+
+/// What a blob column's cell can be
+pub trait BlobCell: Send + 'static {
+    /// What diesel reads
+    type Read;
+    /// The cell of what diesel read
+    fn cell(read: Self::Read) -> Self;
+}
+
+impl BlobCell for Bytes {
+    type Read = Vec<u8>;
+    fn cell(read: Vec<u8>) -> Self {
+        Self::from(read)
+    }
+}
+
+impl BlobCell for Option<Bytes> {
+    type Read = Option<Vec<u8>>;
+    fn cell(read: Option<Vec<u8>>) -> Self {
+        read.map(Bytes::from)
+    }
+}
+
+/// A column read value by value, without a look at anything else.
+trait Decode<DB: Dialect> {
+    type Cell;
+    fn check() -> DB::Check;
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<Self::Cell, BoxError>;
+}
+
+impl<DB, V, ST> Decode<DB> for Scalar<V, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    V: FromSql<ST, DB>,
+{
+    type Cell = V;
+
+    fn check() -> DB::Check {
+        DB::check::<ST>()
+    }
+
+    #[inline]
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
+        V::from_nullable_sql(value)
+    }
+}
+
+impl<DB, V, ST> Decode<DB> for Blob<V, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    V: BlobCell<Read: FromSql<ST, DB>>,
+{
+    type Cell = V;
+
+    fn check() -> DB::Check {
+        DB::check::<ST>()
+    }
+
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
+        V::Read::from_nullable_sql(value).map(V::cell)
+    }
+}
+
+struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
+    column: &'a mut Column<D::Cell>,
+    now: Stamp,
+    check: DB::Check,
+}
+
+impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        let check = self.check;
+        self.column.fill(slot, self.now, || {
+            if let Some(value) = &value {
+                DB::verify(check, value)?;
+            }
+            D::decode(value)
+        })
+    }
+}
+
+impl<C, V, ST> Codec<C> for Scalar<V, ST>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: FromSql<ST, C::Backend> + Send + 'static,
+    ST: 'static,
+{
+    type Cell = V;
+
+    fn writer<'a>(
+        column: &'a mut Column<V>,
+        _: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
+    }
+}
+
+impl<C, V, ST> Codec<C> for Blob<V, ST>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: BlobCell<Read: FromSql<ST, C::Backend>>,
+    ST: 'static,
+{
+    type Cell = V;
+
+    fn writer<'a>(
+        column: &'a mut Column<V>,
+        _: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
+    }
+}
+
+/// A to-one link's cell: the target's slot, or NULL
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link(pub(crate) u32);
+
+impl Link {
+    pub(crate) const NULL: Self = Self(NULL);
+
+    pub(crate) fn target(self) -> Option<u32> {
+        (self.0 != NULL).then_some(self.0)
+    }
+}
+
+/// To-one links, kept as the slot of the target: following one costs no look-up
+#[derive(Debug)]
+pub struct ToOneLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
+
+impl<C, T, const NULLABLE: bool> Codec<C> for ToOneLink<T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    type Cell = Link;
+
+    fn writer<'a>(
+        column: &'a mut Column<Link>,
+        env: &'a Environment<C>,
+        now: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
+        Some(Box::new(LinkWriter::<T, NULLABLE> { column, now, target: env.store::<T>(), last: None }))
+    }
+
+    fn hop(cell: &Link) -> &[u32] {
+        if cell.0 == NULL { &[] } else { std::slice::from_ref(&cell.0) }
+    }
+}
+
+struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
+    column: &'a mut Column<Link>,
+    now: Stamp,
+    target: &'a Store<T>,
+    /// Neighbouring rows often link to the same record.
+    last: Option<(T::Key, u32)>,
+}
+
+impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn write(&mut self, slot: u32, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
+        let (target, last) = (self.target, &mut self.last);
+        self.column.fill(slot, self.now, || {
+            if NULLABLE && value.is_none() {
+                return Ok(Link(NULL));
+            }
+            let key = T::KeyCodec::read(value)?;
+            match last {
+                Some((last, slot)) if *last == key => Ok(Link(*slot)),
+                _ => {
+                    let slot = target.intern(key.clone());
+                    *last = Some((key, slot));
+                    Ok(Link(slot))
+                }
+            }
+        })
+    }
+}
+
+/// A to-many link's cell: the slots of the members, in order; a clone shares them
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List(pub(crate) Arc<[u32]>);
+
+impl List {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.0) + 2 * size_of::<usize>()
+    }
+}
+
+/// To-many links: no column of their own table, loaded by their relation
+#[derive(Debug)]
+pub struct ToManyLink<T>(PhantomData<fn() -> T>);
+
+impl<C, T> Codec<C> for ToManyLink<T>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    type Cell = List;
+
+    const STORED: bool = false;
+
+    fn writer<'a>(
+        _: &'a mut Column<List>,
+        _: &'a Environment<C>,
+        _: Stamp,
+    ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
+        None
+    }
+
+    fn hop(cell: &List) -> &[u32] {
+        &cell.0
+    }
+
+    fn list(list: List) -> Option<List> {
+        Some(list)
+    }
+}

@@ -1,0 +1,85 @@
+//! Slots: each key that an environment has met has a number, the same in every column of its model.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashSet, HashTable};
+
+use crate::model::Key;
+
+/// Stands where a record would: a link that is NULL.
+pub(crate) const NULL: u32 = u32::MAX;
+/// Stands where a record would: a link that has not been looked at yet.
+pub(crate) const UNRESOLVED: u32 = u32::MAX - 1;
+
+/// The two-way table of keys and slots, and what is known of rows that do not exist
+#[derive(Debug)]
+pub(crate) struct Keys<K> {
+    keys: Vec<K>,
+    slots: HashTable<u32>,
+    /// Slots whose row was looked for and not found (rule P10)
+    absent: HashSet<u32, FixedState>,
+}
+
+impl<K> Default for Keys<K> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), slots: HashTable::new(), absent: HashSet::default() }
+    }
+}
+
+#[inline]
+fn hash<K: Key>(key: &K) -> u64 {
+    FixedState::with_seed(0).hash_one(key)
+}
+
+impl<K: Key> Keys<K> {
+    /// The slot of a key, given one now if it has none
+    #[inline]
+    pub(crate) fn intern(&mut self, key: K) -> u32 {
+        let keys = &mut self.keys;
+        let entry = self.slots.entry(hash(&key), |&slot| keys[slot as usize] == key, |&slot| hash(&keys[slot as usize]));
+        match entry {
+            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                let slot = keys.len() as u32;
+                entry.insert(slot);
+                keys.push(key);
+                slot
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, key: &K) -> Option<u32> {
+        self.slots.find(hash(key), |&slot| self.keys[slot as usize] == *key).copied()
+    }
+
+    pub(crate) fn key(&self, slot: u32) -> &K {
+        &self.keys[slot as usize]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(crate) fn is_absent(&self, slot: u32) -> bool {
+        !self.absent.is_empty() && self.absent.contains(&slot)
+    }
+
+    pub(crate) fn set_absent(&mut self, slot: u32, absent: bool) {
+        if absent {
+            self.absent.insert(slot);
+        } else if !self.absent.is_empty() {
+            self.absent.remove(&slot);
+        }
+    }
+
+    /// Forgets which rows did not exist.
+    pub(crate) fn forget_absent(&mut self) {
+        self.absent.clear();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let heap: usize = if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
+        self.keys.capacity() * size_of::<K>() + self.slots.allocation_size() + self.absent.allocation_size() + heap
+    }
+}

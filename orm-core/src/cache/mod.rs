@@ -1,0 +1,147 @@
+//! The record cache: the public [`Cache`], and the stores and columns behind it.
+
+mod codec;
+mod column;
+mod keys;
+mod stats;
+mod store;
+
+use std::fmt;
+use std::time::Instant;
+
+pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Codec, Link, List, Scalar, Stored, ToManyLink, ToOneLink};
+pub use column::Column;
+pub(crate) use column::Stamp;
+pub(crate) use keys::{NULL, UNRESOLVED};
+pub use stats::{FieldStats, ModelStats, Stats};
+pub(crate) use store::{AnyStore, Store, Stores};
+
+use crate::Environment;
+use crate::backend::Connection;
+use crate::field::{Cached, IntoValue};
+use crate::model::{Columns, IntoKey, Model};
+
+/// A look into an environment's cache, and the means to manage it; no call here asks the database
+///
+/// `None` from [`get`](Self::get) is MISSING: nothing is known. A NULL is a value: `Some(None)`.
+pub struct Cache<'env, C: Connection> {
+    env: &'env Environment<C>,
+}
+
+/// One cached value, and since when
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheEntry<T> {
+    /// The value
+    pub value: T,
+    /// When it was loaded, put or written
+    pub loaded_at: Instant,
+    /// Whether it was written and waits for a flush
+    pub dirty: bool,
+}
+
+impl<C: Connection> Clone for Cache<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C: Connection> Copy for Cache<'_, C> {}
+
+impl<C: Connection> fmt::Debug for Cache<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cache").field(&self.stats()).finish()
+    }
+}
+
+impl<'env, C: Connection> Cache<'env, C> {
+    pub(crate) fn new(env: &'env Environment<C>) -> Self {
+        Self { env }
+    }
+
+    /// The cached value of a field; `None` is MISSING
+    ///
+    /// A to-one link's value is its key, a to-many link's the keys of its members.
+    pub fn get<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<F::Value>
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        let slot = self.env.store::<M>().find(&key.into_key())?;
+        field.cached(self.env, slot)
+    }
+
+    /// The cached value of a field, with its time and whether it waits for a flush
+    pub fn entry<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<CacheEntry<F::Value>>
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        let store = self.env.store::<M>();
+        let slot = store.find(&key.into_key())?;
+        let value = field.cached(self.env, slot)?;
+        let loaded_at = store.with_column(field.position(), |column| column.loaded_at(slot))?;
+        Some(CacheEntry { value, loaded_at: self.env.instant(loaded_at), dirty: false })
+    }
+
+    /// Puts a value into the cache, as if it had been loaded
+    pub fn set<M, F>(self, field: F, key: impl IntoKey<M::Key>, value: impl IntoValue<F::Value>)
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        let slot = self.env.store::<M>().intern(key.into_key());
+        field.put(self.env, slot, value.into_value());
+    }
+
+    /// Puts many values of one field into the cache, as if they had been loaded
+    pub fn set_many<M, F, K, V>(self, field: F, values: impl IntoIterator<Item = (K, V)>)
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+        K: IntoKey<M::Key>,
+        V: IntoValue<F::Value>,
+    {
+        for (key, value) in values {
+            self.set(field, key, value);
+        }
+    }
+
+    /// Makes a field missing for these records; an unflushed write stays
+    pub fn invalidate<M, F>(self, field: F, keys: impl IntoIterator<Item: IntoKey<M::Key>>)
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        let store = self.env.store::<M>();
+        for key in keys {
+            let Some(slot) = store.find(&key.into_key()) else { continue };
+            store.set_absent(slot, false);
+            store.columns.borrow_mut().each_mut()[field.position()].remove(slot);
+        }
+    }
+
+    /// Makes a field missing for all records; unflushed writes stay
+    pub fn invalidate_field<M, F>(self, field: F)
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        self.env.store::<M>().columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
+    }
+
+    /// Makes all values of a model missing; unflushed writes stay
+    pub fn invalidate_model<M: Model<Connection = C>>(self) {
+        AnyStore::<C>::invalidate(self.env.store::<M>());
+    }
+
+    /// Makes all values missing; unflushed writes stay
+    pub fn invalidate_all(self) {
+        self.env.stores().for_each(AnyStore::invalidate);
+    }
+
+    /// What was done so far, and what is cached
+    pub fn stats(self) -> Stats {
+        self.env.stats()
+    }
+}

@@ -1,0 +1,95 @@
+//! Numbers about an environment.
+
+use super::codec::AnyColumn;
+use crate::Model;
+use crate::backend::Connection;
+
+/// What an environment has done and holds, exact at the moment it was asked
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// SELECTs that this crate ran
+    pub queries: usize,
+    /// Reads of a field that found its value in the cache
+    pub hits: usize,
+    /// Reads of a field that had to ask the database
+    pub misses: usize,
+    /// Records of which at least one value is cached
+    pub records: usize,
+    /// Cached values
+    pub values: usize,
+    /// Bytes that values, keys and their tables take
+    pub bytes: usize,
+    /// Records that were dropped to keep to the limit
+    pub evictions: usize,
+    /// The same by model, for each model that was used
+    pub models: Vec<ModelStats>,
+}
+
+impl Stats {
+    /// The numbers of one model, by its name
+    pub fn model(&self, name: &str) -> Option<&ModelStats> {
+        self.models.iter().find(|model| model.name == name)
+    }
+}
+
+/// What is cached of one model
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelStats {
+    /// The model's name
+    pub name: &'static str,
+    /// Reads of a field that found its value in the cache
+    pub hits: usize,
+    /// Reads of a field that had to ask the database
+    pub misses: usize,
+    /// Records of which at least one value is cached
+    pub records: usize,
+    /// Cached values
+    pub values: usize,
+    /// Bytes that values, keys and their tables take
+    pub bytes: usize,
+    /// The same by field
+    pub fields: Vec<FieldStats>,
+}
+
+/// What is cached of one field
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldStats {
+    /// The field's name
+    pub name: &'static str,
+    /// Reads that found the value in the cache
+    pub hits: usize,
+    /// Reads that had to ask the database
+    pub misses: usize,
+    /// Cached values
+    pub values: usize,
+    /// Bytes that the values take
+    pub bytes: usize,
+}
+
+impl ModelStats {
+    pub(crate) fn of<C: Connection, M: Model<Connection = C>>(
+        columns: &[&dyn AnyColumn<C>],
+        slots: usize,
+        key_bytes: usize,
+    ) -> Self {
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut cached = vec![false; slots];
+        for (column, info) in columns.iter().zip(M::FIELDS) {
+            let (hits, misses) = column.reads();
+            fields.push(FieldStats { name: info.name, hits, misses, values: column.count(), bytes: column.bytes() });
+            column.each_slot(&mut |slot| cached[slot as usize] = true);
+        }
+        Self {
+            name: M::NAME,
+            hits: fields.iter().map(|field| field.hits).sum(),
+            misses: fields.iter().map(|field| field.misses).sum(),
+            records: cached.iter().filter(|&&cached| cached).count(),
+            values: fields.iter().map(|field| field.values).sum(),
+            bytes: key_bytes + fields.iter().map(|field| field.bytes).sum::<usize>(),
+            fields,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! How many records a handle stands for, and so what reading a value from it gives.
+
+use std::fmt;
+
+use crate::Result;
+use crate::model::Model;
+use crate::records::{Handle, Reader};
+
+/// How many records a handle stands for: the last parameter of [`Records`](crate::Records)
+///
+/// The five below are all there are.
+pub trait Cardinality: sealed::Sealed + fmt::Debug + Copy + 'static {
+    /// What reading a NOT NULL field gives
+    type Out<T>;
+    /// What reading a nullable field gives
+    type OutNullable<T>;
+    /// What a NOT NULL to-one link leads to
+    type Link: Cardinality;
+    /// What a nullable to-one link leads to
+    type LinkNullable: Cardinality;
+
+    #[doc(hidden)]
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Self::Out<T>;
+
+    #[doc(hidden)]
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Self::OutNullable<T>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// Exactly one record
+#[derive(Debug, Clone, Copy)]
+pub struct One;
+
+/// Many records, in order
+#[derive(Debug, Clone, Copy)]
+pub struct Many;
+
+/// What a NOT NULL link points at, not looked at yet
+#[derive(Debug, Clone, Copy)]
+pub struct Required;
+
+/// What a nullable link points at, not looked at yet
+#[derive(Debug, Clone, Copy)]
+pub struct Optional;
+
+/// What a to-many link, or any link of many records, leads to, not looked at yet
+#[derive(Debug, Clone, Copy)]
+pub struct Several;
+
+impl sealed::Sealed for One {}
+impl sealed::Sealed for Many {}
+impl sealed::Sealed for Required {}
+impl sealed::Sealed for Optional {}
+impl sealed::Sealed for Several {}
+
+impl Cardinality for One {
+    type Out<T> = Result<T>;
+    type OutNullable<T> = Result<Option<T>>;
+    type Link = Required;
+    type LinkNullable = Optional;
+
+    #[inline]
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Result<T> {
+        read(records.reader())
+    }
+
+    #[inline]
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        read(records.reader())
+    }
+}
+
+impl Cardinality for Required {
+    type Out<T> = Result<T>;
+    type OutNullable<T> = Result<Option<T>>;
+    type Link = Self;
+    type LinkNullable = Optional;
+
+    #[inline]
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Result<T> {
+        read(records.required_target()?)
+    }
+
+    #[inline]
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        read(records.required_target()?)
+    }
+}
+
+impl Cardinality for Optional {
+    type Out<T> = Result<Option<T>>;
+    type OutNullable<T> = Result<Option<T>>;
+    type Link = Self;
+    type LinkNullable = Self;
+
+    #[inline]
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        match records.target()? {
+            Some(target) => read(target).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        match records.target()? {
+            Some(target) => read(target),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Cardinality for Many {
+    type Out<T> = Result<Vec<T>>;
+    type OutNullable<T> = Result<Vec<Option<T>>>;
+    type Link = Several;
+    type LinkNullable = Several;
+
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        records.readers().map(read).collect()
+    }
+
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Result<Vec<Option<T>>> {
+        records.readers().map(read).collect()
+    }
+}
+
+impl Cardinality for Several {
+    type Out<T> = Result<Vec<T>>;
+    type OutNullable<T> = Result<Vec<Option<T>>>;
+    type Link = Self;
+    type LinkNullable = Self;
+
+    fn required<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        records.resolved()?.readers().map(read).collect()
+    }
+
+    fn nullable<'env, M: Model, T>(
+        records: &Handle<'env, M, Self>,
+        read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
+    ) -> Result<Vec<Option<T>>> {
+        records.resolved()?.readers().map(read).collect()
+    }
+}

@@ -1,0 +1,299 @@
+//! `Environment`: a connection, a cache, and the counters of both.
+
+use std::cell::{Cell, RefCell, RefMut};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::{Duration, Instant};
+
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
+use once_cell::unsync::OnceCell;
+
+use crate::backend::{Connection, DefaultConnection};
+use crate::cache::{AnyStore, Cache, Stamp, Stats, Store, Stores};
+use crate::model::{IntoKey, Model};
+use crate::{Error, Record, RecordSet, Result, query};
+
+/// Missing keys in one SELECT, unless the builder says otherwise
+const PREFETCH_LIMIT: usize = 1000;
+
+/// Where records are read: one connection and one cache of records
+///
+/// An environment belongs to one request, job or thread: it is `Send`, not `Sync`. What threads share is the pool.
+/// Two handles to one row read the same cached value, however they were found (an identity map).
+///
+/// ```
+/// use orm_core::prelude::*;
+/// # fn main() -> orm_core::Result<()> {
+/// let env: Environment = Environment::connect(":memory:")?;
+/// assert_eq!(env.stats().queries, 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Environment<C: Connection = DefaultConnection> {
+    pool: Option<Pool<ConnectionManager<C>>>,
+    connection: OnceCell<RefCell<Held<C>>>,
+    stores: Stores<C>,
+    pub(crate) settings: Settings,
+    born: Instant,
+    queries: Cell<usize>,
+    pub(crate) evictions: Cell<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) prefetch_limit: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { prefetch_limit: PREFETCH_LIMIT }
+    }
+}
+
+enum Held<C: Connection> {
+    Own(C),
+    Pooled(PooledConnection<ConnectionManager<C>>),
+}
+
+impl<C: Connection> Deref for Held<C> {
+    type Target = C;
+    fn deref(&self) -> &C {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl<C: Connection> DerefMut for Held<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// An environment on a connection of its own, made now
+    ///
+    /// Takes what diesel's `establish` takes, with or without the scheme: a file name or `sqlite://…`,
+    /// `postgres://…`, `mysql://…`. No threads are started.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connection`] if the address is of another database, or the database cannot be reached.
+    pub fn connect(url: &str) -> Result<Self> {
+        let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
+        let connection = C::establish(address).map_err(|error| {
+            Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
+        })?;
+        Ok(Self::over(None, Some(connection), Settings::default()))
+    }
+
+    /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped
+    pub fn new(pool: Pool<ConnectionManager<C>>) -> Self {
+        Self::over(Some(pool), None, Settings::default())
+    }
+
+    /// An environment with other settings than the usual
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let connection = diesel::Connection::establish(":memory:").map_err(orm_core::Error::other)?;
+    /// let env: Environment = Environment::builder().connection(connection).prefetch_limit(500).build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder() -> EnvironmentBuilder<C, NoSource> {
+        EnvironmentBuilder { source: NoSource(()), settings: Settings::default(), connection: std::marker::PhantomData }
+    }
+
+    fn over(pool: Option<Pool<ConnectionManager<C>>>, connection: Option<C>, settings: Settings) -> Self {
+        let held = OnceCell::new();
+        if let Some(connection) = connection {
+            // The cell was made on the line above, so it takes the value.
+            let _ = held.set(RefCell::new(Held::Own(connection)));
+        }
+        Self {
+            pool,
+            connection: held,
+            stores: Stores::default(),
+            settings,
+            born: Instant::now(),
+            queries: Cell::new(0),
+            evictions: Cell::new(0),
+        }
+    }
+
+    /// The connection, taken from the pool if this is the first query
+    pub(crate) fn connection(&self) -> Result<RefMut<'_, impl DerefMut<Target = C> + use<C>>> {
+        let held = self.connection.get_or_try_init(|| match &self.pool {
+            Some(pool) => match pool.get() {
+                Ok(connection) => Ok(RefCell::new(Held::Pooled(connection))),
+                Err(error) => Err(Error::connection(
+                    C::NAME,
+                    format_args!("the pool had no connection to give: {error} ({})", pool_state(pool)),
+                )),
+            },
+            None => Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection")),
+        })?;
+        held.try_borrow_mut().map_err(|_| {
+            Error::connection(C::NAME, "the environment's connection is in use: a query ran inside `with_connection`")
+        })
+    }
+
+    /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
+    pub fn record<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Record<'_, M> {
+        let slot = self.store::<M>().intern(key.into_key());
+        Record::<M>::single(self, slot)
+    }
+
+    /// Records by their keys, in this order. Nothing is asked; reading them does, for all at once
+    pub fn browse<M: Model<Connection = C>>(
+        &self,
+        keys: impl IntoIterator<Item: IntoKey<M::Key>>,
+    ) -> RecordSet<'_, M> {
+        let store = self.store::<M>();
+        let slots = keys.into_iter().map(|key| store.intern(key.into_key())).collect();
+        RecordSet::of_slots(self, slots)
+    }
+
+    /// Every record of a model, in the order of the keys: one SELECT
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn all<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
+        let slots = query::all::<M>(self)?;
+        Ok(RecordSet::of_slots(self, slots))
+    }
+
+    /// The cache, for those who look into it or manage it
+    pub fn cache(&self) -> Cache<'_, C> {
+        Cache::new(self)
+    }
+
+    /// What was done so far, and what is cached
+    pub fn stats(&self) -> Stats {
+        let models: Vec<_> = self.stores.all().map(AnyStore::stats).collect();
+        Stats {
+            queries: self.queries.get(),
+            hits: models.iter().map(|model| model.hits).sum(),
+            misses: models.iter().map(|model| model.misses).sum(),
+            records: models.iter().map(|model| model.records).sum(),
+            values: models.iter().map(|model| model.values).sum(),
+            bytes: models.iter().map(|model| model.bytes).sum(),
+            evictions: self.evictions.get(),
+            models,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn store<M: Model<Connection = C>>(&self) -> &Store<M> {
+        self.stores.get::<M>()
+    }
+
+    pub(crate) fn store_by_number(&self, number: usize) -> Option<&dyn AnyStore<C>> {
+        self.stores.by_number(number)
+    }
+
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &dyn AnyStore<C>> {
+        self.stores.all()
+    }
+
+    pub(crate) fn count_query(&self) {
+        self.queries.set(self.queries.get() + 1);
+    }
+
+    /// Now, on the environment's own clock; it stops after 49 days.
+    pub(crate) fn now(&self) -> Stamp {
+        Stamp::try_from(self.born.elapsed().as_millis()).unwrap_or(Stamp::MAX)
+    }
+
+    pub(crate) fn instant(&self, stamp: Stamp) -> Instant {
+        self.born + Duration::from_millis(stamp.into())
+    }
+
+    pub(crate) fn describe(&self, model: usize, slot: u32) -> String {
+        self.store_by_number(model).map_or_else(String::new, |store| store.describe(slot).into())
+    }
+}
+
+impl<C: Connection> fmt::Debug for Environment<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("backend", &C::NAME)
+            .field("queries", &self.queries.get())
+            .field("stores", &self.stores)
+            .finish_non_exhaustive()
+    }
+}
+
+fn pool_state<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> String {
+    let state = pool.state();
+    format!("{} of at most {} connections open, {} idle", state.connections, pool.max_size(), state.idle_connections)
+}
+
+/// The address without the password that it may hold, for messages
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rfind('@')) {
+        (Some((scheme, rest)), Some(at)) => {
+            let user = rest.split([':', '@']).next().unwrap_or_default();
+            format!("{scheme}://{user}{}", &url[at..])
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// Settings of an [`Environment`] to be; `build` is there once a pool or a connection is given
+#[derive(Debug)]
+pub struct EnvironmentBuilder<C: Connection, S> {
+    source: S,
+    settings: Settings,
+    connection: std::marker::PhantomData<fn() -> C>,
+}
+
+/// No pool and no connection yet
+#[derive(Debug)]
+pub struct NoSource(());
+
+/// A pool or a connection
+pub struct Source<C: Connection>(Option<Pool<ConnectionManager<C>>>, Option<C>);
+
+impl<C: Connection> fmt::Debug for Source<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "pool" } else { "connection" })
+    }
+}
+
+impl<C: Connection, S> EnvironmentBuilder<C, S> {
+    fn on(self, source: Source<C>) -> EnvironmentBuilder<C, Source<C>> {
+        EnvironmentBuilder { source, settings: self.settings, connection: self.connection }
+    }
+
+    /// Take the connection from this pool, at the first query
+    pub fn pool(self, pool: Pool<ConnectionManager<C>>) -> EnvironmentBuilder<C, Source<C>> {
+        self.on(Source(Some(pool), None))
+    }
+
+    /// Use this connection
+    pub fn connection(self, connection: C) -> EnvironmentBuilder<C, Source<C>> {
+        self.on(Source(None, Some(connection)))
+    }
+
+    /// At most so many missing keys in one SELECT; 1000 unless said otherwise, at least 1
+    #[must_use]
+    pub fn prefetch_limit(mut self, keys: usize) -> Self {
+        self.settings.prefetch_limit = keys.max(1);
+        self
+    }
+}
+
+impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
+    /// The environment
+    pub fn build(self) -> Environment<C> {
+        Environment::over(self.source.0, self.source.1, self.settings)
+    }
+}

@@ -1,0 +1,129 @@
+//! What can go wrong, and what it says.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::Str;
+
+/// The result of whatever may ask the database
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong when records are read, written or looked for
+///
+/// Cheap to clone, so that one failure can be told in several places. The database's own error is the
+/// [source](std::error::Error::source).
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A record was read whose row does not exist (any more)
+    #[error("no {model} with key {id}: its row does not exist (any more); ask `exists()` before reading")]
+    MissingRecord {
+        /// The model's name
+        model: &'static str,
+        /// The record's key, as text
+        id: Str,
+    },
+    /// One record was asked of a set that holds none or several
+    #[error("expected exactly one {model}, found {count}; `first()` takes any number")]
+    NotOne {
+        /// The model's name
+        model: &'static str,
+        /// How many there are
+        count: usize,
+    },
+    /// A record was to be created without a value that its column needs
+    #[error("{model}.{field} needs a value: its column is NOT NULL and has no default")]
+    MissingValue {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+    },
+    /// No connection could be made, or the pool had none to give
+    #[error("no connection to {backend}: {message}")]
+    Connection {
+        /// The database system
+        backend: &'static str,
+        /// What it said
+        message: Str,
+    },
+    /// The database refused a statement
+    #[error("{doing}: {source}")]
+    Database {
+        /// The model that was asked for; empty where a statement is no model's
+        model: &'static str,
+        /// What was being done, with model and fields
+        doing: Str,
+        /// What diesel says of it
+        source: Arc<diesel::result::Error>,
+    },
+    /// A column held what its field cannot take
+    #[error("{model}.{field} of the record with key {id} cannot be read: {message}")]
+    InvalidValue {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// The record's key, as text
+        id: Str,
+        /// What is wrong with the value
+        message: Str,
+    },
+    /// A row was changed by somebody else since it was read
+    #[error("{model} with key {id} was changed by somebody else; read it again and repeat the change")]
+    Conflict {
+        /// The model's name
+        model: &'static str,
+        /// The record's key, as text
+        id: Str,
+    },
+    /// An application's own error, made with [`Error::other`]
+    #[error(transparent)]
+    Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Carries an application's own error through a closure that returns [`Result`]
+    ///
+    /// ```
+    /// use orm_core::Error;
+    /// let error = Error::other("the order is closed");
+    /// assert_eq!(error.to_string(), "the order is closed");
+    /// ```
+    pub fn other(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Other(Arc::from(error.into()))
+    }
+
+    /// Whether a row was asked for that does not exist
+    pub fn is_missing_record(&self) -> bool {
+        matches!(self, Self::MissingRecord { .. })
+    }
+
+    /// The database's kind of error (unique violation, foreign key violation …), where it was the database
+    pub fn database_kind(&self) -> Option<&diesel::result::DatabaseErrorKind> {
+        match self {
+            Self::Database { source, .. } => match &**source {
+                diesel::result::Error::DatabaseError(kind, _) => Some(kind),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    #[cold]
+    pub(crate) fn database(model: &'static str, doing: impl fmt::Display, source: diesel::result::Error) -> Self {
+        Self::Database { model, doing: Str::from(doing.to_string()), source: Arc::new(source) }
+    }
+
+    #[cold]
+    pub(crate) fn connection(backend: &'static str, message: impl fmt::Display) -> Self {
+        Self::Connection { backend, message: Str::from(message.to_string()) }
+    }
+}
+
+/// A diesel error from a statement that the application ran itself
+impl From<diesel::result::Error> for Error {
+    fn from(source: diesel::result::Error) -> Self {
+        Self::database("", "running a diesel statement", source)
+    }
+}

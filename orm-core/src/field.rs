@@ -1,0 +1,409 @@
+//! `Field`: the typed key of a field, for every call that takes one.
+
+use std::fmt;
+
+use crate::backend::Connection;
+use crate::cache::{Column, Link, List};
+use crate::cardinality::Cardinality;
+use crate::model::Model;
+use crate::records::{Handle, Records};
+use crate::{Environment, Id, ManyToMany, OneToMany, Record, Result, ToMany};
+
+/// What a field is; the third parameter of [`Field`], which nobody writes
+pub trait Kind: fmt::Debug + 'static {
+    /// What a cell of the field's column holds
+    type Cell<T>: 'static
+    where
+        T: 'static;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident => $cell:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+        impl Kind for $name {
+            type Cell<T> = $cell where T: 'static;
+        }
+    )*};
+}
+
+kinds! {
+    /// A NOT NULL column
+    Required => T;
+    /// A nullable column
+    Nullable => T;
+    /// The primary key
+    PrimaryKey => ();
+    /// A to-one link in a NOT NULL column
+    Linked => Link;
+    /// A to-one link in a nullable column
+    LinkedNullable => Link;
+    /// A to-many link
+    LinkedMany => List;
+}
+
+/// The typed key of a field of `M` whose values are `T`
+///
+/// The derive makes one for each field, named in upper case: `Partner::NAME`.
+pub struct Field<M: Model, T: 'static, K: Kind = Required> {
+    index: usize,
+    column: fn(&M::Columns) -> &Column<K::Cell<T>>,
+    column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
+}
+
+impl<M: Model, T: 'static, K: Kind> Clone for Field<M, T, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: Model, T: 'static, K: Kind> Copy for Field<M, T, K> {}
+
+impl<M: Model, T: 'static, K: Kind> fmt::Debug for Field<M, T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", M::NAME, self.name())
+    }
+}
+
+impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
+    /// Called by generated code.
+    #[doc(hidden)]
+    pub const fn new(
+        index: usize,
+        column: fn(&M::Columns) -> &Column<K::Cell<T>>,
+        column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
+    ) -> Self {
+        Self { index, column, column_mut }
+    }
+
+    /// The field's name in the struct
+    pub fn name(&self) -> &'static str {
+        M::FIELDS.get(self.index).map_or(M::KEY_FIELD, |field| field.name)
+    }
+
+    /// The column's name; for a to-many link, that of the field
+    #[doc(hidden)]
+    pub fn column_name(&self) -> &'static str {
+        M::FIELDS.get(self.index).map_or(<M::KeyColumn as diesel::Column>::NAME, |field| field.column)
+    }
+
+    #[inline]
+    pub(crate) fn column<'a>(&self, columns: &'a M::Columns) -> &'a Column<K::Cell<T>> {
+        (self.column)(columns)
+    }
+
+    pub(crate) fn column_mut<'a>(&self, columns: &'a mut M::Columns) -> &'a mut Column<K::Cell<T>> {
+        (self.column_mut)(columns)
+    }
+
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+}
+
+/// A field that can be read
+pub trait Readable<M: Model>: Copy {
+    /// What reading it from records of a cardinality gives
+    type Read<'env, K: Cardinality>;
+
+    /// Reads it
+    #[doc(hidden)]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Self::Read<'env, K>;
+}
+
+/// A field whose values can be looked at in the cache, and put there
+pub trait Cached<M: Model>: Copy {
+    /// A value as the cache gives and takes it; a to-one link's is the key
+    type Value;
+
+    #[doc(hidden)]
+    fn position(self) -> usize;
+    #[doc(hidden)]
+    fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<Self::Value>;
+    #[doc(hidden)]
+    fn put(self, env: &Environment<M::Connection>, slot: u32, value: Self::Value);
+}
+
+impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
+    type Read<'env, K: Cardinality> = K::Out<T>;
+
+    #[inline]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<T> {
+        K::required(records, #[inline] |reader| reader.cell(self))
+    }
+}
+
+impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable> {
+    type Read<'env, K: Cardinality> = K::OutNullable<T>;
+
+    #[inline]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::OutNullable<T> {
+        K::nullable(records, #[inline] |reader| reader.cell(self))
+    }
+}
+
+impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
+    type Read<'env, K: Cardinality> = K::Out<M::Key>;
+
+    #[inline]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<M::Key> {
+        K::required(records, #[inline] |reader| Ok(reader.key()))
+    }
+}
+
+impl<C, M, T> Readable<M> for Field<M, Id<T>, Linked>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Read<'env, K: Cardinality> = Records<'env, T, K::Link>;
+
+    #[inline]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::Link> {
+        records.follow(self)
+    }
+}
+
+impl<C, M, T> Readable<M> for Field<M, Option<Id<T>>, LinkedNullable>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Read<'env, K: Cardinality> = Records<'env, T, K::LinkNullable>;
+
+    #[inline]
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::LinkNullable> {
+        records.follow(self)
+    }
+}
+
+macro_rules! to_many_fields {
+    ($($marker:ident),*) => {$(
+        impl<C, M, T> Readable<M> for Field<M, $marker<T>, LinkedMany>
+        where
+            C: Connection,
+            M: Model<Connection = C>,
+            T: Model<Connection = C>,
+        {
+            type Read<'env, K: Cardinality> = ToMany<'env, T>;
+
+            fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> ToMany<'env, T> {
+                records.follow_many(self.index())
+            }
+        }
+
+        impl<C, M, T> Cached<M> for Field<M, $marker<T>, LinkedMany>
+        where
+            C: Connection,
+            M: Model<Connection = C>,
+            T: Model<Connection = C>,
+        {
+            type Value = Vec<T::Key>;
+
+            fn position(self) -> usize {
+                self.index()
+            }
+
+            fn cached(self, env: &Environment<C>, slot: u32) -> Option<Vec<T::Key>> {
+                let columns = env.store::<M>().columns.borrow();
+                let list = self.column(&columns).get(slot)?;
+                Some(env.store::<T>().keys_of(&list.0))
+            }
+
+            fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
+                let target = env.store::<T>();
+                let list = List(value.into_iter().map(|key| target.intern(key)).collect());
+                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), list);
+            }
+        }
+    )*};
+}
+to_many_fields!(OneToMany, ManyToMany);
+
+macro_rules! cached_values {
+    ($($kind:ident: $value:ty;)*) => {$(
+        impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, $kind> {
+            type Value = $value;
+
+            fn position(self) -> usize {
+                self.index()
+            }
+
+            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
+                self.column(&env.store::<M>().columns.borrow()).get(slot).cloned()
+            }
+
+            fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
+                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), value);
+            }
+        }
+    )*};
+}
+cached_values! {
+    Required: T;
+    Nullable: Option<T>;
+}
+
+impl<C, M, T> Cached<M> for Field<M, Id<T>, Linked>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Value = T::Key;
+
+    fn position(self) -> usize {
+        self.index()
+    }
+
+    fn cached(self, env: &Environment<C>, slot: u32) -> Option<T::Key> {
+        let link = *self.column(&env.store::<M>().columns.borrow()).get(slot)?;
+        Some(env.store::<T>().key(link.0))
+    }
+
+    fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
+        let link = Link(env.store::<T>().intern(value));
+        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), link);
+    }
+}
+
+impl<C, M, T> Cached<M> for Field<M, Option<Id<T>>, LinkedNullable>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Value = Option<T::Key>;
+
+    fn position(self) -> usize {
+        self.index()
+    }
+
+    fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
+        let link = *self.column(&env.store::<M>().columns.borrow()).get(slot)?;
+        Some(link.target().map(|target| env.store::<T>().key(target)))
+    }
+
+    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+        let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
+        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), link);
+    }
+}
+
+/// What can be given as a value of a field of type `T`: the value itself, text in any form, a key for a link
+pub trait IntoValue<T> {
+    /// The value
+    fn into_value(self) -> T;
+}
+
+impl<T> IntoValue<T> for T {
+    fn into_value(self) -> T {
+        self
+    }
+}
+
+impl<T> IntoValue<Option<T>> for T {
+    fn into_value(self) -> Option<T> {
+        Some(self)
+    }
+}
+
+macro_rules! into_value {
+    ($($from:ty => $to:ty;)*) => {$(
+        impl IntoValue<$to> for $from {
+            fn into_value(self) -> $to {
+                self.into()
+            }
+        }
+        impl IntoValue<Option<$to>> for $from {
+            fn into_value(self) -> Option<$to> {
+                Some(self.into())
+            }
+        }
+    )*};
+}
+into_value! {
+    &str => crate::Str;
+    String => crate::Str;
+    &String => crate::Str;
+    &crate::Str => crate::Str;
+    Vec<u8> => bytes::Bytes;
+    &'static [u8] => bytes::Bytes;
+    i32 => i64;
+    f32 => f64;
+}
+
+/// A field of which the user's own struct holds a value of type `V`
+pub trait Owned<M: Model, V>: Readable<M> {
+    /// The value as the struct holds it
+    #[doc(hidden)]
+    fn owned(self, record: &Record<'_, M>) -> Result<V>;
+}
+
+/// Text and blobs are `Str` and `Bytes` in the cache and `String` and `Vec<u8>` in the struct; all else is the same.
+pub trait IntoOwned<V> {
+    #[doc(hidden)]
+    fn into_owned(self) -> V;
+}
+
+impl<V> IntoOwned<V> for V {
+    fn into_owned(self) -> V {
+        self
+    }
+}
+
+impl IntoOwned<String> for crate::Str {
+    fn into_owned(self) -> String {
+        self.into()
+    }
+}
+
+impl IntoOwned<Vec<u8>> for bytes::Bytes {
+    fn into_owned(self) -> Vec<u8> {
+        self.into()
+    }
+}
+
+impl<M: Model, T: Clone + IntoOwned<V> + 'static, V> Owned<M, V> for Field<M, T, Required> {
+    fn owned(self, record: &Record<'_, M>) -> Result<V> {
+        record.get(self).map(T::into_owned)
+    }
+}
+
+impl<M: Model, T: Clone + IntoOwned<V> + 'static, V> Owned<M, Option<V>> for Field<M, Option<T>, Nullable> {
+    fn owned(self, record: &Record<'_, M>) -> Result<Option<V>> {
+        Ok(record.get(self)?.map(T::into_owned))
+    }
+}
+
+impl<M: Model<Key: IntoOwned<V>>, V> Owned<M, V> for Field<M, M::Key, PrimaryKey> {
+    fn owned(self, record: &Record<'_, M>) -> Result<V> {
+        record.get(self).map(M::Key::into_owned)
+    }
+}
+
+impl<C, M, T> Owned<M, Id<T>> for Field<M, Id<T>, Linked>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    fn owned(self, record: &Record<'_, M>) -> Result<Id<T>> {
+        Ok(record.get(self).load()?.into())
+    }
+}
+
+impl<C, M, T> Owned<M, Option<Id<T>>> for Field<M, Option<Id<T>>, LinkedNullable>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    fn owned(self, record: &Record<'_, M>) -> Result<Option<Id<T>>> {
+        Ok(record.get(self).load()?.map(Id::from))
+    }
+}

@@ -1,0 +1,38 @@
+//! Ordinary loops over records, batched by themselves.
+#![doc = ""]
+
+mod backend;
+mod cache;
+mod cardinality;
+mod environment;
+mod error;
+mod field;
+mod model;
+mod prefetch;
+#[doc(hidden)]
+pub mod private;
+mod query;
+mod records;
+mod relation;
+mod text;
+
+pub use backend::{Connection, DefaultConnection};
+pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
+pub use cardinality::Cardinality;
+pub use environment::{Environment, EnvironmentBuilder};
+pub use error::{Error, Result};
+pub use field::{Field, IntoValue};
+pub use model::{Computed, Id, IntoKey, Key, ManyToMany, Model, OneToMany};
+pub use orm_derive::Model;
+pub use query::RecordQuery;
+pub use records::{Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use text::Str;
+
+pub mod prelude {
+    //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`
+
+    pub use crate::{
+        Environment, Id, ManyToMany, Model, OneToMany, Record, RecordQuery, RecordSet, Records, Str, ToMany, ToOne,
+        ToOptional, Computed,
+    };
+}

@@ -1,0 +1,406 @@
+//! `Model`: what the derive tells the runtime about a struct.
+
+use std::any::Any;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diesel::associations::HasTable;
+use diesel::deserialize::FromSql;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SingleValue};
+use diesel::{QueryResult, Table};
+
+use crate::backend::{Connection, Dialect, KeyList};
+use crate::cache::AnyColumn;
+use crate::cardinality::Cardinality;
+use crate::relation::Relation;
+use crate::{Record, Result, Str};
+
+/// The diesel backend of a model's connection
+pub(crate) type DbOf<M> = <<M as Model>::Connection as diesel::Connection>::Backend;
+
+/// A struct whose records can be found, read and written through an [`Environment`](crate::Environment)
+///
+/// Made by `#[derive(Model)]`; nobody writes it by hand. What it holds is data: names, types and the columns of
+/// the cache. All behaviour is in the runtime.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model",
+    label = "this needs `#[derive(Model)]`",
+    note = "derive it: `use orm_core::Model; #[derive(Model)] struct {Self} {{ id: i32, … }}`"
+)]
+pub trait Model: Sized + 'static {
+    /// The diesel connection that the model's rows come through
+    type Connection: Connection;
+    /// The primary key's type; text keys are [`Str`]
+    type Key: Key;
+    /// How the key is bound and read
+    #[doc(hidden)]
+    type KeyCodec: KeyCodec<DbOf<Self>, Key = Self::Key>;
+    /// diesel's table
+    type Table: Table + HasTable<Table = Self::Table> + QueryFragment<DbOf<Self>>;
+    /// diesel's primary key column
+    type KeyColumn: diesel::Column<Table = Self::Table> + Default;
+    /// The cache's columns, one per field
+    #[doc(hidden)]
+    type Columns: Columns<Self::Connection>;
+    /// The accessors, one per field
+    #[doc(hidden)]
+    type Accessors<'env, K: Cardinality>: crate::records::Accessors<'env, Self, K>;
+
+    /// The struct's name
+    const NAME: &'static str;
+    /// The primary key field's name
+    const KEY_FIELD: &'static str;
+    /// All other fields, in the order of the columns
+    #[doc(hidden)]
+    const FIELDS: &'static [FieldInfo<Self>];
+
+    /// The model's number in this process
+    #[doc(hidden)]
+    fn number() -> &'static ModelNumber;
+
+    /// An owned copy of the record's stored columns
+    #[doc(hidden)]
+    fn snapshot(record: &Record<'_, Self>) -> Result<Self>;
+
+    /// Uses every field of the struct, so that none is called dead code
+    #[doc(hidden)]
+    fn touch(&self);
+}
+
+/// What is known of one field besides its type
+#[derive(Debug)]
+pub struct FieldInfo<M: Model> {
+    /// The field's name in the struct
+    pub name: &'static str,
+    /// The column's name; that of the relation where there is none
+    pub column: &'static str,
+    /// With which others it is loaded
+    pub prefetch: Prefetch,
+    /// How a to-many link is loaded
+    pub relation: Option<&'static dyn Relation<M>>,
+}
+
+/// With which other columns a field is loaded
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefetch {
+    /// With every other column that says so: the default
+    Always,
+    /// Alone, when it is itself read: `#[model(deferred)]`
+    Deferred,
+    /// With the columns of the same group: `#[model(group = "…")]`
+    Group(&'static str),
+    /// Not a column: a to-many link
+    Never,
+}
+
+impl Prefetch {
+    /// Whether a field of this kind is loaded when field `asked` is read, which is of kind `other`.
+    pub(crate) fn comes_with(self, other: Self, same: bool) -> bool {
+        same || matches!((self, other), (Self::Always, Self::Always)) || matches!((self, other), (Self::Group(a), Self::Group(b)) if a == b)
+    }
+}
+
+/// The set of a model's columns in the cache
+pub trait Columns<C: Connection>: Default + Send + 'static {
+    /// The columns, in the order of [`Model::FIELDS`]
+    fn each(&self) -> Vec<&dyn AnyColumn<C>>;
+    /// The columns, in the order of [`Model::FIELDS`]
+    fn each_mut(&mut self) -> Vec<&mut dyn AnyColumn<C>>;
+}
+
+/// A model's number: dense, so that an environment finds its stores by index. Given at first use.
+#[derive(Debug)]
+pub struct ModelNumber(AtomicUsize);
+
+impl ModelNumber {
+    /// Not yet given
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self(AtomicUsize::new(usize::MAX))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> usize {
+        match self.0.load(Ordering::Relaxed) {
+            usize::MAX => self.assign(),
+            number => number,
+        }
+    }
+
+    #[cold]
+    fn assign(&self) -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
+        match self.0.compare_exchange(usize::MAX, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => fresh,
+            Err(given) => given,
+        }
+    }
+}
+
+/// A type that can be a primary key: `i16`, `i32`, `i64`, text, `uuid::Uuid`, or what else diesel binds and reads
+pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
+    /// The key as text, for messages
+    #[doc(hidden)]
+    fn text(&self) -> Str {
+        match (self as &dyn Any).downcast_ref::<Str>() {
+            Some(text) => text.clone(),
+            None => Str::from(format!("{self:?}")),
+        }
+    }
+
+    /// Writes the key as JSON if it can be one; tells whether it did.
+    #[doc(hidden)]
+    fn write_json(&self, out: &mut String) -> bool {
+        use fmt::Write;
+        let key = self as &dyn Any;
+        let written = if let Some(n) = key.downcast_ref::<i32>() {
+            write!(out, "{n}")
+        } else if let Some(n) = key.downcast_ref::<i64>() {
+            write!(out, "{n}")
+        } else if let Some(n) = key.downcast_ref::<i16>() {
+            write!(out, "{n}")
+        } else if let Some(text) = key.downcast_ref::<Str>() {
+            // A NUL would end the text inside SQLite's JSON.
+            if text.contains('\0') {
+                return false;
+            }
+            write_json_text(text, out)
+        } else {
+            return false;
+        };
+        written.is_ok()
+    }
+
+    #[doc(hidden)]
+    fn heap_bytes(&self) -> usize {
+        (self as &dyn Any).downcast_ref::<Str>().map_or(0, Str::heap_bytes)
+    }
+}
+
+impl<K: Clone + Eq + Hash + fmt::Debug + Send + 'static> Key for K {}
+
+fn write_json_text(text: &str, out: &mut String) -> fmt::Result {
+    use fmt::Write;
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c < ' ' => write!(out, "\\u{:04x}", c as u32)?,
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    Ok(())
+}
+
+/// What names a record of a model with keys of type `K`: the key itself, a reference to it, an [`Id`], a `&str` for text
+pub trait IntoKey<K> {
+    /// The key
+    fn into_key(self) -> K;
+}
+
+impl<K: Key> IntoKey<K> for K {
+    fn into_key(self) -> K {
+        self
+    }
+}
+
+impl<K: Key> IntoKey<K> for &K {
+    fn into_key(self) -> K {
+        self.clone()
+    }
+}
+
+impl IntoKey<Str> for &str {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<Str> for String {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<Str> for &String {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<i64> for i32 {
+    fn into_key(self) -> i64 {
+        self.into()
+    }
+}
+
+impl<M: Model> IntoKey<M::Key> for Id<M> {
+    fn into_key(self) -> M::Key {
+        self.0
+    }
+}
+
+/// How a primary key is bound and read
+pub trait KeyCodec<DB: Dialect>: 'static {
+    /// The key's Rust type
+    type Key: Key;
+    /// Binds a batch of keys: ` = ?` or ` IN (…)`
+    fn push<'b>(list: &'b KeyList<Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Reads a key
+    fn read(value: Option<DB::RawValue<'_>>) -> Result<Self::Key, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// The [`KeyCodec`] of keys of type `K` in columns of SQL type `ST`
+#[derive(Debug)]
+pub struct KeyOf<K, ST>(PhantomData<(K, ST)>);
+
+impl<DB, K, ST> KeyCodec<DB> for KeyOf<K, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    ST: SingleValue + 'static,
+    K: Key + ToSql<ST, DB> + FromSql<ST, DB>,
+{
+    type Key = K;
+
+    fn push<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        DB::push_keys::<ST, K>(list, out)
+    }
+
+    fn read(value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(value) = &value {
+            DB::verify(DB::check::<ST>(), value)?;
+        }
+        K::from_nullable_sql(value)
+    }
+}
+
+/// The key of a record of `M`, as it stands in a column that links to it
+///
+/// In a model's struct it makes a to-one link: `country_id: Id<Country>` where the column is NOT NULL,
+/// `Option<Id<Country>>` where it is nullable.
+// No `Hash`: it would make an `Id` a `Key`, and `IntoKey` could not tell the two apart.
+pub struct Id<M: Model>(M::Key);
+
+impl<M: Model> Id<M> {
+    /// The id with this key
+    pub fn new(key: impl IntoKey<M::Key>) -> Self {
+        Self(key.into_key())
+    }
+
+    /// The key
+    pub fn key(&self) -> &M::Key {
+        &self.0
+    }
+
+    /// The key, given up
+    pub fn into_key(self) -> M::Key {
+        self.0
+    }
+}
+
+impl<M: Model> From<Record<'_, M>> for Id<M> {
+    fn from(record: Record<'_, M>) -> Self {
+        Self(record.handle().store.key(record.handle().slot))
+    }
+}
+
+impl<M: Model> From<&Record<'_, M>> for Id<M> {
+    fn from(record: &Record<'_, M>) -> Self {
+        record.clone().into()
+    }
+}
+
+impl<M: Model> Clone for Id<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Model<Key: Copy>> Copy for Id<M> {}
+
+impl<M: Model> PartialEq for Id<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<M: Model> Eq for Id<M> {}
+
+impl<M: Model<Key: Ord>> PartialOrd for Id<M> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<M: Model<Key: Ord>> Ord for Id<M> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<M: Model> fmt::Debug for Id<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", M::NAME, self.0.text())
+    }
+}
+
+impl<M: Model> fmt::Display for Id<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.text())
+    }
+}
+
+macro_rules! relation_markers {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name<M>(PhantomData<fn() -> M>);
+
+        impl<M> $name<M> {
+            /// The marker, for building the struct by hand
+            pub const fn new() -> Self {
+                Self(PhantomData)
+            }
+        }
+        impl<M> Default for $name<M> {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+        impl<M> Clone for $name<M> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+        impl<M> Copy for $name<M> {}
+        impl<M> PartialEq for $name<M> {
+            fn eq(&self, _: &Self) -> bool {
+                true
+            }
+        }
+        impl<M> Eq for $name<M> {}
+        impl<M> Hash for $name<M> {
+            fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+        }
+        impl<M> fmt::Debug for $name<M> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    )*};
+}
+
+relation_markers! {
+    /// Marks a link to the many records of `M` whose to-one link points back here; takes no space
+    OneToMany;
+    /// Marks a link to many records of `M` through a table of pairs; takes no space
+    ManyToMany;
+    /// Marks a field that a function computes from the record; takes no space
+    Computed;
+}

@@ -1,0 +1,358 @@
+//! Which records a read that misses loads: the record at hand, then those that it came with.
+//!
+//! A [`Group`] is a set of records (its root) and a path of links from them. All handles that were taken out of one
+//! set share its root, so a miss anywhere can find every record that will be wanted next, and nothing has to be
+//! registered while values are read. Links are followed when a batch is planned, through the cache.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::backend::Connection;
+use crate::cache::Store;
+use crate::model::{Model, Prefetch};
+use crate::relation::Batch;
+use crate::{Environment, Result, query};
+
+/// How many sets a derived set remembers having been taken from. More would make unions in a loop quadratic.
+const MAX_REST: usize = 8;
+
+/// One link on the way from a root to a group
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The model that the link starts from
+    pub(crate) model: usize,
+    /// The link's field
+    pub(crate) field: usize,
+}
+
+/// A set of records
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) slots: Vec<u32>,
+    /// The sets that this one was taken from; they are prefetched after its own records (rule P7).
+    rest: Vec<Rc<Group>>,
+    /// What earlier batches have looked at, so that planning a whole set stays linear
+    scans: RefCell<Vec<Scan>>,
+}
+
+/// For one way through a root: the ordinals behind which nothing is missing, as far as known
+#[derive(Debug)]
+struct Scan {
+    path: Vec<Step>,
+    field: usize,
+    done: Range<usize>,
+}
+
+/// The records that are prefetched together: those at the end of a path from a root
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) root: Rc<Root>,
+    pub(crate) path: Vec<Step>,
+    /// The groups one link further. They share the root and do not own this group.
+    next: RefCell<Vec<(Step, Rc<Self>)>>,
+}
+
+impl Group {
+    /// The group of a set's own records, which were taken from `rest`
+    pub(crate) fn of(slots: Vec<u32>, rest: Vec<Rc<Self>>) -> Rc<Self> {
+        let root = Root { slots, rest, scans: RefCell::default() };
+        Rc::new(Self { root: Rc::new(root), path: Vec::new(), next: RefCell::default() })
+    }
+
+    /// The group of a set that was taken out of these
+    pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Rc<Self>]) -> Rc<Self> {
+        let mut rest: Vec<Rc<Self>> = Vec::new();
+        for origin in origins {
+            let sources = std::iter::once(*origin).chain(if origin.path.is_empty() { &origin.root.rest[..] } else { &[] });
+            for source in sources {
+                if rest.len() < MAX_REST && !rest.iter().any(|known| known.same(source)) {
+                    rest.push(Rc::clone(source));
+                }
+            }
+        }
+        Self::of(slots, rest)
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.root, &other.root) && self.path == other.path
+    }
+
+    /// The group that a link leads to
+    #[inline]
+    pub(crate) fn follow(&self, step: Step) -> Rc<Self> {
+        let next = self.next.borrow();
+        match next.iter().find(|(known, _)| *known == step) {
+            Some((_, group)) => Rc::clone(group),
+            None => {
+                drop(next);
+                self.extend(step)
+            }
+        }
+    }
+
+    #[cold]
+    fn extend(&self, step: Step) -> Rc<Self> {
+        let path = self.path.iter().copied().chain([step]).collect();
+        let group = Rc::new(Self { root: Rc::clone(&self.root), path, next: RefCell::default() });
+        self.next.borrow_mut().push((step, Rc::clone(&group)));
+        group
+    }
+
+    /// The group that a link on the path starts from
+    pub(crate) fn prefix(&self, depth: usize) -> Self {
+        let path = self.path[..depth].to_vec();
+        Self { root: Rc::clone(&self.root), path, next: RefCell::default() }
+    }
+}
+
+/// Loads a field of the record at hand, and of the records it came with: at most one window, one SELECT.
+pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    group: &Group,
+    at: Option<u32>,
+    slot: u32,
+    field: usize,
+) -> Result<()> {
+    if store.is_absent(slot) {
+        return Err(store.missing_record(slot));
+    }
+    let batch = store.with_column(field, |column| {
+        column.count_miss();
+        let lacks = |slot: u32| !column.has(slot) && !store.is_absent(slot);
+        plan(env, group, at, Some(slot), field, store.slots(), &lacks)
+    });
+    load_batch(env, store, &batch, field)?;
+    if store.is_absent(slot) { Err(store.missing_record(slot)) } else { Ok(()) }
+}
+
+/// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones.
+pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    field: usize,
+) -> Result<()> {
+    let mut missing = store.with_column(field, |column| {
+        let mut seen = Marks::new(store.slots());
+        let lacks = |slot: &u32| !column.has(*slot) && !store.is_absent(*slot);
+        slots.iter().copied().filter(lacks).filter(|&slot| seen.mark(slot)).collect::<Vec<_>>()
+    });
+    let limit = env.settings.prefetch_limit;
+    while !missing.is_empty() {
+        let left = missing.split_off(missing.len().min(limit));
+        load_batch(env, store, &missing, field)?;
+        missing = left;
+    }
+    Ok(())
+}
+
+/// One SELECT: the columns that come with `field`, as far as one of these records lacks them.
+fn load_batch<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    batch: &[u32],
+    field: usize,
+) -> Result<()> {
+    if let Some(relation) = M::FIELDS[field].relation {
+        return relation.load(Batch::new(env, store, batch, field));
+    }
+    let fields = missing_fields(store, batch, field);
+    query::by_keys(env, store, batch, &fields, M::FIELDS[field].name)
+}
+
+/// The fields that are loaded together with `field` and that at least one of these records lacks
+fn missing_fields<M: Model>(store: &Store<M>, batch: &[u32], field: usize) -> Vec<usize> {
+    let kind = M::FIELDS[field].prefetch;
+    let columns = store.columns.borrow();
+    let columns = crate::model::Columns::each(&*columns);
+    (0..M::FIELDS.len())
+        .filter(|&other| M::FIELDS[other].prefetch.comes_with(kind, other == field))
+        .filter(|&other| batch.iter().any(|&slot| !columns[other].has(slot)))
+        .collect()
+}
+
+/// The fields that come with every search
+pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
+    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].prefetch == Prefetch::Always)
+}
+
+/// The batch for a miss: `first`, then the following records of the group that lack the field, then the preceding
+/// ones, then those of the sets that the group was taken from; at most one window.
+fn plan<C: Connection>(
+    env: &Environment<C>,
+    group: &Group,
+    at: Option<u32>,
+    first: Option<u32>,
+    field: usize,
+    slots: usize,
+    lacks: &dyn Fn(u32) -> bool,
+) -> Vec<u32> {
+    let mut plan = Plan { env, field, lacks, limit: env.settings.prefetch_limit, seen: Marks::new(slots), batch: Vec::new() };
+    plan.batch.extend(first.filter(|&slot| plan.seen.mark(slot)));
+    plan.scan(&group.root, &group.path, at.map(|at| at as usize));
+    for origin in &group.root.rest {
+        let path: Vec<Step> = origin.path.iter().chain(&group.path).copied().collect();
+        plan.scan(&origin.root, &path, None);
+    }
+    plan.batch
+}
+
+struct Plan<'a, C: Connection> {
+    env: &'a Environment<C>,
+    field: usize,
+    lacks: &'a dyn Fn(u32) -> bool,
+    limit: usize,
+    seen: Marks,
+    batch: Vec<u32>,
+}
+
+/// Ordinals that are followed along a path at once
+const CHUNK: usize = 256;
+
+impl<C: Connection> Plan<'_, C> {
+    fn is_full(&self) -> bool {
+        self.batch.len() >= self.limit
+    }
+
+    /// Looks through a root, from one ordinal on and then backwards from it, past what is known to be done.
+    fn scan(&mut self, root: &Root, path: &[Step], at: Option<usize>) {
+        if self.is_full() {
+            return;
+        }
+        let field = self.field;
+        let known = root.scans.borrow().iter().position(|scan| scan.path == path && scan.field == field);
+        let mut done = known.map_or(0..0, |known| root.scans.borrow()[known].done.clone());
+        let at = match at {
+            // It is missing although it was seen: something was dropped from the cache since.
+            Some(at) if done.contains(&at) => {
+                done = at..at;
+                at
+            }
+            Some(at) => at,
+            None => done.end,
+        };
+        let end = self.forward(root, path, at, &done);
+        let start = if self.is_full() { at } else { self.backward(root, path, at, &done) };
+        let (start, end) = (start.min(at), end.max(at));
+        let touching = !done.is_empty() && done.start <= end && start <= done.end;
+        let done = if touching { done.start.min(start)..done.end.max(end) } else { start..end };
+        let mut scans = root.scans.borrow_mut();
+        match known {
+            Some(known) => scans[known].done = done,
+            None => scans.push(Scan { path: path.to_vec(), field, done }),
+        }
+    }
+
+    /// Looks at ordinals from `at` on; tells up to which everything is known now.
+    fn forward(&mut self, root: &Root, path: &[Step], at: usize, done: &Range<usize>) -> usize {
+        let (mut next, mut unknown) = (at, Unknown::default());
+        while next < root.slots.len() && !self.is_full() && unknown.run < self.limit {
+            if done.contains(&next) {
+                next = done.end;
+                continue;
+            }
+            let end = (next + CHUNK).min(root.slots.len());
+            let end = if next < done.start { end.min(done.start) } else { end };
+            next = self.look(root, path, next..end, &mut unknown).map_or(end, |last| last + 1);
+        }
+        unknown.first.unwrap_or(next)
+    }
+
+    /// Looks at ordinals before `at`, the nearest first; tells from which on everything is known now.
+    fn backward(&mut self, root: &Root, path: &[Step], at: usize, done: &Range<usize>) -> usize {
+        let (mut start, mut unknown) = (at.min(root.slots.len()), Unknown::default());
+        while start > 0 && !self.is_full() && unknown.run < self.limit {
+            if done.contains(&(start - 1)) {
+                start = done.start;
+                continue;
+            }
+            let from = start.saturating_sub(CHUNK);
+            let from = if start > done.end { from.max(done.end) } else { from };
+            start = self.look(root, path, (from..start).rev(), &mut unknown).unwrap_or(from);
+        }
+        unknown.first.map_or(start, |first| first + 1)
+    }
+
+    /// Takes what is behind these ordinals and lacks the field; tells at which one the batch was full.
+    fn look(
+        &mut self,
+        root: &Root,
+        path: &[Step],
+        mut ordinals: impl Iterator<Item = usize>,
+        unknown: &mut Unknown,
+    ) -> Option<usize> {
+        if path.is_empty() {
+            return ordinals.find(|&ordinal| self.take(root.slots[ordinal]));
+        }
+        let mut at: Vec<(usize, u32)> = ordinals.map(|ordinal| (ordinal, root.slots[ordinal])).collect();
+        for step in path {
+            let mut reached = Vec::with_capacity(at.len());
+            let mut ordinals = at.iter().map(|(ordinal, _)| *ordinal);
+            let mut arrive = |targets: Option<&[u32]>| {
+                let Some(ordinal) = ordinals.next() else { return };
+                match targets {
+                    Some(targets) => {
+                        unknown.run = 0;
+                        reached.extend(targets.iter().map(|&target| (ordinal, target)));
+                    }
+                    None => unknown.met(ordinal),
+                }
+            };
+            match self.env.store_by_number(step.model) {
+                Some(store) => store.hop(step.field, &mut at.iter().map(|(_, slot)| *slot), &mut arrive),
+                None => at.iter().for_each(|_| arrive(None)),
+            }
+            at = reached;
+        }
+        at.into_iter().find(|&(_, slot)| self.take(slot)).map(|(ordinal, _)| ordinal)
+    }
+
+    /// Takes a record into the batch if it lacks the field; tells whether the batch is full now.
+    fn take(&mut self, slot: u32) -> bool {
+        if self.seen.mark(slot) && (self.lacks)(slot) {
+            self.batch.push(slot);
+        }
+        self.is_full()
+    }
+}
+
+/// Ordinals whose links are not cached, so that nothing can be said of what is behind them
+#[derive(Default)]
+struct Unknown {
+    first: Option<usize>,
+    run: usize,
+}
+
+impl Unknown {
+    fn met(&mut self, ordinal: usize) {
+        self.first.get_or_insert(ordinal);
+        self.run += 1;
+    }
+}
+
+/// A set of slots
+pub(crate) struct Marks(Vec<u64>);
+
+impl Marks {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(vec![0; slots.div_ceil(64)])
+    }
+
+    /// Marks a slot; tells whether it was not marked before.
+    #[inline]
+    pub(crate) fn mark(&mut self, slot: u32) -> bool {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let fresh = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        fresh
+    }
+
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+}

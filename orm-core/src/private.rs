@@ -1,0 +1,43 @@
+//! What generated code may name. Not part of the public interface: it changes without notice.
+
+pub use crate::backend::{Connection, DefaultConnection};
+pub use crate::cache::{AnyColumn, Blob, Column, Scalar, Stored, ToManyLink, ToOneLink};
+pub use crate::cardinality::Cardinality;
+pub use crate::field::{
+    Owned,    Field, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Required,
+};
+pub use crate::model::{Columns, FieldInfo, KeyOf, Model, ModelNumber, Prefetch};
+pub use crate::records::{Accessors, Handle, Records};
+pub use crate::relation::{Inverse, Order, Relation, Through};
+pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
+pub use bytes::Bytes;
+pub use diesel;
+pub use diesel::query_builder::QueryFragment;
+pub use std::{boxed::Box, string::String, vec, vec::Vec};
+
+/// The SQL type of a diesel column
+pub type SqlTypeOf<Col> = <Col as diesel::Expression>::SqlType;
+/// The diesel backend of a connection
+pub type BackendOf<C> = <C as diesel::Connection>::Backend;
+
+/// Where other fields have the number of their column, the primary key has this.
+pub const KEY: usize = usize::MAX;
+
+/// The value of a field in the user's own struct
+pub fn owned<M: Model, F: Owned<M, V>, V>(record: &Record<'_, M>, field: F) -> Result<V> {
+    field.owned(record)
+}
+
+/// A diesel column's name in the database
+pub const fn column_name<Col: diesel::Column>() -> &'static str {
+    Col::NAME
+}
+
+/// An order of the records of `T`, checked to be one
+pub fn order<T, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Connection>>>
+where
+    T: Model,
+    E: QueryFragment<BackendOf<T::Connection>> + diesel::AppearsOnTable<T::Table> + 'static,
+{
+    Box::new(expression)
+}

@@ -1,0 +1,386 @@
+//! SELECTs: an application's own diesel queries with our columns, and our batches by key.
+
+use std::fmt;
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::associations::HasTable;
+use diesel::connection::LoadConnection;
+use diesel::expression::{
+    AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
+};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
+use diesel::row::{Field as _, Row};
+
+use crate::backend::{Connection, Dialect, KeyList};
+use crate::cache::{CellWriter, Store};
+use crate::model::{Columns, DbOf, Key, KeyCodec, Model};
+use crate::{Environment, Error, Record, RecordSet, Result, Str, prefetch};
+
+/// Finds records with any diesel query over a model's table
+///
+/// Filters, joins, order, limit, distinct, boxed queries, sub-selects: all that diesel takes. What the query selects
+/// is replaced by the model's columns.
+pub trait RecordQuery: Sized {
+    /// The records that the query finds, with all prefetchable columns: one SELECT
+    ///
+    /// # Errors
+    ///
+    /// Those of the database, and [`Error::InvalidValue`] where a column holds what its field cannot take.
+    fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
+    where
+        M: Model,
+        Self: SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+    {
+        let slots = search::<_, M, _>(env, SelectDsl::select(self, AllColumns::new()))?;
+        Ok(RecordSet::of_slots(env, slots))
+    }
+
+    /// The records that the query finds, by key only; columns come when they are read, batch by batch
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    fn record_ids<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
+    where
+        M: Model,
+        Self: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+    {
+        let slots = find::<_, M, _>(env, &[], SelectDsl::select(self, KeyColumn::new()))?;
+        Ok(RecordSet::of_slots(env, slots))
+    }
+
+    /// The first record that the query finds: one SELECT with a limit of 1
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records).
+    fn first_record<M>(self, env: &Environment<M::Connection>) -> Result<Option<Record<'_, M>>>
+    where
+        M: Model,
+        Self: LimitDsl,
+        Self::Output:
+            SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+    {
+        let slots = search::<_, M, _>(env, SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
+        Ok(RecordSet::<M>::of_slots(env, slots).first())
+    }
+}
+
+impl<Q> RecordQuery for Q {}
+
+macro_rules! selections {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        pub struct $name<M: Model> {
+            table: M::Table,
+        }
+
+        impl<M: Model> $name<M> {
+            fn new() -> Self {
+                Self { table: M::Table::table() }
+            }
+        }
+        impl<M: Model> fmt::Debug for $name<M> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+        impl<M: Model> Expression for $name<M> {
+            type SqlType = Untyped;
+        }
+        // The key column proves that the query is over the model's table and not over a nullable side of a join.
+        impl<M: Model, QS> AppearsOnTable<QS> for $name<M> where M::KeyColumn: AppearsOnTable<QS> {}
+        impl<M: Model, QS> SelectableExpression<QS> for $name<M> where
+            M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
+        {
+        }
+        impl<M: Model, GB> ValidGrouping<GB> for $name<M>
+        where
+            M::KeyColumn: ValidGrouping<GB>,
+        {
+            type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
+        }
+        impl<M: Model> QueryId for $name<M> {
+            type QueryId = Self;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+    )*};
+}
+
+selections! {
+    /// The key and all prefetchable columns of a model, as a diesel select clause
+    AllColumns;
+    /// The key of a model, as a diesel select clause
+    KeyColumn;
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for AllColumns<M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        push_key_column::<M>(&self.table, &mut out)?;
+        for field in prefetch::always::<M>() {
+            out.push_sql(", ");
+            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
+        }
+        Ok(())
+    }
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for KeyColumn<M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        push_key_column::<M>(&self.table, &mut out)
+    }
+}
+
+/// `"table"."column"`, by diesel's own quoting
+pub(crate) fn push_column<'b, M: Model>(
+    table: &'b M::Table,
+    column: &str,
+    out: &mut AstPass<'_, 'b, DbOf<M>>,
+) -> QueryResult<()> {
+    table.walk_ast(out.reborrow())?;
+    out.push_sql(".");
+    out.push_identifier(column)
+}
+
+pub(crate) fn push_key_column<'b, M: Model>(
+    table: &'b M::Table,
+    out: &mut AstPass<'_, 'b, DbOf<M>>,
+) -> QueryResult<()> {
+    push_column::<M>(table, <M::KeyColumn as diesel::Column>::NAME, out)
+}
+
+/// Our own SELECT by key: names known at run time, so that one implementation serves every model
+struct ByKeys<'a, M: Model> {
+    table: M::Table,
+    fields: &'a [usize],
+    keys: KeyList<M::Key>,
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        push_key_column::<M>(&self.table, &mut out)?;
+        for &field in self.fields {
+            out.push_sql(", ");
+            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
+        }
+        out.push_sql(" FROM ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" WHERE ");
+        push_key_column::<M>(&self.table, &mut out)?;
+        M::KeyCodec::push(&self.keys, out)
+    }
+}
+
+impl<M: Model> QueryId for ByKeys<'_, M> {
+    type QueryId = ();
+    // The text depends on fields and keys, so statements are cached by text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Model> Query for ByKeys<'_, M> {
+    type SqlType = Untyped;
+}
+
+/// Loads fields of the records in these slots, and remembers which of them do not exist.
+pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    fields: &[usize],
+    asked: &str,
+) -> Result<()> {
+    let keys = DbOf::<M>::key_list(store.keys_of(slots));
+    let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
+    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len() };
+    let mut found = prefetch::Marks::new(store.slots());
+    select.run(env, store, query, &mut |slot, _| {
+        found.mark(slot);
+        Ok(())
+    })?;
+    for &slot in slots {
+        store.set_absent(slot, found.mark(slot));
+    }
+    Ok(())
+}
+
+/// Every record, in the order of the keys
+pub(crate) fn all<M: Model>(env: &Environment<M::Connection>) -> Result<Vec<u32>> {
+    search::<_, M, _>(env, All::<M> { columns: AllColumns::new() })
+}
+
+struct All<M: Model> {
+    columns: AllColumns<M>,
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.columns.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.columns.table.walk_ast(out.reborrow())?;
+        out.push_sql(" ORDER BY ");
+        push_key_column::<M>(&self.columns.table, &mut out)
+    }
+}
+
+impl<M: Model> QueryId for All<M> {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<M: Model> Query for All<M> {
+    type SqlType = Untyped;
+}
+
+/// The slots that a query finds, its prefetchable columns put into the cache
+fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+{
+    find::<C, M, Q>(env, &prefetch::always::<M>().collect::<Vec<_>>(), query)
+}
+
+fn find<C, M, Q>(env: &Environment<C>, fields: &[usize], query: Q) -> Result<Vec<u32>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+{
+    let store = env.store::<M>();
+    let mut slots = Vec::new();
+    Select { fields, reason: Reason::Search, keys: 0 }.run(env, store, query, &mut |slot, _| {
+        slots.push(slot);
+        Ok(())
+    })?;
+    for &slot in &slots {
+        store.set_absent(slot, false);
+    }
+    Ok(slots)
+}
+
+/// Why a SELECT is run, for errors and traces
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reason<'a> {
+    Search,
+    /// A field was read, or asked for by hand
+    Prefetch(&'a str),
+    /// The members of a to-many link were read
+    Relation(&'a str),
+}
+
+impl Reason<'_> {
+    fn text(self, model: &str) -> String {
+        match self {
+            Self::Search => format!("searching {model}"),
+            Self::Prefetch(field) => format!("reading {model}.{field}"),
+            Self::Relation(field) => format!("reading {field}"),
+        }
+    }
+}
+
+/// A SELECT whose rows are a key of `M` and some of its fields, after `lead` columns of the caller's
+pub(crate) struct Select<'a> {
+    /// The fields that follow the key
+    pub(crate) fields: &'a [usize],
+    pub(crate) reason: Reason<'a>,
+    /// How many keys were asked for
+    pub(crate) keys: usize,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Takes the slot of a row, and its value behind the model's own fields.
+type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Option<<DB as diesel::backend::Backend>::RawValue<'v>>) -> Result<(), BoxError>;
+
+impl Select<'_> {
+    /// Runs a query, writes its rows into the cache and calls with each row's slot.
+    pub(crate) fn run<C, M, Q>(
+        &self,
+        env: &Environment<C>,
+        store: &Store<M>,
+        query: Q,
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
+    {
+        let start = Instant::now();
+        let mut connection = env.connection()?;
+        env.count_query();
+        let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
+        let rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
+        let mut columns = store.columns.borrow_mut();
+        let mut writers = self.writers(env, columns.each_mut());
+        let mut count = 0;
+        for row in rows {
+            let row = row.map_err(fault)?;
+            self.write(store, &row, &mut writers, on_row)?;
+            count += 1;
+        }
+        tracing::debug!(
+            model = M::NAME,
+            reason = %self.reason.text(M::NAME),
+            keys = self.keys,
+            rows = count,
+            micros = start.elapsed().as_micros() as u64,
+            "select"
+        );
+        Ok(())
+    }
+
+    /// The writers of this SELECT's fields, in its order
+    fn writers<'a, C: Connection>(
+        &self,
+        env: &'a Environment<C>,
+        columns: Vec<&'a mut dyn crate::cache::AnyColumn<C>>,
+    ) -> Vec<Box<dyn CellWriter<C::Backend> + 'a>> {
+        let now = env.now();
+        // `fields` is in the order of the columns.
+        let chosen = columns.into_iter().enumerate().filter(|(field, _)| self.fields.contains(field));
+        chosen.filter_map(|(_, column)| column.writer(env, now)).collect()
+    }
+
+    #[inline]
+    fn write<'r, C, M, R>(
+        &self,
+        store: &Store<M>,
+        row: &R,
+        writers: &mut [Box<dyn CellWriter<C::Backend> + '_>],
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        R: Row<'r, C::Backend>,
+    {
+        let value_at = |index: usize| row.get(index);
+        let key = value_at(0).map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
+        let key = key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?;
+        let slot = store.intern(key);
+        for (index, writer) in writers.iter_mut().enumerate() {
+            let written = match value_at(index + 1) {
+                Some(value) => writer.write(slot, value.value()),
+                None => Err("the row has no such column".into()),
+            };
+            written.map_err(|error| {
+                let field = self.fields.get(index).map_or("?", |&field| M::FIELDS[field].name);
+                invalid::<M>(field, store.key(slot).text(), &error)
+            })?;
+        }
+        let extra = value_at(writers.len() + 1);
+        on_row(slot, extra.as_ref().and_then(|value| value.value()))
+            .map_err(|error| Error::database(M::NAME, self.reason.text(M::NAME), diesel::result::Error::DeserializationError(error)))
+    }
+}
+
+#[cold]
+fn invalid<M: Model>(field: &'static str, id: Str, error: &BoxError) -> Error {
+    Error::InvalidValue { model: M::NAME, field, id, message: Str::from(error.to_string()) }
+}

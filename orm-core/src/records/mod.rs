@@ -1,0 +1,369 @@
+//! `Records`: what users hold. One generic type, five cardinalities, one set of generated accessors.
+
+mod handle;
+mod set;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::rc::Rc;
+
+pub(crate) use handle::Reader;
+pub use handle::{Accessors, Handle};
+pub use set::{IntoIter, Iter};
+
+use crate::cache::{NULL, UNRESOLVED};
+use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
+use crate::field::{Field, Kind, Readable};
+use crate::model::{Key, Model};
+use crate::prefetch::{self, Group};
+use crate::{Environment, Error, Result, query};
+
+/// Records of a model in an environment: what the accessors are called on
+///
+/// | handle | what it is | reading a NOT NULL field gives | a nullable one |
+/// |---|---|---|---|
+/// | [`Record`] | exactly one record | `Result<T>` | `Result<Option<T>>` |
+/// | [`ToOne`] | what a NOT NULL link points at | `Result<T>` | `Result<Option<T>>` |
+/// | [`ToOptional`] | what a nullable link points at | `Result<Option<T>>` | `Result<Option<T>>` |
+/// | [`RecordSet`] | many, in order | `Result<Vec<T>>` | `Result<Vec<Option<T>>>` |
+/// | [`ToMany`] | what a to-many link, or any link of many, leads to | `Result<Vec<T>>` | `Result<Vec<Option<T>>>` |
+///
+/// **Identity**: two handles are equal when they name the same records. **Life**: a handle borrows its environment
+/// and owns no values; it stays valid when values are dropped from the cache, and reads them again.
+/// Navigating along a link asks nothing and cannot fail; reading a value, or `load()`, can.
+pub struct Records<'env, M: Model, K: Cardinality> {
+    accessors: M::Accessors<'env, K>,
+    kind: PhantomData<K>,
+}
+
+/// Exactly one record
+pub type Record<'env, M> = Records<'env, M, One>;
+/// Many records, in order
+pub type RecordSet<'env, M> = Records<'env, M, Many>;
+/// What a NOT NULL to-one link points at, not looked at yet
+pub type ToOne<'env, M> = Records<'env, M, Required>;
+/// What a nullable to-one link points at, not looked at yet
+pub type ToOptional<'env, M> = Records<'env, M, Optional>;
+/// What a to-many link, or any link of many records, leads to, not looked at yet
+pub type ToMany<'env, M> = Records<'env, M, Several>;
+
+impl<'env, M: Model, K: Cardinality> Deref for Records<'env, M, K> {
+    type Target = M::Accessors<'env, K>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.accessors
+    }
+}
+
+impl<M: Model, K: Cardinality> Clone for Records<'_, M, K> {
+    fn clone(&self) -> Self {
+        Self::wrap(self.handle().clone())
+    }
+}
+
+impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
+    #[inline]
+    pub(crate) fn wrap(handle: Handle<'env, M, K>) -> Self {
+        Self { accessors: M::Accessors::wrap(handle), kind: PhantomData }
+    }
+
+    #[inline]
+    pub(crate) fn handle(&self) -> &Handle<'env, M, K> {
+        self.accessors.handle()
+    }
+
+    /// The environment that these records are read in
+    pub fn env(&self) -> &'env Environment<M::Connection> {
+        self.handle().env
+    }
+
+    /// Reads a field, as its accessor does; for code that is generic over fields. On a [`RecordSet`], `get(i)` is
+    /// the record at index `i`
+    ///
+    /// ```
+    /// use orm_core::prelude::*;
+    /// use orm_core::{Field, Result};
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// fn shout(partner: &Record<Partner>, field: Field<Partner, Str>) -> Result<String> {
+    ///     Ok(partner.get(field)?.to_uppercase())
+    /// }
+    /// # fn main() {}
+    /// ```
+    #[inline]
+    pub fn get<G: Get<'env, M, K>>(&self, what: G) -> G::Output {
+        what.get(self)
+    }
+
+    /// The records' keys as they would be read together with `other`: these first, then those
+    #[must_use]
+    pub(crate) fn regroup(&self, group: Rc<Group>, at: u32) -> Self {
+        Self::wrap(Handle { group, at, ..self.handle().clone() })
+    }
+}
+
+/// What [`Records::get`] takes: a field, or for a set an index
+pub trait Get<'env, M: Model, K: Cardinality> {
+    /// What it gives
+    type Output;
+    #[doc(hidden)]
+    fn get(self, records: &Records<'env, M, K>) -> Self::Output;
+}
+
+impl<'env, M, T, D, K> Get<'env, M, K> for Field<M, T, D>
+where
+    M: Model,
+    D: Kind,
+    K: Cardinality,
+    Self: Readable<M>,
+{
+    type Output = <Self as Readable<M>>::Read<'env, K>;
+
+    #[inline]
+    fn get(self, records: &Records<'env, M, K>) -> Self::Output {
+        self.read(records.handle())
+    }
+}
+
+impl<'env, M: Model> Get<'env, M, Many> for usize {
+    type Output = Option<Record<'env, M>>;
+
+    fn get(self, records: &RecordSet<'env, M>) -> Self::Output {
+        (self < records.len()).then(|| records.at(self))
+    }
+}
+
+impl<'env, M: Model> Record<'env, M> {
+    pub(crate) fn single(env: &'env Environment<M::Connection>, slot: u32) -> Self {
+        Self::wrap(Handle::new(env, env.store::<M>(), Group::of(vec![slot], Vec::new()), slot, 0))
+    }
+
+    pub(crate) fn slot(&self) -> u32 {
+        self.handle().slot
+    }
+
+    /// Asks the database whether the record's row exists: one SELECT
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn exists(&self) -> Result<bool> {
+        let Handle { env, store, slot, .. } = *self.handle();
+        query::by_keys(env, store, &[slot], &[], "exists")?;
+        Ok(!store.is_absent(slot))
+    }
+
+    /// Loads all prefetchable columns of this record that are not cached, and of the records it came with
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::MissingRecord`] if the row does not exist.
+    pub fn prefetch(&self) -> Result<()> {
+        let Handle { env, store, ref group, slot, at, .. } = *self.handle();
+        for field in prefetch::always::<M>() {
+            if !store.with_column(field, |column| column.has(slot)) {
+                prefetch::load_field(env, store, group, Some(at), slot, field)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An owned copy of the record's stored columns: the user's own struct, `'static` and free of the environment
+    ///
+    /// # Errors
+    ///
+    /// As reading each field: those of the database, [`Error::MissingRecord`].
+    pub fn to_model(&self) -> Result<M> {
+        M::snapshot(self)
+    }
+
+    /// This record, to be read as part of a set: a miss loads the record, then the set's
+    #[must_use]
+    pub fn with_prefetch(&self, other: &RecordSet<'env, M>) -> Self {
+        self.regroup(Group::taken_from(vec![self.slot()], &[&other.handle().group]), 0)
+    }
+}
+
+impl<'env, M: Model> ToOne<'env, M> {
+    /// The record that the link points at; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn load(&self) -> Result<Record<'env, M>> {
+        let target = self.handle().required_target()?;
+        Ok(self.handle().as_record(target.slot()))
+    }
+
+    /// Loads all prefetchable columns of the target, and of the other targets that it comes with
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    pub fn prefetch(&self) -> Result<()> {
+        self.load()?.prefetch()
+    }
+}
+
+impl<'env, M: Model> ToOptional<'env, M> {
+    /// The record that the link points at, if any; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn load(&self) -> Result<Option<Record<'env, M>>> {
+        let target = self.handle().target()?;
+        Ok(target.map(|target| self.handle().as_record(target.slot())))
+    }
+
+    /// Loads all prefetchable columns of the target if there is one, and of the other targets that it comes with
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    pub fn prefetch(&self) -> Result<()> {
+        self.load()?.map_or(Ok(()), |target| target.prefetch())
+    }
+}
+
+impl<'env, M: Model> ToMany<'env, M> {
+    /// The records that the link leads to, as a set
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links.
+    pub fn load(&self) -> Result<RecordSet<'env, M>> {
+        self.handle().resolved().map(RecordSet::wrap)
+    }
+
+    /// The records' keys
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links.
+    pub fn ids(&self) -> Result<Vec<M::Key>> {
+        Ok(self.handle().store.keys_of(&self.handle().members()?))
+    }
+
+    /// How many records there are
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> Result<usize> {
+        self.handle().member_count()
+    }
+
+    /// How many records there are; the same as [`len`](Self::len)
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links.
+    pub fn count(&self) -> Result<usize> {
+        self.len()
+    }
+
+    /// Whether there are none
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Loads all prefetchable columns of the records that the link leads to
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn prefetch(&self) -> Result<()> {
+        self.load()?.prefetch()
+    }
+
+    /// The records for which a condition holds
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links, and those of the condition.
+    pub fn filter(&self, keep: impl FnMut(&Record<'env, M>) -> Result<bool>) -> Result<RecordSet<'env, M>> {
+        self.load()?.filter(keep)
+    }
+
+    /// What a function gives for each of the records
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the links, and those of the function.
+    pub fn map<T>(&self, f: impl FnMut(&Record<'env, M>) -> Result<T>) -> Result<Vec<T>> {
+        self.load()?.map(f)
+    }
+}
+
+impl<M: Model> PartialEq for Record<'_, M> {
+    fn eq(&self, other: &Self) -> bool {
+        let (a, b) = (self.handle(), other.handle());
+        if std::ptr::eq(a.store, b.store) { a.slot == b.slot } else { a.store.key(a.slot) == b.store.key(b.slot) }
+    }
+}
+
+impl<M: Model> Eq for Record<'_, M> {}
+
+impl<M: Model> Hash for Record<'_, M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.handle().store.key(self.slot()).hash(state);
+    }
+}
+
+impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
+    /// Names the records; never asks the database.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Handle { env, store, group, slot, at, .. } = self.handle();
+        if group.path.is_empty() && *at == Handle::<M, K>::ALL {
+            let names = group.root.slots.iter().map(|&slot| store.key(slot));
+            return f.debug_list().entries(names.map(|key| Named(M::NAME, key.text()))).finish();
+        }
+        match *slot {
+            NULL => write!(f, "{}(NULL)", M::NAME),
+            UNRESOLVED => {
+                match group.path.first() {
+                    Some(step) if *at != Handle::<M, K>::ALL => {
+                        f.write_str(&env.describe(step.model, group.root.slots[*at as usize]))?;
+                    }
+                    _ => write!(f, "[{} records]", group.root.slots.len())?,
+                }
+                group.path.iter().try_for_each(|step| match env.store_by_number(step.model) {
+                    Some(store) => write!(f, ".{}", store.field_name(step.field)),
+                    None => Ok(()),
+                })
+            }
+            slot => write!(f, "{}({})", M::NAME, store.key(slot).text()),
+        }
+    }
+}
+
+struct Named(&'static str, crate::Str);
+
+impl fmt::Debug for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.0, self.1)
+    }
+}
+
+impl<'env, M: Model> RecordSet<'env, M> {
+    /// The only record of the set
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotOne`] if there are none or several.
+    pub fn one(&self) -> Result<Record<'env, M>> {
+        match self.len() {
+            1 => Ok(self.at(0)),
+            count => Err(Error::NotOne { model: M::NAME, count }),
+        }
+    }
+}

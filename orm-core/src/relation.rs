@@ -1,0 +1,291 @@
+//! To-many links: how the lists of a whole group are read with one SELECT.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::associations::HasTable;
+use diesel::expression::expression_types::Untyped;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
+use crate::backend::{Connection, Dialect, KeyList};
+use crate::cache::{List, Store};
+use crate::field::{Field, Linked, LinkedNullable};
+use crate::model::{Columns, DbOf, KeyCodec, Model};
+use crate::prefetch;
+use crate::query::{Reason, Select, push_column, push_key_column};
+use crate::{Environment, Id, Result};
+
+/// How a to-many link of `M` is loaded
+pub trait Relation<M: Model> {
+    /// Loads the lists of these records, and the members' columns with them: one SELECT.
+    #[doc(hidden)]
+    fn load(&self, batch: Batch<'_, M>) -> Result<()>;
+}
+
+impl<M: Model> fmt::Debug for dyn Relation<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Relation")
+    }
+}
+
+/// The records whose lists are to be loaded
+#[derive(Debug)]
+pub struct Batch<'a, M: Model> {
+    env: &'a Environment<M::Connection>,
+    store: &'a Store<M>,
+    slots: &'a [u32],
+    field: usize,
+}
+
+impl<'a, M: Model> Batch<'a, M> {
+    pub(crate) fn new(
+        env: &'a Environment<M::Connection>,
+        store: &'a Store<M>,
+        slots: &'a [u32],
+        field: usize,
+    ) -> Self {
+        Self { env, store, slots, field }
+    }
+
+    /// Runs the SELECT and keeps the lists.
+    fn load<C, T>(&self, source: &dyn Source<C>, order: Option<Order<C>>) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        T: Model<Connection = C>,
+    {
+        let fields: Vec<usize> = prefetch::always::<T>().collect();
+        let query = Members::<M, T> {
+            table: T::Table::table(),
+            fields: &fields,
+            source,
+            keys: C::Backend::key_list(self.store.keys_of(self.slots)),
+            order: order.map(|order| order()),
+        };
+        let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
+        let select = Select { fields: &fields, reason: Reason::Relation(&name), keys: self.slots.len() };
+        let mut members: Vec<(u32, u32)> = Vec::new();
+        let target = self.env.store::<T>();
+        select.run(self.env, target, query, &mut |member, owner| {
+            members.push((self.store.intern(M::KeyCodec::read(owner)?), member));
+            Ok(())
+        })?;
+        for &(_, member) in &members {
+            target.set_absent(member, false);
+        }
+        self.keep(members);
+        Ok(())
+    }
+
+    /// Puts the members, which are in the order of the lists, into the lists of their owners.
+    fn keep(&self, mut members: Vec<(u32, u32)>) {
+        // Stable: the members of one owner stay in order.
+        members.sort_by_key(|&(owner, _)| owner);
+        let now = self.env.now();
+        let mut columns = self.store.columns.borrow_mut();
+        let mut columns = columns.each_mut();
+        let column = &mut columns[self.field];
+        for &slot in self.slots {
+            let start = members.partition_point(|&(owner, _)| owner < slot);
+            let own = members[start..].iter().take_while(|&&(owner, _)| owner == slot);
+            // A table of pairs may hold a pair twice.
+            let mut seen = HashSet::<u32, FixedState>::default();
+            let list: Vec<u32> = own.map(|&(_, member)| member).filter(|&member| seen.insert(member)).collect();
+            column.fill_list(slot, now, List(list.into()));
+        }
+    }
+}
+
+/// Where the members of a list come from, and which column says whose they are
+trait Source<C: Connection> {
+    /// The column that holds the owner's key
+    fn push_owner<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+    /// What stands behind `FROM`
+    fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+}
+
+/// An order of a to-many link's members, made anew for each statement
+pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
+
+struct Members<'a, M: Model, T: Model> {
+    table: T::Table,
+    fields: &'a [usize],
+    source: &'a dyn Source<T::Connection>,
+    keys: KeyList<M::Key>,
+    order: Option<Box<dyn QueryFragment<DbOf<T>>>>,
+}
+
+impl<C, M, T> QueryFragment<C::Backend> for Members<'_, M, T>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        push_key_column::<T>(&self.table, &mut out)?;
+        for &field in self.fields {
+            out.push_sql(", ");
+            push_column::<T>(&self.table, T::FIELDS[field].column, &mut out)?;
+        }
+        out.push_sql(", ");
+        self.source.push_owner(&mut out)?;
+        out.push_sql(" FROM ");
+        self.source.push_from(&mut out)?;
+        out.push_sql(" WHERE ");
+        self.source.push_owner(&mut out)?;
+        M::KeyCodec::push(&self.keys, out.reborrow())?;
+        out.push_sql(" ORDER BY ");
+        if let Some(order) = &self.order {
+            order.walk_ast(out.reborrow())?;
+            out.push_sql(", ");
+        }
+        push_key_column::<T>(&self.table, &mut out)
+    }
+}
+
+impl<M: Model, T: Model> QueryId for Members<'_, M, T> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Model, T: Model> Query for Members<'_, M, T> {
+    type SqlType = Untyped;
+}
+
+/// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
+#[diagnostic::on_unimplemented(
+    message = "this field is no link from `{T}` to `{M}`",
+    note = "`inverse` names the to-one link that points back: `#[model(inverse = {T}::…_ID)]`, \
+            where that field is an `Id<{M}>` or an `Option<Id<{M}>>`"
+)]
+pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
+    #[doc(hidden)]
+    fn column_name(self) -> &'static str;
+}
+
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked> {
+    fn column_name(self) -> &'static str {
+        Self::column_name(&self)
+    }
+}
+
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable> {
+    fn column_name(self) -> &'static str {
+        Self::column_name(&self)
+    }
+}
+
+/// A one2many link: the records of `T` whose to-one link points here
+pub struct Inverse<T: Model, F> {
+    field: F,
+    order: Option<Order<T::Connection>>,
+}
+
+impl<T: Model, F> fmt::Debug for Inverse<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inverse")
+    }
+}
+
+impl<T: Model, F> Inverse<T, F> {
+    /// Called by generated code.
+    pub const fn new(field: F, order: Option<Order<T::Connection>>) -> Self {
+        Self { field, order }
+    }
+}
+
+struct InverseSource<T: Model> {
+    table: T::Table,
+    column: &'static str,
+}
+
+impl<T: Model> Source<T::Connection> for InverseSource<T> {
+    fn push_owner<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
+        push_column::<T>(&self.table, self.column, out)
+    }
+
+    fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
+        self.table.walk_ast(out.reborrow())
+    }
+}
+
+impl<C, M, T, F> Relation<M> for Inverse<T, F>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+    F: InverseOf<M, T>,
+{
+    fn load(&self, batch: Batch<'_, M>) -> Result<()> {
+        let source = InverseSource::<T> { table: T::Table::table(), column: self.field.column_name() };
+        batch.load::<C, T>(&source, self.order)
+    }
+}
+
+/// A many2many link: the records of `T` that a table of pairs, with the columns `Own` and `Other`, joins to here
+pub struct Through<T: Model, Own, Other> {
+    order: Option<Order<T::Connection>>,
+    columns: PhantomData<fn() -> (Own, Other)>,
+}
+
+impl<T: Model, Own, Other> fmt::Debug for Through<T, Own, Other> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Through")
+    }
+}
+
+impl<T: Model, Own, Other> Through<T, Own, Other> {
+    /// Called by generated code.
+    pub const fn new(order: Option<Order<T::Connection>>) -> Self {
+        Self { order, columns: PhantomData }
+    }
+}
+
+struct ThroughSource<T: Model, Own: diesel::Column> {
+    table: T::Table,
+    pairs: Own::Table,
+    other: &'static str,
+}
+
+impl<T, Own> Source<T::Connection> for ThroughSource<T, Own>
+where
+    T: Model,
+    Own: diesel::Column<Table: QueryFragment<DbOf<T>>>,
+{
+    fn push_owner<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
+        self.pairs.walk_ast(out.reborrow())?;
+        out.push_sql(".");
+        out.push_identifier(Own::NAME)
+    }
+
+    fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
+        self.pairs.walk_ast(out.reborrow())?;
+        out.push_sql(" INNER JOIN ");
+        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(" ON ");
+        push_key_column::<T>(&self.table, out)?;
+        out.push_sql(" = ");
+        self.pairs.walk_ast(out.reborrow())?;
+        out.push_sql(".");
+        out.push_identifier(self.other)
+    }
+}
+
+impl<C, M, T, Own, Other> Relation<M> for Through<T, Own, Other>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+    Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<C::Backend>>,
+    Other: diesel::Column<Table = Own::Table>,
+{
+    fn load(&self, batch: Batch<'_, M>) -> Result<()> {
+        let source =
+            ThroughSource::<T, Own> { table: T::Table::table(), pairs: Own::Table::table(), other: Other::NAME };
+        batch.load::<C, T>(&source, self.order)
+    }
+}

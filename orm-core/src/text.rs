@@ -1,0 +1,188 @@
+//! `Str`, the text that the cache hands out.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::ops::Deref;
+
+use diesel::backend::Backend;
+use diesel::deserialize::{FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::Text;
+use smol_str::SmolStr;
+
+/// An immutable string whose clone is O(1)
+///
+/// Up to 23 bytes lie in the value itself, longer text is shared. It derefs to `str`, compares and hashes as
+/// `str`, and can be used in diesel queries and `load`s like a `String`.
+///
+/// ```
+/// use orm_core::Str;
+/// let name = Str::from("Azure Interior");
+/// assert_eq!(name, "Azure Interior");
+/// assert!(name.starts_with("Azure"));
+/// let owned: String = name.into();
+/// # assert_eq!(owned.len(), 14);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
+#[diesel(sql_type = Text)]
+pub struct Str(SmolStr);
+
+impl Str {
+    /// The text
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Bytes on the heap; shared text counts in full for each holder.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        // Two counters lie in front of shared text.
+        if self.0.is_heap_allocated() { self.0.len() + 2 * size_of::<usize>() } else { 0 }
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Str {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl AsRef<[u8]> for Str {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Borrow<str> for Str {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self)
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Self {
+        Self(SmolStr::new(text))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Self {
+        Self(SmolStr::from(text))
+    }
+}
+
+impl From<&String> for Str {
+    fn from(text: &String) -> Self {
+        Self(SmolStr::new(text))
+    }
+}
+
+impl From<Cow<'_, str>> for Str {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self(SmolStr::new(text))
+    }
+}
+
+impl From<char> for Str {
+    fn from(c: char) -> Self {
+        Self::from(c.encode_utf8(&mut [0; 4]) as &str)
+    }
+}
+
+impl From<&Self> for Str {
+    fn from(text: &Self) -> Self {
+        text.clone()
+    }
+}
+
+impl From<Str> for String {
+    fn from(text: Str) -> Self {
+        text.as_str().to_owned()
+    }
+}
+
+macro_rules! compares_with {
+    ($($other:ty),*) => {$(
+        impl PartialEq<$other> for Str {
+            fn eq(&self, other: &$other) -> bool {
+                self.as_str() == AsRef::<str>::as_ref(other)
+            }
+        }
+        impl PartialEq<Str> for $other {
+            fn eq(&self, other: &Str) -> bool {
+                AsRef::<str>::as_ref(self) == other.as_str()
+            }
+        }
+        impl PartialOrd<$other> for Str {
+            fn partial_cmp(&self, other: &$other) -> Option<std::cmp::Ordering> {
+                Some(self.as_str().cmp(AsRef::<str>::as_ref(other)))
+            }
+        }
+    )*};
+}
+compares_with!(str, &str, String);
+
+impl<DB: Backend> ToSql<Text, DB> for Str
+where
+    str: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_str().to_sql(out)
+    }
+}
+
+// Text is read where diesel reads a `String`, without making one first.
+
+#[cfg(feature = "sqlite")]
+impl<ST> FromSql<ST, diesel::sqlite::Sqlite> for Str
+where
+    String: FromSql<ST, diesel::sqlite::Sqlite>,
+{
+    #[inline]
+    fn from_sql(mut value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self::from(value.read_text()))
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl<ST> FromSql<ST, diesel::pg::Pg> for Str
+where
+    String: FromSql<ST, diesel::pg::Pg>,
+{
+    #[inline]
+    fn from_sql(value: diesel::pg::PgValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self::from(std::str::from_utf8(value.as_bytes())?))
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<ST> FromSql<ST, diesel::mysql::Mysql> for Str
+where
+    String: FromSql<ST, diesel::mysql::Mysql>,
+{
+    #[inline]
+    fn from_sql(value: diesel::mysql::MysqlValue<'_>) -> diesel::deserialize::Result<Self> {
+        Ok(Self::from(std::str::from_utf8(value.as_bytes())?))
+    }
+}
