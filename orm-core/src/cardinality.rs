@@ -68,7 +68,7 @@ impl Cardinality for One {
     type Link = Required;
     type LinkNullable = Optional;
 
-    #[inline]
+    #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
@@ -76,7 +76,7 @@ impl Cardinality for One {
         read(records.reader())
     }
 
-    #[inline]
+    #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
@@ -91,7 +91,7 @@ impl Cardinality for Required {
     type Link = Self;
     type LinkNullable = Optional;
 
-    #[inline]
+    #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
@@ -99,7 +99,7 @@ impl Cardinality for Required {
         read(records.required_target()?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
@@ -114,7 +114,7 @@ impl Cardinality for Optional {
     type Link = Self;
     type LinkNullable = Self;
 
-    #[inline]
+    #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
@@ -125,7 +125,7 @@ impl Cardinality for Optional {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,

@@ -9,12 +9,18 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use once_cell::unsync::OnceCell;
 
 use crate::backend::{Connection, DefaultConnection};
-use crate::cache::{AnyStore, Cache, Stamp, Stats, Store, Stores};
+use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
 use crate::model::{IntoKey, Model};
 use crate::{Error, Record, RecordSet, Result, query};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
 const PREFETCH_LIMIT: usize = 1000;
+
+/// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
+const MAX_PREFETCH_LIMIT: usize = 16_384;
+
+/// Bytes that one batch may bring, as far as they can be foreseen, unless the builder says otherwise
+const PREFETCH_BYTES: usize = 16 << 20;
 
 /// Where records are read: one connection and one cache of records
 ///
@@ -34,19 +40,24 @@ pub struct Environment<C: Connection = DefaultConnection> {
     connection: OnceCell<RefCell<Held<C>>>,
     stores: Stores<C>,
     pub(crate) settings: Settings,
+    pub(crate) limits: Limits,
     born: Instant,
     queries: Cell<usize>,
+    /// The number of the last SELECT: the clock by which the cache tells what was used longest ago
+    turn: Cell<u32>,
     pub(crate) evictions: Cell<usize>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) prefetch_limit: usize,
+    pub(crate) prefetch_bytes: usize,
+    pub(crate) max_age: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefetch_limit: PREFETCH_LIMIT }
+        Self { prefetch_limit: PREFETCH_LIMIT, prefetch_bytes: PREFETCH_BYTES, max_age: None }
     }
 }
 
@@ -107,7 +118,7 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn builder() -> EnvironmentBuilder<C, NoSource> {
-        EnvironmentBuilder { source: NoSource(()), settings: Settings::default(), connection: std::marker::PhantomData }
+        EnvironmentBuilder { source: NoSource(()), settings: Settings::default(), limits: Limits::default(), connection: std::marker::PhantomData }
     }
 
     fn over(pool: Option<Pool<ConnectionManager<C>>>, connection: Option<C>, settings: Settings) -> Self {
@@ -121,8 +132,10 @@ impl<C: Connection> Environment<C> {
             connection: held,
             stores: Stores::default(),
             settings,
+            limits: Limits::default(),
             born: Instant::now(),
             queries: Cell::new(0),
+            turn: Cell::new(1),
             evictions: Cell::new(0),
         }
     }
@@ -205,11 +218,26 @@ impl<C: Connection> Environment<C> {
 
     pub(crate) fn count_query(&self) {
         self.queries.set(self.queries.get() + 1);
+        self.turn.set(self.turn.get().wrapping_add(1));
+    }
+
+    #[inline]
+    pub(crate) fn turn(&self) -> u32 {
+        self.turn.get()
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { time: self.now(), turn: self.turn() }
     }
 
     /// Now, on the environment's own clock; it stops after 49 days.
-    pub(crate) fn now(&self) -> Stamp {
+    fn now(&self) -> Stamp {
         Stamp::try_from(self.born.elapsed().as_millis()).unwrap_or(Stamp::MAX)
+    }
+
+    /// The oldest time that `max_age` lets a value have
+    pub(crate) fn oldest(&self, max_age: Duration) -> Stamp {
+        Stamp::try_from(self.born.elapsed().saturating_sub(max_age).as_millis()).unwrap_or(Stamp::MAX)
     }
 
     pub(crate) fn instant(&self, stamp: Stamp) -> Instant {
@@ -252,6 +280,7 @@ fn without_password(url: &str) -> String {
 pub struct EnvironmentBuilder<C: Connection, S> {
     source: S,
     settings: Settings,
+    limits: Limits,
     connection: std::marker::PhantomData<fn() -> C>,
 }
 
@@ -270,7 +299,7 @@ impl<C: Connection> fmt::Debug for Source<C> {
 
 impl<C: Connection, S> EnvironmentBuilder<C, S> {
     fn on(self, source: Source<C>) -> EnvironmentBuilder<C, Source<C>> {
-        EnvironmentBuilder { source, settings: self.settings, connection: self.connection }
+        EnvironmentBuilder { source, settings: self.settings, limits: self.limits, connection: self.connection }
     }
 
     /// Take the connection from this pool, at the first query
@@ -283,10 +312,38 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self.on(Source(None, Some(connection)))
     }
 
-    /// At most so many missing keys in one SELECT; 1000 unless said otherwise, at least 1
+    /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384
     #[must_use]
     pub fn prefetch_limit(mut self, keys: usize) -> Self {
-        self.settings.prefetch_limit = keys.max(1);
+        self.settings.prefetch_limit = keys.clamp(1, MAX_PREFETCH_LIMIT);
+        self
+    }
+
+    /// At most so many bytes in one batch, by what the rows seen so far took; 16 MiB unless said otherwise
+    #[must_use]
+    pub fn prefetch_bytes(mut self, bytes: usize) -> Self {
+        self.settings.prefetch_bytes = bytes;
+        self
+    }
+
+    /// Caches at most so many records: those used longest ago leave first, unflushed writes never; no limit unless said
+    #[must_use]
+    pub fn cache_limit(self, records: usize) -> Self {
+        self.limits.records.set(Some(records));
+        self
+    }
+
+    /// Caches at most so many bytes of keys and values; no limit unless said
+    #[must_use]
+    pub fn cache_bytes(self, bytes: usize) -> Self {
+        self.limits.bytes.set(Some(bytes));
+        self
+    }
+
+    /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.settings.max_age = Some(age);
         self
     }
 }
@@ -294,6 +351,6 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
 impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     /// The environment
     pub fn build(self) -> Environment<C> {
-        Environment::over(self.source.0, self.source.1, self.settings)
+        Environment { limits: self.limits, ..Environment::over(self.source.0, self.source.1, self.settings) }
     }
 }

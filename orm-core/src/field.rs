@@ -129,27 +129,27 @@ pub trait Cached<M: Model>: Copy {
 impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
     type Read<'env, K: Cardinality> = K::Out<T>;
 
-    #[inline]
+    #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<T> {
-        K::required(records, #[inline] |reader| reader.cell(self))
+        K::required(records, #[inline(always)] |reader| reader.cell(self))
     }
 }
 
 impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable> {
     type Read<'env, K: Cardinality> = K::OutNullable<T>;
 
-    #[inline]
+    #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::OutNullable<T> {
-        K::nullable(records, #[inline] |reader| reader.cell(self))
+        K::nullable(records, #[inline(always)] |reader| reader.cell(self))
     }
 }
 
 impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
     type Read<'env, K: Cardinality> = K::Out<M::Key>;
 
-    #[inline]
+    #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<M::Key> {
-        K::required(records, #[inline] |reader| Ok(reader.key()))
+        K::required(records, #[inline(always)] |reader| Ok(reader.key()))
     }
 }
 
@@ -161,7 +161,7 @@ where
 {
     type Read<'env, K: Cardinality> = Records<'env, T, K::Link>;
 
-    #[inline]
+    #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::Link> {
         records.follow(self)
     }
@@ -175,7 +175,7 @@ where
 {
     type Read<'env, K: Cardinality> = Records<'env, T, K::LinkNullable>;
 
-    #[inline]
+    #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::LinkNullable> {
         records.follow(self)
     }
@@ -217,7 +217,7 @@ macro_rules! to_many_fields {
             fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
                 let target = env.store::<T>();
                 let list = List(value.into_iter().map(|key| target.intern(key)).collect());
-                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), list);
+                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), list);
             }
         }
     )*};
@@ -238,7 +238,7 @@ macro_rules! cached_values {
             }
 
             fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
-                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), value);
+                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), value);
             }
         }
     )*};
@@ -267,7 +267,7 @@ where
 
     fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
-        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), link);
+        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), link);
     }
 }
 
@@ -290,7 +290,7 @@ where
 
     fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
         let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
-        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.now(), link);
+        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), link);
     }
 }
 

@@ -24,8 +24,8 @@ pub use error::{Error, Result};
 pub use field::{Field, IntoValue};
 pub use model::{Computed, Id, IntoKey, Key, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
-pub use query::RecordQuery;
-pub use records::{Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use query::{AllColumns, KeyColumn, RecordQuery};
+pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
 
 pub mod prelude {

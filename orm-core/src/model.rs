@@ -106,10 +106,14 @@ impl Prefetch {
 
 /// The set of a model's columns in the cache
 pub trait Columns<C: Connection>: Default + Send + 'static {
-    /// The columns, in the order of [`Model::FIELDS`]
-    fn each(&self) -> Vec<&dyn AnyColumn<C>>;
+    /// One column, by its place in [`Model::FIELDS`]
+    fn column(&self, index: usize) -> Option<&dyn AnyColumn<C>>;
     /// The columns, in the order of [`Model::FIELDS`]
     fn each_mut(&mut self) -> Vec<&mut dyn AnyColumn<C>>;
+    /// The columns, in the order of [`Model::FIELDS`]
+    fn each(&self) -> Vec<&dyn AnyColumn<C>> {
+        (0..).map_while(|index| self.column(index)).collect()
+    }
 }
 
 /// A model's number: dense, so that an environment finds its stores by index. Given at first use.

@@ -8,6 +8,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use once_cell::unsync::OnceCell;
+
 use crate::backend::Connection;
 use crate::cache::Store;
 use crate::model::{Model, Prefetch};
@@ -49,15 +51,21 @@ struct Scan {
 pub(crate) struct Group {
     pub(crate) root: Rc<Root>,
     pub(crate) path: Vec<Step>,
-    /// The groups one link further. They share the root and do not own this group.
-    next: RefCell<Vec<(Step, Rc<Self>)>>,
+    /// The group behind the link that was followed first: most loops follow one
+    first: OnceCell<(Step, Rc<Self>)>,
+    /// The groups behind the other links. All share the root; none owns this group.
+    others: RefCell<Vec<(Step, Rc<Self>)>>,
 }
 
 impl Group {
     /// The group of a set's own records, which were taken from `rest`
     pub(crate) fn of(slots: Vec<u32>, rest: Vec<Rc<Self>>) -> Rc<Self> {
         let root = Root { slots, rest, scans: RefCell::default() };
-        Rc::new(Self { root: Rc::new(root), path: Vec::new(), next: RefCell::default() })
+        Rc::new(Self::new(Rc::new(root), Vec::new()))
+    }
+
+    fn new(root: Rc<Root>, path: Vec<Step>) -> Self {
+        Self { root, path, first: OnceCell::new(), others: RefCell::default() }
     }
 
     /// The group of a set that was taken out of these
@@ -81,28 +89,30 @@ impl Group {
     /// The group that a link leads to
     #[inline]
     pub(crate) fn follow(&self, step: Step) -> Rc<Self> {
-        let next = self.next.borrow();
-        match next.iter().find(|(known, _)| *known == step) {
-            Some((_, group)) => Rc::clone(group),
-            None => {
-                drop(next);
-                self.extend(step)
-            }
+        match self.first.get() {
+            // All links from one group start from one model.
+            Some((first, group)) if first.field == step.field => Rc::clone(group),
+            _ => self.follow_other(step),
         }
     }
 
     #[cold]
-    fn extend(&self, step: Step) -> Rc<Self> {
-        let path = self.path.iter().copied().chain([step]).collect();
-        let group = Rc::new(Self { root: Rc::clone(&self.root), path, next: RefCell::default() });
-        self.next.borrow_mut().push((step, Rc::clone(&group)));
-        group
+    #[inline(never)]
+    fn follow_other(&self, step: Step) -> Rc<Self> {
+        let known = self.others.borrow().iter().find(|(known, _)| *known == step).map(|(_, group)| Rc::clone(group));
+        known.unwrap_or_else(|| {
+            let path = self.path.iter().copied().chain([step]).collect();
+            let group = Rc::new(Self::new(Rc::clone(&self.root), path));
+            if let Err((step, group)) = self.first.set((step, Rc::clone(&group))) {
+                self.others.borrow_mut().push((step, group));
+            }
+            group
+        })
     }
 
     /// The group that a link on the path starts from
     pub(crate) fn prefix(&self, depth: usize) -> Self {
-        let path = self.path[..depth].to_vec();
-        Self { root: Rc::clone(&self.root), path, next: RefCell::default() }
+        Self::new(Rc::clone(&self.root), self.path[..depth].to_vec())
     }
 }
 
@@ -121,10 +131,11 @@ pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
     let batch = store.with_column(field, |column| {
         column.count_miss();
         let lacks = |slot: u32| !column.has(slot) && !store.is_absent(slot);
-        plan(env, group, at, Some(slot), field, store.slots(), &lacks)
+        plan(env, group, at, slot, field, store.slots(), window(env, store, field), &lacks)
     });
     load_batch(env, store, &batch, field)?;
-    if store.is_absent(slot) { Err(store.missing_record(slot)) } else { Ok(()) }
+    // Every row that was found has its value now, so one that has none does not exist.
+    if store.with_column(field, |column| column.has(slot)) { Ok(()) } else { Err(store.missing_record(slot)) }
 }
 
 /// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones.
@@ -139,13 +150,18 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
         let lacks = |slot: &u32| !column.has(*slot) && !store.is_absent(*slot);
         slots.iter().copied().filter(lacks).filter(|&slot| seen.mark(slot)).collect::<Vec<_>>()
     });
-    let limit = env.settings.prefetch_limit;
     while !missing.is_empty() {
-        let left = missing.split_off(missing.len().min(limit));
+        let left = missing.split_off(missing.len().min(window(env, store, field)));
         load_batch(env, store, &missing, field)?;
         missing = left;
     }
     Ok(())
+}
+
+/// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache
+fn window<C: Connection, M: Model<Connection = C>>(env: &Environment<C>, store: &Store<M>, field: usize) -> usize {
+    let window = env.settings.prefetch_limit.min(store.fitting(field, env.settings.prefetch_bytes));
+    env.limits.records.get().map_or(window, |limit| window.min(limit)).max(1)
 }
 
 /// One SELECT: the columns that come with `field`, as far as one of these records lacks them.
@@ -159,7 +175,10 @@ fn load_batch<C: Connection, M: Model<Connection = C>>(
         return relation.load(Batch::new(env, store, batch, field));
     }
     let fields = missing_fields(store, batch, field);
-    query::by_keys(env, store, batch, &fields, M::FIELDS[field].name)
+    let before = store.value_bytes();
+    query::by_keys(env, store, batch, &fields, M::FIELDS[field].name)?;
+    store.weigh(field, batch.len(), store.value_bytes().saturating_sub(before));
+    Ok(())
 }
 
 /// The fields that are loaded together with `field` and that at least one of these records lacks
@@ -178,19 +197,22 @@ pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
     (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].prefetch == Prefetch::Always)
 }
 
+#[allow(clippy::too_many_arguments)]
 /// The batch for a miss: `first`, then the following records of the group that lack the field, then the preceding
 /// ones, then those of the sets that the group was taken from; at most one window.
 fn plan<C: Connection>(
     env: &Environment<C>,
     group: &Group,
     at: Option<u32>,
-    first: Option<u32>,
+    first: u32,
     field: usize,
     slots: usize,
+    limit: usize,
     lacks: &dyn Fn(u32) -> bool,
 ) -> Vec<u32> {
-    let mut plan = Plan { env, field, lacks, limit: env.settings.prefetch_limit, seen: Marks::new(slots), batch: Vec::new() };
-    plan.batch.extend(first.filter(|&slot| plan.seen.mark(slot)));
+    let mut plan = Plan { env, field, lacks, limit, seen: Marks::new(slots), batch: Vec::new() };
+    plan.seen.mark(first);
+    plan.batch.push(first);
     plan.scan(&group.root, &group.path, at.map(|at| at as usize));
     for origin in &group.root.rest {
         let path: Vec<Step> = origin.path.iter().chain(&group.path).copied().collect();
@@ -333,6 +355,7 @@ impl Unknown {
 }
 
 /// A set of slots
+#[derive(Default)]
 pub(crate) struct Marks(Vec<u64>);
 
 impl Marks {
@@ -350,6 +373,12 @@ impl Marks {
         let fresh = self.0[word] & bit == 0;
         self.0[word] |= bit;
         fresh
+    }
+
+    pub(crate) fn unmark(&mut self, slot: u32) {
+        if let Some(word) = self.0.get_mut(slot as usize / 64) {
+            *word &= !(1 << (slot % 64));
+        }
     }
 
     pub(crate) fn has(&self, slot: u32) -> bool {

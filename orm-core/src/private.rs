@@ -1,14 +1,16 @@
 //! What generated code may name. Not part of the public interface: it changes without notice.
 
-pub use crate::backend::{Connection, DefaultConnection};
-pub use crate::cache::{AnyColumn, Blob, Column, Scalar, Stored, ToManyLink, ToOneLink};
+pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
+pub use crate::cache::{
+    AnyColumn, Blob, BlobCell, CellWriter, Codec, Column, Link, List, Moment, Scalar, Stored, ToManyLink, ToOneLink,
+};
 pub use crate::cardinality::Cardinality;
 pub use crate::field::{
-    Owned,    Field, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Required,
+    Cached, Field, IntoOwned, Kind, Owned, Readable, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Required,
 };
-pub use crate::model::{Columns, FieldInfo, KeyOf, Model, ModelNumber, Prefetch};
-pub use crate::records::{Accessors, Handle, Records};
-pub use crate::relation::{Inverse, Order, Relation, Through};
+pub use crate::model::{Columns, FieldInfo, KeyCodec, KeyOf, Model, ModelNumber, Prefetch};
+pub use crate::records::{Accessors, Get, Handle, Reader, Records};
+pub use crate::relation::{Batch, Inverse, InverseOf, Order, Relation, Through};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

@@ -14,7 +14,7 @@ use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::{Connection, Dialect, KeyList};
-use crate::cache::{CellWriter, Store};
+use crate::cache::{CellWriter, Store, make_room};
 use crate::model::{Columns, DbOf, Key, KeyCodec, Model};
 use crate::{Environment, Error, Record, RecordSet, Result, Str, prefetch};
 
@@ -192,6 +192,11 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
+    if env.limits.any() {
+        // Before, so that what is loaded now cannot be what leaves.
+        let fresh = slots.iter().filter(|&&slot| !store.is_resident(slot)).count();
+        make_room(env, fresh, u32::MAX);
+    }
     let keys = DbOf::<M>::key_list(store.keys_of(slots));
     let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
     let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len() };
@@ -202,6 +207,9 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     })?;
     for &slot in slots {
         store.set_absent(slot, found.mark(slot));
+    }
+    if env.limits.any() {
+        make_room(env, 0, env.turn());
     }
     Ok(())
 }
@@ -263,6 +271,9 @@ where
     Ok(slots)
 }
 
+/// Rows that are written under one borrow when there is a limit to keep to
+const CHUNK: usize = 256;
+
 /// Why a SELECT is run, for errors and traces
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reason<'a> {
@@ -315,14 +326,28 @@ impl Select<'_> {
         let mut connection = env.connection()?;
         env.count_query();
         let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
-        let rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
-        let mut columns = store.columns.borrow_mut();
-        let mut writers = self.writers(env, columns.each_mut());
+        let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
+        // A batch by key has made room for itself; of a search nobody knows how much it finds.
+        let limited = env.limits.any() && !self.fields.is_empty();
+        let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
         let mut count = 0;
-        for row in rows {
-            let row = row.map_err(fault)?;
-            self.write(store, &row, &mut writers, on_row)?;
-            count += 1;
+        loop {
+            let chunk = if limited { env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK)) } else { usize::MAX };
+            let keep = !unforeseen || make_room(env, chunk, env.turn());
+            let mut columns = store.columns.borrow_mut();
+            // What does not find room is read later, when it is its turn.
+            let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
+            let before = count;
+            for row in rows.by_ref().take(chunk) {
+                let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
+                if limited && keep {
+                    store.add_resident(slot);
+                }
+                count += 1;
+            }
+            if count - before < chunk {
+                break;
+            }
         }
         tracing::debug!(
             model = M::NAME,
@@ -341,7 +366,7 @@ impl Select<'_> {
         env: &'a Environment<C>,
         columns: Vec<&'a mut dyn crate::cache::AnyColumn<C>>,
     ) -> Vec<Box<dyn CellWriter<C::Backend> + 'a>> {
-        let now = env.now();
+        let now = env.moment();
         // `fields` is in the order of the columns.
         let chosen = columns.into_iter().enumerate().filter(|(field, _)| self.fields.contains(field));
         chosen.filter_map(|(_, column)| column.writer(env, now)).collect()
@@ -354,7 +379,7 @@ impl Select<'_> {
         row: &R,
         writers: &mut [Box<dyn CellWriter<C::Backend> + '_>],
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()>
+    ) -> Result<u32>
     where
         C: Connection,
         M: Model<Connection = C>,
@@ -374,9 +399,10 @@ impl Select<'_> {
                 invalid::<M>(field, store.key(slot).text(), &error)
             })?;
         }
-        let extra = value_at(writers.len() + 1);
+        let extra = value_at(self.fields.len() + 1);
         on_row(slot, extra.as_ref().and_then(|value| value.value()))
-            .map_err(|error| Error::database(M::NAME, self.reason.text(M::NAME), diesel::result::Error::DeserializationError(error)))
+            .map_err(|error| Error::database(M::NAME, self.reason.text(M::NAME), diesel::result::Error::DeserializationError(error)))?;
+        Ok(slot)
     }
 }
 

@@ -84,7 +84,7 @@ impl<'a, M: Model> Batch<'a, M> {
     fn keep(&self, mut members: Vec<(u32, u32)>) {
         // Stable: the members of one owner stay in order.
         members.sort_by_key(|&(owner, _)| owner);
-        let now = self.env.now();
+        let now = self.env.moment();
         let mut columns = self.store.columns.borrow_mut();
         let mut columns = columns.each_mut();
         let column = &mut columns[self.field];

@@ -36,6 +36,7 @@ impl Str {
     }
 
     /// Bytes on the heap; shared text counts in full for each holder.
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         // Two counters lie in front of shared text.
         if self.0.is_heap_allocated() { self.0.len() + 2 * size_of::<usize>() } else { 0 }

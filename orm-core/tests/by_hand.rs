@@ -36,8 +36,13 @@ const _: () = {
     }
 
     impl private::Columns<C> for CountryColumns {
-        fn each(&self) -> private::Vec<&dyn private::AnyColumn<C>> {
-            private::vec![&self.name, &self.code, &self.partner_ids]
+        fn column(&self, index: usize) -> ::core::option::Option<&dyn private::AnyColumn<C>> {
+            match index {
+                0 => ::core::option::Option::Some(&self.name),
+                1 => ::core::option::Option::Some(&self.code),
+                2 => ::core::option::Option::Some(&self.partner_ids),
+                _ => ::core::option::Option::None,
+            }
         }
         fn each_mut(&mut self) -> private::Vec<&mut dyn private::AnyColumn<C>> {
             private::vec![&mut self.name, &mut self.code, &mut self.partner_ids]
@@ -153,8 +158,14 @@ const _: () = {
     }
 
     impl private::Columns<C> for PartnerColumns {
-        fn each(&self) -> private::Vec<&dyn private::AnyColumn<C>> {
-            private::vec![&self.name, &self.lang, &self.country_id, &self.notes]
+        fn column(&self, index: usize) -> ::core::option::Option<&dyn private::AnyColumn<C>> {
+            match index {
+                0 => ::core::option::Option::Some(&self.name),
+                1 => ::core::option::Option::Some(&self.lang),
+                2 => ::core::option::Option::Some(&self.country_id),
+                3 => ::core::option::Option::Some(&self.notes),
+                _ => ::core::option::Option::None,
+            }
         }
         fn each_mut(&mut self) -> private::Vec<&mut dyn private::AnyColumn<C>> {
             private::vec![&mut self.name, &mut self.lang, &mut self.country_id, &mut self.notes]

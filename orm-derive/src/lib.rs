@@ -1,5 +1,57 @@
-//! `#[derive(Model)]`, used through `orm-core`.
+//! `#[derive(Model)]`, used through `orm-core`: depend on that, not on this crate.
+//!
+//! The derive writes data (types, names, one constant and one accessor per field); all behaviour is in the
+//! runtime. What it writes, for two models, is spelled out by hand in `orm-core/tests/by_hand.rs`.
+//!
+//! # On the struct
+//!
+//! | | |
+//! |---|---|
+//! | `table = schema::partners` | the path of a diesel `table!`; without it the struct's name in snake case and an `s`, as with diesel |
+//! | `connection = PgConnection` | the diesel connection of the model's rows; without it that of the only backend feature turned on |
+//!
+//! # On a field
+//!
+//! | | |
+//! |---|---|
+//! | `primary_key` | this is the primary key; without it the field named `id` |
+//! | `column = name` | the column, where it is not called as the field |
+//! | `deferred` | loaded only when it is itself read |
+//! | `group = "html"` | loaded with the other fields of that group only |
+//! | `inverse = Partner::COUNTRY_ID` | of a `OneToMany`: the to-one link that points back |
+//! | `through(pairs::own_id, pairs::other_id)` | of a `ManyToMany`: the two columns of the table of pairs |
+//! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
+
+mod attr;
+mod error;
+mod expand;
+mod fallback;
+mod model;
+mod names;
+mod shape;
+mod valid;
+
+use proc_macro2::TokenStream;
+
+use crate::error::Errors;
+use crate::model::Model;
+
+/// Makes a struct the model of a table's rows; the crate's page lists what `#[model(…)]` takes.
 #[proc_macro_derive(Model, attributes(model))]
-pub fn model(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    proc_macro::TokenStream::new()
+pub fn derive_model(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    derive(input.into()).into()
+}
+
+fn derive(input: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let input = match names::without_self(input) {
+        Ok(input) => input,
+        Err(error) => return error.into_compile_error(),
+    };
+    let model = Model::from_syn(&input, &mut errors);
+    valid::check(&input, &model, &mut errors);
+    match errors.finish() {
+        Ok(()) => expand::model(&model),
+        Err(error) => fallback::expand(&input, model, &error),
+    }
 }

@@ -56,7 +56,12 @@ pub type DefaultConnection = Unspecified;
 
 /// Stands for the connection that has to be named when no or several backend features are on
 #[derive(Debug)]
-#[doc(hidden)]
+#[allow(unreachable_pub)]
+#[cfg(not(any(
+    all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
+    all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
+    all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
+)))]
 pub enum Unspecified {}
 
 /// The keys of one statement, in the form that the backend binds them

@@ -1,5 +1,6 @@
 //! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use diesel::backend::Backend;
 use diesel::deserialize::FromSql;
 use diesel::sql_types::HasSqlType;
 
-use super::column::{Column, Stamp};
+use super::column::{Column, Moment, Stamp};
 use super::keys::NULL;
 use super::store::Store;
 use crate::Environment;
@@ -36,7 +37,7 @@ pub trait Codec<C: Connection>: 'static {
     fn writer<'a>(
         column: &'a mut Column<Self::Cell>,
         env: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>>;
 
     /// Where a cell leads to: nowhere unless it is a link.
@@ -87,12 +88,16 @@ pub trait AnyColumn<C: Connection> {
     fn remove(&mut self, slot: u32) -> bool;
     /// Makes cells missing; tells how many were
     fn remove_where(&mut self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    /// The same within one page
+    fn remove_in_page(&mut self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    /// Calls with each page and the turn of its last use
+    fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// How many cells hold a value
     fn count(&self) -> usize;
     /// When a slot's value was loaded
     fn loaded_at(&self, slot: u32) -> Option<Stamp>;
     /// Fills the cell of a to-many link if it is empty
-    fn fill_list(&mut self, slot: u32, now: Stamp, list: List);
+    fn fill_list(&mut self, slot: u32, now: Moment, list: List);
     /// Calls with each slot that holds a value
     fn each_slot(&self, f: &mut dyn FnMut(u32));
     /// Bytes taken
@@ -105,7 +110,7 @@ pub trait AnyColumn<C: Connection> {
     fn writer<'a>(
         &'a mut self,
         env: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>>;
     /// Where the cells of slots lead to: `None` for a missing cell
     fn hop<'a>(&'a self, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&'a [u32]>));
@@ -117,11 +122,19 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
     }
 
     fn remove(&mut self, slot: u32) -> bool {
-        self.column.remove(slot).is_some()
+        self.column.remove(slot)
     }
 
     fn remove_where(&mut self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
         self.column.remove_where(drop)
+    }
+
+    fn remove_in_page(&mut self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+        self.column.remove_in_page(page, drop)
+    }
+
+    fn each_use(&self, f: &mut dyn FnMut(usize, u32)) {
+        self.column.uses().for_each(|(page, turn)| f(page, turn));
     }
 
     fn count(&self) -> usize {
@@ -132,9 +145,9 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
         self.column.loaded_at(slot)
     }
 
-    fn fill_list(&mut self, slot: u32, now: Stamp, list: List) {
+    fn fill_list(&mut self, slot: u32, now: Moment, list: List) {
         if let Some(cell) = D::list(list) {
-            let filled: Result<(), std::convert::Infallible> = self.column.fill(slot, now, || Ok(cell));
+            let filled: Result<(), Infallible> = self.column.fill(slot, now, || Ok(cell));
             let Ok(()) = filled;
         }
     }
@@ -158,7 +171,7 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
     fn writer<'a>(
         &'a mut self,
         env: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
         D::writer(&mut self.column, env, now)
     }
@@ -202,7 +215,7 @@ impl BlobCell for Option<Bytes> {
 
 /// A column read value by value, without a look at anything else.
 trait Decode<DB: Dialect> {
-    type Cell;
+    type Cell: 'static;
     fn check() -> DB::Check;
     fn decode(value: Option<DB::RawValue<'_>>) -> Result<Self::Cell, BoxError>;
 }
@@ -210,7 +223,7 @@ trait Decode<DB: Dialect> {
 impl<DB, V, ST> Decode<DB> for Scalar<V, ST>
 where
     DB: Dialect + HasSqlType<ST>,
-    V: FromSql<ST, DB>,
+    V: FromSql<ST, DB> + 'static,
 {
     type Cell = V;
 
@@ -242,7 +255,7 @@ where
 
 struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
     column: &'a mut Column<D::Cell>,
-    now: Stamp,
+    now: Moment,
     check: DB::Check,
 }
 
@@ -269,7 +282,7 @@ where
     fn writer<'a>(
         column: &'a mut Column<V>,
         _: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
         Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
     }
@@ -286,7 +299,7 @@ where
     fn writer<'a>(
         column: &'a mut Column<V>,
         _: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
         Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
     }
@@ -318,7 +331,7 @@ where
     fn writer<'a>(
         column: &'a mut Column<Link>,
         env: &'a Environment<C>,
-        now: Stamp,
+        now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
         Some(Box::new(LinkWriter::<T, NULLABLE> { column, now, target: env.store::<T>(), last: None }))
     }
@@ -330,7 +343,7 @@ where
 
 struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
     column: &'a mut Column<Link>,
-    now: Stamp,
+    now: Moment,
     target: &'a Store<T>,
     /// Neighbouring rows often link to the same record.
     last: Option<(T::Key, u32)>,
@@ -386,7 +399,7 @@ where
     fn writer<'a>(
         _: &'a mut Column<List>,
         _: &'a Environment<C>,
-        _: Stamp,
+        _: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
         None
     }

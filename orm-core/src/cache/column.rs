@@ -2,17 +2,28 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::convert::Infallible;
 
 use bytes::Bytes;
 
 use crate::Str;
 
-/// Slots in a page, as a power of two. Small enough to be freed bit by bit, large enough that pages cost nothing.
-const PAGE_BITS: u32 = 8;
+/// Slots in a page, as a power of two: small, as the first record of a model pays for a page of every column, but
+/// large enough that what a page knows of itself does not count.
+const PAGE_BITS: u32 = 6;
 pub(crate) const PAGE: usize = 1 << PAGE_BITS;
 
-/// Milliseconds since the environment was made; an environment's own clock, a third of the size of an `Instant`.
+/// Milliseconds since the environment was made; an environment's own clock, a quarter of the size of an `Instant`.
 pub(crate) type Stamp = u32;
+
+/// When something happens, on an environment's two clocks
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// The time, for `loaded_at` and `max_age`
+    pub(crate) time: Stamp,
+    /// The number of the SELECT, for the order of use
+    pub(crate) turn: u32,
+}
 
 /// The cached values of one field
 ///
@@ -20,17 +31,21 @@ pub(crate) type Stamp = u32;
 /// [`Keys`](super::Keys), not here.
 #[derive(Debug)]
 pub struct Column<V> {
-    pages: Vec<Page<V>>,
+    /// A page is there while one of its cells holds a value.
+    pages: Vec<Option<Box<Page<V>>>>,
     count: usize,
+    /// Bytes that pages and values take, but for the table of the pages
+    bytes: usize,
     hits: Cell<usize>,
     misses: Cell<usize>,
 }
 
 #[derive(Debug)]
 struct Page<V> {
-    /// Grows up to `PAGE` cells; empty where nothing is cached.
-    cells: Vec<Option<V>>,
+    cells: [Option<V>; PAGE],
     loaded: Loaded,
+    /// The turn in which a cell was last read or filled
+    used: Cell<u32>,
 }
 
 /// When the cells of a page were loaded. Most pages are filled by one SELECT.
@@ -42,7 +57,7 @@ enum Loaded {
 
 impl<V> Default for Column<V> {
     fn default() -> Self {
-        Self { pages: Vec::new(), count: 0, hits: Cell::new(0), misses: Cell::new(0) }
+        Self { pages: Vec::new(), count: 0, bytes: 0, hits: Cell::new(0), misses: Cell::new(0) }
     }
 }
 
@@ -55,13 +70,16 @@ impl<V> Column<V> {
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&V> {
         let (page, cell) = place(slot);
-        self.pages.get(page)?.cells.get(cell)?.as_ref()
+        self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
-    /// As `get`, counted as a hit.
-    #[inline]
-    pub(crate) fn hit(&self, slot: u32) -> Option<&V> {
-        let value = self.get(slot)?;
+    /// As `get`, counted as a hit and as a use in this turn.
+    #[inline(always)]
+    pub(crate) fn hit(&self, slot: u32, turn: u32) -> Option<&V> {
+        let (page, cell) = place(slot);
+        let page = self.pages.get(page)?.as_ref()?;
+        let value = page.cells[cell].as_ref()?;
+        page.used.set(turn);
         self.hits.set(self.hits.get() + 1);
         Some(value)
     }
@@ -92,136 +110,154 @@ impl<V> Column<V> {
     pub(crate) fn fill<E>(
         &mut self,
         slot: u32,
-        now: Stamp,
+        now: Moment,
         value: impl FnOnce() -> Result<V, E>,
-    ) -> Result<(), E> {
+    ) -> Result<(), E>
+    where
+        V: 'static,
+    {
         let cell = self.cell(slot, now);
         if cell.is_none() {
-            *cell = Some(value()?);
+            let heap = heap_bytes(cell.insert(value()?));
             self.count += 1;
+            self.bytes += heap;
         }
         Ok(())
     }
 
     /// Puts a value into the cell of a slot, whatever is there.
-    pub(crate) fn set(&mut self, slot: u32, now: Stamp, value: V) {
+    pub(crate) fn set(&mut self, slot: u32, now: Moment, value: V)
+    where
+        V: 'static,
+    {
         self.remove(slot);
-        *self.cell(slot, now) = Some(value);
-        self.count += 1;
+        let filled: Result<(), Infallible> = self.fill(slot, now, || Ok(value));
+        let Ok(()) = filled;
     }
 
     /// The cell of a slot; an empty one is stamped with `now`, as it is about to be filled.
     #[inline]
-    fn cell(&mut self, slot: u32, now: Stamp) -> &mut Option<V> {
+    fn cell(&mut self, slot: u32, now: Moment) -> &mut Option<V> {
         let (number, index) = place(slot);
         if number >= self.pages.len() {
-            self.pages.resize_with(number + 1, || Page { cells: Vec::new(), loaded: Loaded::All(now) });
+            self.pages.resize_with(number + 1, || None);
         }
-        let page = &mut self.pages[number];
-        if index >= page.cells.len() {
-            page.grow(number, index, now);
-        }
+        let page = self.pages[number].get_or_insert_with(|| {
+            self.bytes += size_of::<Page<V>>();
+            Page::new(now)
+        });
         if page.cells[index].is_none() {
-            page.stamp(index, now);
+            self.bytes += page.stamp(index, now.time);
         }
+        page.used.set(now.turn);
         &mut page.cells[index]
     }
 
-    /// Makes the cell of a slot missing; tells what was there.
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<V> {
-        let (page, cell) = place(slot);
-        let value = self.pages.get_mut(page)?.cells.get_mut(cell)?.take();
-        self.count -= usize::from(value.is_some());
-        value
+    /// Makes the cell of a slot missing; tells whether it held a value.
+    pub(crate) fn remove(&mut self, slot: u32) -> bool
+    where
+        V: 'static,
+    {
+        self.remove_in_page(slot as usize / PAGE, &mut |other, _| other == slot) > 0
     }
 
-    /// Makes all cells missing for which `drop` says so; gives memory back where a page is left empty.
-    pub(crate) fn remove_where(&mut self, mut drop: impl FnMut(u32, Stamp) -> bool) -> usize {
-        let before = self.count;
-        for (number, page) in self.pages.iter_mut().enumerate() {
-            let mut left = 0;
-            for index in 0..page.cells.len() {
-                if page.cells[index].is_none() {
-                    continue;
-                }
-                if drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
-                    page.cells[index] = None;
-                    self.count -= 1;
-                } else {
-                    left += 1;
-                }
+    /// Makes all cells missing for which `drop` says so; tells how many.
+    pub(crate) fn remove_where(&mut self, mut drop: impl FnMut(u32, Stamp) -> bool) -> usize
+    where
+        V: 'static,
+    {
+        (0..self.pages.len()).map(|number| self.remove_in_page(number, &mut drop)).sum()
+    }
+
+    /// The same within one page; an empty page gives its memory back.
+    pub(crate) fn remove_in_page(&mut self, number: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize
+    where
+        V: 'static,
+    {
+        let Some(Some(page)) = self.pages.get_mut(number) else { return 0 };
+        let (mut removed, mut left) = (0, 0);
+        for index in 0..PAGE {
+            if page.cells[index].is_none() {
+                continue;
             }
-            if left == 0 {
-                page.cells = Vec::new();
+            if !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
+                left += 1;
+            } else if let Some(value) = page.cells[index].take() {
+                self.bytes -= heap_bytes(&value);
+                removed += 1;
             }
         }
-        before - self.count
+        if left == 0 {
+            self.bytes -= page.area();
+            self.pages[number] = None;
+        }
+        self.count -= removed;
+        removed
+    }
+
+    /// The pages, each with the turn in which it was last used
+    pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+        self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?.used.get())))
     }
 
     pub(crate) fn loaded_at(&self, slot: u32) -> Option<Stamp> {
         let (page, cell) = place(slot);
-        let page = self.pages.get(page)?;
-        page.cells.get(cell)?.as_ref()?;
+        let page = self.pages.get(page)?.as_ref()?;
+        page.cells[cell].as_ref()?;
         Some(page.loaded_at(cell))
     }
 
     /// The slots that hold a value, in order
     pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.pages.iter().enumerate().flat_map(|(number, page)| {
-            page.cells.iter().enumerate().filter(|(_, cell)| cell.is_some()).map(move |(index, _)| {
-                (number << PAGE_BITS | index) as u32
-            })
+        let pages = self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?)));
+        pages.flat_map(|(number, page)| {
+            let held = (0..PAGE).filter(|&index| page.cells[index].is_some());
+            held.map(move |index| (number << PAGE_BITS | index) as u32)
         })
     }
 
     /// Bytes that the values take, their own heap included
-    pub(crate) fn bytes(&self) -> usize
-    where
-        V: 'static,
-    {
-        let pages = self.pages.iter().map(|page| {
-            let stamps = match &page.loaded {
-                Loaded::All(_) => 0,
-                Loaded::Each(stamps) => stamps.capacity() * size_of::<Stamp>(),
-            };
-            let heap: usize = page.cells.iter().flatten().map(heap_bytes).sum();
-            page.cells.capacity() * size_of::<Option<V>>() + stamps + heap
-        });
-        self.pages.capacity() * size_of::<Page<V>>() + pages.sum::<usize>()
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.pages.capacity() * size_of::<Option<Box<Page<V>>>>()
     }
 }
 
 impl<V> Page<V> {
     #[cold]
-    fn grow(&mut self, number: usize, index: usize, now: Stamp) {
-        if self.cells.is_empty() {
-            self.loaded = Loaded::All(now);
-        }
-        // The first page grows as it is used: many environments read a few records only.
-        let wanted = if number > 0 { PAGE } else { (index + 1).next_power_of_two() };
-        self.cells.reserve_exact(wanted.saturating_sub(self.cells.len()));
-        self.cells.resize_with(wanted, || None);
+    fn new(now: Moment) -> Box<Self> {
+        Box::new(Self { cells: [const { None }; PAGE], loaded: Loaded::All(now.time), used: Cell::new(now.turn) })
     }
 
+    /// Notes when an empty cell is filled; tells how many bytes more that takes.
     #[inline]
-    fn stamp(&mut self, index: usize, now: Stamp) {
+    fn stamp(&mut self, index: usize, time: Stamp) -> usize {
         match &mut self.loaded {
-            Loaded::All(stamp) if *stamp == now => {}
-            _ => self.stamp_apart(index, now),
+            Loaded::All(stamp) if *stamp == time => 0,
+            _ => self.stamp_apart(index, time),
         }
     }
 
     #[cold]
-    fn stamp_apart(&mut self, index: usize, now: Stamp) {
+    fn stamp_apart(&mut self, index: usize, time: Stamp) -> usize {
+        let before = self.area();
         match &mut self.loaded {
-            Loaded::All(stamp) if self.cells.iter().all(Option::is_none) => *stamp = now,
             Loaded::All(stamp) => {
                 let mut stamps = vec![*stamp; PAGE];
-                stamps[index] = now;
+                stamps[index] = time;
                 self.loaded = Loaded::Each(stamps);
             }
-            Loaded::Each(stamps) => stamps[index] = now,
+            Loaded::Each(stamps) => stamps[index] = time,
         }
+        self.area() - before
+    }
+
+    /// Bytes that the page takes, but for what its values have on the heap
+    fn area(&self) -> usize {
+        let stamps = match &self.loaded {
+            Loaded::All(_) => 0,
+            Loaded::Each(stamps) => stamps.capacity() * size_of::<Stamp>(),
+        };
+        size_of::<Self>() + stamps
     }
 
     fn loaded_at(&self, index: usize) -> Stamp {
@@ -232,22 +268,22 @@ impl<V> Page<V> {
     }
 }
 
-/// Bytes on the heap behind a value, for the types of which it is known
+/// Bytes on the heap behind a value, for the types of which it is known; decided when it is compiled
+#[inline(always)]
 fn heap_bytes<V: 'static>(value: &V) -> usize {
-    fn known(value: &dyn Any) -> Option<usize> {
-        if let Some(text) = value.downcast_ref::<Str>() {
-            Some(text.heap_bytes())
-        } else if let Some(text) = value.downcast_ref::<Option<Str>>() {
-            text.as_ref().map(Str::heap_bytes)
-        } else if let Some(blob) = value.downcast_ref::<Bytes>() {
-            Some(blob.len())
-        } else if let Some(blob) = value.downcast_ref::<Option<Bytes>>() {
-            blob.as_ref().map(Bytes::len)
-        } else if let Some(list) = value.downcast_ref::<super::List>() {
-            Some(list.heap_bytes())
-        } else {
-            None
-        }
+    if !std::mem::needs_drop::<V>() {
+        return 0;
     }
-    if std::mem::needs_drop::<V>() { known(value).unwrap_or(0) } else { 0 }
+    let value = value as &dyn Any;
+    if let Some(text) = value.downcast_ref::<Str>() {
+        text.heap_bytes()
+    } else if let Some(text) = value.downcast_ref::<Option<Str>>() {
+        text.as_ref().map_or(0, Str::heap_bytes)
+    } else if let Some(blob) = value.downcast_ref::<Bytes>() {
+        blob.len()
+    } else if let Some(blob) = value.downcast_ref::<Option<Bytes>>() {
+        blob.as_ref().map_or(0, Bytes::len)
+    } else {
+        value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes)
+    }
 }

@@ -1,5 +1,6 @@
 //! Slots: each key that an environment has met has a number, the same in every column of its model.
 
+use std::any::Any;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -16,6 +17,9 @@ pub(crate) const UNRESOLVED: u32 = u32::MAX - 1;
 #[derive(Debug)]
 pub(crate) struct Keys<K> {
     keys: Vec<K>,
+    /// Slots by key, for keys that are small whole numbers: most tables number their rows
+    dense: Vec<u32>,
+    /// Slots of all other keys
     slots: HashTable<u32>,
     /// Slots whose row was looked for and not found (rule P10)
     absent: HashSet<u32, FixedState>,
@@ -23,7 +27,7 @@ pub(crate) struct Keys<K> {
 
 impl<K> Default for Keys<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), slots: HashTable::new(), absent: HashSet::default() }
+        Self { keys: Vec::new(), dense: Vec::new(), slots: HashTable::new(), absent: HashSet::default() }
     }
 }
 
@@ -32,10 +36,43 @@ fn hash<K: Key>(key: &K) -> u64 {
     FixedState::with_seed(0).hash_one(key)
 }
 
+/// The key as an index, if it is a whole number; decided by type when it is compiled
+#[inline(always)]
+fn small<K: Key>(key: &K) -> Option<usize> {
+    let key = key as &dyn Any;
+    if let Some(&key) = key.downcast_ref::<i32>() {
+        usize::try_from(key).ok()
+    } else if let Some(&key) = key.downcast_ref::<i64>() {
+        usize::try_from(key).ok()
+    } else {
+        key.downcast_ref::<i16>().and_then(|&key| usize::try_from(key).ok())
+    }
+}
+
 impl<K: Key> Keys<K> {
     /// The slot of a key, given one now if it has none
     #[inline]
     pub(crate) fn intern(&mut self, key: K) -> u32 {
+        let Some(number) = small(&key) else { return self.intern_hashed(key) };
+        if let Some(&slot) = self.dense.get(number)
+            && slot != NULL
+        {
+            return slot;
+        }
+        // At most four places for each key: a sparse table costs no more than a hashed one.
+        if number >= 4 * self.keys.len() + 1024 || (!self.slots.is_empty() && self.find_hashed(&key).is_some()) {
+            return self.intern_hashed(key);
+        }
+        if number >= self.dense.len() {
+            self.dense.resize(number + 1, NULL);
+        }
+        let slot = self.keys.len() as u32;
+        self.dense[number] = slot;
+        self.keys.push(key);
+        slot
+    }
+
+    fn intern_hashed(&mut self, key: K) -> u32 {
         let keys = &mut self.keys;
         let entry = self.slots.entry(hash(&key), |&slot| keys[slot as usize] == key, |&slot| hash(&keys[slot as usize]));
         match entry {
@@ -50,6 +87,11 @@ impl<K: Key> Keys<K> {
     }
 
     pub(crate) fn find(&self, key: &K) -> Option<u32> {
+        let dense = small(key).and_then(|number| self.dense.get(number)).copied();
+        dense.filter(|&slot| slot != NULL).or_else(|| self.find_hashed(key))
+    }
+
+    fn find_hashed(&self, key: &K) -> Option<u32> {
         self.slots.find(hash(key), |&slot| self.keys[slot as usize] == *key).copied()
     }
 
@@ -80,6 +122,6 @@ impl<K: Key> Keys<K> {
 
     pub(crate) fn bytes(&self) -> usize {
         let heap: usize = if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
-        self.keys.capacity() * size_of::<K>() + self.slots.allocation_size() + self.absent.allocation_size() + heap
+        self.keys.capacity() * size_of::<K>() + self.dense.capacity() * size_of::<u32>() + self.slots.allocation_size() + self.absent.allocation_size() + heap
     }
 }

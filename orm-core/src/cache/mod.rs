@@ -2,6 +2,7 @@
 
 mod codec;
 mod column;
+mod evict;
 mod keys;
 mod stats;
 mod store;
@@ -11,6 +12,8 @@ use std::time::Instant;
 
 pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Codec, Link, List, Scalar, Stored, ToManyLink, ToOneLink};
 pub use column::Column;
+pub use column::Moment;
+pub(crate) use evict::{Limits, make_room};
 pub(crate) use column::Stamp;
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats};
@@ -90,8 +93,14 @@ impl<'env, C: Connection> Cache<'env, C> {
         M: Model<Connection = C>,
         F: Cached<M>,
     {
-        let slot = self.env.store::<M>().intern(key.into_key());
+        let store = self.env.store::<M>();
+        let slot = store.intern(key.into_key());
+        store.set_absent(slot, false);
         field.put(self.env, slot, value.into_value());
+        if self.env.limits.any() {
+            store.add_resident(slot);
+            make_room(self.env, 0, u32::MAX);
+        }
     }
 
     /// Puts many values of one field into the cache, as if they had been loaded
@@ -138,6 +147,28 @@ impl<'env, C: Connection> Cache<'env, C> {
     /// Makes all values missing; unflushed writes stay
     pub fn invalidate_all(self) {
         self.env.stores().for_each(AnyStore::invalidate);
+    }
+
+    /// Forgets everything that is not waiting for a flush; the same as [`invalidate_all`](Self::invalidate_all)
+    pub fn clear(self) {
+        self.invalidate_all();
+    }
+
+    /// Caches at most so many records from now on: those used longest ago leave first, unflushed writes never
+    pub fn set_limit(self, records: usize) {
+        self.env.limits.records.set(Some(records));
+        self.keep_to_limits();
+    }
+
+    /// Caches at most so many bytes of keys and values from now on
+    pub fn set_byte_limit(self, bytes: usize) {
+        self.env.limits.bytes.set(Some(bytes));
+        self.keep_to_limits();
+    }
+
+    fn keep_to_limits(self) {
+        self.env.stores().for_each(|store| store.count_residents());
+        make_room(self.env, 0, u32::MAX);
     }
 
     /// What was done so far, and what is cached

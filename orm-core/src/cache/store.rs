@@ -7,6 +7,8 @@ use std::fmt;
 use once_cell::unsync::OnceCell;
 
 use super::codec::AnyColumn;
+use super::column::{PAGE, Stamp};
+use super::evict::Resident;
 use super::keys::Keys;
 use super::stats::ModelStats;
 use crate::backend::Connection;
@@ -18,6 +20,10 @@ use crate::{Environment, Error, Result, Str};
 pub(crate) struct Store<M: Model> {
     keys: RefCell<Keys<M::Key>>,
     pub(crate) columns: RefCell<M::Columns>,
+    /// Which records count against a limit; kept only while there is one
+    pub(super) resident: RefCell<Resident>,
+    /// What a record's values of a field, and of those that come with it, took so far: records and bytes
+    weights: RefCell<Vec<(usize, usize)>>,
 }
 
 impl<M: Model> fmt::Debug for Store<M> {
@@ -28,7 +34,12 @@ impl<M: Model> fmt::Debug for Store<M> {
 
 impl<M: Model> Default for Store<M> {
     fn default() -> Self {
-        Self { keys: RefCell::default(), columns: RefCell::default() }
+        Self {
+            keys: RefCell::default(),
+            columns: RefCell::default(),
+            resident: RefCell::default(),
+            weights: RefCell::default(),
+        }
     }
 }
 
@@ -68,10 +79,54 @@ impl<M: Model> Store<M> {
         Error::MissingRecord { model: M::NAME, id: self.key(slot).text() }
     }
 
+    pub(crate) fn is_resident(&self, slot: u32) -> bool {
+        self.resident.borrow().has(slot)
+    }
+
+    pub(crate) fn add_resident(&self, slot: u32) {
+        self.resident.borrow_mut().add(slot);
+    }
+
+    /// Makes all values missing that are older than `max_age`, if the one about to be read is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn expire(&self, env: &Environment<M::Connection>, field: usize, slot: u32) {
+        let loaded_at = self.with_column(field, |column| column.loaded_at(slot));
+        let oldest = env.settings.max_age.map_or(0, |age| env.oldest(age));
+        if loaded_at.is_some_and(|loaded_at| loaded_at < oldest) {
+            AnyStore::<M::Connection>::expire(self, oldest);
+        }
+    }
+
+    /// How many records fit into so many bytes when `field` is loaded, by those seen so far
+    pub(crate) fn fitting(&self, field: usize, bytes: usize) -> usize {
+        match self.weights.borrow().get(field) {
+            Some(&(records, taken)) if taken > 0 => (bytes.saturating_mul(records) / taken).max(1),
+            _ => usize::MAX,
+        }
+    }
+
+    pub(crate) fn weigh(&self, field: usize, records: usize, bytes: usize) {
+        let mut weights = self.weights.borrow_mut();
+        if weights.len() <= field {
+            weights.resize(field + 1, (0, 0));
+        }
+        weights[field].0 += records;
+        weights[field].1 += bytes;
+    }
+
+    /// Bytes that the values take
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.columns.borrow().each().iter().map(|column| column.bytes()).sum()
+    }
+
     /// Runs work on one column, whatever its type.
     pub(crate) fn with_column<R>(&self, field: usize, f: impl FnOnce(&dyn AnyColumn<M::Connection>) -> R) -> R {
         let columns = self.columns.borrow();
-        f(columns.each()[field])
+        match columns.column(field) {
+            Some(column) => f(column),
+            None => unreachable!("{} has no column {field}", M::NAME),
+        }
     }
 }
 
@@ -88,6 +143,18 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn field_name(&self, field: usize) -> &'static str;
     /// Makes all clean values missing
     fn invalidate(&self);
+    /// Makes all clean values missing that were loaded before a time
+    fn expire(&self, before: Stamp);
+    /// How many records count against a limit
+    fn residents(&self) -> usize;
+    /// Counts them anew
+    fn count_residents(&self);
+    /// The pages that hold records, with the turn of their last use
+    fn page_uses(&self, out: &mut dyn FnMut(usize, u32));
+    /// Makes the clean values of a page missing; tells of how many records
+    fn evict_page(&self, page: usize) -> usize;
+    /// Bytes that keys and values take
+    fn bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
 }
 
@@ -117,6 +184,47 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
             column.remove_where(&mut |_, _| true);
         }
         self.keys.borrow_mut().forget_absent();
+        self.count_residents();
+    }
+
+    fn expire(&self, before: Stamp) {
+        for column in self.columns.borrow_mut().each_mut() {
+            column.remove_where(&mut |_, loaded| loaded < before);
+        }
+        // That a row does not exist is no older than the rows that do.
+        self.keys.borrow_mut().forget_absent();
+        self.count_residents();
+    }
+
+    fn residents(&self) -> usize {
+        self.resident.borrow().count()
+    }
+
+    fn count_residents(&self) {
+        let mut resident = self.resident.borrow_mut();
+        resident.clear();
+        self.columns.borrow().each().iter().for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
+    }
+
+    fn page_uses(&self, out: &mut dyn FnMut(usize, u32)) {
+        let mut uses = vec![0; self.slots().div_ceil(PAGE)];
+        for column in self.columns.borrow().each() {
+            column.each_use(&mut |page, turn| uses[page] = turn.max(uses[page]));
+        }
+        uses.into_iter().enumerate().filter(|&(_, turn)| turn > 0).for_each(|(page, turn)| out(page, turn));
+    }
+
+    fn evict_page(&self, page: usize) -> usize {
+        let mut columns = self.columns.borrow_mut();
+        for column in columns.each_mut() {
+            column.remove_in_page(page, &mut |_, _| true);
+        }
+        let columns = columns.each();
+        self.resident.borrow_mut().retain_in_page(page, |slot| columns.iter().any(|column| column.has(slot)))
+    }
+
+    fn bytes(&self) -> usize {
+        self.keys.borrow().bytes() + self.value_bytes()
     }
 
     fn stats(&self) -> ModelStats {
@@ -127,38 +235,50 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
 
 /// All stores of an environment, by model number. Grows without moving what it holds.
 pub(crate) struct Stores<C: Connection> {
+    first: [Place<C>; FIRST],
     /// Chunk `i` has place for `FIRST << i` models.
-    chunks: [OnceCell<Chunk<C>>; CHUNKS],
+    more: [OnceCell<Box<[Place<C>]>>; CHUNKS],
 }
 
-type Chunk<C> = Box<[OnceCell<Box<dyn AnyStore<C>>>]>;
+type Place<C> = OnceCell<Box<dyn AnyStore<C>>>;
 
-const FIRST: usize = 32;
+const FIRST: usize = 64;
 const CHUNKS: usize = 24;
 
 impl<C: Connection> Default for Stores<C> {
     fn default() -> Self {
-        Self { chunks: [const { OnceCell::new() }; CHUNKS] }
+        Self { first: [const { OnceCell::new() }; FIRST], more: [const { OnceCell::new() }; CHUNKS] }
     }
 }
 
 impl<C: Connection> Stores<C> {
     #[inline]
-    fn place(&self, number: usize) -> &OnceCell<Box<dyn AnyStore<C>>> {
+    fn place(&self, number: usize) -> &Place<C> {
+        match self.first.get(number) {
+            Some(place) => place,
+            None => self.place_in_chunks(number - FIRST),
+        }
+    }
+
+    #[cold]
+    fn place_in_chunks(&self, number: usize) -> &Place<C> {
         let chunk = (number / FIRST + 1).ilog2() as usize;
         let index = number - FIRST * ((1 << chunk) - 1);
-        let cells = self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| OnceCell::new()).collect());
-        &cells[index]
+        let places = self.more[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| OnceCell::new()).collect());
+        &places[index]
     }
 
     #[inline]
     pub(crate) fn get<M: Model<Connection = C>>(&self) -> &Store<M> {
-        let number = M::number().get();
-        let store: &dyn Any = &**self.place(number).get_or_init(|| Box::new(Store::<M>::default()));
+        let place = self.place(M::number().get());
+        let store: &dyn Any = match place.get() {
+            Some(store) => &**store,
+            None => &**place.get_or_init(|| Box::new(Store::<M>::default())),
+        };
         match store.downcast_ref() {
             Some(store) => store,
             // A number is given to one model only.
-            None => unreachable!("two models with the number {number}"),
+            None => unreachable!("two models with one number"),
         }
     }
 
@@ -168,7 +288,8 @@ impl<C: Connection> Stores<C> {
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &dyn AnyStore<C>> {
-        self.chunks.iter().filter_map(OnceCell::get).flat_map(|chunk| chunk.iter().filter_map(OnceCell::get)).map(|store| &**store)
+        let more = self.more.iter().filter_map(OnceCell::get).flat_map(|chunk| chunk.iter());
+        self.first.iter().chain(more).filter_map(OnceCell::get).map(|store| &**store)
     }
 }
 

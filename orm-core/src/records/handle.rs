@@ -56,7 +56,7 @@ pub struct Reader<'a, 'env, M: Model> {
 }
 
 impl<M: Model> Reader<'_, '_, M> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn slot(&self) -> u32 {
         self.slot
     }
@@ -66,35 +66,43 @@ impl<M: Model> Reader<'_, '_, M> {
     }
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>) -> Result<D::Cell<T>>
     where
         D::Cell<T>: Clone,
     {
-        if let Some(value) = field.column(&self.store.columns.borrow()).hit(self.slot) {
-            return Ok(value.clone());
+        if self.env.settings.max_age.is_some() {
+            self.store.expire(self.env, field.index(), self.slot);
         }
-        self.load(field)
+        // One place to clone in keeps the way of a hit short; after `load` it is a hit.
+        loop {
+            if let Some(value) = field.column(&self.store.columns.borrow()).hit(self.slot, self.env.turn()) {
+                return Ok(value.clone());
+            }
+            miss(self.env, self.store, self.group, self.at, self.slot, field.index())?;
+        }
     }
+}
 
-    #[cold]
-    #[inline(never)]
-    fn load<T: 'static, D: Kind>(&self, field: Field<M, T, D>) -> Result<D::Cell<T>>
-    where
-        D::Cell<T>: Clone,
-    {
-        let at = (self.at != u32::MAX).then_some(self.at);
-        prefetch::load_field(self.env, self.store, self.group, at, self.slot, field.index())?;
-        let value = field.column(&self.store.columns.borrow()).get(self.slot).cloned();
-        value.ok_or_else(|| self.store.missing_record(self.slot))
-    }
+/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory.
+#[cold]
+#[inline(never)]
+fn miss<M: Model>(
+    env: &Environment<M::Connection>,
+    store: &Store<M>,
+    group: &Group,
+    at: u32,
+    slot: u32,
+    field: usize,
+) -> Result<()> {
+    prefetch::load_field(env, store, group, (at != u32::MAX).then_some(at), slot, field)
 }
 
 impl<'env, M: Model, K> Handle<'env, M, K> {
     /// Instead of an ordinal: all of the root
     pub(crate) const ALL: u32 = u32::MAX;
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(
         env: &'env Environment<M::Connection>,
         store: &'env Store<M>,
@@ -106,7 +114,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// Reads a field: what every generated accessor does.
-    #[inline]
+    #[inline(always)]
     pub fn read<F: Readable<M>>(&self, field: F) -> F::Read<'env, K>
     where
         K: Cardinality,
@@ -114,7 +122,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         field.read(self)
     }
 
-    #[inline]
+    #[inline(always)]
     fn reader_of(&self, slot: u32) -> Reader<'_, 'env, M> {
         Reader { env: self.env, store: self.store, group: &self.group, slot, at: self.at }
     }
@@ -125,7 +133,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// Along a to-one link: nothing is asked, the target is looked up if the link is cached.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>) -> Records<'env, L, N>
     where
         T: 'static,
@@ -134,11 +142,14 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         N: Cardinality,
     {
         let step = Step { model: M::number().get(), field: field.index() };
+        if self.env.settings.max_age.is_some() {
+            self.store.expire(self.env, field.index(), self.slot);
+        }
         let target = match self.slot {
             // The target of nothing is nothing; that of something unknown is unknown.
             NULL => NULL,
             UNRESOLVED => UNRESOLVED,
-            slot => field.column(&self.store.columns.borrow()).hit(slot).map_or(UNRESOLVED, |link| link.0),
+            slot => field.column(&self.store.columns.borrow()).hit(slot, self.env.turn()).map_or(UNRESOLVED, |link| link.0),
         };
         Records::wrap(Handle::new(self.env, self.env.store::<L>(), self.group.follow(step), target, self.at))
     }
@@ -153,7 +164,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// What a to-one link points at; `None` if it is NULL
-    #[inline]
+    #[inline(always)]
     pub(crate) fn target(&self) -> Result<Option<Reader<'_, 'env, M>>> {
         match self.slot {
             NULL => Ok(None),
@@ -162,7 +173,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn required_target(&self) -> Result<Reader<'_, 'env, M>> {
         // A NOT NULL link holds a target: its writer lets no NULL pass.
         self.target()?.ok_or_else(|| Error::MissingRecord { model: M::NAME, id: "NULL".into() })
@@ -228,7 +239,7 @@ impl Next {
 }
 
 impl<'env, M: Model> Handle<'env, M, One> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn reader(&self) -> Reader<'_, 'env, M> {
         self.reader_of(self.slot)
     }

@@ -9,8 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::rc::Rc;
 
-pub(crate) use handle::Reader;
-pub use handle::{Accessors, Handle};
+pub use handle::{Accessors, Handle, Reader};
 pub use set::{IntoIter, Iter};
 
 use crate::cache::{NULL, UNRESOLVED};

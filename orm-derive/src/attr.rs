@@ -1,0 +1,227 @@
+//! Parsing of `#[model(…)]`. Every key is kept, so that a later check can point at it.
+
+use proc_macro2::{Ident, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, Expr, ExprPath, LitStr, Meta, Path, Token, Type};
+
+use crate::error::Errors;
+use crate::names;
+
+/// A key that was given, and its value
+#[derive(Debug)]
+pub(crate) struct Given<T = ()> {
+    pub(crate) key: Ident,
+    pub(crate) value: T,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct StructAttrs {
+    pub(crate) table: Option<Given<Path>>,
+    pub(crate) connection: Option<Given<Type>>,
+    /// There may be a table's name in what could not be read.
+    pub(crate) table_unread: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FieldAttrs {
+    pub(crate) primary_key: Option<Given>,
+    pub(crate) column: Option<Given<Ident>>,
+    pub(crate) deferred: Option<Given>,
+    pub(crate) group: Option<Given<LitStr>>,
+    pub(crate) inverse: Option<Given<ExprPath>>,
+    pub(crate) through: Option<Given<(Path, Path)>>,
+    pub(crate) order: Option<Given<Expr>>,
+    pub(crate) compute: Option<Ident>,
+    pub(crate) docs: Vec<Attribute>,
+    /// Something in it could not be read: rules that ask for what is missing would only repeat that.
+    pub(crate) faulty: bool,
+}
+
+const STRUCT_KEYS: &[&str] = &["table", "connection"];
+const FIELD_KEYS: &[&str] = &["primary_key", "column", "deferred", "group", "inverse", "through", "order"];
+
+impl StructAttrs {
+    pub(crate) fn from_syn(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut found = Self::default();
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("model")) {
+            let fine = each_key(attr, errors, |key, input, errors| match key.to_string().as_str() {
+                "table" => {
+                    let table = value(key, input, errors, "table = partners");
+                    found.table_unread |= table.is_err();
+                    set(&mut found.table, table?)
+                }
+                "connection" => {
+                    set(&mut found.connection, value(key, input, errors, "connection = PgConnection")?)
+                }
+                name => {
+                    found.table_unread |= !FIELD_KEYS.contains(&name);
+                    Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))
+                }
+            });
+            found.table_unread |= !fine && !matches!(attr.meta, Meta::List(_));
+        }
+        found
+    }
+}
+
+impl FieldAttrs {
+    pub(crate) fn from_syn(attrs: &[Attribute], errors: &mut Errors) -> Self {
+        let mut found = Self::default();
+        found.docs.extend(attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned());
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident("model")) {
+            let fine = each_key(attr, errors, |key, input, errors| match key.to_string().as_str() {
+                "primary_key" => set(&mut found.primary_key, flag(key, input)?),
+                "column" => set(&mut found.column, value(key, input, errors, "column = name")?),
+                "deferred" => set(&mut found.deferred, flag(key, input)?),
+                "group" => set(&mut found.group, value(key, input, errors, "group = \"html\"")?),
+                "inverse" => {
+                    set(&mut found.inverse, value(key, input, errors, "inverse = Partner::COUNTRY_ID")?)
+                }
+                "through" => set(&mut found.through, pair(key, input)?),
+                "order" => set(&mut found.order, value(key, input, errors, "order = partners::name.asc()")?),
+                "compute" => {
+                    found.compute = Some(key.clone());
+                    skip(input)
+                }
+                _ => Err(unknown(key, FIELD_KEYS, STRUCT_KEYS, "the struct")),
+            });
+            found.faulty |= !fine;
+        }
+        found
+    }
+}
+
+/// Reads the keys of one attribute; goes on behind one that is wrong. Tells whether none was.
+fn each_key(
+    attr: &Attribute,
+    errors: &mut Errors,
+    mut read: impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
+) -> bool {
+    let mut fine = true;
+    let keys = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            let key = input.call(Ident::parse_any);
+            let result = key.and_then(|key| read(&key, input, errors)).and_then(|()| {
+                let ended = input.is_empty() || input.peek(Token![,]);
+                if ended { Ok(()) } else { Err(input.error("a comma is missing before this")) }
+            });
+            if let Err(error) = result {
+                fine = false;
+                errors.push(error);
+                skip(input)?;
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    };
+    let result = match &attr.meta {
+        Meta::List(list) => list.parse_args_with(keys),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "the keys stand in parentheses, as in `#[model(table = partners)]` and `#[model(deferred)]`",
+        )),
+    };
+    if let Err(error) = result {
+        fine = false;
+        errors.push(error);
+    }
+    fine
+}
+
+fn set<T>(place: &mut Option<Given<T>>, given: Given<T>) -> syn::Result<()> {
+    if place.is_some() {
+        return Err(syn::Error::new(given.key.span(), format!("`{}` is given twice; keep one", given.key)));
+    }
+    *place = Some(given);
+    Ok(())
+}
+
+/// Goes on to the next key.
+fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+/// `key`
+fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(Given { key: key.clone(), value: () });
+    }
+    Err(input.error(format!("`{key}` takes no value; write `{key}` alone")))
+}
+
+/// `key = value`
+fn value<T: Parse>(
+    key: &Ident,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+    example: &str,
+) -> syn::Result<Given<T>> {
+    let missing = || syn::Error::new(key.span(), format!("`{key}` needs a value, as in `{example}`"));
+    if !input.peek(Token![=]) {
+        return Err(missing());
+    }
+    input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(missing());
+    }
+    if input.peek(LitStr) && !example.ends_with('"') {
+        let text: LitStr = input.parse()?;
+        let error =
+            syn::Error::new(text.span(), format!("write it without the quotes: `{key} = {}`", text.value()));
+        // What is meant is clear: the rest of the struct is judged by it.
+        return match text.parse() {
+            Ok(value) => {
+                errors.push(error);
+                Ok(Given { key: key.clone(), value })
+            }
+            Err(_) => Err(error),
+        };
+    }
+    let start = input.span();
+    match input.parse() {
+        Ok(value) => Ok(Given { key: key.clone(), value }),
+        Err(_) => {
+            Err(syn::Error::new(start, format!("this is no value for `{key}`; write it as in `{example}`")))
+        }
+    }
+}
+
+/// `key(own, other)`
+fn pair(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given<(Path, Path)>> {
+    let wrong = |at| {
+        let example = "through(partner_tags::partner_id, partner_tags::tag_id)";
+        syn::Error::new(
+            at,
+            format!("`{key}` takes the two columns of the table of pairs, own first: `{example}`"),
+        )
+    };
+    if !input.peek(syn::token::Paren) {
+        return Err(wrong(key.span()));
+    }
+    let inner;
+    let paren = syn::parenthesized!(inner in input);
+    let columns = inner.parse_terminated(Path::parse_mod_style, Token![,]);
+    let mut columns = columns.map_err(|_| wrong(paren.span.join()))?.into_iter();
+    match (columns.next(), columns.next(), columns.next()) {
+        (Some(own), Some(other), None) => Ok(Given { key: key.clone(), value: (own, other) }),
+        _ => Err(wrong(paren.span.join())),
+    }
+}
+
+/// A key that there is not here
+fn unknown(key: &Ident, here: &[&str], elsewhere: &[&str], place: &str) -> syn::Error {
+    let name = key.to_string();
+    let hint = if elsewhere.contains(&name.as_str()) {
+        format!("it belongs on {place}")
+    } else if let Some(near) = names::nearest(&name, here) {
+        format!("did you mean `{near}`?")
+    } else {
+        let known: Vec<String> = here.iter().map(|key| format!("`{key}`")).collect();
+        format!("known are {}", known.join(", "))
+    };
+    syn::Error::new(key.span(), format!("there is no key `{name}` here; {hint}"))
+}

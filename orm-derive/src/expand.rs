@@ -1,0 +1,98 @@
+//! What the derive writes. Nothing here can fail: `valid` has seen to it.
+//!
+//! The user's own tokens (types, paths, expressions) stand in a block at the place of the struct, so they mean what
+//! they mean there. All other names are absolute, and no trait's method is called: the user's module may have no
+//! prelude at all.
+
+mod accessors;
+mod columns;
+mod fields;
+mod model;
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::ext::IdentExt;
+
+use crate::model::{Field, Model};
+use crate::shape::{Shape, Value};
+
+/// The generated types' names
+pub(crate) struct Names {
+    columns: Ident,
+    accessors: Ident,
+}
+
+pub(crate) fn model(model: &Model) -> TokenStream {
+    block(model, model::snapshot(model))
+}
+
+/// What stands in for a model with errors: it has the types of one, and never runs.
+pub(crate) fn stub(model: &Model) -> TokenStream {
+    block(model, quote!(loop {}))
+}
+
+fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
+    let names = Names {
+        columns: format_ident!("__{}Columns", model.ident.unraw()),
+        accessors: format_ident!("{}Accessors", model.ident.unraw()),
+    };
+    let connection = &model.connection;
+    let columns = columns::expand(model, &names);
+    let fields = fields::expand(model, &names);
+    let accessors = accessors::expand(model, &names);
+    let model = model::expand(model, &names, &snapshot);
+    quote! {
+        #[allow(
+            dead_code,
+            deprecated,
+            missing_copy_implementations,
+            missing_debug_implementations,
+            missing_docs,
+            non_snake_case,
+            non_upper_case_globals,
+            private_interfaces,
+            unnameable_types,
+            unreachable_pub,
+            unused_qualifications,
+            unused_variables,
+            clippy::all,
+            clippy::pedantic,
+            clippy::nursery,
+        )]
+        const _: () = {
+            type __Connection = #connection;
+            #columns
+            #fields
+            #accessors
+            #model
+        };
+    }
+}
+
+/// The documentation of a field's constant and accessor: the user's, or something for `missing_docs`
+fn docs(field: &Field, otherwise: &str) -> TokenStream {
+    match field.docs() {
+        [] => quote!(#[doc = #otherwise]),
+        docs => quote!(#(#docs)*),
+    }
+}
+
+/// A value's type as the cache gives it
+fn cached(value: &Value) -> TokenStream {
+    match value {
+        Value::Text => quote!(::orm_core::private::Str),
+        Value::Blob => quote!(::orm_core::private::Bytes),
+        Value::Plain(ty) => quote!(#ty),
+    }
+}
+
+/// The primary key's type
+fn key(field: &Field) -> TokenStream {
+    match &field.shape {
+        Shape::Value { value: Value::Text, nullable: false } => quote!(::orm_core::private::Str),
+        _ => {
+            let ty = &field.ty;
+            quote!(#ty)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The accessors: what `Records` of the model derefs to, one method per field.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Names, cached, docs};
+use crate::model::{Field, Model};
+use crate::names;
+use crate::shape::Shape;
+
+pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
+    let (ident, accessors) = (&model.ident, &names.accessors);
+    let methods = model.fields.iter().map(|field| method(model, field));
+    quote! {
+        pub struct #accessors<'env, __K: ::orm_core::private::Cardinality>(
+            ::orm_core::private::Handle<'env, #ident, __K>,
+        );
+
+        #[automatically_derived]
+        impl<'env, __K: ::orm_core::private::Cardinality> ::orm_core::private::Accessors<'env, #ident, __K>
+            for #accessors<'env, __K>
+        {
+            #[inline]
+            fn wrap(handle: ::orm_core::private::Handle<'env, #ident, __K>) -> Self {
+                Self(handle)
+            }
+            #[inline]
+            fn handle(&self) -> &::orm_core::private::Handle<'env, #ident, __K> {
+                &self.0
+            }
+        }
+
+        impl<'env, __K: ::orm_core::private::Cardinality> #accessors<'env, __K> {
+            #(#methods)*
+        }
+    }
+}
+
+fn method(model: &Model, field: &Field) -> TokenStream {
+    let (ident, vis, name) = (&model.ident, &model.vis, &field.ident);
+    let constant = names::constant(&field.ident);
+    let docs = docs(field, &format!("The `{}` of the records", field.name));
+    let output = output(model, field);
+    quote! {
+        #docs
+        #[inline]
+        #vis fn #name(&self) -> #output {
+            self.0.read(#ident::#constant)
+        }
+    }
+}
+
+/// What reading a field gives
+fn output(model: &Model, field: &Field) -> TokenStream {
+    if field.is_key {
+        let ident = &model.ident;
+        return quote!(__K::Out<<#ident as ::orm_core::private::Model>::Key>);
+    }
+    match &field.shape {
+        Shape::Value { value, nullable: false } => {
+            let value = cached(value);
+            quote!(__K::Out<#value>)
+        }
+        Shape::Value { value, nullable: true } => {
+            let value = cached(value);
+            quote!(__K::OutNullable<#value>)
+        }
+        Shape::Link { target, nullable: false } => {
+            quote!(::orm_core::private::Records<'env, #target, __K::Link>)
+        }
+        Shape::Link { target, nullable: true } => {
+            quote!(::orm_core::private::Records<'env, #target, __K::LinkNullable>)
+        }
+        Shape::OneToMany(target) | Shape::ManyToMany(target) => {
+            quote!(::orm_core::private::ToMany<'env, #target>)
+        }
+        Shape::Computed | Shape::Unsupported(_) => quote!(()),
+    }
+}

@@ -1,0 +1,86 @@
+//! The constants: one typed key per field.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{Names, cached, docs};
+use crate::model::{Field, Model};
+use crate::names;
+use crate::shape::Shape;
+
+pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
+    let ident = &model.ident;
+    let key = model.key().map(|field| {
+        let member = &field.ident;
+        constant(
+            model,
+            field,
+            names,
+            &quote!(::orm_core::private::KEY),
+            &quote!(&columns.#member),
+            &quote!(&mut columns.#member),
+        )
+    });
+    let others = model.others().enumerate().map(|(index, field)| {
+        let member = &field.ident;
+        constant(
+            model,
+            field,
+            names,
+            &quote!(#index),
+            &quote!(columns.#member.column()),
+            &quote!(columns.#member.column_mut()),
+        )
+    });
+    quote! {
+        impl #ident {
+            #key
+            #(#others)*
+        }
+    }
+}
+
+fn constant(
+    model: &Model,
+    field: &Field,
+    names: &Names,
+    index: &TokenStream,
+    column: &TokenStream,
+    column_mut: &TokenStream,
+) -> TokenStream {
+    let (ident, vis, columns) = (&model.ident, &model.vis, &names.columns);
+    let name = names::constant(&field.ident);
+    let docs = docs(field, &format!("The field `{}`", field.name));
+    let (value, kind) = value_and_kind(model, field);
+    quote! {
+        #docs
+        #vis const #name: ::orm_core::private::Field<#ident, #value, ::orm_core::private::#kind> =
+            ::orm_core::private::Field::new(
+                #index,
+                |columns: &#columns| #column,
+                |columns: &mut #columns| #column_mut,
+            );
+    }
+}
+
+/// The last two parameters of a field's `Field`
+fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
+    if field.is_key {
+        let ident = &model.ident;
+        return (quote!(<#ident as ::orm_core::private::Model>::Key), quote!(PrimaryKey));
+    }
+    match &field.shape {
+        Shape::Value { value, nullable: false } => (cached(value), quote!(Required)),
+        Shape::Value { value, nullable: true } => {
+            let value = cached(value);
+            (quote!(::core::option::Option<#value>), quote!(Nullable))
+        }
+        Shape::Link { target, nullable: false } => (quote!(::orm_core::private::Id<#target>), quote!(Linked)),
+        Shape::Link { target, nullable: true } => {
+            (quote!(::core::option::Option<::orm_core::private::Id<#target>>), quote!(LinkedNullable))
+        }
+        Shape::OneToMany(target) => (quote!(::orm_core::private::OneToMany<#target>), quote!(LinkedMany)),
+        Shape::ManyToMany(target) => (quote!(::orm_core::private::ManyToMany<#target>), quote!(LinkedMany)),
+        Shape::Computed | Shape::Unsupported(_) => (quote!(()), quote!(Required)),
+    }
+}

@@ -1,0 +1,142 @@
+//! `impl Model`: names, types, and what is known of each field.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+
+use super::{Names, key};
+use crate::model::{Field, Model, span_of};
+use crate::names;
+use crate::shape::Shape;
+
+pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> TokenStream {
+    let Names { columns, accessors } = names;
+    let (ident, table) = (&model.ident, &model.table);
+    let name = ident.unraw().to_string();
+    let key = Key::of(model);
+    let (key, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
+    let infos = model.others().map(|field| info(model, field));
+    let idents = model.fields.iter().map(|field| &field.ident);
+    quote! {
+        #[automatically_derived]
+        impl ::orm_core::private::Model for #ident {
+            type Connection = __Connection;
+            type Key = #key;
+            type KeyCodec = #codec;
+            type Table = #table::table;
+            type KeyColumn = #key_column;
+            type Columns = #columns;
+            type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
+            const NAME: &'static str = #name;
+            const KEY_FIELD: &'static str = #key_name;
+            const FIELDS: &'static [::orm_core::private::FieldInfo<Self>] = &[#(#infos),*];
+            fn number() -> &'static ::orm_core::private::ModelNumber {
+                static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
+                &NUMBER
+            }
+            fn snapshot(record: &::orm_core::private::Record<'_, Self>) -> ::orm_core::private::Result<Self> {
+                #snapshot
+            }
+            fn touch(&self) {
+                let _ = (#(&self.#idents,)*);
+            }
+        }
+    }
+}
+
+struct Key {
+    ty: TokenStream,
+    codec: TokenStream,
+    column: TokenStream,
+    name: String,
+}
+
+impl Key {
+    fn of(model: &Model) -> Self {
+        let table = &model.table;
+        let (ty, at, column, name) = match model.key() {
+            Some(field) => {
+                let column = field.column();
+                (key(field), field.span(), quote!(#table::#column), field.name.clone())
+            }
+            // Only in a stub: most tables have such a key.
+            None => {
+                let table = quote!(<#table::table as ::orm_core::private::diesel::Table>::PrimaryKey);
+                (quote!(::core::primitive::i32), Span::call_site(), table, String::new())
+            }
+        };
+        let codec =
+            quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
+        Self { ty, codec, column, name }
+    }
+}
+
+/// The body of `Model::snapshot`
+pub(super) fn snapshot(model: &Model) -> TokenStream {
+    let members = model.fields.iter().map(|field| member(&model.ident, field));
+    quote!(::core::result::Result::Ok(Self { #(#members),* }))
+}
+
+fn member(model: &syn::Ident, field: &Field) -> TokenStream {
+    let (ident, constant) = (&field.ident, names::constant(&field.ident));
+    match &field.shape {
+        Shape::OneToMany(_) => quote!(#ident: ::orm_core::private::OneToMany::new()),
+        Shape::ManyToMany(_) => quote!(#ident: ::orm_core::private::ManyToMany::new()),
+        _ => quote!(#ident: ::orm_core::private::owned(record, #model::#constant)?),
+    }
+}
+
+fn info(model: &Model, field: &Field) -> TokenStream {
+    let (name, table, column) = (&field.name, &model.table, field.column());
+    let relation = relation(field);
+    let (column, prefetch) = match (&field.shape, &field.attrs) {
+        (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(#name), quote!(Never)),
+        (_, attrs) => {
+            let prefetch = match (&attrs.deferred, &attrs.group) {
+                (Some(_), _) => quote!(Deferred),
+                (None, Some(group)) => {
+                    let group = &group.value;
+                    quote!(Group(#group))
+                }
+                (None, None) => quote!(Always),
+            };
+            (quote!(::orm_core::private::column_name::<#table::#column>()), prefetch)
+        }
+    };
+    quote! {
+        ::orm_core::private::FieldInfo {
+            name: #name,
+            column: #column,
+            prefetch: ::orm_core::private::Prefetch::#prefetch,
+            relation: #relation,
+        }
+    }
+}
+
+/// How a to-many link is loaded
+fn relation(field: &Field) -> TokenStream {
+    let (Shape::OneToMany(target) | Shape::ManyToMany(target)) = &field.shape else {
+        return quote!(::core::option::Option::None);
+    };
+    let order = match field.order() {
+        Some(order) => {
+            let at = span_of(order);
+            let checked = quote_spanned!(at=> ::orm_core::private::order::<#target, _>(#order));
+            quote!(::core::option::Option::Some(|| #checked))
+        }
+        None => quote!(::core::option::Option::None),
+    };
+    let relation = match (&field.shape, field.inverse(), field.through()) {
+        (Shape::OneToMany(_), Some(inverse), _) => {
+            let at = span_of(inverse);
+            quote_spanned!(at=> &::orm_core::private::Inverse::<#target, _>::new(#inverse, #order))
+        }
+        (Shape::ManyToMany(_), _, Some((own, other))) => {
+            let at = span_of(other);
+            quote_spanned!(at=> &::orm_core::private::Through::<#target, #own, #other>::new(#order))
+        }
+        // Only in a stub.
+        _ => return quote!(::core::option::Option::None),
+    };
+    quote!(::core::option::Option::Some(#relation))
+}

@@ -1,0 +1,247 @@
+//! Every rule, one function each; all errors of a struct are reported together.
+//!
+//! An error stands at the smallest thing the user typed, and says what to do.
+
+use std::collections::HashMap;
+
+use quote::ToTokens;
+use syn::{Data, DeriveInput, Fields, Type};
+
+use crate::error::Errors;
+use crate::model::{Field, Model};
+use crate::names;
+use crate::shape::{self, Shape};
+
+pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
+    no_parameters(input, errors);
+    if !named_fields(input, errors) {
+        return;
+    }
+    one_key(model, errors);
+    distinct_constants(model, errors);
+    for field in &model.fields {
+        not_computed(field, errors);
+        supported_type(field, errors);
+        key_is_a_plain_column(field, errors);
+        deferred_or_group(field, errors);
+        to_many_has_a_source(field, errors);
+        source_fits_the_type(field, errors);
+        column_keys_on_columns(field, errors);
+        order_on_to_many(field, errors);
+        callable_accessor(model, field, errors);
+    }
+}
+
+fn no_parameters(input: &DeriveInput, errors: &mut Errors) {
+    if !input.generics.params.is_empty() {
+        errors.at(&input.generics, "a model takes no parameters: a table's columns have one type each");
+    }
+}
+
+fn named_fields(input: &DeriveInput, errors: &mut Errors) -> bool {
+    let advice = "derive `Model` on a struct with named fields, one per column";
+    match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(_) => return true,
+            Fields::Unnamed(fields) => errors.at(fields, advice),
+            Fields::Unit => errors.at(&input.ident, advice),
+        },
+        Data::Enum(data) => errors.at(data.enum_token, advice),
+        Data::Union(data) => errors.at(data.union_token, advice),
+    }
+    false
+}
+
+fn one_key(model: &Model, errors: &mut Errors) {
+    if model.key().is_none() {
+        if !model.fields.iter().any(|field| field.attrs.faulty) {
+            errors.at(
+                &model.ident,
+                "there is no primary key: name a field `id`, or mark one with `#[model(primary_key)]`",
+            );
+        }
+        return;
+    }
+    for second in model.fields.iter().filter_map(|field| field.attrs.primary_key.as_ref()).skip(1) {
+        errors.at(
+            &second.key,
+            "there are two primary keys; keep one (a table of pairs is no model: see `ManyToMany`)",
+        );
+    }
+}
+
+fn distinct_constants(model: &Model, errors: &mut Errors) {
+    let mut seen = HashMap::new();
+    for field in &model.fields {
+        let constant = names::constant(&field.ident);
+        if let Some(first) = seen.insert(constant.clone(), &field.name) {
+            errors.at(
+                &field.ident,
+                format!(
+                    "`{first}` and `{}` would both have the constant `{constant}`; rename one",
+                    field.name
+                ),
+            );
+        }
+    }
+}
+
+fn not_computed(field: &Field, errors: &mut Errors) {
+    let advice = "computed fields are not supported yet; leave the field out";
+    match (&field.shape, &field.attrs.compute) {
+        (Shape::Computed, _) => errors.at(&field.ty, advice),
+        (_, Some(key)) => errors.at(key, advice),
+        _ => {}
+    }
+}
+
+fn supported_type(field: &Field, errors: &mut Errors) {
+    let Shape::Unsupported(ty) = &field.shape else { return };
+    errors.at(ty, advice_for(ty));
+}
+
+/// What to use in place of a type that no column can have
+fn advice_for(ty: &Type) -> String {
+    let text = |ty: &Type| ty.to_token_stream().to_string().replace(' ', "");
+    match ty {
+        Type::Reference(reference) => match text(shape::bare(&reference.elem)).as_str() {
+            "str" => "a record owns its values: use `String`".to_owned(),
+            "[u8]" => "a record owns its values: use `Vec<u8>`".to_owned(),
+            other => format!("a record owns its values: use `{other}`"),
+        },
+        Type::Array(array) => format!("a column has no fixed length: use `Vec<{}>`", text(&array.elem)),
+        Type::Slice(slice) => format!("a record owns its values: use `Vec<{}>`", text(&slice.elem)),
+        Type::Tuple(_) => "a column holds one value: use a field for each".to_owned(),
+        Type::Path(path) => match shape::generic(ty, "Option").map(shape::bare) {
+            Some(inner) if shape::generic(inner, "Option").is_some() => {
+                format!("a column is nullable once: use `{}`", text(inner))
+            }
+            Some(inner) => format!("a to-many link may be empty but is never NULL: use `{}`", text(inner)),
+            None => format!("say of which model: `{}<Partner>`", text(&Type::Path(path.clone()))),
+        },
+        _ => "no column holds this: use a type that diesel reads from one".to_owned(),
+    }
+}
+
+fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
+    if !field.is_key {
+        return;
+    }
+    for key in [field.attrs.deferred.as_ref().map(|k| &k.key), field.attrs.group.as_ref().map(|k| &k.key)] {
+        let Some(key) = key else { continue };
+        errors.at(key, format!("every record has its primary key from the start; leave `{key}` out"));
+    }
+    match &field.shape {
+        Shape::Value { nullable: true, .. } => {
+            errors.at(&field.ty, "a primary key is never NULL: leave the `Option` out");
+        }
+        Shape::Link { .. } => errors.at(
+            &field.ty,
+            "a primary key is no link: give it the type of the column, and the link a field of its own",
+        ),
+        Shape::OneToMany(_) | Shape::ManyToMany(_) => {
+            errors.at(&field.ty, "a primary key is a column: give it the column's type");
+        }
+        Shape::Value { .. } | Shape::Computed | Shape::Unsupported(_) => {}
+    }
+}
+
+fn deferred_or_group(field: &Field, errors: &mut Errors) {
+    if let (Some(_), Some(group), false) = (&field.attrs.deferred, &field.attrs.group, field.is_key) {
+        errors.at(
+            &group.key,
+            "a deferred field is loaded alone, one of a group with the group; keep `deferred` or `group`",
+        );
+    }
+}
+
+fn to_many_has_a_source(field: &Field, errors: &mut Errors) {
+    let attrs = &field.attrs;
+    // A source of the wrong kind, or one that could not be read, has its own error.
+    if attrs.faulty || attrs.inverse.is_some() || attrs.through.is_some() {
+        return;
+    }
+    match &field.shape {
+        Shape::OneToMany(target) => {
+            let target = target.to_token_stream();
+            errors.at(
+                &field.ty,
+                format!("say which link points back here: `#[model(inverse = {target}::…)]`, a field of `{target}`"),
+            );
+        }
+        Shape::ManyToMany(_) => errors.at(
+            &field.ty,
+            "say through which table: `#[model(through(pairs::own_id, pairs::other_id))]`, two columns of it",
+        ),
+        _ => {}
+    }
+}
+
+fn source_fits_the_type(field: &Field, errors: &mut Errors) {
+    let (inverse, through) = (&field.attrs.inverse, &field.attrs.through);
+    match &field.shape {
+        Shape::OneToMany(_) => {
+            if let Some(through) = through {
+                errors
+                    .at(&through.key, "a `OneToMany` takes `inverse`; for a table of pairs use `ManyToMany`");
+            }
+        }
+        Shape::ManyToMany(_) => {
+            if let Some(inverse) = inverse {
+                errors.at(
+                    &inverse.key,
+                    "a `ManyToMany` takes `through`; for a link that points back use `OneToMany`",
+                );
+            }
+        }
+        Shape::Value { .. } | Shape::Link { .. } => {
+            for (key, ty) in [
+                (inverse.as_ref().map(|given| &given.key), "OneToMany"),
+                (through.as_ref().map(|given| &given.key), "ManyToMany"),
+            ] {
+                let Some(key) = key else { continue };
+                errors.at(key, format!("`{key}` is for a field of type `{ty}<…>`; this one is a column"));
+            }
+        }
+        Shape::Computed | Shape::Unsupported(_) => {}
+    }
+}
+
+fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
+    if !field.is_to_many() || field.is_key {
+        return;
+    }
+    let attrs = &field.attrs;
+    for key in [
+        attrs.column.as_ref().map(|given| &given.key),
+        attrs.deferred.as_ref().map(|given| &given.key),
+        attrs.group.as_ref().map(|given| &given.key),
+    ] {
+        let Some(key) = key else { continue };
+        errors.at(
+            key,
+            format!("a to-many link is no column, and is loaded when it is read; leave `{key}` out"),
+        );
+    }
+}
+
+fn order_on_to_many(field: &Field, errors: &mut Errors) {
+    if let (Shape::Value { .. } | Shape::Link { .. }, Some(order)) = (&field.shape, &field.attrs.order) {
+        errors.at(&order.key, "only a to-many link has an order; leave `order` out");
+    }
+}
+
+fn callable_accessor(model: &Model, field: &Field, errors: &mut Errors) {
+    if !names::TAKEN.contains(&field.name.as_str()) {
+        return;
+    }
+    let name = &field.name;
+    let other = names::prefixed(&model.ident, name);
+    let advice = if field.is_to_many() {
+        format!("rename the field, as in `{other}`")
+    } else {
+        let column = field.column();
+        format!("rename the field and keep the column: `#[model(column = {column})] {other}: …`")
+    };
+    errors.at(&field.ident, format!("`{name}` is a method of all records; {advice}"));
+}
