@@ -10,6 +10,9 @@ use crate::records::{Handle, Reader};
 ///
 /// The five below are all there are.
 pub trait Cardinality: sealed::Sealed + fmt::Debug + Copy + 'static {
+    /// Whether a handle holds the record whose link it is, rather than the record
+    #[doc(hidden)]
+    const IS_LINK_OF_ITS_SLOT: bool = false;
     /// What reading a NOT NULL field gives
     type Out<T>;
     /// What reading a nullable field gives
@@ -159,6 +162,7 @@ impl Cardinality for Many {
 }
 
 impl Cardinality for Several {
+    const IS_LINK_OF_ITS_SLOT: bool = true;
     type Out<T> = Result<Vec<T>>;
     type OutNullable<T> = Result<Vec<Option<T>>>;
     type Link = Self;

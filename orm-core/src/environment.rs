@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use once_cell::unsync::OnceCell;
 
-use crate::backend::{Connection, DefaultConnection};
+use crate::backend::Connection;
 use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
 use crate::model::{IntoKey, Model};
 use crate::{Error, Record, RecordSet, Result, query};
@@ -35,7 +35,19 @@ const PREFETCH_BYTES: usize = 16 << 20;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Environment<C: Connection = DefaultConnection> {
+pub struct Environment<
+    #[cfg(any(
+        all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
+        all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
+        all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
+    ))] C: Connection = crate::DefaultConnection,
+    // With no backend feature, or several, there is no default: `Unspecified` is no connection.
+    #[cfg(not(any(
+        all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
+        all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
+        all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
+    )))] C: Connection,
+> {
     pool: Option<Pool<ConnectionManager<C>>>,
     connection: OnceCell<RefCell<Held<C>>>,
     stores: Stores<C>,
@@ -118,7 +130,12 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn builder() -> EnvironmentBuilder<C, NoSource> {
-        EnvironmentBuilder { source: NoSource(()), settings: Settings::default(), limits: Limits::default(), connection: std::marker::PhantomData }
+        EnvironmentBuilder {
+            source: NoSource(()),
+            settings: Settings::default(),
+            limits: Limits::default(),
+            connection: std::marker::PhantomData,
+        }
     }
 
     fn over(pool: Option<Pool<ConnectionManager<C>>>, connection: Option<C>, settings: Settings) -> Self {
@@ -153,7 +170,10 @@ impl<C: Connection> Environment<C> {
             None => Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection")),
         })?;
         held.try_borrow_mut().map_err(|_| {
-            Error::connection(C::NAME, "the environment's connection is in use: a query ran inside `with_connection`")
+            Error::connection(
+                C::NAME,
+                "the environment's connection is in use: a query ran inside `with_connection`",
+            )
         })
     }
 
@@ -261,7 +281,12 @@ impl<C: Connection> fmt::Debug for Environment<C> {
 
 fn pool_state<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> String {
     let state = pool.state();
-    format!("{} of at most {} connections open, {} idle", state.connections, pool.max_size(), state.idle_connections)
+    format!(
+        "{} of at most {} connections open, {} idle",
+        state.connections,
+        pool.max_size(),
+        state.idle_connections
+    )
 }
 
 /// The address without the password that it may hold, for messages
@@ -299,7 +324,12 @@ impl<C: Connection> fmt::Debug for Source<C> {
 
 impl<C: Connection, S> EnvironmentBuilder<C, S> {
     fn on(self, source: Source<C>) -> EnvironmentBuilder<C, Source<C>> {
-        EnvironmentBuilder { source, settings: self.settings, limits: self.limits, connection: self.connection }
+        EnvironmentBuilder {
+            source,
+            settings: self.settings,
+            limits: self.limits,
+            connection: self.connection,
+        }
     }
 
     /// Take the connection from this pool, at the first query

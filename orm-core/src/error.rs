@@ -113,7 +113,11 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn database(model: &'static str, doing: impl fmt::Display, source: diesel::result::Error) -> Self {
+    pub(crate) fn database(
+        model: &'static str,
+        doing: impl fmt::Display,
+        source: diesel::result::Error,
+    ) -> Self {
         Self::Database { model, doing: Str::from(doing.to_string()), source: Arc::new(source) }
     }
 

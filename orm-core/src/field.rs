@@ -1,12 +1,13 @@
 //! `Field`: the typed key of a field, for every call that takes one.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use crate::backend::Connection;
 use crate::cache::{Column, Link, List};
 use crate::cardinality::Cardinality;
 use crate::model::Model;
-use crate::records::{Handle, Records};
+use crate::records::{Handle, Records, Way};
 use crate::{Environment, Id, ManyToMany, OneToMany, Record, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
@@ -15,26 +16,67 @@ pub trait Kind: fmt::Debug + 'static {
     type Cell<T>: 'static
     where
         T: 'static;
+    /// The way from a group along the field; `()` unless it is a link
+    type Way<M: Model>: Copy;
 }
 
-macro_rules! kinds {
+/// A kind of link of `M`
+pub trait LinkKind<M: Model>: Kind {
+    /// The model that the link leads to
+    type Target: Model<Connection = M::Connection>;
+    #[doc(hidden)]
+    fn way(way: Self::Way<M>) -> WayTo<M, Self::Target>;
+}
+
+/// Where a model's groups keep the group behind one of their links; the second argument only names the lifetime
+pub type WayTo<M, T> =
+    for<'a, 'env> fn(&'a <M as Model>::Links<'env>, PhantomData<&'env ()>) -> &'a Way<'env, T>;
+
+macro_rules! column_kinds {
     ($($(#[$doc:meta])* $name:ident => $cell:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub enum $name {}
         impl Kind for $name {
             type Cell<T> = $cell where T: 'static;
+            type Way<M: Model> = ();
         }
     )*};
 }
 
-kinds! {
+column_kinds! {
     /// A NOT NULL column
     Required => T;
     /// A nullable column
     Nullable => T;
     /// The primary key
     PrimaryKey => ();
+}
+
+macro_rules! link_kinds {
+    ($($(#[$doc:meta])* $name:ident => $cell:ty;)*) => {$(
+        $(#[$doc])*
+        pub struct $name<T>(PhantomData<T>);
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+        impl<L: Model> Kind for $name<L> {
+            type Cell<T> = $cell where T: 'static;
+            type Way<M: Model> = WayTo<M, L>;
+        }
+        impl<M: Model, L: Model<Connection = M::Connection>> LinkKind<M> for $name<L> {
+            type Target = L;
+            #[inline(always)]
+            fn way(way: WayTo<M, L>) -> WayTo<M, L> {
+                way
+            }
+        }
+    )*};
+}
+
+link_kinds! {
     /// A to-one link in a NOT NULL column
     Linked => Link;
     /// A to-one link in a nullable column
@@ -50,6 +92,7 @@ pub struct Field<M: Model, T: 'static, K: Kind = Required> {
     index: usize,
     column: fn(&M::Columns) -> &Column<K::Cell<T>>,
     column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
+    way: K::Way<M>,
 }
 
 impl<M: Model, T: 'static, K: Kind> Clone for Field<M, T, K> {
@@ -73,8 +116,9 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
         index: usize,
         column: fn(&M::Columns) -> &Column<K::Cell<T>>,
         column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
+        way: K::Way<M>,
     ) -> Self {
-        Self { index, column, column_mut }
+        Self { index, column, column_mut, way }
     }
 
     /// The field's name in the struct
@@ -95,6 +139,15 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
 
     pub(crate) fn column_mut<'a>(&self, columns: &'a mut M::Columns) -> &'a mut Column<K::Cell<T>> {
         (self.column_mut)(columns)
+    }
+
+    /// The way from a group along the link
+    #[inline(always)]
+    pub(crate) fn way(&self) -> WayTo<M, K::Target>
+    where
+        K: LinkKind<M>,
+    {
+        K::way(self.way)
     }
 
     #[inline]
@@ -131,7 +184,11 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
 
     #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<T> {
-        K::required(records, #[inline(always)] |reader| reader.cell(self))
+        K::required(
+            records,
+            #[inline(always)]
+            |reader| reader.cell(self),
+        )
     }
 }
 
@@ -140,7 +197,11 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable>
 
     #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::OutNullable<T> {
-        K::nullable(records, #[inline(always)] |reader| reader.cell(self))
+        K::nullable(
+            records,
+            #[inline(always)]
+            |reader| reader.cell(self),
+        )
     }
 }
 
@@ -149,11 +210,15 @@ impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
 
     #[inline(always)]
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<M::Key> {
-        K::required(records, #[inline(always)] |reader| Ok(reader.key()))
+        K::required(
+            records,
+            #[inline(always)]
+            |reader| Ok(reader.key()),
+        )
     }
 }
 
-impl<C, M, T> Readable<M> for Field<M, Id<T>, Linked>
+impl<C, M, T> Readable<M> for Field<M, Id<T>, Linked<T>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -167,7 +232,7 @@ where
     }
 }
 
-impl<C, M, T> Readable<M> for Field<M, Option<Id<T>>, LinkedNullable>
+impl<C, M, T> Readable<M> for Field<M, Option<Id<T>>, LinkedNullable<T>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -183,7 +248,7 @@ where
 
 macro_rules! to_many_fields {
     ($($marker:ident),*) => {$(
-        impl<C, M, T> Readable<M> for Field<M, $marker<T>, LinkedMany>
+        impl<C, M, T> Readable<M> for Field<M, $marker<T>, LinkedMany<T>>
         where
             C: Connection,
             M: Model<Connection = C>,
@@ -192,11 +257,11 @@ macro_rules! to_many_fields {
             type Read<'env, K: Cardinality> = ToMany<'env, T>;
 
             fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> ToMany<'env, T> {
-                records.follow_many(self.index())
+                records.follow_many(self)
             }
         }
 
-        impl<C, M, T> Cached<M> for Field<M, $marker<T>, LinkedMany>
+        impl<C, M, T> Cached<M> for Field<M, $marker<T>, LinkedMany<T>>
         where
             C: Connection,
             M: Model<Connection = C>,
@@ -248,7 +313,7 @@ cached_values! {
     Nullable: Option<T>;
 }
 
-impl<C, M, T> Cached<M> for Field<M, Id<T>, Linked>
+impl<C, M, T> Cached<M> for Field<M, Id<T>, Linked<T>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -271,7 +336,7 @@ where
     }
 }
 
-impl<C, M, T> Cached<M> for Field<M, Option<Id<T>>, LinkedNullable>
+impl<C, M, T> Cached<M> for Field<M, Option<Id<T>>, LinkedNullable<T>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -386,7 +451,7 @@ impl<M: Model<Key: IntoOwned<V>>, V> Owned<M, V> for Field<M, M::Key, PrimaryKey
     }
 }
 
-impl<C, M, T> Owned<M, Id<T>> for Field<M, Id<T>, Linked>
+impl<C, M, T> Owned<M, Id<T>> for Field<M, Id<T>, Linked<T>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -397,7 +462,7 @@ where
     }
 }
 
-impl<C, M, T> Owned<M, Option<Id<T>>> for Field<M, Option<Id<T>>, LinkedNullable>
+impl<C, M, T> Owned<M, Option<Id<T>>> for Field<M, Option<Id<T>>, LinkedNullable<T>>
 where
     C: Connection,
     M: Model<Connection = C>,

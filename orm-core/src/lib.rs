@@ -32,7 +32,7 @@ pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`
 
     pub use crate::{
-        Environment, Id, ManyToMany, Model, OneToMany, Record, RecordQuery, RecordSet, Records, Str, ToMany, ToOne,
-        ToOptional, Computed,
+        Computed, Environment, Id, ManyToMany, Model, OneToMany, Record, RecordQuery, RecordSet, Records,
+        Str, ToMany, ToOne, ToOptional,
     };
 }

@@ -46,6 +46,9 @@ pub trait Model: Sized + 'static {
     /// The cache's columns, one per field
     #[doc(hidden)]
     type Columns: Columns<Self::Connection>;
+    /// The ways from a group along each link
+    #[doc(hidden)]
+    type Links<'env>: Default;
     /// The accessors, one per field
     #[doc(hidden)]
     type Accessors<'env, K: Cardinality>: crate::records::Accessors<'env, Self, K>;
@@ -100,7 +103,8 @@ pub enum Prefetch {
 impl Prefetch {
     /// Whether a field of this kind is loaded when field `asked` is read, which is of kind `other`.
     pub(crate) fn comes_with(self, other: Self, same: bool) -> bool {
-        same || matches!((self, other), (Self::Always, Self::Always)) || matches!((self, other), (Self::Group(a), Self::Group(b)) if a == b)
+        same || matches!((self, other), (Self::Always, Self::Always))
+            || matches!((self, other), (Self::Group(a), Self::Group(b)) if a == b)
     }
 }
 
@@ -311,7 +315,7 @@ impl<M: Model> Id<M> {
 
 impl<M: Model> From<Record<'_, M>> for Id<M> {
     fn from(record: Record<'_, M>) -> Self {
-        Self(record.handle().store.key(record.handle().slot))
+        Self(record.handle().group.store.key(record.handle().slot))
     }
 }
 

@@ -1,14 +1,12 @@
 //! Which records a read that misses loads: the record at hand, then those that it came with.
 //!
-//! A [`Group`] is a set of records (its root) and a path of links from them. All handles that were taken out of one
+//! An [`Origin`] is a set of records (its root) and a path of links from them. All handles that were taken out of one
 //! set share its root, so a miss anywhere can find every record that will be wanted next, and nothing has to be
 //! registered while values are read. Links are followed when a batch is planned, through the cache.
 
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
-
-use once_cell::unsync::OnceCell;
 
 use crate::backend::Connection;
 use crate::cache::Store;
@@ -33,7 +31,7 @@ pub(crate) struct Step {
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
     /// The sets that this one was taken from; they are prefetched after its own records (rule P7).
-    rest: Vec<Rc<Group>>,
+    rest: Vec<Origin>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     scans: RefCell<Vec<Scan>>,
 }
@@ -46,73 +44,49 @@ struct Scan {
     done: Range<usize>,
 }
 
-/// The records that are prefetched together: those at the end of a path from a root
-#[derive(Debug)]
-pub(crate) struct Group {
+/// Where records came from, and so what is prefetched together: all at the end of a path from a root
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
     pub(crate) root: Rc<Root>,
-    pub(crate) path: Vec<Step>,
-    /// The group behind the link that was followed first: most loops follow one
-    first: OnceCell<(Step, Rc<Self>)>,
-    /// The groups behind the other links. All share the root; none owns this group.
-    others: RefCell<Vec<(Step, Rc<Self>)>>,
+    pub(crate) path: Rc<[Step]>,
 }
 
-impl Group {
-    /// The group of a set's own records, which were taken from `rest`
-    pub(crate) fn of(slots: Vec<u32>, rest: Vec<Rc<Self>>) -> Rc<Self> {
-        let root = Root { slots, rest, scans: RefCell::default() };
-        Rc::new(Self::new(Rc::new(root), Vec::new()))
+impl Origin {
+    /// A set of its own
+    pub(crate) fn of(slots: Vec<u32>) -> Self {
+        Self::new(slots, Vec::new())
     }
 
-    fn new(root: Rc<Root>, path: Vec<Step>) -> Self {
-        Self { root, path, first: OnceCell::new(), others: RefCell::default() }
+    fn new(slots: Vec<u32>, rest: Vec<Self>) -> Self {
+        Self { root: Rc::new(Root { slots, rest, scans: RefCell::default() }), path: Rc::default() }
     }
 
-    /// The group of a set that was taken out of these
-    pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Rc<Self>]) -> Rc<Self> {
-        let mut rest: Vec<Rc<Self>> = Vec::new();
+    /// A set that was taken out of these
+    pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Self]) -> Self {
+        let mut rest: Vec<Self> = Vec::new();
         for origin in origins {
-            let sources = std::iter::once(*origin).chain(if origin.path.is_empty() { &origin.root.rest[..] } else { &[] });
-            for source in sources {
+            let further = if origin.path.is_empty() { &origin.root.rest[..] } else { &[] };
+            for source in std::iter::once(*origin).chain(further) {
                 if rest.len() < MAX_REST && !rest.iter().any(|known| known.same(source)) {
-                    rest.push(Rc::clone(source));
+                    rest.push(source.clone());
                 }
             }
         }
-        Self::of(slots, rest)
+        Self::new(slots, rest)
     }
 
     fn same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.root, &other.root) && self.path == other.path
     }
 
-    /// The group that a link leads to
-    #[inline]
-    pub(crate) fn follow(&self, step: Step) -> Rc<Self> {
-        match self.first.get() {
-            // All links from one group start from one model.
-            Some((first, group)) if first.field == step.field => Rc::clone(group),
-            _ => self.follow_other(step),
-        }
+    /// One link further
+    pub(crate) fn step(&self, step: Step) -> Self {
+        Self { root: Rc::clone(&self.root), path: self.path.iter().copied().chain([step]).collect() }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn follow_other(&self, step: Step) -> Rc<Self> {
-        let known = self.others.borrow().iter().find(|(known, _)| *known == step).map(|(_, group)| Rc::clone(group));
-        known.unwrap_or_else(|| {
-            let path = self.path.iter().copied().chain([step]).collect();
-            let group = Rc::new(Self::new(Rc::clone(&self.root), path));
-            if let Err((step, group)) = self.first.set((step, Rc::clone(&group))) {
-                self.others.borrow_mut().push((step, group));
-            }
-            group
-        })
-    }
-
-    /// The group that a link on the path starts from
+    /// Where a link on the path starts from
     pub(crate) fn prefix(&self, depth: usize) -> Self {
-        Self::new(Rc::clone(&self.root), self.path[..depth].to_vec())
+        Self { root: Rc::clone(&self.root), path: self.path[..depth].into() }
     }
 }
 
@@ -120,7 +94,7 @@ impl Group {
 pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
-    group: &Group,
+    origin: &Origin,
     at: Option<u32>,
     slot: u32,
     field: usize,
@@ -131,7 +105,7 @@ pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
     let batch = store.with_column(field, |column| {
         column.count_miss();
         let lacks = |slot: u32| !column.has(slot) && !store.is_absent(slot);
-        plan(env, group, at, slot, field, store.slots(), window(env, store, field), &lacks)
+        plan(env, origin, at, slot, field, store.slots(), window(env, store, field), &lacks)
     });
     load_batch(env, store, &batch, field)?;
     // Every row that was found has its value now, so one that has none does not exist.
@@ -159,7 +133,11 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
 }
 
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache
-fn window<C: Connection, M: Model<Connection = C>>(env: &Environment<C>, store: &Store<M>, field: usize) -> usize {
+fn window<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    field: usize,
+) -> usize {
     let window = env.settings.prefetch_limit.min(store.fitting(field, env.settings.prefetch_bytes));
     env.limits.records.get().map_or(window, |limit| window.min(limit)).max(1)
 }
@@ -202,7 +180,7 @@ pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
 /// ones, then those of the sets that the group was taken from; at most one window.
 fn plan<C: Connection>(
     env: &Environment<C>,
-    group: &Group,
+    origin: &Origin,
     at: Option<u32>,
     first: u32,
     field: usize,
@@ -213,10 +191,10 @@ fn plan<C: Connection>(
     let mut plan = Plan { env, field, lacks, limit, seen: Marks::new(slots), batch: Vec::new() };
     plan.seen.mark(first);
     plan.batch.push(first);
-    plan.scan(&group.root, &group.path, at.map(|at| at as usize));
-    for origin in &group.root.rest {
-        let path: Vec<Step> = origin.path.iter().chain(&group.path).copied().collect();
-        plan.scan(&origin.root, &path, None);
+    plan.scan(&origin.root, &origin.path, at.map(|at| at as usize));
+    for other in &origin.root.rest {
+        let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();
+        plan.scan(&other.root, &path, None);
     }
     plan.batch
 }

@@ -2,14 +2,16 @@
 
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::cache::{
-    AnyColumn, Blob, BlobCell, CellWriter, Codec, Column, Link, List, Moment, Scalar, Stored, ToManyLink, ToOneLink,
+    AnyColumn, Blob, BlobCell, CellWriter, Codec, Column, Link, List, Moment, Scalar, Stored, ToManyLink,
+    ToOneLink,
 };
 pub use crate::cardinality::Cardinality;
 pub use crate::field::{
-    Cached, Field, IntoOwned, Kind, Owned, Readable, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Required,
+    Cached, Field, IntoOwned, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, Nullable, Owned,
+    PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::model::{Columns, FieldInfo, KeyCodec, KeyOf, Model, ModelNumber, Prefetch};
-pub use crate::records::{Accessors, Get, Handle, Reader, Records};
+pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::relation::{Batch, Inverse, InverseOf, Order, Relation, Through};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;

@@ -306,7 +306,10 @@ pub(crate) struct Select<'a> {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Takes the slot of a row, and its value behind the model's own fields.
-type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Option<<DB as diesel::backend::Backend>::RawValue<'v>>) -> Result<(), BoxError>;
+type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(
+    u32,
+    Option<<DB as diesel::backend::Backend>::RawValue<'v>>,
+) -> Result<(), BoxError>;
 
 impl Select<'_> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -332,7 +335,11 @@ impl Select<'_> {
         let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
         let mut count = 0;
         loop {
-            let chunk = if limited { env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK)) } else { usize::MAX };
+            let chunk = if limited {
+                env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK))
+            } else {
+                usize::MAX
+            };
             let keep = !unforeseen || make_room(env, chunk, env.turn());
             let mut columns = store.columns.borrow_mut();
             // What does not find room is read later, when it is its turn.
@@ -386,7 +393,8 @@ impl Select<'_> {
         R: Row<'r, C::Backend>,
     {
         let value_at = |index: usize| row.get(index);
-        let key = value_at(0).map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
+        let key = value_at(0)
+            .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
         let key = key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?;
         let slot = store.intern(key);
         for (index, writer) in writers.iter_mut().enumerate() {
@@ -400,8 +408,13 @@ impl Select<'_> {
             })?;
         }
         let extra = value_at(self.fields.len() + 1);
-        on_row(slot, extra.as_ref().and_then(|value| value.value()))
-            .map_err(|error| Error::database(M::NAME, self.reason.text(M::NAME), diesel::result::Error::DeserializationError(error)))?;
+        on_row(slot, extra.as_ref().and_then(|value| value.value())).map_err(|error| {
+            Error::database(
+                M::NAME,
+                self.reason.text(M::NAME),
+                diesel::result::Error::DeserializationError(error),
+            )
+        })?;
         Ok(slot)
     }
 }

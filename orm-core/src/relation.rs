@@ -93,7 +93,8 @@ impl<'a, M: Model> Batch<'a, M> {
             let own = members[start..].iter().take_while(|&&(owner, _)| owner == slot);
             // A table of pairs may hold a pair twice.
             let mut seen = HashSet::<u32, FixedState>::default();
-            let list: Vec<u32> = own.map(|&(_, member)| member).filter(|&member| seen.insert(member)).collect();
+            let list: Vec<u32> =
+                own.map(|&(_, member)| member).filter(|&member| seen.insert(member)).collect();
             column.fill_list(slot, now, List(list.into()));
         }
     }
@@ -167,13 +168,13 @@ pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
     fn column_name(self) -> &'static str;
 }
 
-impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked> {
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
     fn column_name(self) -> &'static str {
         Self::column_name(&self)
     }
 }
 
-impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable> {
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
     fn column_name(self) -> &'static str {
         Self::column_name(&self)
     }
@@ -284,8 +285,11 @@ where
     Other: diesel::Column<Table = Own::Table>,
 {
     fn load(&self, batch: Batch<'_, M>) -> Result<()> {
-        let source =
-            ThroughSource::<T, Own> { table: T::Table::table(), pairs: Own::Table::table(), other: Other::NAME };
+        let source = ThroughSource::<T, Own> {
+            table: T::Table::table(),
+            pairs: Own::Table::table(),
+            other: Other::NAME,
+        };
         batch.load::<C, T>(&source, self.order)
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::ops::Deref;
 
 use diesel::backend::Backend;
-use diesel::deserialize::{FromSql, FromSqlRow};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+use diesel::deserialize::FromSql;
+use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::Text;

@@ -49,6 +49,12 @@ const _: () = {
         }
     }
 
+    #[derive(::core::default::Default)]
+    pub struct CountryLinks<'env> {
+        partner_ids: private::Way<'env, Partner>,
+        env: ::core::marker::PhantomData<&'env ()>,
+    }
+
     pub struct CountryAccessors<'env, K: private::Cardinality>(private::Handle<'env, Country, K>);
 
     impl<'env, K: private::Cardinality> private::Accessors<'env, Country, K> for CountryAccessors<'env, K> {
@@ -64,13 +70,42 @@ const _: () = {
 
     impl Country {
         pub const ID: private::Field<Country, <Country as private::Model>::Key, private::PrimaryKey> =
-            private::Field::new(private::KEY, |columns: &CountryColumns| &columns.id, |columns: &mut CountryColumns| &mut columns.id);
-        pub const NAME: private::Field<Country, private::Str, private::Required> =
-            private::Field::new(0, |columns: &CountryColumns| columns.name.column(), |columns: &mut CountryColumns| columns.name.column_mut());
-        pub const CODE: private::Field<Country, private::Str, private::Required> =
-            private::Field::new(1, |columns: &CountryColumns| columns.code.column(), |columns: &mut CountryColumns| columns.code.column_mut());
-        pub const PARTNER_IDS: private::Field<Country, private::OneToMany<Partner>, private::LinkedMany> =
-            private::Field::new(2, |columns: &CountryColumns| columns.partner_ids.column(), |columns: &mut CountryColumns| columns.partner_ids.column_mut());
+            private::Field::new(
+                private::KEY,
+                |columns: &CountryColumns| &columns.id,
+                |columns: &mut CountryColumns| &mut columns.id,
+                (),
+            );
+        pub const NAME: private::Field<Country, private::Str, private::Required> = private::Field::new(
+            0,
+            |columns: &CountryColumns| columns.name.column(),
+            |columns: &mut CountryColumns| columns.name.column_mut(),
+            (),
+        );
+        pub const CODE: private::Field<Country, private::Str, private::Required> = private::Field::new(
+            1,
+            |columns: &CountryColumns| columns.code.column(),
+            |columns: &mut CountryColumns| columns.code.column_mut(),
+            (),
+        );
+        pub const PARTNER_IDS: private::Field<
+            Country,
+            private::OneToMany<Partner>,
+            private::LinkedMany<Partner>,
+        > = private::Field::new(
+            2,
+            |columns: &CountryColumns| columns.partner_ids.column(),
+            |columns: &mut CountryColumns| columns.partner_ids.column_mut(),
+            {
+                fn way<'a, 'env>(
+                    links: &'a CountryLinks<'env>,
+                    _: ::core::marker::PhantomData<&'env ()>,
+                ) -> &'a private::Way<'env, Partner> {
+                    &links.partner_ids
+                }
+                way as private::WayTo<Country, Partner>
+            },
+        );
     }
 
     impl<'env, K: private::Cardinality> CountryAccessors<'env, K> {
@@ -99,6 +134,7 @@ const _: () = {
         type Table = countries::table;
         type KeyColumn = countries::id;
         type Columns = CountryColumns;
+        type Links<'env> = CountryLinks<'env>;
         type Accessors<'env, K: private::Cardinality> = CountryAccessors<'env, K>;
         const NAME: &'static str = "Country";
         const KEY_FIELD: &'static str = "id";
@@ -172,6 +208,12 @@ const _: () = {
         }
     }
 
+    #[derive(::core::default::Default)]
+    pub struct PartnerLinks<'env> {
+        country_id: private::Way<'env, Country>,
+        env: ::core::marker::PhantomData<&'env ()>,
+    }
+
     pub struct PartnerAccessors<'env, K: private::Cardinality>(private::Handle<'env, Partner, K>);
 
     impl<'env, K: private::Cardinality> private::Accessors<'env, Partner, K> for PartnerAccessors<'env, K> {
@@ -187,18 +229,50 @@ const _: () = {
 
     impl Partner {
         pub const ID: private::Field<Partner, <Partner as private::Model>::Key, private::PrimaryKey> =
-            private::Field::new(private::KEY, |columns: &PartnerColumns| &columns.id, |columns: &mut PartnerColumns| &mut columns.id);
-        pub const NAME: private::Field<Partner, private::Str, private::Required> =
-            private::Field::new(0, |columns: &PartnerColumns| columns.name.column(), |columns: &mut PartnerColumns| columns.name.column_mut());
+            private::Field::new(
+                private::KEY,
+                |columns: &PartnerColumns| &columns.id,
+                |columns: &mut PartnerColumns| &mut columns.id,
+                (),
+            );
+        pub const NAME: private::Field<Partner, private::Str, private::Required> = private::Field::new(
+            0,
+            |columns: &PartnerColumns| columns.name.column(),
+            |columns: &mut PartnerColumns| columns.name.column_mut(),
+            (),
+        );
         pub const LANG: private::Field<Partner, ::core::option::Option<private::Str>, private::Nullable> =
-            private::Field::new(1, |columns: &PartnerColumns| columns.lang.column(), |columns: &mut PartnerColumns| columns.lang.column_mut());
+            private::Field::new(
+                1,
+                |columns: &PartnerColumns| columns.lang.column(),
+                |columns: &mut PartnerColumns| columns.lang.column_mut(),
+                (),
+            );
         pub const COUNTRY_ID: private::Field<
             Partner,
             ::core::option::Option<private::Id<Country>>,
-            private::LinkedNullable,
-        > = private::Field::new(2, |columns: &PartnerColumns| columns.country_id.column(), |columns: &mut PartnerColumns| columns.country_id.column_mut());
+            private::LinkedNullable<Country>,
+        > = private::Field::new(
+            2,
+            |columns: &PartnerColumns| columns.country_id.column(),
+            |columns: &mut PartnerColumns| columns.country_id.column_mut(),
+            {
+                fn way<'a, 'env>(
+                    links: &'a PartnerLinks<'env>,
+                    _: ::core::marker::PhantomData<&'env ()>,
+                ) -> &'a private::Way<'env, Country> {
+                    &links.country_id
+                }
+                way as private::WayTo<Partner, Country>
+            },
+        );
         pub const NOTES: private::Field<Partner, ::core::option::Option<private::Str>, private::Nullable> =
-            private::Field::new(3, |columns: &PartnerColumns| columns.notes.column(), |columns: &mut PartnerColumns| columns.notes.column_mut());
+            private::Field::new(
+                3,
+                |columns: &PartnerColumns| columns.notes.column(),
+                |columns: &mut PartnerColumns| columns.notes.column_mut(),
+                (),
+            );
     }
 
     impl<'env, K: private::Cardinality> PartnerAccessors<'env, K> {
@@ -231,6 +305,7 @@ const _: () = {
         type Table = partners::table;
         type KeyColumn = partners::id;
         type Columns = PartnerColumns;
+        type Links<'env> = PartnerLinks<'env>;
         type Accessors<'env, K: private::Cardinality> = PartnerAccessors<'env, K>;
         const NAME: &'static str = "Partner";
         const KEY_FIELD: &'static str = "id";
@@ -308,7 +383,10 @@ fn the_seeds_loop_is_two_queries() -> orm_core::Result<()> {
     let owned = partners.get(0).unwrap().to_model()?;
     assert_eq!(owned.name, "Azure");
     assert_eq!(owned.country_id.unwrap().key(), &1);
-    assert!(matches!(env.record::<Partner>(77).name(), Err(orm_core::Error::MissingRecord { model: "Partner", .. })));
+    assert!(matches!(
+        env.record::<Partner>(77).name(),
+        Err(orm_core::Error::MissingRecord { model: "Partner", .. })
+    ));
     println!("{:?} {:?} {:?}", partners, belgium.partner_ids(), partners.get(0).unwrap().country_id());
     Ok(())
 }

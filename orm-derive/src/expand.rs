@@ -19,6 +19,7 @@ use crate::shape::{Shape, Value};
 /// The generated types' names
 pub(crate) struct Names {
     columns: Ident,
+    links: Ident,
     accessors: Ident,
 }
 
@@ -34,6 +35,7 @@ pub(crate) fn stub(model: &Model) -> TokenStream {
 fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
     let names = Names {
         columns: format_ident!("__{}Columns", model.ident.unraw()),
+        links: format_ident!("__{}Links", model.ident.unraw()),
         accessors: format_ident!("{}Accessors", model.ident.unraw()),
     };
     let connection = &model.connection;

@@ -29,6 +29,8 @@ mod fallback;
 mod model;
 mod names;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod valid;
 
 use proc_macro2::TokenStream;

@@ -143,3 +143,40 @@ fn replace_self(tokens: TokenStream, model: &Ident) -> TokenStream {
     };
     tokens.into_iter().map(replace).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quote::format_ident;
+
+    #[test]
+    fn tables_are_named_as_diesel_names_them() {
+        for (model, expected) in
+            [("Foo", "foos"), ("FooBar", "foo_bars"), ("HTTPLog", "h_t_t_p_logs"), ("É", "és")]
+        {
+            assert_eq!(table(&format_ident!("{model}")), expected);
+        }
+        assert_eq!(table(&Ident::new_raw("loop", proc_macro2::Span::call_site())), "loops");
+    }
+
+    #[test]
+    fn near_names_are_proposed_and_far_ones_not() {
+        let known = ["primary_key", "column", "deferred", "order"];
+        for (name, expected) in [
+            ("colum", Some("column")),
+            ("primarykey", Some("primary_key")),
+            ("defered", Some("deferred")),
+            ("ordre", Some("order")),
+            ("lazy", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &known), expected, "{name}");
+        }
+        assert_eq!((distance("kitten", "sitting"), distance("", "abc"), distance("abc", "")), (3, 3, 3));
+    }
+
+    #[test]
+    fn taken_names_are_sorted() {
+        assert!(TAKEN.is_sorted());
+    }
+}

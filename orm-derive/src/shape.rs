@@ -32,6 +32,14 @@ pub(crate) enum Value {
 }
 
 impl Shape {
+    /// The model that a link leads to
+    pub(crate) fn target(&self) -> Option<&Type> {
+        match self {
+            Self::Link { target, .. } | Self::OneToMany(target) | Self::ManyToMany(target) => Some(target),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of(ty: &Type) -> Self {
         let ty = bare(ty);
         match generic(ty, "Option") {
@@ -96,4 +104,44 @@ fn parameter(path: &TypePath) -> Option<&Type> {
 
 fn is_u8(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    fn plain(ty: Type, nullable: bool) -> Shape {
+        Shape::Value { value: Value::Plain(Box::new(ty)), nullable }
+    }
+
+    #[test]
+    fn the_last_segment_says_what_a_type_is() {
+        let text = |nullable| Shape::Value { value: Value::Text, nullable };
+        let blob = |nullable| Shape::Value { value: Value::Blob, nullable };
+        let link = |nullable| Shape::Link { target: parse_quote!(a::B), nullable };
+        for (ty, shape) in [
+            (parse_quote!(String), text(false)),
+            (parse_quote!(::std::string::String), text(false)),
+            (parse_quote!(::core::option::Option<std::string::String>), text(true)),
+            (parse_quote!(Vec<u8>), blob(false)),
+            (parse_quote!(Option<(std::vec::Vec<u8>)>), blob(true)),
+            (parse_quote!(Vec<i32>), plain(parse_quote!(Vec<i32>), false)),
+            (parse_quote!(Option<Vec<String>>), plain(parse_quote!(Vec<String>), true)),
+            (parse_quote!(Id<a::B>), link(false)),
+            (parse_quote!(Option<orm_core::Id<a::B>>), link(true)),
+            (parse_quote!(OneToMany<a::B>), Shape::OneToMany(parse_quote!(a::B))),
+            (parse_quote!(orm_core::ManyToMany<a::B>), Shape::ManyToMany(parse_quote!(a::B))),
+            (parse_quote!(Computed<i32>), Shape::Computed),
+            // A user's own type may be called so.
+            (parse_quote!(my::Id), plain(parse_quote!(my::Id), false)),
+            (parse_quote!(Option<Option<i32>>), Shape::Unsupported(parse_quote!(Option<Option<i32>>))),
+            (parse_quote!(Option<OneToMany<B>>), Shape::Unsupported(parse_quote!(Option<OneToMany<B>>))),
+            (parse_quote!(Option<&'static str>), Shape::Unsupported(parse_quote!(&'static str))),
+            (parse_quote!(OneToMany), Shape::Unsupported(parse_quote!(OneToMany))),
+        ] {
+            let ty: Type = ty;
+            assert_eq!(Shape::of(&ty), shape);
+        }
+    }
 }

@@ -39,14 +39,16 @@ struct CountryRow {
 
 fn by_hand(connection: &mut SqliteConnection) -> (Vec<Row>, HashMap<i32, CountryRow>) {
     let rows = partners::partners::table.select(Row::as_select()).load(connection).expect("partners");
-    let countries = countries::table.select(CountryRow::as_select()).load::<CountryRow>(connection).expect("countries");
+    let countries =
+        countries::table.select(CountryRow::as_select()).load::<CountryRow>(connection).expect("countries");
     (rows, countries.into_iter().map(|country| (country.id, country)).collect())
 }
 
 fn walk_by_hand(rows: &[Row], countries: &HashMap<i32, CountryRow>) -> usize {
     let mut sum = 0;
     for row in rows {
-        sum += row.name.len() + row.country_id.and_then(|id| countries.get(&id)).map_or(0, |country| country.name.len());
+        sum += row.name.len()
+            + row.country_id.and_then(|id| countries.get(&id)).map_or(0, |country| country.name.len());
     }
     sum
 }

@@ -16,10 +16,40 @@ fn main() {
     let env = Environment::builder().connection(connection).build();
     let set: RecordSet<Partner> = partners::partners::table.records(&env).expect("partners");
     let _ = set.country_id().name().expect("countries");
-    println!("iteration         {:.2}", best(n, || set.iter().for_each(|p| { black_box(&p); })));
-    println!("+ scalar          {:.2}", best(n, || set.iter().for_each(|p| { black_box(p.credit().unwrap()); })));
-    println!("+ text            {:.2}", best(n, || set.iter().for_each(|p| { black_box(p.name().unwrap().len()); })));
-    println!("+ link            {:.2}", best(n, || set.iter().for_each(|p| { black_box(&p.country_id()); })));
-    println!("+ link + text     {:.2}", best(n, || set.iter().for_each(|p| { black_box(p.country_id().name().unwrap().map_or(0, |n| n.len())); })));
-    println!("text + link + text {:.2}", best(n, || set.iter().for_each(|p| { black_box(p.name().unwrap().len() + p.country_id().name().unwrap().map_or(0, |n| n.len())); })));
+    println!(
+        "iteration         {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(&p);
+        }))
+    );
+    println!(
+        "+ scalar          {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(p.credit().unwrap());
+        }))
+    );
+    println!(
+        "+ text            {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(p.name().unwrap().len());
+        }))
+    );
+    println!(
+        "+ link            {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(&p.country_id());
+        }))
+    );
+    println!(
+        "+ link + text     {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(p.country_id().name().unwrap().map_or(0, |n| n.len()));
+        }))
+    );
+    println!(
+        "text + link + text {:.2}",
+        best(n, || set.iter().for_each(|p| {
+            black_box(p.name().unwrap().len() + p.country_id().name().unwrap().map_or(0, |n| n.len()));
+        }))
+    );
 }

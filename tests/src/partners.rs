@@ -116,7 +116,9 @@ pub fn fill(connection: &mut SqliteConnection, partners: usize, countries: usize
     connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     connection.batch_execute(SCHEMA)?;
     let series = |n: usize| {
-        format!("(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < {n}) SELECT value FROM s)")
+        format!(
+            "(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < {n}) SELECT value FROM s)"
+        )
     };
     connection.batch_execute(&format!(
         "BEGIN;

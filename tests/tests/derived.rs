@@ -57,7 +57,10 @@ fn the_seeds_loop_is_two_queries() -> orm_core::Result<()> {
     let owned = partners.get(0).unwrap().to_model()?;
     assert_eq!(owned.name, "Azure");
     assert_eq!(owned.country_id.unwrap().key(), &1);
-    assert!(matches!(env.record::<Partner>(77).name(), Err(orm_core::Error::MissingRecord { model: "Partner", .. })));
+    assert!(matches!(
+        env.record::<Partner>(77).name(),
+        Err(orm_core::Error::MissingRecord { model: "Partner", .. })
+    ));
     println!("{:?} {:?} {:?}", partners, belgium.partner_ids(), partners.get(0).unwrap().country_id());
     Ok(())
 }

@@ -66,6 +66,7 @@ pub enum Unspecified {}
 
 /// The keys of one statement, in the form that the backend binds them
 #[derive(Debug)]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
 pub struct KeyList<K> {
     pub(crate) keys: Vec<K>,
     /// SQLite: all keys in one bind, as a JSON array

@@ -15,7 +15,9 @@ impl Connection for MysqlConnection {
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("mysql", _)) => Ok(url),
-            Some((scheme, _)) => Err(format!("`{scheme}://…` names another database; mysql://… was expected")),
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}://…` names another database; mysql://… was expected"))
+            }
             None => Err("mysql://user:password@host:port/database was expected".to_owned()),
         }
     }

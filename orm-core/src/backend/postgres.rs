@@ -15,7 +15,9 @@ impl Connection for PgConnection {
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) | None => Ok(url),
-            Some((scheme, _)) => Err(format!("`{scheme}://…` names another database; postgres://… was expected")),
+            Some((scheme, _)) => {
+                Err(format!("`{scheme}://…` names another database; postgres://… was expected"))
+            }
         }
     }
 }

@@ -284,7 +284,11 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
+        Some(Box::new(Decoder::<C::Backend, Self> {
+            column,
+            now,
+            check: <Self as Decode<C::Backend>>::check(),
+        }))
     }
 }
 
@@ -301,7 +305,11 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> { column, now, check: <Self as Decode<C::Backend>>::check() }))
+        Some(Box::new(Decoder::<C::Backend, Self> {
+            column,
+            now,
+            check: <Self as Decode<C::Backend>>::check(),
+        }))
     }
 }
 
@@ -354,7 +362,11 @@ where
     C: Connection,
     T: Model<Connection = C>,
 {
-    fn write(&mut self, slot: u32, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
         let (target, last) = (self.target, &mut self.last);
         self.column.fill(slot, self.now, || {
             if NULLABLE && value.is_none() {

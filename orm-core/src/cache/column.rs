@@ -225,7 +225,11 @@ impl<V> Column<V> {
 impl<V> Page<V> {
     #[cold]
     fn new(now: Moment) -> Box<Self> {
-        Box::new(Self { cells: [const { None }; PAGE], loaded: Loaded::All(now.time), used: Cell::new(now.turn) })
+        Box::new(Self {
+            cells: [const { None }; PAGE],
+            loaded: Loaded::All(now.time),
+            used: Cell::new(now.turn),
+        })
     }
 
     /// Notes when an empty cell is filled; tells how many bytes more that takes.

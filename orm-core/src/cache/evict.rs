@@ -58,7 +58,8 @@ impl Resident {
     /// Keeps those records of a page for which `stays` says so; tells how many went.
     pub(crate) fn retain_in_page(&mut self, page: usize, stays: impl Fn(u32) -> bool) -> usize {
         let slots = page * PAGE..(page + 1) * PAGE;
-        let gone = slots.filter(|&slot| self.marks.has(slot as u32) && !stays(slot as u32)).collect::<Vec<_>>();
+        let gone =
+            slots.filter(|&slot| self.marks.has(slot as u32) && !stays(slot as u32)).collect::<Vec<_>>();
         gone.iter().for_each(|&slot| self.marks.unmark(slot as u32));
         if let Some(count) = self.pages.get_mut(page) {
             *count -= gone.len();

@@ -60,7 +60,9 @@ impl<K: Key> Keys<K> {
             return slot;
         }
         // At most four places for each key: a sparse table costs no more than a hashed one.
-        if number >= 4 * self.keys.len() + 1024 || (!self.slots.is_empty() && self.find_hashed(&key).is_some()) {
+        if number >= 4 * self.keys.len() + 1024
+            || (!self.slots.is_empty() && self.find_hashed(&key).is_some())
+        {
             return self.intern_hashed(key);
         }
         if number >= self.dense.len() {
@@ -74,7 +76,11 @@ impl<K: Key> Keys<K> {
 
     fn intern_hashed(&mut self, key: K) -> u32 {
         let keys = &mut self.keys;
-        let entry = self.slots.entry(hash(&key), |&slot| keys[slot as usize] == key, |&slot| hash(&keys[slot as usize]));
+        let entry = self.slots.entry(
+            hash(&key),
+            |&slot| keys[slot as usize] == key,
+            |&slot| hash(&keys[slot as usize]),
+        );
         match entry {
             hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
             hashbrown::hash_table::Entry::Vacant(entry) => {
@@ -121,7 +127,12 @@ impl<K: Key> Keys<K> {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let heap: usize = if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
-        self.keys.capacity() * size_of::<K>() + self.dense.capacity() * size_of::<u32>() + self.slots.allocation_size() + self.absent.allocation_size() + heap
+        let heap: usize =
+            if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
+        self.keys.capacity() * size_of::<K>()
+            + self.dense.capacity() * size_of::<u32>()
+            + self.slots.allocation_size()
+            + self.absent.allocation_size()
+            + heap
     }
 }

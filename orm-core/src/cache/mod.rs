@@ -10,11 +10,13 @@ mod store;
 use std::fmt;
 use std::time::Instant;
 
-pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Codec, Link, List, Scalar, Stored, ToManyLink, ToOneLink};
+pub use codec::{
+    AnyColumn, Blob, BlobCell, CellWriter, Codec, Link, List, Scalar, Stored, ToManyLink, ToOneLink,
+};
 pub use column::Column;
 pub use column::Moment;
-pub(crate) use evict::{Limits, make_room};
 pub(crate) use column::Stamp;
+pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats};
 pub(crate) use store::{AnyStore, Store, Stores};
@@ -136,7 +138,8 @@ impl<'env, C: Connection> Cache<'env, C> {
         M: Model<Connection = C>,
         F: Cached<M>,
     {
-        self.env.store::<M>().columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
+        self.env.store::<M>().columns.borrow_mut().each_mut()[field.position()]
+            .remove_where(&mut |_, _| true);
     }
 
     /// Makes all values of a model missing; unflushed writes stay

@@ -79,7 +79,13 @@ impl ModelStats {
         let mut cached = vec![false; slots];
         for (column, info) in columns.iter().zip(M::FIELDS) {
             let (hits, misses) = column.reads();
-            fields.push(FieldStats { name: info.name, hits, misses, values: column.count(), bytes: column.bytes() });
+            fields.push(FieldStats {
+                name: info.name,
+                hits,
+                misses,
+                values: column.count(),
+                bytes: column.bytes(),
+            });
             column.each_slot(&mut |slot| cached[slot as usize] = true);
         }
         Self {

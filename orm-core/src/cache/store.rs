@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::stats::ModelStats;
 use crate::backend::Connection;
 use crate::model::{Columns, Key, Model};
-use crate::prefetch::Group;
+use crate::prefetch::Origin;
 use crate::{Environment, Error, Result, Str};
 
 /// The records of one model that an environment has met
@@ -121,7 +121,11 @@ impl<M: Model> Store<M> {
     }
 
     /// Runs work on one column, whatever its type.
-    pub(crate) fn with_column<R>(&self, field: usize, f: impl FnOnce(&dyn AnyColumn<M::Connection>) -> R) -> R {
+    pub(crate) fn with_column<R>(
+        &self,
+        field: usize,
+        f: impl FnOnce(&dyn AnyColumn<M::Connection>) -> R,
+    ) -> R {
         let columns = self.columns.borrow();
         match columns.column(field) {
             Some(column) => f(column),
@@ -135,7 +139,14 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Where the links of slots lead to: `None` for a link that is not cached
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
     /// Loads a field of a record, and of its group with it
-    fn load(&self, env: &Environment<C>, group: &Group, at: Option<u32>, slot: u32, field: usize) -> Result<()>;
+    fn load(
+        &self,
+        env: &Environment<C>,
+        origin: &Origin,
+        at: Option<u32>,
+        slot: u32,
+        field: usize,
+    ) -> Result<()>;
     /// Loads a field of these records
     fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize) -> Result<()>;
     /// What a record is called in messages
@@ -163,8 +174,15 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.with_column(field, |column| column.hop(slots, out));
     }
 
-    fn load(&self, env: &Environment<C>, group: &Group, at: Option<u32>, slot: u32, field: usize) -> Result<()> {
-        crate::prefetch::load_field(env, self, group, at, slot, field)
+    fn load(
+        &self,
+        env: &Environment<C>,
+        origin: &Origin,
+        at: Option<u32>,
+        slot: u32,
+        field: usize,
+    ) -> Result<()> {
+        crate::prefetch::load_field(env, self, origin, at, slot, field)
     }
 
     fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize) -> Result<()> {
@@ -203,7 +221,11 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     fn count_residents(&self) {
         let mut resident = self.resident.borrow_mut();
         resident.clear();
-        self.columns.borrow().each().iter().for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
+        self.columns
+            .borrow()
+            .each()
+            .iter()
+            .for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
     }
 
     fn page_uses(&self, out: &mut dyn FnMut(usize, u32)) {

@@ -5,12 +5,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::Records;
-use crate::cache::{Link, NULL, Store, UNRESOLVED};
+use super::group::Group;
+use crate::cache::{Link, NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Several};
-use crate::field::{Field, Kind, Readable};
+use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
-use crate::prefetch::{self, Group, Marks, Step};
-use crate::{Environment, Error, RecordSet, Result};
+use crate::prefetch::{self, Marks, Origin};
+use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
 pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
@@ -20,17 +21,16 @@ pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
     fn handle(&self) -> &Handle<'env, M, K>;
 }
 
-/// Environment, store, selection and group of some records; small and flat, as it is copied with every record
+/// Group and selection of some records; small and flat, as it is copied with every record
 pub struct Handle<'env, M: Model, K> {
-    pub(crate) env: &'env Environment<M::Connection>,
-    pub(crate) store: &'env Store<M>,
     /// The records that are prefetched together. A set of records is its group's root.
-    pub(crate) group: Rc<Group>,
-    /// The record, [`NULL`] or [`UNRESOLVED`]; always `UNRESOLVED` for many records
+    pub(crate) group: Rc<Group<'env, M>>,
+    /// The record, [`NULL`] or [`UNRESOLVED`]; for a to-many link the record whose link it is, if that is known;
+    /// for a set `UNRESOLVED`
     pub(crate) slot: u32,
     /// The ordinal in the group's root that the record was reached from, or [`ALL`](Self::ALL)
     pub(crate) at: u32,
-    pub(super) kind: PhantomData<K>,
+    kind: PhantomData<K>,
 }
 
 impl<M: Model, K> Clone for Handle<'_, M, K> {
@@ -48,9 +48,7 @@ impl<M: Model, K> fmt::Debug for Handle<'_, M, K> {
 /// One record about to be read
 #[derive(Debug)]
 pub struct Reader<'a, 'env, M: Model> {
-    env: &'env Environment<M::Connection>,
-    store: &'env Store<M>,
-    group: &'a Group,
+    group: &'a Group<'env, M>,
     slot: u32,
     at: u32,
 }
@@ -62,7 +60,7 @@ impl<M: Model> Reader<'_, '_, M> {
     }
 
     pub(crate) fn key(&self) -> M::Key {
-        self.store.key(self.slot)
+        self.group.store.key(self.slot)
     }
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
@@ -71,31 +69,33 @@ impl<M: Model> Reader<'_, '_, M> {
     where
         D::Cell<T>: Clone,
     {
-        if self.env.settings.max_age.is_some() {
-            self.store.expire(self.env, field.index(), self.slot);
+        let Group { env, store, .. } = self.group;
+        if env.settings.max_age.is_some() {
+            store.expire(env, field.index(), self.slot);
         }
-        // One place to clone in keeps the way of a hit short; after `load` it is a hit.
-        loop {
-            if let Some(value) = field.column(&self.store.columns.borrow()).hit(self.slot, self.env.turn()) {
-                return Ok(value.clone());
-            }
-            miss(self.env, self.store, self.group, self.at, self.slot, field.index())?;
+        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.turn()) {
+            return Ok(value.clone());
         }
+        miss(self.group, self.at, self.slot, field)
     }
 }
 
 /// What a hit does not need; takes all by value, so that a hit need not lay it out in memory.
 #[cold]
 #[inline(never)]
-fn miss<M: Model>(
-    env: &Environment<M::Connection>,
-    store: &Store<M>,
-    group: &Group,
+fn miss<M: Model, T: 'static, D: Kind>(
+    group: &Group<'_, M>,
     at: u32,
     slot: u32,
-    field: usize,
-) -> Result<()> {
-    prefetch::load_field(env, store, group, (at != u32::MAX).then_some(at), slot, field)
+    field: Field<M, T, D>,
+) -> Result<D::Cell<T>>
+where
+    D::Cell<T>: Clone,
+{
+    let Group { env, store, ref origin, .. } = *group;
+    prefetch::load_field(env, store, origin, (at != u32::MAX).then_some(at), slot, field.index())?;
+    let value = field.column(&store.columns.borrow()).get(slot).cloned();
+    value.ok_or_else(|| store.missing_record(slot))
 }
 
 impl<'env, M: Model, K> Handle<'env, M, K> {
@@ -103,14 +103,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     pub(crate) const ALL: u32 = u32::MAX;
 
     #[inline(always)]
-    pub(crate) fn new(
-        env: &'env Environment<M::Connection>,
-        store: &'env Store<M>,
-        group: Rc<Group>,
-        slot: u32,
-        at: u32,
-    ) -> Self {
-        Self { env, store, group, slot, at, kind: PhantomData }
+    pub(crate) fn new(group: Rc<Group<'env, M>>, slot: u32, at: u32) -> Self {
+        Self { group, slot, at, kind: PhantomData }
     }
 
     /// Reads a field: what every generated accessor does.
@@ -124,12 +118,12 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     #[inline(always)]
     fn reader_of(&self, slot: u32) -> Reader<'_, 'env, M> {
-        Reader { env: self.env, store: self.store, group: &self.group, slot, at: self.at }
+        Reader { group: &self.group, slot, at: self.at }
     }
 
-    /// The same records, or one of them, as a record of the same group
+    /// One of the records, in the same group
     pub(crate) fn as_record(&self, slot: u32) -> Records<'env, M, One> {
-        Records::wrap(Handle::new(self.env, self.store, Rc::clone(&self.group), slot, self.at))
+        Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
     /// Along a to-one link: nothing is asked, the target is looked up if the link is cached.
@@ -137,30 +131,34 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>) -> Records<'env, L, N>
     where
         T: 'static,
-        D: Kind<Cell<T> = Link>,
+        D: LinkKind<M, Target = L> + Kind<Cell<T> = Link>,
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
-        let step = Step { model: M::number().get(), field: field.index() };
-        if self.env.settings.max_age.is_some() {
-            self.store.expire(self.env, field.index(), self.slot);
+        let Group { env, store, .. } = *self.group;
+        if env.settings.max_age.is_some() && self.slot < UNRESOLVED {
+            store.expire(env, field.index(), self.slot);
         }
         let target = match self.slot {
             // The target of nothing is nothing; that of something unknown is unknown.
             NULL => NULL,
             UNRESOLVED => UNRESOLVED,
-            slot => field.column(&self.store.columns.borrow()).hit(slot, self.env.turn()).map_or(UNRESOLVED, |link| link.0),
+            slot => {
+                field.column(&store.columns.borrow()).hit(slot, env.turn()).map_or(UNRESOLVED, |link| link.0)
+            }
         };
-        Records::wrap(Handle::new(self.env, self.env.store::<L>(), self.group.follow(step), target, self.at))
+        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
     }
 
     /// Along a to-many link: nothing is asked.
-    pub(crate) fn follow_many<L>(&self, field: usize) -> Records<'env, L, Several>
+    #[inline]
+    pub(crate) fn follow_many<T, L, D>(&self, field: Field<M, T, D>) -> Records<'env, L, Several>
     where
+        T: 'static,
+        D: LinkKind<M, Target = L>,
         L: Model<Connection = M::Connection>,
     {
-        let step = Step { model: M::number().get(), field };
-        Records::wrap(Handle::new(self.env, self.env.store::<L>(), self.group.follow(step), UNRESOLVED, self.at))
+        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), self.slot, self.at))
     }
 
     /// What a to-one link points at; `None` if it is NULL
@@ -182,33 +180,41 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[cold]
     #[inline(never)]
     fn resolve(&self) -> Result<Option<u32>> {
-        Ok(self.walk()?.first().copied())
+        Ok(self.walk(0, self.start())?.first().copied())
     }
 
-    /// The slots at the end of the path, links loaded where they are missing: the group's, a window at a time.
-    fn walk(&self) -> Result<Vec<u32>> {
-        let Self { env, group, at, .. } = self;
-        let mut level = match *at {
-            Self::ALL => group.root.slots.clone(),
-            at => vec![group.root.slots[at as usize]],
-        };
-        for (depth, step) in group.path.iter().enumerate() {
+    /// The records that the path starts from
+    fn start(&self) -> Vec<u32> {
+        let slots = &self.group.origin.root.slots;
+        if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
+    }
+
+    /// The slots at the end of the path, from some depth on; links are loaded where they are missing: the group's, a
+    /// window at a time.
+    fn walk(&self, depth: usize, mut level: Vec<u32>) -> Result<Vec<u32>> {
+        let Group { env, ref origin, .. } = *self.group;
+        let at = (self.at != Self::ALL).then_some(self.at);
+        for (depth, step) in origin.path.iter().enumerate().skip(depth) {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
-            let start = Group::prefix(group, depth);
-            if *at == Self::ALL {
+            if at.is_none() {
                 store.load_all(env, &level, step.field)?;
             }
             let mut next = Next::new(level.len() > 1);
             for &slot in &level {
                 let mut known = false;
-                let mut slots = std::iter::once(slot);
-                store.hop(step.field, &mut slots, &mut |targets| known = next.arrive(targets));
+                store
+                    .hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
                 if !known {
-                    store.load(env, &start, (*at != Self::ALL).then_some(*at), slot, step.field)?;
-                    store.hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
+                    store.load(env, &origin.prefix(depth), at, slot, step.field)?;
+                    store.hop(step.field, &mut std::iter::once(slot), &mut |targets| {
+                        known = next.arrive(targets)
+                    });
                 }
                 if !known {
-                    return Err(Error::other(format!("{} has no value for a link just loaded", store.describe(slot))));
+                    return Err(Error::other(format!(
+                        "{} has no value for a link just loaded",
+                        store.describe(slot)
+                    )));
                 }
             }
             level = next.slots;
@@ -247,31 +253,44 @@ impl<'env, M: Model> Handle<'env, M, One> {
 
 impl<'env, M: Model> Handle<'env, M, Many> {
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_, 'env, M>> {
-        let Self { env, store, ref group, .. } = *self;
-        let slots = group.root.slots.iter().enumerate();
-        slots.map(move |(at, &slot)| Reader { env, store, group, slot, at: at as u32 })
+        let group = &*self.group;
+        group.origin.root.slots.iter().enumerate().map(move |(at, &slot)| Reader {
+            group,
+            slot,
+            at: at as u32,
+        })
     }
 }
 
 impl<'env, M: Model> Handle<'env, M, Several> {
     /// The records that the link leads to
     pub(crate) fn members(&self) -> Result<Vec<u32>> {
-        self.walk()
+        match self.slot {
+            NULL => Ok(Vec::new()),
+            UNRESOLVED => self.walk(0, self.start()),
+            // The last link is that of a record which is known.
+            slot => self.walk(self.group.origin.path.len().saturating_sub(1), vec![slot]),
+        }
     }
 
     pub(crate) fn member_count(&self) -> Result<usize> {
-        Ok(self.walk()?.len())
+        Ok(self.members()?.len())
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's
     pub(crate) fn resolved(&self) -> Result<Handle<'env, M, Many>> {
-        let members = self.walk()?;
+        let members = self.members()?;
         let group = if self.at == Self::ALL {
-            Group::of(members, Vec::new())
+            Group::new(self.group.env, Origin::of(members))
         } else {
-            Group::taken_from(members, &[&self.group])
+            self.group.taken(members, &[])
         };
-        Ok(RecordSet::over(self.env, group))
+        Ok(Handle::set(group))
     }
 }
 
+impl<'env, M: Model> Handle<'env, M, Many> {
+    pub(crate) fn set(group: Rc<Group<'env, M>>) -> Self {
+        Self::new(group, UNRESOLVED, Self::ALL)
+    }
+}

@@ -1,5 +1,6 @@
 //! `Records`: what users hold. One generic type, five cardinalities, one set of generated accessors.
 
+mod group;
 mod handle;
 mod set;
 
@@ -7,8 +8,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::rc::Rc;
 
+pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
 pub use set::{IntoIter, Iter};
 
@@ -16,7 +17,7 @@ use crate::cache::{NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
 use crate::model::{Key, Model};
-use crate::prefetch::{self, Group};
+use crate::prefetch::{self, Origin};
 use crate::{Environment, Error, Result, query};
 
 /// Records of a model in an environment: what the accessors are called on
@@ -76,7 +77,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
 
     /// The environment that these records are read in
     pub fn env(&self) -> &'env Environment<M::Connection> {
-        self.handle().env
+        self.handle().group.env
     }
 
     /// Reads a field, as its accessor does; for code that is generic over fields. On a [`RecordSet`], `get(i)` is
@@ -95,12 +96,6 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     #[inline]
     pub fn get<G: Get<'env, M, K>>(&self, what: G) -> G::Output {
         what.get(self)
-    }
-
-    /// The records' keys as they would be read together with `other`: these first, then those
-    #[must_use]
-    pub(crate) fn regroup(&self, group: Rc<Group>, at: u32) -> Self {
-        Self::wrap(Handle { group, at, ..self.handle().clone() })
     }
 }
 
@@ -137,7 +132,7 @@ impl<'env, M: Model> Get<'env, M, Many> for usize {
 
 impl<'env, M: Model> Record<'env, M> {
     pub(crate) fn single(env: &'env Environment<M::Connection>, slot: u32) -> Self {
-        Self::wrap(Handle::new(env, env.store::<M>(), Group::of(vec![slot], Vec::new()), slot, 0))
+        Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot])), slot, 0))
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -150,9 +145,9 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// Those of the database.
     pub fn exists(&self) -> Result<bool> {
-        let Handle { env, store, slot, .. } = *self.handle();
-        query::by_keys(env, store, &[slot], &[], "exists")?;
-        Ok(!store.is_absent(slot))
+        let Group { env, store, .. } = *self.handle().group;
+        query::by_keys(env, store, &[self.slot()], &[], "exists")?;
+        Ok(!store.is_absent(self.slot()))
     }
 
     /// Loads all prefetchable columns of this record that are not cached, and of the records it came with
@@ -161,10 +156,11 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// Those of the database; [`Error::MissingRecord`] if the row does not exist.
     pub fn prefetch(&self) -> Result<()> {
-        let Handle { env, store, ref group, slot, at, .. } = *self.handle();
+        let Handle { ref group, slot, at, .. } = *self.handle();
+        let Group { env, store, ref origin, .. } = **group;
         for field in prefetch::always::<M>() {
             if !store.with_column(field, |column| column.has(slot)) {
-                prefetch::load_field(env, store, group, Some(at), slot, field)?;
+                prefetch::load_field(env, store, origin, Some(at), slot, field)?;
             }
         }
         Ok(())
@@ -182,7 +178,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// This record, to be read as part of a set: a miss loads the record, then the set's
     #[must_use]
     pub fn with_prefetch(&self, other: &RecordSet<'env, M>) -> Self {
-        self.regroup(Group::taken_from(vec![self.slot()], &[&other.handle().group]), 0)
+        Self::wrap(Handle::new(other.handle().group.taken(vec![self.slot()], &[]), self.slot(), 0))
     }
 }
 
@@ -244,7 +240,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     ///
     /// Those of reading the links.
     pub fn ids(&self) -> Result<Vec<M::Key>> {
-        Ok(self.handle().store.keys_of(&self.handle().members()?))
+        Ok(self.handle().group.store.keys_of(&self.handle().members()?))
     }
 
     /// How many records there are
@@ -306,7 +302,8 @@ impl<'env, M: Model> ToMany<'env, M> {
 impl<M: Model> PartialEq for Record<'_, M> {
     fn eq(&self, other: &Self) -> bool {
         let (a, b) = (self.handle(), other.handle());
-        if std::ptr::eq(a.store, b.store) { a.slot == b.slot } else { a.store.key(a.slot) == b.store.key(b.slot) }
+        let (ours, theirs) = (a.group.store, b.group.store);
+        if std::ptr::eq(ours, theirs) { a.slot == b.slot } else { ours.key(a.slot) == theirs.key(b.slot) }
     }
 }
 
@@ -314,33 +311,37 @@ impl<M: Model> Eq for Record<'_, M> {}
 
 impl<M: Model> Hash for Record<'_, M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.handle().store.key(self.slot()).hash(state);
+        self.handle().group.store.key(self.slot()).hash(state);
     }
 }
 
 impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
     /// Names the records; never asks the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Handle { env, store, group, slot, at, .. } = self.handle();
-        if group.path.is_empty() && *at == Handle::<M, K>::ALL {
-            let names = group.root.slots.iter().map(|&slot| store.key(slot));
+        let Handle { group, slot, at, .. } = self.handle();
+        let Group { env, store, ref origin, .. } = **group;
+        if origin.path.is_empty() && *at == Handle::<M, K>::ALL {
+            let names = origin.root.slots.iter().map(|&slot| store.key(slot));
             return f.debug_list().entries(names.map(|key| Named(M::NAME, key.text()))).finish();
         }
+        // A to-many link names the record whose link it is.
         match *slot {
             NULL => write!(f, "{}(NULL)", M::NAME),
-            UNRESOLVED => {
-                match group.path.first() {
+            slot if slot != UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
+                write!(f, "{}({})", M::NAME, store.key(slot).text())
+            }
+            _ => {
+                match origin.path.first() {
                     Some(step) if *at != Handle::<M, K>::ALL => {
-                        f.write_str(&env.describe(step.model, group.root.slots[*at as usize]))?;
+                        f.write_str(&env.describe(step.model, origin.root.slots[*at as usize]))?;
                     }
-                    _ => write!(f, "[{} records]", group.root.slots.len())?,
+                    _ => write!(f, "[{} records]", origin.root.slots.len())?,
                 }
-                group.path.iter().try_for_each(|step| match env.store_by_number(step.model) {
+                origin.path.iter().try_for_each(|step| match env.store_by_number(step.model) {
                     Some(store) => write!(f, ".{}", store.field_name(step.field)),
                     None => Ok(()),
                 })
             }
-            slot => write!(f, "{}({})", M::NAME, store.key(slot).text()),
         }
     }
 }

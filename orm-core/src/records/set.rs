@@ -9,39 +9,33 @@ use std::rc::Rc;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use super::group::Group;
 use super::{Handle, Record, RecordSet};
-use crate::cache::UNRESOLVED;
-use crate::cardinality::Many;
 use crate::field::Cached;
 use crate::model::Model;
-use crate::prefetch::{self, Group, Marks};
+use crate::prefetch::{self, Marks, Origin};
 use crate::{Environment, Result, query};
 
 impl<'env, M: Model> RecordSet<'env, M> {
-    pub(crate) fn over(env: &'env Environment<M::Connection>, group: Rc<Group>) -> Handle<'env, M, Many> {
-        Handle::new(env, env.store::<M>(), group, UNRESOLVED, Handle::<M, Many>::ALL)
-    }
-
     pub(crate) fn of_slots(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
-        Self::wrap(Self::over(env, Group::of(slots, Vec::new())))
+        Self::wrap(Handle::set(Group::new(env, Origin::of(slots))))
     }
 
     #[inline]
     pub(crate) fn slots(&self) -> &[u32] {
-        &self.handle().group.root.slots
+        &self.handle().group.origin.root.slots
     }
 
     /// The record at an index that is in range
     #[inline]
     pub(crate) fn at(&self, index: usize) -> Record<'env, M> {
-        let Handle { env, store, ref group, .. } = *self.handle();
-        Record::wrap(Handle::new(env, store, Rc::clone(group), group.root.slots[index], index as u32))
+        let group = &self.handle().group;
+        Record::wrap(Handle::new(Rc::clone(group), group.origin.root.slots[index], index as u32))
     }
 
     /// Some of these records, and others', to be prefetched with the sets that they came from
     fn taken(&self, slots: Vec<u32>, others: &[&Self]) -> Self {
-        let origins: Vec<_> = std::iter::once(&self).chain(others).map(|set| &set.handle().group).collect();
-        Self::wrap(Self::over(self.env(), Group::taken_from(slots, &origins)))
+        Self::wrap(Handle::set(self.handle().group.taken(slots, others)))
     }
 
     /// How many records there are
@@ -57,7 +51,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// The records' keys, in order
     pub fn ids(&self) -> Vec<M::Key> {
-        self.handle().store.keys_of(self.slots())
+        self.handle().group.store.keys_of(self.slots())
     }
 
     /// The first record, if any
@@ -106,7 +100,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// The slot of a record in this set's environment
     fn slot_of(&self, record: &Record<'env, M>) -> Option<u32> {
-        let (store, other) = (self.handle().store, record.handle().store);
+        let (store, other) = (self.handle().group.store, record.handle().group.store);
         if std::ptr::eq(store, other) { Some(record.slot()) } else { store.find(&other.key(record.slot())) }
     }
 
@@ -176,7 +170,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// The slots of these records in another set's environment
     fn slots_here(&self, here: &Self) -> Vec<u32> {
-        let (store, from) = (here.handle().store, self.handle().store);
+        let (store, from) = (here.handle().group.store, self.handle().group.store);
         if std::ptr::eq(store, from) {
             self.slots().to_vec()
         } else {
@@ -190,7 +184,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     ///
     /// Those of the database.
     pub fn exists(&self) -> Result<Self> {
-        let Handle { env, store, .. } = *self.handle();
+        let Group { env, store, .. } = *self.handle().group;
         for window in self.slots().chunks(env.settings.prefetch_limit) {
             query::by_keys(env, store, window, &[], "exists")?;
         }
@@ -204,7 +198,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     ///
     /// Those of the database. Rows that do not exist are left out.
     pub fn prefetch(&self) -> Result<()> {
-        let Handle { env, store, .. } = *self.handle();
+        let Group { env, store, .. } = *self.handle().group;
         prefetch::always::<M>().try_for_each(|field| prefetch::load_all(env, store, self.slots(), field))
     }
 
@@ -214,14 +208,14 @@ impl<'env, M: Model> RecordSet<'env, M> {
     ///
     /// Those of the database. Rows that do not exist are left out.
     pub fn prefetch_field<F: Cached<M>>(&self, field: F) -> Result<()> {
-        let Handle { env, store, .. } = *self.handle();
+        let Group { env, store, .. } = *self.handle().group;
         prefetch::load_all(env, store, self.slots(), field.position())
     }
 
     /// These records, to be read as part of another set: a miss loads these first, then those
     #[must_use]
     pub fn with_prefetch(&self, other: &Self) -> Self {
-        Self::wrap(Self::over(self.env(), Group::taken_from(self.slots().to_vec(), &[&other.handle().group])))
+        Self::wrap(Handle::set(other.handle().group.taken(self.slots().to_vec(), &[])))
     }
 
     /// Takes slots that are, or are not, in another set; each once
@@ -286,8 +280,7 @@ impl<M: Model> Eq for RecordSet<'_, M> {}
 impl<'env, M: Model> From<Record<'env, M>> for RecordSet<'env, M> {
     /// A set of one, still prefetched with what the record came with
     fn from(record: Record<'env, M>) -> Self {
-        let group = Group::taken_from(vec![record.slot()], &[&record.handle().group]);
-        Self::wrap(Self::over(record.env(), group))
+        Self::wrap(Handle::set(record.handle().group.taken(vec![record.slot()], &[])))
     }
 }
 

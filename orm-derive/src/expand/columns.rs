@@ -8,7 +8,7 @@ use crate::model::{Field, Model};
 use crate::shape::{Shape, Value};
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
-    let columns = &names.columns;
+    let Names { columns, links, .. } = names;
     let key = model.key().map(|key| {
         let ident = &key.ident;
         quote!(#ident: ::orm_core::private::Column<()>,)
@@ -20,7 +20,17 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     });
     let idents: Vec<_> = model.others().map(|field| &field.ident).collect();
     let indices = 0..idents.len();
+    let ways = model.others().filter_map(|field| {
+        let (ident, target) = (&field.ident, field.shape.target()?);
+        Some(quote_spanned!(field.span()=> #ident: ::orm_core::private::Way<'env, #target>,))
+    });
     quote! {
+        #[derive(::core::default::Default)]
+        pub struct #links<'env> {
+            #(#ways)*
+            __env: ::core::marker::PhantomData<&'env ()>,
+        }
+
         #[derive(::core::default::Default)]
         pub struct #columns {
             #key

@@ -52,6 +52,7 @@ fn constant(
     let name = names::constant(&field.ident);
     let docs = docs(field, &format!("The field `{}`", field.name));
     let (value, kind) = value_and_kind(model, field);
+    let way = way(model, field, names);
     quote! {
         #docs
         #vis const #name: ::orm_core::private::Field<#ident, #value, ::orm_core::private::#kind> =
@@ -59,8 +60,24 @@ fn constant(
                 #index,
                 |columns: &#columns| #column,
                 |columns: &mut #columns| #column_mut,
+                #way,
             );
     }
+}
+
+/// The way from a group along a link; `()` for what is no link
+fn way(model: &Model, field: &Field, names: &Names) -> TokenStream {
+    let Some(target) = field.shape.target() else { return quote!(()) };
+    let (ident, links, member) = (&model.ident, &names.links, &field.ident);
+    quote! {{
+        fn way<'a, 'env>(
+            links: &'a #links<'env>,
+            _: ::core::marker::PhantomData<&'env ()>,
+        ) -> &'a ::orm_core::private::Way<'env, #target> {
+            &links.#member
+        }
+        way as ::orm_core::private::WayTo<#ident, #target>
+    }}
 }
 
 /// The last two parameters of a field's `Field`
@@ -75,12 +92,19 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
             let value = cached(value);
             (quote!(::core::option::Option<#value>), quote!(Nullable))
         }
-        Shape::Link { target, nullable: false } => (quote!(::orm_core::private::Id<#target>), quote!(Linked)),
-        Shape::Link { target, nullable: true } => {
-            (quote!(::core::option::Option<::orm_core::private::Id<#target>>), quote!(LinkedNullable))
+        Shape::Link { target, nullable: false } => {
+            (quote!(::orm_core::private::Id<#target>), quote!(Linked<#target>))
         }
-        Shape::OneToMany(target) => (quote!(::orm_core::private::OneToMany<#target>), quote!(LinkedMany)),
-        Shape::ManyToMany(target) => (quote!(::orm_core::private::ManyToMany<#target>), quote!(LinkedMany)),
+        Shape::Link { target, nullable: true } => (
+            quote!(::core::option::Option<::orm_core::private::Id<#target>>),
+            quote!(LinkedNullable<#target>),
+        ),
+        Shape::OneToMany(target) => {
+            (quote!(::orm_core::private::OneToMany<#target>), quote!(LinkedMany<#target>))
+        }
+        Shape::ManyToMany(target) => {
+            (quote!(::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
+        }
         Shape::Computed | Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }
 }

@@ -10,7 +10,7 @@ use crate::names;
 use crate::shape::Shape;
 
 pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> TokenStream {
-    let Names { columns, accessors } = names;
+    let Names { columns, links, accessors } = names;
     let (ident, table) = (&model.ident, &model.table);
     let name = ident.unraw().to_string();
     let key = Key::of(model);
@@ -26,6 +26,7 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
             type Table = #table::table;
             type KeyColumn = #key_column;
             type Columns = #columns;
+            type Links<'env> = #links<'env>;
             type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
             const NAME: &'static str = #name;
             const KEY_FIELD: &'static str = #key_name;
