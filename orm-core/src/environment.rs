@@ -11,6 +11,7 @@ use once_cell::unsync::OnceCell;
 use crate::backend::Connection;
 use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
 use crate::model::{IntoKey, Model};
+use crate::prefetch::Ask;
 use crate::{Error, Record, RecordSet, Result, query};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
@@ -18,6 +19,9 @@ const PREFETCH_LIMIT: usize = 1000;
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
 const MAX_PREFETCH_LIMIT: usize = 16_384;
+
+/// So many batches of one record in a row, of one field, are taken for a loop that could not be batched.
+const TOLERATED_SINGLES: usize = 10;
 
 /// Bytes that one batch may bring, as far as they can be foreseen, unless the builder says otherwise
 const PREFETCH_BYTES: usize = 16 << 20;
@@ -65,11 +69,12 @@ pub(crate) struct Settings {
     pub(crate) prefetch_limit: usize,
     pub(crate) prefetch_bytes: usize,
     pub(crate) max_age: Option<Duration>,
+    pub(crate) strict: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefetch_limit: PREFETCH_LIMIT, prefetch_bytes: PREFETCH_BYTES, max_age: None }
+        Self { prefetch_limit: PREFETCH_LIMIT, prefetch_bytes: PREFETCH_BYTES, max_age: None, strict: false }
     }
 }
 
@@ -241,6 +246,28 @@ impl<C: Connection> Environment<C> {
         self.turn.set(self.turn.get().wrapping_add(1));
     }
 
+    /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.
+    pub(crate) fn watch<M>(&self, store: &Store<M>, ask: Ask<'_>, batch: &[u32]) -> Result<()>
+    where
+        M: Model<Connection = C>,
+    {
+        let Ask { origin, field, .. } = ask;
+        // The last records of a larger set, or a set that has all else cached, are no sign of a loop.
+        let size = if origin.root.slots.len() > 1 { batch.len().max(2) } else { batch.len() };
+        let reads = store.note_batch(field, size);
+        if reads < TOLERATED_SINGLES {
+            return Ok(());
+        }
+        let error = Error::Unbatched { model: M::NAME, field: M::FIELDS[field].name, reads };
+        if self.settings.strict {
+            return Err(error);
+        }
+        if reads.is_multiple_of(TOLERATED_SINGLES) {
+            tracing::warn!(model = M::NAME, field = M::FIELDS[field].name, reads, "{error}");
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(crate) fn turn(&self) -> u32 {
         self.turn.get()
@@ -367,6 +394,14 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     #[must_use]
     pub fn cache_bytes(self, bytes: usize) -> Self {
         self.limits.bytes.set(Some(bytes));
+        self
+    }
+
+    /// Makes it an error ([`Error::Unbatched`]) when a field is read by ten queries of one record each in a row;
+    /// otherwise that is a warning through `tracing`
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.settings.strict = true;
         self
     }
 

@@ -79,6 +79,19 @@ pub enum Error {
         /// The record's key, as text
         id: Str,
     },
+    /// A strict environment read records one by one where it could not batch them
+    #[error(
+        "{model}.{field} was read by {reads} queries of one record each: take the records from one set (`browse`, a \
+         query, `with_prefetch`), or call `prefetch` on the set first"
+    )]
+    Unbatched {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// How many queries of one record ran in a row
+        reads: usize,
+    },
     /// An application's own error, made with [`Error::other`]
     #[error(transparent)]
     Other(Arc<dyn std::error::Error + Send + Sync>),

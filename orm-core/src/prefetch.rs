@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::backend::Connection;
 use crate::cache::Store;
 use crate::model::{Model, Prefetch};
-use crate::relation::Batch;
+use crate::relation::{Batch, Want};
 use crate::{Environment, Result, query};
 
 /// How many sets a derived set remembers having been taken from. More would make unions in a loop quadratic.
@@ -90,26 +90,58 @@ impl Origin {
     }
 }
 
+/// What a miss asks for
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Where the record came from
+    pub(crate) origin: &'a Origin,
+    /// The ordinal in its root that it was reached from; `None`: all of them
+    pub(crate) at: Option<u32>,
+    /// The record at hand
+    pub(crate) slot: u32,
+    pub(crate) field: usize,
+    /// What of the members, if the field is a to-many link
+    pub(crate) want: Want,
+}
+
 /// Loads a field of the record at hand, and of the records it came with: at most one window, one SELECT.
 pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
-    origin: &Origin,
-    at: Option<u32>,
-    slot: u32,
-    field: usize,
+    ask: Ask<'_>,
 ) -> Result<()> {
+    let Ask { slot, field, want, .. } = ask;
     if store.is_absent(slot) {
         return Err(store.missing_record(slot));
     }
     let batch = store.with_column(field, |column| {
         column.count_miss();
-        let lacks = |slot: u32| !column.has(slot) && !store.is_absent(slot);
-        plan(env, origin, at, slot, field, store.slots(), window(env, store, field), &lacks)
+        plan(env, store, ask, &|slot| !column.has(slot) && !store.is_absent(slot))
     });
-    load_batch(env, store, &batch, field)?;
+    env.watch(store, ask, &batch)?;
+    load_batch(env, store, &batch, field, want)?;
     // Every row that was found has its value now, so one that has none does not exist.
     if store.with_column(field, |column| column.has(slot)) { Ok(()) } else { Err(store.missing_record(slot)) }
+}
+
+/// How many members a to-many link of the record at hand has; those of its group are counted with it.
+pub(crate) fn count_field<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    ask: Ask<'_>,
+) -> Result<usize> {
+    let Ask { slot, field, .. } = ask;
+    if let Some(count) = store.count_of(field, slot) {
+        return Ok(count);
+    }
+    let Some(relation) = M::FIELDS[field].relation else { return Ok(0) };
+    let batch = store.with_column(field, |column| {
+        column.count_miss();
+        plan(env, store, ask, &|slot| !column.has(slot) && store.count_of(field, slot).is_none())
+    });
+    env.watch(store, ask, &batch)?;
+    relation.count(Batch::new(env, store, &batch, field, Want::Keys))?;
+    Ok(store.count_of(field, slot).unwrap_or(0))
 }
 
 /// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones.
@@ -118,6 +150,7 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
     slots: &[u32],
     field: usize,
+    want: Want,
 ) -> Result<()> {
     let mut missing = store.with_column(field, |column| {
         let mut seen = Marks::new(store.slots());
@@ -126,7 +159,7 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     });
     while !missing.is_empty() {
         let left = missing.split_off(missing.len().min(window(env, store, field)));
-        load_batch(env, store, &missing, field)?;
+        load_batch(env, store, &missing, field, want)?;
         missing = left;
     }
     Ok(())
@@ -148,9 +181,10 @@ fn load_batch<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
     batch: &[u32],
     field: usize,
+    want: Want,
 ) -> Result<()> {
     if let Some(relation) = M::FIELDS[field].relation {
-        return relation.load(Batch::new(env, store, batch, field));
+        return relation.load(Batch::new(env, store, batch, field, want));
     }
     let fields = missing_fields(store, batch, field);
     let before = store.value_bytes();
@@ -175,22 +209,18 @@ pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
     (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].prefetch == Prefetch::Always)
 }
 
-#[allow(clippy::too_many_arguments)]
-/// The batch for a miss: `first`, then the following records of the group that lack the field, then the preceding
-/// ones, then those of the sets that the group was taken from; at most one window.
-fn plan<C: Connection>(
+/// The batch for a miss: the record at hand, then the following records of the group that lack the field, then the
+/// preceding ones, then those of the sets that the group was taken from; at most one window.
+fn plan<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
-    origin: &Origin,
-    at: Option<u32>,
-    first: u32,
-    field: usize,
-    slots: usize,
-    limit: usize,
+    store: &Store<M>,
+    ask: Ask<'_>,
     lacks: &dyn Fn(u32) -> bool,
 ) -> Vec<u32> {
-    let mut plan = Plan { env, field, lacks, limit, seen: Marks::new(slots), batch: Vec::new() };
-    plan.seen.mark(first);
-    plan.batch.push(first);
+    let Ask { origin, at, slot, field, .. } = ask;
+    let mut seen = Marks::new(store.slots());
+    seen.mark(slot);
+    let mut plan = Plan { env, field, lacks, limit: window(env, store, field), seen, batch: vec![slot] };
     plan.scan(&origin.root, &origin.path, at.map(|at| at as usize));
     for other in &origin.root.rest {
         let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();

@@ -20,9 +20,13 @@ use crate::{Environment, Id, Result};
 
 /// How a to-many link of `M` is loaded
 pub trait Relation<M: Model> {
-    /// Loads the lists of these records, and the members' columns with them: one SELECT.
+    /// Loads the lists of these records, and the members' columns with them if they are wanted: one SELECT.
     #[doc(hidden)]
     fn load(&self, batch: Batch<'_, M>) -> Result<()>;
+
+    /// Counts the members of each of these records: one SELECT.
+    #[doc(hidden)]
+    fn count(&self, batch: Batch<'_, M>) -> Result<()>;
 }
 
 impl<M: Model> fmt::Debug for dyn Relation<M> {
@@ -38,6 +42,16 @@ pub struct Batch<'a, M: Model> {
     store: &'a Store<M>,
     slots: &'a [u32],
     field: usize,
+    want: Want,
+}
+
+/// What of a to-many link's members is wanted
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Keys and prefetchable columns
+    Records,
+    /// Keys alone
+    Keys,
 }
 
 impl<'a, M: Model> Batch<'a, M> {
@@ -46,8 +60,9 @@ impl<'a, M: Model> Batch<'a, M> {
         store: &'a Store<M>,
         slots: &'a [u32],
         field: usize,
+        want: Want,
     ) -> Self {
-        Self { env, store, slots, field }
+        Self { env, store, slots, field, want }
     }
 
     /// Runs the SELECT and keeps the lists.
@@ -57,7 +72,10 @@ impl<'a, M: Model> Batch<'a, M> {
         M: Model<Connection = C>,
         T: Model<Connection = C>,
     {
-        let fields: Vec<usize> = prefetch::always::<T>().collect();
+        let fields: Vec<usize> = match self.want {
+            Want::Records => prefetch::always::<T>().collect(),
+            Want::Keys => Vec::new(),
+        };
         let query = Members::<M, T> {
             table: T::Table::table(),
             fields: &fields,
@@ -77,6 +95,31 @@ impl<'a, M: Model> Batch<'a, M> {
             target.set_absent(member, false);
         }
         self.keep(members);
+        Ok(())
+    }
+
+    /// Counts the members of each of the records.
+    fn count<C, T>(&self, source: &dyn Source<C>) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        T: Model<Connection = C>,
+    {
+        let query = Counts::<M, T> {
+            table: T::Table::table(),
+            source,
+            keys: C::Backend::key_list(self.store.keys_of(self.slots)),
+        };
+        let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
+        let select = Select { fields: &[], reason: Reason::Relation(&name), keys: self.slots.len() };
+        let mut counts = Vec::new();
+        select.run(self.env, self.store, query, &mut |owner, count| {
+            counts.push((owner, C::Backend::read_count(count)?));
+            Ok(())
+        })?;
+        // Those that the database does not name have no members.
+        let none = self.slots.iter().map(|&slot| (slot, 0));
+        self.store.set_counts(self.field, none.chain(counts));
         Ok(())
     }
 
@@ -157,6 +200,43 @@ impl<M: Model, T: Model> Query for Members<'_, M, T> {
     type SqlType = Untyped;
 }
 
+struct Counts<'a, M: Model, T: Model> {
+    table: T::Table,
+    source: &'a dyn Source<T::Connection>,
+    keys: KeyList<M::Key>,
+}
+
+impl<C, M, T> QueryFragment<C::Backend> for Counts<'_, M, T>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.source.push_owner(&mut out)?;
+        // A table of pairs may hold a pair twice.
+        out.push_sql(", COUNT(DISTINCT ");
+        push_key_column::<T>(&self.table, &mut out)?;
+        out.push_sql(") FROM ");
+        self.source.push_from(&mut out)?;
+        out.push_sql(" WHERE ");
+        self.source.push_owner(&mut out)?;
+        M::KeyCodec::push(&self.keys, out.reborrow())?;
+        out.push_sql(" GROUP BY ");
+        self.source.push_owner(&mut out)
+    }
+}
+
+impl<M: Model, T: Model> QueryId for Counts<'_, M, T> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Model, T: Model> Query for Counts<'_, M, T> {
+    type SqlType = Untyped;
+}
+
 /// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
 #[diagnostic::on_unimplemented(
     message = "this field is no link from `{T}` to `{M}`",
@@ -199,6 +279,15 @@ impl<T: Model, F> Inverse<T, F> {
     }
 }
 
+impl<T: Model, F> Inverse<T, F> {
+    fn source<M: Model>(&self) -> InverseSource<T>
+    where
+        F: InverseOf<M, T>,
+    {
+        InverseSource { table: T::Table::table(), column: self.field.column_name() }
+    }
+}
+
 struct InverseSource<T: Model> {
     table: T::Table,
     column: &'static str,
@@ -222,8 +311,11 @@ where
     F: InverseOf<M, T>,
 {
     fn load(&self, batch: Batch<'_, M>) -> Result<()> {
-        let source = InverseSource::<T> { table: T::Table::table(), column: self.field.column_name() };
-        batch.load::<C, T>(&source, self.order)
+        batch.load::<C, T>(&self.source::<M>(), self.order)
+    }
+
+    fn count(&self, batch: Batch<'_, M>) -> Result<()> {
+        batch.count::<C, T>(&self.source::<M>())
     }
 }
 
@@ -250,6 +342,12 @@ struct ThroughSource<T: Model, Own: diesel::Column> {
     table: T::Table,
     pairs: Own::Table,
     other: &'static str,
+}
+
+impl<T: Model, Own: diesel::Column<Table: HasTable<Table = Own::Table>>> ThroughSource<T, Own> {
+    fn new(other: &'static str) -> Self {
+        Self { table: T::Table::table(), pairs: Own::Table::table(), other }
+    }
 }
 
 impl<T, Own> Source<T::Connection> for ThroughSource<T, Own>
@@ -285,11 +383,10 @@ where
     Other: diesel::Column<Table = Own::Table>,
 {
     fn load(&self, batch: Batch<'_, M>) -> Result<()> {
-        let source = ThroughSource::<T, Own> {
-            table: T::Table::table(),
-            pairs: Own::Table::table(),
-            other: Other::NAME,
-        };
-        batch.load::<C, T>(&source, self.order)
+        batch.load::<C, T>(&ThroughSource::<T, Own>::new(Other::NAME), self.order)
+    }
+
+    fn count(&self, batch: Batch<'_, M>) -> Result<()> {
+        batch.count::<C, T>(&ThroughSource::<T, Own>::new(Other::NAME))
     }
 }

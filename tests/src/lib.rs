@@ -1,5 +1,9 @@
 //! What the tests and benches share: models, data, and the means to count and to measure.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+pub mod database;
 pub mod harness;
 pub mod partners;
+pub mod statements;
+
+pub use database::{File, TestDb};

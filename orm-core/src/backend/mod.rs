@@ -10,10 +10,11 @@ mod sqlite;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
+use diesel::deserialize::FromSql;
 use diesel::query_builder::AstPass;
 use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, SingleValue};
+use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
 
 use crate::model::Key;
 
@@ -96,8 +97,20 @@ pub trait Dialect: Backend<QueryBuilder: Default> {
     where
         Self: HasSqlType<ST>;
 
+    /// Reads what `COUNT` gives.
+    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
+
     /// Says what is wrong with a value that would otherwise be read as something that it is not.
     fn verify(check: Self::Check, value: &Self::RawValue<'_>) -> Result<(), String>;
+}
+
+/// [`Dialect::read_count`] of every backend
+fn read_count<DB>(value: Option<DB::RawValue<'_>>) -> diesel::deserialize::Result<usize>
+where
+    DB: Backend,
+    i64: FromSql<BigInt, DB>,
+{
+    Ok(i64::from_nullable_sql(value)?.try_into()?)
 }
 
 /// ` IN (?, ?, …)`, the number of binds filled up to a power of two by repeating the last key, so that eleven

@@ -45,6 +45,10 @@ impl Dialect for Mysql {
     {
     }
 
+    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
+        super::read_count::<Self>(value)
+    }
+
     /// The protocol has typed values, and diesel refuses those it cannot convert.
     fn verify((): (), _: &MysqlValue<'_>) -> Result<(), String> {
         Ok(())

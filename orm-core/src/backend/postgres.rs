@@ -47,6 +47,10 @@ impl Dialect for Pg {
     {
     }
 
+    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
+        super::read_count::<Self>(value)
+    }
+
     /// The binary protocol has typed values, and diesel reads no other length than its own.
     fn verify((): (), _: &PgValue<'_>) -> Result<(), String> {
         Ok(())

@@ -64,6 +64,10 @@ impl Dialect for Sqlite {
         <Self as HasSqlType<ST>>::metadata(&mut ())
     }
 
+    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
+        super::read_count::<Self>(value)
+    }
+
     /// SQLite reads the text `abc` in a column of integers as 0, and 1.5 as 1: nobody would see it.
     #[inline]
     fn verify(check: SqliteType, value: &SqliteValue<'_, '_, '_>) -> Result<(), String> {

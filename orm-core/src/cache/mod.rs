@@ -128,6 +128,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
             store.set_absent(slot, false);
+            store.forget_counts(field.position());
             store.columns.borrow_mut().each_mut()[field.position()].remove(slot);
         }
     }

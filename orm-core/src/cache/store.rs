@@ -4,6 +4,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use once_cell::unsync::OnceCell;
 
 use super::codec::AnyColumn;
@@ -13,7 +15,8 @@ use super::keys::Keys;
 use super::stats::ModelStats;
 use crate::backend::Connection;
 use crate::model::{Columns, Key, Model};
-use crate::prefetch::Origin;
+use crate::prefetch::{self, Ask};
+use crate::relation::Want;
 use crate::{Environment, Error, Result, Str};
 
 /// The records of one model that an environment has met
@@ -24,6 +27,10 @@ pub(crate) struct Store<M: Model> {
     pub(super) resident: RefCell<Resident>,
     /// What a record's values of a field, and of those that come with it, took so far: records and bytes
     weights: RefCell<Vec<(usize, usize)>>,
+    /// Members of to-many links that were counted and not listed, by field and slot
+    counts: RefCell<HashMap<(usize, u32), usize, FixedState>>,
+    /// For each field, how many batches of one record ran in a row
+    singles: RefCell<Vec<usize>>,
 }
 
 impl<M: Model> fmt::Debug for Store<M> {
@@ -39,6 +46,8 @@ impl<M: Model> Default for Store<M> {
             columns: RefCell::default(),
             resident: RefCell::default(),
             weights: RefCell::default(),
+            counts: RefCell::default(),
+            singles: RefCell::default(),
         }
     }
 }
@@ -98,6 +107,28 @@ impl<M: Model> Store<M> {
         }
     }
 
+    pub(crate) fn count_of(&self, field: usize, slot: u32) -> Option<usize> {
+        self.counts.borrow().get(&(field, slot)).copied()
+    }
+
+    pub(crate) fn set_counts(&self, field: usize, counts: impl Iterator<Item = (u32, usize)>) {
+        self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((field, slot), count)));
+    }
+
+    pub(crate) fn forget_counts(&self, field: usize) {
+        self.counts.borrow_mut().retain(|&(other, _), _| other != field);
+    }
+
+    /// Notes the size of a batch; tells how many of one record ran in a row.
+    pub(crate) fn note_batch(&self, field: usize, size: usize) -> usize {
+        let mut singles = self.singles.borrow_mut();
+        if singles.len() <= field {
+            singles.resize(field + 1, 0);
+        }
+        singles[field] = if size == 1 { singles[field] + 1 } else { 0 };
+        singles[field]
+    }
+
     /// How many records fit into so many bytes when `field` is loaded, by those seen so far
     pub(crate) fn fitting(&self, field: usize, bytes: usize) -> usize {
         match self.weights.borrow().get(field) {
@@ -113,6 +144,11 @@ impl<M: Model> Store<M> {
         }
         weights[field].0 += records;
         weights[field].1 += bytes;
+    }
+
+    /// Bytes that keys and counts take
+    fn key_bytes(&self) -> usize {
+        self.keys.borrow().bytes() + self.counts.borrow().allocation_size()
     }
 
     /// Bytes that the values take
@@ -139,16 +175,11 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Where the links of slots lead to: `None` for a link that is not cached
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
     /// Loads a field of a record, and of its group with it
-    fn load(
-        &self,
-        env: &Environment<C>,
-        origin: &Origin,
-        at: Option<u32>,
-        slot: u32,
-        field: usize,
-    ) -> Result<()>;
+    fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()>;
+    /// Counts the members of a to-many link of a record, and of its group's with it
+    fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize>;
     /// Loads a field of these records
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize) -> Result<()>;
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()>;
     /// What a record is called in messages
     fn describe(&self, slot: u32) -> Str;
     fn field_name(&self, field: usize) -> &'static str;
@@ -174,19 +205,16 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.with_column(field, |column| column.hop(slots, out));
     }
 
-    fn load(
-        &self,
-        env: &Environment<C>,
-        origin: &Origin,
-        at: Option<u32>,
-        slot: u32,
-        field: usize,
-    ) -> Result<()> {
-        crate::prefetch::load_field(env, self, origin, at, slot, field)
+    fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {
+        prefetch::load_field(env, self, ask)
     }
 
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize) -> Result<()> {
-        crate::prefetch::load_all(env, self, slots, field)
+    fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize> {
+        prefetch::count_field(env, self, ask)
+    }
+
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()> {
+        prefetch::load_all(env, self, slots, field, want)
     }
 
     fn describe(&self, slot: u32) -> Str {
@@ -202,6 +230,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
             column.remove_where(&mut |_, _| true);
         }
         self.keys.borrow_mut().forget_absent();
+        self.counts.borrow_mut().clear();
         self.count_residents();
     }
 
@@ -211,6 +240,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         }
         // That a row does not exist is no older than the rows that do.
         self.keys.borrow_mut().forget_absent();
+        self.counts.borrow_mut().clear();
         self.count_residents();
     }
 
@@ -246,12 +276,12 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn bytes(&self) -> usize {
-        self.keys.borrow().bytes() + self.value_bytes()
+        self.key_bytes() + self.value_bytes()
     }
 
     fn stats(&self) -> ModelStats {
         let columns = self.columns.borrow();
-        ModelStats::of::<C, M>(&columns.each(), self.slots(), self.keys.borrow().bytes())
+        ModelStats::of::<C, M>(&columns.each(), self.slots(), self.key_bytes())
     }
 }
 

@@ -10,7 +10,8 @@ use crate::cache::{Link, NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
-use crate::prefetch::{self, Marks, Origin};
+use crate::prefetch::{self, Ask, Marks, Origin};
+use crate::relation::Want;
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
@@ -93,7 +94,8 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, ref origin, .. } = *group;
-    prefetch::load_field(env, store, origin, (at != u32::MAX).then_some(at), slot, field.index())?;
+    let at = (at != u32::MAX).then_some(at);
+    prefetch::load_field(env, store, Ask { origin, at, slot, field: field.index(), want: Want::Records })?;
     let value = field.column(&store.columns.borrow()).get(slot).cloned();
     value.ok_or_else(|| store.missing_record(slot))
 }
@@ -180,7 +182,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[cold]
     #[inline(never)]
     fn resolve(&self) -> Result<Option<u32>> {
-        Ok(self.walk(0, self.start())?.first().copied())
+        Ok(self.walk(0, self.start(), Want::Records)?.first().copied())
     }
 
     /// The records that the path starts from
@@ -191,13 +193,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// The slots at the end of the path, from some depth on; links are loaded where they are missing: the group's, a
     /// window at a time.
-    fn walk(&self, depth: usize, mut level: Vec<u32>) -> Result<Vec<u32>> {
+    fn walk(&self, depth: usize, mut level: Vec<u32>, want: Want) -> Result<Vec<u32>> {
         let Group { env, ref origin, .. } = *self.group;
         let at = (self.at != Self::ALL).then_some(self.at);
         for (depth, step) in origin.path.iter().enumerate().skip(depth) {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
+            // Of what is only passed through the columns are wanted: they hold the next links.
+            let want = if depth + 1 == origin.path.len() { want } else { Want::Records };
             if at.is_none() {
-                store.load_all(env, &level, step.field)?;
+                store.load_all(env, &level, step.field, want)?;
             }
             let mut next = Next::new(level.len() > 1);
             for &slot in &level {
@@ -205,7 +209,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                 store
                     .hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
                 if !known {
-                    store.load(env, &origin.prefix(depth), at, slot, step.field)?;
+                    let ask = Ask { origin: &origin.prefix(depth), at, slot, field: step.field, want };
+                    store.load(env, ask)?;
                     store.hop(step.field, &mut std::iter::once(slot), &mut |targets| {
                         known = next.arrive(targets)
                     });
@@ -264,22 +269,38 @@ impl<'env, M: Model> Handle<'env, M, Many> {
 
 impl<'env, M: Model> Handle<'env, M, Several> {
     /// The records that the link leads to
-    pub(crate) fn members(&self) -> Result<Vec<u32>> {
+    pub(crate) fn members(&self, want: Want) -> Result<Vec<u32>> {
         match self.slot {
             NULL => Ok(Vec::new()),
-            UNRESOLVED => self.walk(0, self.start()),
+            UNRESOLVED => self.walk(0, self.start(), want),
             // The last link is that of a record which is known.
-            slot => self.walk(self.group.origin.path.len().saturating_sub(1), vec![slot]),
+            slot => self.walk(self.group.origin.path.len().saturating_sub(1), vec![slot], want),
         }
     }
 
+    /// How many there are: the length of the list if it is cached, else a count for the whole group
     pub(crate) fn member_count(&self) -> Result<usize> {
-        Ok(self.members()?.len())
+        let Group { env, ref origin, .. } = *self.group;
+        let (slot, Some((step, before))) = (self.slot, origin.path.split_last()) else { return Ok(0) };
+        let store = env.store_by_number(step.model);
+        let (Some(store), false) = (store, slot == UNRESOLVED || slot == NULL) else {
+            return Ok(self.members(Want::Keys)?.len());
+        };
+        let mut cached = None;
+        store.hop(step.field, &mut std::iter::once(slot), &mut |list| cached = list.map(<[u32]>::len));
+        match cached {
+            Some(count) => Ok(count),
+            None => {
+                let at = (self.at != Self::ALL).then_some(self.at);
+                let origin = &origin.prefix(before.len());
+                store.count(env, Ask { origin, at, slot, field: step.field, want: Want::Keys })
+            }
+        }
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's
     pub(crate) fn resolved(&self) -> Result<Handle<'env, M, Many>> {
-        let members = self.members()?;
+        let members = self.members(Want::Records)?;
         let group = if self.at == Self::ALL {
             Group::new(self.group.env, Origin::of(members))
         } else {

@@ -17,7 +17,8 @@ use crate::cache::{NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
 use crate::model::{Key, Model};
-use crate::prefetch::{self, Origin};
+use crate::prefetch::{self, Ask, Origin};
+use crate::relation::Want;
 use crate::{Environment, Error, Result, query};
 
 /// Records of a model in an environment: what the accessors are called on
@@ -160,7 +161,8 @@ impl<'env, M: Model> Record<'env, M> {
         let Group { env, store, ref origin, .. } = **group;
         for field in prefetch::always::<M>() {
             if !store.with_column(field, |column| column.has(slot)) {
-                prefetch::load_field(env, store, origin, Some(at), slot, field)?;
+                let ask = Ask { origin, at: Some(at), slot, field, want: Want::Records };
+                prefetch::load_field(env, store, ask)?;
             }
         }
         Ok(())
@@ -240,7 +242,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     ///
     /// Those of reading the links.
     pub fn ids(&self) -> Result<Vec<M::Key>> {
-        Ok(self.handle().group.store.keys_of(&self.handle().members()?))
+        Ok(self.handle().group.store.keys_of(&self.handle().members(Want::Keys)?))
     }
 
     /// How many records there are

@@ -1,0 +1,68 @@
+//! What is MySQL's and MariaDB's own
+
+use std::sync::Once;
+
+use diesel::prelude::*;
+
+use crate::Server;
+use crate::place::Places;
+
+#[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
+#[path = "job.rs"]
+mod job;
+mod types;
+
+pub type Db = MysqlConnection;
+
+impl Places for MysqlConnection {
+    const SERVER: Server = crate::MYSQL;
+
+    fn said() -> &'static Once {
+        static SAID: Once = Once::new();
+        &SAID
+    }
+
+    fn create(name: &str) -> String {
+        format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    }
+
+    fn drop(name: &str) -> String {
+        format!("DROP DATABASE IF EXISTS {name}")
+    }
+
+    fn lock(name: &str) -> String {
+        format!("SELECT GET_LOCK('{name}', 60)")
+    }
+
+    fn address(server: &str, name: &str) -> String {
+        // The path of mysql://user:password@host:port/path?options is the database.
+        let (server, options) = server.split_once('?').map_or((server, String::new()), |(server, options)| (server, format!("?{options}")));
+        let (scheme, rest) = server.split_once("://").unwrap_or(("mysql", server));
+        let host = rest.split('/').next().unwrap_or_default();
+        format!("{scheme}://{host}/{name}{options}")
+    }
+}
+
+/// The SQL of a connection's number, and of what ends the connection of a number
+pub const CONNECTION: &str = "connection_id()";
+pub fn terminate(connection: i64) -> String {
+    format!("KILL {connection}")
+}
+
+/// What `CAST` calls 64 bits
+pub const INTEGER: &str = "SIGNED";
+
+/// How many statements this connection has prepared
+pub const PREPARED: &str = "SELECT CAST(variable_value AS SIGNED) AS number FROM information_schema.session_status WHERE variable_name = 'Com_stmt_prepare'";
+
+/// A bind for each key, their number rounded up to a power of two: for batches of 2 to 1000 keys at most ten
+pub const STATEMENTS_FOR_BATCHES: i64 = 10;
+
+/// Addresses that lead nowhere; the password must not be told.
+pub const BAD_ADDRESSES: &[&str] = &[
+    "mysql://somebody:s3cret@127.0.0.1:1/test",
+    "mysql://somebody:s3cret@no-such-host.invalid/test",
+    "mysql://somebody:s3cret@127.0.0.1:not-a-port/test",
+    "postgres://somebody:s3cret@127.0.0.1/test",
+    "somebody:s3cret@127.0.0.1",
+];

@@ -1,0 +1,165 @@
+//! A database of a test's own, with an environment on it and a record of every statement.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use orm_core::Environment;
+use tempfile::TempDir;
+
+use crate::partners;
+use crate::statements::{Statement, Statements};
+
+/// A SQLite file in a folder that goes with it
+#[derive(Debug)]
+pub struct File {
+    folder: TempDir,
+}
+
+impl File {
+    /// A file filled by this SQL
+    pub fn new(sql: &str) -> Self {
+        let file = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        file.run("PRAGMA journal_mode = WAL");
+        file.run(&format!("BEGIN; {sql}; COMMIT"));
+        file
+    }
+
+    /// A file with so many partners over so many countries, see [`partners::fill`]
+    pub fn of_partners(partners: usize, countries: usize) -> Self {
+        let file = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        partners::fill(&mut file.connect(), partners, countries).expect("the partners");
+        file
+    }
+
+    /// Where it is
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    /// Its address, as diesel takes it
+    pub fn url(&self) -> String {
+        self.path().to_str().expect("a path in UTF-8").to_owned()
+    }
+
+    /// A connection to it
+    pub fn connect(&self) -> SqliteConnection {
+        let mut connection = SqliteConnection::establish(&self.url()).expect("a connection");
+        connection
+            .batch_execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 5000")
+            .expect("two settings");
+        connection
+    }
+
+    /// A connection to it whose statements are recorded
+    pub fn recorded(&self) -> (SqliteConnection, Statements) {
+        let statements = Statements::default();
+        let mut connection = self.connect();
+        connection.set_instrumentation(statements.clone());
+        (connection, statements)
+    }
+
+    /// A pool of at most so many connections to it, all recorded
+    pub fn pool(&self, size: u32) -> (Pool<ConnectionManager<SqliteConnection>>, Statements) {
+        let statements = Statements::default();
+        let pool = Pool::builder()
+            .max_size(size)
+            .connection_timeout(std::time::Duration::from_millis(300))
+            .connection_customizer(Box::new(Recorded(statements.clone())))
+            .build(ConnectionManager::new(self.url()))
+            .expect("a pool");
+        (pool, statements)
+    }
+
+    /// Runs SQL on a connection of its own, behind the back of every environment.
+    pub fn run(&self, sql: &str) {
+        self.connect().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+}
+
+#[derive(Debug)]
+struct Recorded(Statements);
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Recorded {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        connection.batch_execute("PRAGMA busy_timeout = 5000").map_err(diesel::r2d2::Error::QueryError)?;
+        connection.set_instrumentation(self.0.clone());
+        Ok(())
+    }
+}
+
+/// A file, an environment on it, and what the environment's connection was sent
+#[derive(Debug)]
+pub struct TestDb {
+    /// The environment
+    pub env: Environment,
+    /// What it was sent
+    pub statements: Statements,
+    /// The database
+    pub file: File,
+}
+
+impl Deref for TestDb {
+    type Target = Environment;
+    fn deref(&self) -> &Environment {
+        &self.env
+    }
+}
+
+/// An environment over a recorded connection; `$settings` are calls on its builder: `test_db!(file, prefetch_limit(5))`.
+#[macro_export]
+macro_rules! test_db {
+    ($file:expr $(, $setting:ident($($value:expr),*))* $(,)?) => {{
+        let file: $crate::database::File = $file;
+        let (connection, statements) = file.recorded();
+        let env = orm_core::Environment::builder().connection(connection)$(.$setting($($value),*))*.build();
+        $crate::database::TestDb { env, statements, file }
+    }};
+}
+
+impl TestDb {
+    /// A database filled by this SQL
+    pub fn new(sql: &str) -> Self {
+        test_db!(File::new(sql))
+    }
+
+    /// A database with so many partners over so many countries, see [`partners::fill`]
+    pub fn of_partners(partners: usize, countries: usize) -> Self {
+        test_db!(File::of_partners(partners, countries))
+    }
+
+    /// What a piece of work gives, and the statements that it sent; they must be as many as the statistics say
+    #[track_caller]
+    pub fn watch<T>(&self, work: impl FnOnce() -> T) -> (T, Vec<Statement>) {
+        let (sent, counted) = (self.statements.count(), self.env.stats().queries);
+        let result = work();
+        let statements = self.statements.since(sent);
+        let counted = self.env.stats().queries - counted;
+        assert_eq!(
+            counted,
+            statements.len(),
+            "`stats().queries` counts other statements than these: {statements:#?}"
+        );
+        (result, statements)
+    }
+
+    /// Does a piece of work, which must send exactly so many statements.
+    #[track_caller]
+    pub fn assert_queries<T>(&self, expected: usize, work: impl FnOnce() -> T) -> T {
+        let (result, statements) = self.watch(work);
+        let sent = statements.len();
+        assert_eq!(sent, expected, "{expected} statements expected, these {sent} were sent: {statements:#?}");
+        result
+    }
+
+    /// Does a piece of work whose statements must ask for so many keys each.
+    #[track_caller]
+    pub fn assert_keys<T>(&self, expected: &[usize], work: impl FnOnce() -> T) -> T {
+        let (result, statements) = self.watch(work);
+        let keys: Vec<usize> = statements.iter().map(|statement| statement.keys().len()).collect();
+        assert_eq!(keys, expected, "keys per statement; sent were {statements:#?}");
+        result
+    }
+}
