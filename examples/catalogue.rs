@@ -61,7 +61,8 @@ struct Tag {
 fn to_one(env: &Environment) -> Result<()> {
     for product in &env.all::<Product>()? {
         let supplier = product.supplier_id().name()?.unwrap_or_else(|| "nobody".into());
-        println!("  {:<14} {} by {supplier}", product.name()?, product.category_id().name()?);
+        let above = product.category_id().parent_id().name()?.unwrap_or_default();
+        println!("  {:<14} {above} / {} by {supplier}", product.name()?, product.category_id().name()?);
     }
     Ok(())
 }

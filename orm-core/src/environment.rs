@@ -3,8 +3,10 @@
 use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use once_cell::unsync::OnceCell;
 
@@ -59,6 +61,10 @@ pub struct Environment<
     pub(crate) limits: Limits,
     born: Instant,
     queries: Cell<usize>,
+    /// The texts of the SELECTs, while somebody listens
+    statements: RefCell<Option<Vec<String>>>,
+    /// Held by every group of records: while this is the only one, no record is held anywhere.
+    pub(crate) alive: Arc<()>,
     /// The number of the last SELECT: the clock by which the cache tells what was used longest ago
     turn: Cell<u32>,
     pub(crate) evictions: Cell<usize>,
@@ -157,6 +163,8 @@ impl<C: Connection> Environment<C> {
             limits: Limits::default(),
             born: Instant::now(),
             queries: Cell::new(0),
+            statements: RefCell::default(),
+            alive: Arc::default(),
             turn: Cell::new(1),
             evictions: Cell::new(0),
         }
@@ -241,9 +249,33 @@ impl<C: Connection> Environment<C> {
         self.stores.all()
     }
 
-    pub(crate) fn count_query(&self) {
+    /// Counts a SELECT that is about to run, and notes its text if somebody listens.
+    pub(crate) fn before_select(&self, query: &impl QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
         self.turn.set(self.turn.get().wrapping_add(1));
+        if let Some(statements) = &mut *self.statements.borrow_mut() {
+            statements.push(diesel::debug_query::<C::Backend, _>(query).to_string());
+        }
+    }
+
+    /// Starts or stops the noting of statements; gives those noted so far.
+    pub(crate) fn note_statements(&self, on: bool) -> Vec<String> {
+        self.statements.replace(on.then(Vec::new)).unwrap_or_default()
+    }
+
+    /// How many slots each store has, by model number
+    pub(crate) fn mark(&self) -> Vec<usize> {
+        self.stores.by_number_all().map(|store| store.map_or(0, |store| store.slots())).collect()
+    }
+
+    /// Frees what was cached since a mark: values, and keys too unless a record or a set is held somewhere.
+    pub(crate) fn release(&self, mark: &[usize]) {
+        let before = |model: usize| mark.get(model).copied().unwrap_or(0);
+        let forget_keys = Arc::strong_count(&self.alive) == 1;
+        for (model, store) in self.stores.by_number_all().enumerate() {
+            let Some(store) = store else { continue };
+            store.release(before(model), forget_keys.then_some(&before));
+        }
     }
 
     /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.

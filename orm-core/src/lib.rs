@@ -1,7 +1,9 @@
 //! Ordinary loops over records, batched by themselves.
 #![doc = ""]
 
+mod assert;
 mod backend;
+mod batches;
 mod cache;
 mod cardinality;
 mod environment;
@@ -17,6 +19,7 @@ mod relation;
 mod text;
 
 pub use backend::{Connection, DefaultConnection};
+pub use batches::Batches;
 pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
 pub use cardinality::Cardinality;
 pub use environment::{Environment, EnvironmentBuilder};

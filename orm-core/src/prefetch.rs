@@ -220,7 +220,9 @@ fn plan<C: Connection, M: Model<Connection = C>>(
     let Ask { origin, at, slot, field, .. } = ask;
     let mut seen = Marks::new(store.slots());
     seen.mark(slot);
-    let mut plan = Plan { env, field, lacks, limit: window(env, store, field), seen, batch: vec![slot] };
+    let model = M::number().get();
+    let mut plan =
+        Plan { env, model, field, lacks, limit: window(env, store, field), seen, batch: vec![slot] };
     plan.scan(&origin.root, &origin.path, at.map(|at| at as usize));
     for other in &origin.root.rest {
         let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();
@@ -231,6 +233,7 @@ fn plan<C: Connection, M: Model<Connection = C>>(
 
 struct Plan<'a, C: Connection> {
     env: &'a Environment<C>,
+    model: usize,
     field: usize,
     lacks: &'a dyn Fn(u32) -> bool,
     limit: usize,
@@ -317,17 +320,24 @@ impl<C: Connection> Plan<'_, C> {
             return ordinals.find(|&ordinal| self.take(root.slots[ordinal]));
         }
         let mut at: Vec<(usize, u32)> = ordinals.map(|ordinal| (ordinal, root.slots[ordinal])).collect();
+        let mut on_the_way = Vec::new();
         for step in path {
             let mut reached = Vec::with_capacity(at.len());
-            let mut ordinals = at.iter().map(|(ordinal, _)| *ordinal);
+            let mut from = at.iter().copied();
             let mut arrive = |targets: Option<&[u32]>| {
-                let Some(ordinal) = ordinals.next() else { return };
+                let Some((ordinal, slot)) = from.next() else { return };
                 match targets {
                     Some(targets) => {
                         unknown.run = 0;
                         reached.extend(targets.iter().map(|&target| (ordinal, target)));
                     }
-                    None => unknown.met(ordinal),
+                    None => {
+                        unknown.met(ordinal);
+                        // A record of the same model without its link lacks the field too, and will be walked through.
+                        if step.model == self.model {
+                            on_the_way.push((ordinal, slot));
+                        }
+                    }
                 }
             };
             match self.env.store_by_number(step.model) {
@@ -336,7 +346,7 @@ impl<C: Connection> Plan<'_, C> {
             }
             at = reached;
         }
-        at.into_iter().find(|&(_, slot)| self.take(slot)).map(|(ordinal, _)| ordinal)
+        at.into_iter().chain(on_the_way).find(|&(_, slot)| self.take(slot)).map(|(ordinal, _)| ordinal)
     }
 
     /// Takes a record into the batch if it lacks the field; tells whether the batch is full now.

@@ -1,5 +1,6 @@
 //! What generated code may name. Not part of the public interface: it changes without notice.
 
+pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::cache::{
     AnyColumn, Blob, BlobCell, CellWriter, Codec, Column, Link, List, Moment, Scalar, Stored, ToManyLink,

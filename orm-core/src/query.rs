@@ -78,7 +78,7 @@ macro_rules! selections {
         }
 
         impl<M: Model> $name<M> {
-            fn new() -> Self {
+            pub(crate) fn new() -> Self {
                 Self { table: M::Table::table() }
             }
         }
@@ -271,6 +271,25 @@ where
     Ok(slots)
 }
 
+/// The keys that a query finds; nothing goes into the cache, not even a slot.
+pub(crate) fn keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
+where
+    M: Model,
+    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+{
+    let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
+    env.before_select(&query);
+    let mut connection = env.connection()?;
+    let mut keys = Vec::new();
+    for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
+        let row = row.map_err(fault)?;
+        let key =
+            row.get(0).map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
+        keys.push(key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?);
+    }
+    Ok(keys)
+}
+
 /// Rows that are written under one borrow when there is a limit to keep to
 const CHUNK: usize = 256;
 
@@ -326,8 +345,8 @@ impl Select<'_> {
         Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
     {
         let start = Instant::now();
+        env.before_select(&query);
         let mut connection = env.connection()?;
-        env.count_query();
         let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
         let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
         // A batch by key has made room for itself; of a search nobody knows how much it finds.

@@ -75,7 +75,7 @@ pub struct KeyList<K> {
 }
 
 /// What the statements of this crate need to know of a backend
-pub trait Dialect: Backend<QueryBuilder: Default> {
+pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// A check of what a column really holds, for backends whose columns may hold anything
     type Check: Copy;
 

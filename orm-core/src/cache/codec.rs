@@ -46,6 +46,11 @@ pub trait Codec<C: Connection>: 'static {
         &[]
     }
 
+    /// The number of the model that a cell leads to; `None` unless the field is a link.
+    fn target() -> Option<usize> {
+        None
+    }
+
     /// The cell of a list; `None` unless the field is a to-many link.
     fn list(list: List) -> Option<Self::Cell> {
         let _ = list;
@@ -92,6 +97,10 @@ pub trait AnyColumn<C: Connection> {
     fn remove_in_page(&mut self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
     /// Calls with each page and the turn of its last use
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
+    /// Makes all cells from a slot on missing
+    fn remove_from(&mut self, from: usize);
+    /// Makes links missing that lead to a slot beyond those that are kept of its model
+    fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
     /// How many cells hold a value
     fn count(&self) -> usize;
     /// When a slot's value was loaded
@@ -135,6 +144,17 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
 
     fn each_use(&self, f: &mut dyn FnMut(usize, u32)) {
         self.column.uses().for_each(|(page, turn)| f(page, turn));
+    }
+
+    fn remove_from(&mut self, from: usize) {
+        self.column.remove_from(from);
+    }
+
+    fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize) {
+        if let Some(model) = D::target() {
+            let keep = keep(model);
+            self.column.remove_values(|cell| D::hop(cell).iter().any(|&target| target as usize >= keep));
+        }
     }
 
     fn count(&self) -> usize {
@@ -347,6 +367,10 @@ where
     fn hop(cell: &Link) -> &[u32] {
         if cell.0 == NULL { &[] } else { std::slice::from_ref(&cell.0) }
     }
+
+    fn target() -> Option<usize> {
+        Some(T::number().get())
+    }
 }
 
 struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
@@ -418,6 +442,10 @@ where
 
     fn hop(cell: &List) -> &[u32] {
         &cell.0
+    }
+
+    fn target() -> Option<usize> {
+        Some(T::number().get())
     }
 
     fn list(list: List) -> Option<List> {

@@ -195,6 +195,28 @@ impl<V> Column<V> {
         removed
     }
 
+    /// Makes all cells from a slot on missing.
+    pub(crate) fn remove_from(&mut self, from: usize)
+    where
+        V: 'static,
+    {
+        for number in from / PAGE..self.pages.len() {
+            self.remove_in_page(number, &mut |slot, _| slot as usize >= from);
+        }
+        self.pages.truncate(from.div_ceil(PAGE));
+    }
+
+    /// Makes those cells missing whose value is one that `drop` names.
+    pub(crate) fn remove_values(&mut self, drop: impl Fn(&V) -> bool)
+    where
+        V: 'static,
+    {
+        let slots: Vec<u32> = self.slots().filter(|&slot| self.get(slot).is_some_and(&drop)).collect();
+        slots.into_iter().for_each(|slot| {
+            self.remove(slot);
+        });
+    }
+
     /// The pages, each with the turn in which it was last used
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?.used.get())))

@@ -51,6 +51,14 @@ impl Resident {
         }
     }
 
+    /// Forgets the slots from one on.
+    pub(crate) fn truncate(&mut self, from: usize) {
+        let first = from / PAGE;
+        for page in first..self.pages.len() {
+            self.retain_in_page(page, |slot| (slot as usize) < from);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -126,6 +126,27 @@ impl<K: Key> Keys<K> {
         self.absent.clear();
     }
 
+    /// Forgets the slots from one on, and their keys.
+    pub(crate) fn truncate(&mut self, from: usize) {
+        for slot in from..self.keys.len() {
+            match small(&self.keys[slot]) {
+                Some(number) if self.dense.get(number) == Some(&(slot as u32)) => self.dense[number] = NULL,
+                _ => {
+                    let keys = &self.keys;
+                    let found = self.slots.find_entry(hash(&keys[slot]), |&other| other as usize == slot);
+                    if let Ok(entry) = found {
+                        entry.remove();
+                    }
+                }
+            }
+        }
+        self.keys.truncate(from);
+        self.absent.retain(|&slot| (slot as usize) < from);
+        // A table as long as the largest key would outgrow the few keys that are left.
+        let used = self.dense.iter().rposition(|&slot| slot != NULL).map_or(0, |last| last + 1);
+        self.dense.truncate(used);
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         let heap: usize =
             if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };

@@ -195,6 +195,11 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn page_uses(&self, out: &mut dyn FnMut(usize, u32));
     /// Makes the clean values of a page missing; tells of how many records
     fn evict_page(&self, page: usize) -> usize;
+    /// How many slots there are
+    fn slots(&self) -> usize;
+    /// Makes the values of all slots from one on missing. With the numbers of slots to keep of each model the keys
+    /// go too, and so does every link to one that goes.
+    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
     /// Bytes that keys and values take
     fn bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
@@ -275,6 +280,25 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.resident.borrow_mut().retain_in_page(page, |slot| columns.iter().any(|column| column.has(slot)))
     }
 
+    fn slots(&self) -> usize {
+        self.slots()
+    }
+
+    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
+        let mut columns = self.columns.borrow_mut();
+        for column in columns.each_mut() {
+            column.remove_from(from);
+            if let Some(keep) = keep {
+                column.remove_links(keep);
+            }
+        }
+        self.counts.borrow_mut().retain(|&(_, slot), _| (slot as usize) < from);
+        self.resident.borrow_mut().truncate(from);
+        if keep.is_some() {
+            self.keys.borrow_mut().truncate(from);
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.key_bytes() + self.value_bytes()
     }
@@ -337,6 +361,12 @@ impl<C: Connection> Stores<C> {
     /// The store of a model that has been used
     pub(crate) fn by_number(&self, number: usize) -> Option<&dyn AnyStore<C>> {
         self.place(number).get().map(|store| &**store)
+    }
+
+    /// All places up to the last one that may be used
+    pub(crate) fn by_number_all(&self) -> impl Iterator<Item = Option<&dyn AnyStore<C>>> {
+        let used = self.more.iter().filter_map(OnceCell::get).map(|chunk| chunk.len()).sum::<usize>();
+        (0..FIRST + used).map(|number| self.by_number(number))
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &dyn AnyStore<C>> {

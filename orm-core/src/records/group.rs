@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
@@ -21,6 +22,8 @@ pub struct Group<'env, M: Model> {
     pub(crate) store: &'env Store<M>,
     pub(crate) origin: Origin,
     pub(crate) links: M::Links<'env>,
+    /// Tells the environment that records are held.
+    _alive: Arc<()>,
 }
 
 /// The way from a group along one link: made when the link is first followed
@@ -34,7 +37,13 @@ impl<M: Model> fmt::Debug for Group<'_, M> {
 
 impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn new(env: &'env Environment<M::Connection>, origin: Origin) -> Rc<Self> {
-        Rc::new(Self { env, store: env.store::<M>(), origin, links: M::Links::default() })
+        Rc::new(Self {
+            env,
+            store: env.store::<M>(),
+            origin,
+            links: M::Links::default(),
+            _alive: Arc::clone(&env.alive),
+        })
     }
 
     /// The group of some records of this one and of others, as a set of its own

@@ -3,5 +3,10 @@
 //! One binary, as linking is what a test costs; one claim per file.
 
 mod a_miss_loads_the_whole_set;
+mod a_missing_row_is_its_own_error;
 mod a_search_is_one_select;
+mod cached_values_stay;
+mod deferred_columns_come_when_read;
+mod links_cost_one_select_per_thousand_targets;
 mod planning_is_linear;
+mod subsets_read_their_own_first;

@@ -16,7 +16,7 @@ diesel::table! {
         image -> Blob,
         tiny -> TinyInt,
         small -> SmallInt,
-        count -> Unsigned<Integer>,
+        quantity -> Unsigned<Integer>,
         ratio -> Float,
         amount -> Numeric,
         data -> Json,
@@ -43,7 +43,7 @@ pub struct Document {
     image: Vec<u8>,
     tiny: i8,
     small: i16,
-    count: u32,
+    quantity: u32,
     ratio: f32,
     amount: BigDecimal,
     data: serde_json::Value,
@@ -90,7 +90,7 @@ fn column_types() -> Outcome {
     let mut connection = place.connect()?;
     connection.batch_execute(
         r#"CREATE TABLE documents (id BIGINT UNSIGNED PRIMARY KEY, body LONGTEXT NOT NULL, image LONGBLOB NOT NULL,
-               tiny TINYINT NOT NULL, small SMALLINT NOT NULL, count INTEGER UNSIGNED NOT NULL, ratio FLOAT NOT NULL,
+               tiny TINYINT NOT NULL, small SMALLINT NOT NULL, quantity INTEGER UNSIGNED NOT NULL, ratio FLOAT NOT NULL,
                amount DECIMAL(40, 9) NOT NULL, data JSON NOT NULL, created TIMESTAMP(6) NOT NULL,
                local DATETIME(6) NOT NULL, day DATE NOT NULL, hour TIME(1) NOT NULL, code BINARY(4) NOT NULL,
                thumbnail BLOB, extra JSON, limit_amount DECIMAL(10, 2), signed DATETIME, parent_id BIGINT UNSIGNED);
@@ -113,7 +113,7 @@ fn column_types() -> Outcome {
     assert_eq!(one.id()?, u64::MAX);
     assert!(one.body()?.starts_with("Ünïcode ☃ x") && one.body()?.chars().count() == 100_010);
     assert_eq!(one.image()?.as_ref(), [0, 255, 16]);
-    assert_eq!((one.tiny()?, one.small()?, one.count()?, one.ratio()?), (-7, -300, u32::MAX, 0.5));
+    assert_eq!((one.tiny()?, one.small()?, one.quantity()?, one.ratio()?), (-7, -300, u32::MAX, 0.5));
     assert_eq!(one.amount()?, "12345678901234567890.123456789".parse::<BigDecimal>()?);
     assert_eq!(one.data()?, serde_json::json!({"a": [1, 2, {"b": null}]}));
     assert_eq!(one.created()?, "2024-02-29T23:59:59.123456".parse::<NaiveDateTime>()?);

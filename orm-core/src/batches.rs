@@ -1,0 +1,111 @@
+//! Any number of records in bounded memory: batch by batch, each freed before the next.
+
+use std::fmt;
+use std::iter::FusedIterator;
+
+use diesel::expression::expression_types::Untyped;
+use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_dsl::methods::SelectDsl;
+
+use crate::model::{DbOf, Model};
+use crate::prefetch;
+use crate::query::{self, KeyColumn};
+use crate::relation::Want;
+use crate::{Environment, RecordSet, Result};
+
+/// The records of a query, batch by batch; made by [`Environment::batches`]
+///
+/// Each batch is read with one SELECT, and what was cached for it is freed when the next one is asked for: values
+/// always, keys too unless a record or set is still held from before. Of the whole only the keys are kept, a few
+/// bytes each. The size hint is exact, so a progress bar can be driven by it.
+pub struct Batches<'env, M: Model> {
+    env: &'env Environment<M::Connection>,
+    keys: std::vec::IntoIter<M::Key>,
+    size: usize,
+    /// What was cached before the first batch stays.
+    mark: Option<Vec<usize>>,
+}
+
+impl<'env, M: Model> Batches<'env, M> {
+    /// How many records are still to come, as far as they exist when it is their turn
+    pub fn records_left(&self) -> usize {
+        self.keys.len()
+    }
+
+    fn read(&self, keys: Vec<M::Key>) -> Result<RecordSet<'env, M>> {
+        let store = self.env.store::<M>();
+        let slots: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
+        for field in prefetch::always::<M>() {
+            prefetch::load_all(self.env, store, &slots, field, Want::Records)?;
+        }
+        // Rows that were deleted since the keys were read are no records any more.
+        Ok(RecordSet::of_slots(self.env, slots.into_iter().filter(|&slot| !store.is_absent(slot)).collect()))
+    }
+}
+
+impl<'env, M: Model> Iterator for Batches<'env, M> {
+    type Item = Result<RecordSet<'env, M>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(mark) = &self.mark {
+            self.env.release(mark);
+        }
+        let keys: Vec<M::Key> = self.keys.by_ref().take(self.size).collect();
+        if keys.is_empty() {
+            return None;
+        }
+        self.mark.get_or_insert_with(|| self.env.mark());
+        Some(self.read(keys))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.keys.len().div_ceil(self.size);
+        (left, Some(left))
+    }
+}
+
+impl<M: Model> ExactSizeIterator for Batches<'_, M> {}
+impl<M: Model> FusedIterator for Batches<'_, M> {}
+
+impl<M: Model> fmt::Debug for Batches<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Batches<{}>({} of at most {} records left)", M::NAME, self.len(), self.size)
+    }
+}
+
+impl<C: crate::Connection> Environment<C> {
+    /// Calls with the records of a query, `size` at a time, in the query's order; memory is bounded by the batch
+    ///
+    /// The keys are read first, with one SELECT, so that rows which are added or moved meanwhile neither come twice
+    /// nor push others out. Rows deleted meanwhile are left out.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database, and the first that the closure returns; later batches are not read then.
+    pub fn in_batches<'env, M, Q>(
+        &'env self,
+        query: Q,
+        size: usize,
+        mut f: impl FnMut(RecordSet<'env, M>) -> Result<()>,
+    ) -> Result<()>
+    where
+        M: Model<Connection = C>,
+        Q: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+    {
+        self.batches(query, size)?.try_for_each(|batch| f(batch?))
+    }
+
+    /// The records of a query, `size` at a time, as an iterator; see [`in_batches`](Self::in_batches)
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    pub fn batches<M, Q>(&self, query: Q, size: usize) -> Result<Batches<'_, M>>
+    where
+        M: Model<Connection = C>,
+        Q: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+    {
+        let keys = query::keys::<M, _>(self, SelectDsl::select(query, KeyColumn::new()))?;
+        Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), mark: None })
+    }
+}
