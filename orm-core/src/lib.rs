@@ -16,6 +16,8 @@ pub mod private;
 mod query;
 mod records;
 mod relation;
+#[cfg(feature = "serde")]
+mod serde;
 mod text;
 
 pub use backend::{Connection, DefaultConnection};

@@ -30,8 +30,6 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
-    /// The sets that this one was taken from; they are prefetched after its own records (rule P7).
-    rest: Vec<Origin>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     scans: RefCell<Vec<Scan>>,
 }
@@ -49,44 +47,56 @@ struct Scan {
 pub(crate) struct Origin {
     pub(crate) root: Rc<Root>,
     pub(crate) path: Rc<[Step]>,
+    /// The sets that the root was taken from; they are prefetched after its own records (rule P7). Flat: a set that
+    /// was derived a thousand times holds on to eight others, not to a chain of a thousand.
+    rest: Rc<[Source]>,
+}
+
+/// A set that another one was taken from
+#[derive(Debug, Clone)]
+struct Source {
+    root: Rc<Root>,
+    path: Rc<[Step]>,
 }
 
 impl Origin {
     /// A set of its own
     pub(crate) fn of(slots: Vec<u32>) -> Self {
-        Self::new(slots, Vec::new())
-    }
-
-    fn new(slots: Vec<u32>, rest: Vec<Self>) -> Self {
-        Self { root: Rc::new(Root { slots, rest, scans: RefCell::default() }), path: Rc::default() }
+        Self {
+            root: Rc::new(Root { slots, scans: RefCell::default() }),
+            path: Rc::default(),
+            rest: Rc::default(),
+        }
     }
 
     /// A set that was taken out of these
     pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Self]) -> Self {
-        let mut rest: Vec<Self> = Vec::new();
+        let mut rest: Vec<Source> = Vec::new();
         for origin in origins {
-            let further = if origin.path.is_empty() { &origin.root.rest[..] } else { &[] };
-            for source in std::iter::once(*origin).chain(further) {
-                if rest.len() < MAX_REST && !rest.iter().any(|known| known.same(source)) {
-                    rest.push(source.clone());
+            let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
+            let further = if origin.path.is_empty() { &origin.rest[..] } else { &[] };
+            for source in std::iter::once(&own).chain(further) {
+                let known =
+                    |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.path == source.path;
+                if rest.iter().any(known) {
+                    continue;
                 }
+                // The nearest sets, and the one that all began with.
+                rest.truncate(MAX_REST - 1);
+                rest.push(source.clone());
             }
         }
-        Self::new(slots, rest)
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.root, &other.root) && self.path == other.path
+        Self { rest: rest.into(), ..Self::of(slots) }
     }
 
     /// One link further
     pub(crate) fn step(&self, step: Step) -> Self {
-        Self { root: Rc::clone(&self.root), path: self.path.iter().copied().chain([step]).collect() }
+        Self { path: self.path.iter().copied().chain([step]).collect(), ..self.clone() }
     }
 
     /// Where a link on the path starts from
     pub(crate) fn prefix(&self, depth: usize) -> Self {
-        Self { root: Rc::clone(&self.root), path: self.path[..depth].into() }
+        Self { path: self.path[..depth].into(), ..self.clone() }
     }
 }
 
@@ -224,7 +234,7 @@ fn plan<C: Connection, M: Model<Connection = C>>(
     let mut plan =
         Plan { env, model, field, lacks, limit: window(env, store, field), seen, batch: vec![slot] };
     plan.scan(&origin.root, &origin.path, at.map(|at| at as usize));
-    for other in &origin.root.rest {
+    for other in &*origin.rest {
         let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();
         plan.scan(&other.root, &path, None);
     }

@@ -1,7 +1,7 @@
 //! PostgreSQL: all keys of a batch are one array bind.
 
 use diesel::QueryResult;
-use diesel::pg::{Pg, PgConnection, PgValue};
+use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, HasSqlType, SingleValue};
@@ -22,8 +22,51 @@ impl Connection for PgConnection {
     }
 }
 
+/// Stands where diesel would ask the database for the number of a type: only those of built-in types are needed.
+struct BuiltIn;
+
+impl PgMetadataLookup for BuiltIn {
+    fn lookup_type(&mut self, _: &str, _: Option<&str>) -> PgTypeMetadata {
+        PgTypeMetadata::new(0, 0)
+    }
+}
+
+/// The built-in types that must not be taken for each other; the same name stands for what is read alike.
+fn kind(oid: u32) -> Option<&'static str> {
+    Some(match oid {
+        16 => "a boolean",
+        17 => "bytea",
+        20 => "a bigint",
+        21 => "a smallint",
+        23 => "an integer",
+        // text, name, json, char(n), varchar
+        25 | 19 | 114 | 1042 | 1043 => "text",
+        700 => "a real",
+        701 => "a double precision",
+        1082 => "a date",
+        1083 => "a time",
+        // without and with time zone
+        1114 | 1184 => "a timestamp",
+        1700 => "a numeric",
+        2950 => "a uuid",
+        3802 => "jsonb",
+        _ => return None,
+    })
+}
+
+#[cold]
+fn compare(wanted: u32, found: u32) -> Result<(), String> {
+    match (kind(wanted), kind(found)) {
+        (Some(wanted), Some(found)) if wanted != found => {
+            Err(format!("{wanted} was expected, the column holds {found}"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Dialect for Pg {
-    type Check = ();
+    /// The number of the type, 0 where it is not built in
+    type Check = u32;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None }
@@ -41,18 +84,18 @@ impl Dialect for Pg {
         Ok(())
     }
 
-    fn check<ST>()
+    #[inline]
+    fn check<ST>() -> u32
     where
         Self: HasSqlType<ST>,
     {
+        <Self as HasSqlType<ST>>::metadata(&mut BuiltIn).oid().unwrap_or(0)
     }
 
-    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
-        super::read_count::<Self>(value)
-    }
-
-    /// The binary protocol has typed values, and diesel reads no other length than its own.
-    fn verify((): (), _: &PgValue<'_>) -> Result<(), String> {
-        Ok(())
+    /// In the binary protocol four letters are as good as an integer: diesel looks at the length alone.
+    #[inline]
+    fn verify(wanted: u32, value: &PgValue<'_>) -> Result<(), String> {
+        let found = value.get_oid().get();
+        if found == wanted { Ok(()) } else { compare(wanted, found) }
     }
 }

@@ -212,7 +212,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                     let ask = Ask { origin: &origin.prefix(depth), at, slot, field: step.field, want };
                     store.load(env, ask)?;
                     store.hop(step.field, &mut std::iter::once(slot), &mut |targets| {
-                        known = next.arrive(targets)
+                        known = next.arrive(targets);
                     });
                 }
                 if !known {

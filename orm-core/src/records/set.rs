@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::iter::FusedIterator;
-use std::ops::{BitAnd, BitOr, Range, Sub};
+use std::ops::{BitAnd, BitOr, BitOrAssign, Range, Sub};
 use std::rc::Rc;
 
 use foldhash::fast::FixedState;
@@ -241,6 +241,13 @@ impl<'env, M: Model> BitOr for &RecordSet<'env, M> {
         let theirs = other.slots_here(self);
         let slots = self.slots().iter().chain(&theirs).copied().filter(|&slot| seen.mark(slot)).collect();
         self.taken(slots, &[other])
+    }
+}
+
+/// Adds the records of the other set that are not in this one yet
+impl<'env, M: Model> BitOrAssign<&Self> for RecordSet<'env, M> {
+    fn bitor_assign(&mut self, other: &Self) {
+        *self = &*self | other;
     }
 }
 

@@ -55,7 +55,7 @@ pub const INTEGER: &str = "SIGNED";
 /// How many statements this connection has prepared
 pub const PREPARED: &str = "SELECT CAST(variable_value AS SIGNED) AS number FROM information_schema.session_status WHERE variable_name = 'Com_stmt_prepare'";
 
-/// A bind for each key, their number rounded up to a power of two: for batches of 2 to 1000 keys at most ten
+/// A bind for each key, their number rounded up to a power of two: for batches of 2 to 1000 keys 2, 4, 8 … 1024
 pub const STATEMENTS_FOR_BATCHES: i64 = 10;
 
 /// Addresses that lead nowhere; the password must not be told.

@@ -119,7 +119,7 @@ fn column_types() -> Outcome {
     assert_eq!(one.created()?, "2024-02-29T23:59:59.123456".parse::<NaiveDateTime>()?);
     assert_eq!(one.local()?, "2024-02-29T23:59:59.123456".parse::<NaiveDateTime>()?);
     assert_eq!(one.day()?, "2024-02-29".parse::<NaiveDate>()?);
-    assert_eq!(one.hour()?, "23:59:59".parse::<NaiveTime>()?, "diesel's chrono leaves a TIME's fraction out");
+    assert_eq!(one.hour()?, "23:59:59.5".parse::<NaiveTime>()?);
     assert_eq!(one.code()?.as_ref(), [0, 1, 2, 3]);
     assert_eq!(one.thumbnail()?.as_deref(), Some(&[][..]));
     assert_eq!(one.extra()?, Some(serde_json::json!([])));
@@ -140,7 +140,7 @@ fn column_types() -> Outcome {
 
 #[test]
 fn keys_of_bytes() -> Outcome {
-    let Some(mut place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
     let mut connection = place.connect()?;
     connection.batch_execute(
         "CREATE TABLE binaries (id BINARY(16) PRIMARY KEY, name VARCHAR(20) NOT NULL, next_id BINARY(16));
@@ -155,7 +155,6 @@ fn keys_of_bytes() -> Outcome {
     let env = place.environment()?;
     assert_eq!(env.browse::<Binary>([two, one]).name()?, ["two", "one"]);
     assert_eq!(env.stats().queries, 1);
-    place.admin.batch_execute("SELECT 1")?;
     Ok(())
 }
 
