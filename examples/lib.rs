@@ -18,7 +18,7 @@ pub mod demo {
     diesel::joinable!(partners -> countries (country_id));
     diesel::allow_tables_to_appear_in_same_query!(partners, countries);
 
-    #[derive(Model)]
+    #[derive(Debug, Model)]
     #[model(table = countries)]
     pub struct Country {
         id: i32,
@@ -28,7 +28,7 @@ pub mod demo {
         partner_ids: OneToMany<Partner>,
     }
 
-    #[derive(Model)]
+    #[derive(Debug, Model)]
     pub struct Partner {
         pub id: i32,
         pub name: String,
@@ -47,7 +47,7 @@ pub mod demo {
         html_body: String,
     }
 
-    #[derive(Model)]
+    #[derive(Debug, Model)]
     pub struct Tag {
         id: i32,
         name: String,

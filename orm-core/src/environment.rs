@@ -61,6 +61,8 @@ pub struct Environment<
     pub(crate) limits: Limits,
     born: Instant,
     queries: Cell<usize>,
+    /// Counts the times that something was dropped from the cache
+    pub(crate) epoch: Cell<usize>,
     /// The texts of the SELECTs, while somebody listens
     statements: RefCell<Option<Vec<String>>>,
     /// Held by every group of records: while this is the only one, no record is held anywhere.
@@ -163,6 +165,7 @@ impl<C: Connection> Environment<C> {
             limits: Limits::default(),
             born: Instant::now(),
             queries: Cell::new(0),
+            epoch: Cell::new(0),
             statements: RefCell::default(),
             alive: Arc::default(),
             turn: Cell::new(1),
@@ -263,6 +266,11 @@ impl<C: Connection> Environment<C> {
         self.statements.replace(on.then(Vec::new)).unwrap_or_default()
     }
 
+    /// Notes that something was dropped from the cache.
+    pub(crate) fn note_drop(&self) {
+        self.epoch.set(self.epoch.get() + 1);
+    }
+
     /// How many slots each store has, by model number
     pub(crate) fn mark(&self) -> Vec<usize> {
         self.stores.by_number_all().map(|store| store.map_or(0, |store| store.slots())).collect()
@@ -270,6 +278,7 @@ impl<C: Connection> Environment<C> {
 
     /// Frees what was cached since a mark: values, and keys too unless a record or a set is held somewhere.
     pub(crate) fn release(&self, mark: &[usize]) {
+        self.note_drop();
         let before = |model: usize| mark.get(model).copied().unwrap_or(0);
         let forget_keys = Arc::strong_count(&self.alive) == 1;
         for (model, store) in self.stores.by_number_all().enumerate() {

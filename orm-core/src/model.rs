@@ -1,6 +1,6 @@
 //! `Model`: what the derive tells the runtime about a struct.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
@@ -161,16 +161,33 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
         }
     }
 
+    /// The key as a number, if it is a whole one; decided by type when it is compiled
+    #[doc(hidden)]
+    #[inline(always)]
+    fn number(&self) -> Option<i64> {
+        let key = self as &dyn Any;
+        if let Some(&key) = key.downcast_ref::<i32>() {
+            Some(key.into())
+        } else if let Some(&key) = key.downcast_ref::<i64>() {
+            Some(key)
+        } else {
+            key.downcast_ref::<i16>().map(|&key| key.into())
+        }
+    }
+
+    /// Whether keys of this type are whole numbers
+    #[doc(hidden)]
+    fn is_number() -> bool {
+        let of = TypeId::of::<Self>();
+        [TypeId::of::<i16>(), TypeId::of::<i32>(), TypeId::of::<i64>()].contains(&of)
+    }
+
     /// Writes the key as JSON if it can be one; tells whether it did.
     #[doc(hidden)]
     fn write_json(&self, out: &mut String) -> bool {
         use fmt::Write;
         let key = self as &dyn Any;
-        let written = if let Some(n) = key.downcast_ref::<i32>() {
-            write!(out, "{n}")
-        } else if let Some(n) = key.downcast_ref::<i64>() {
-            write!(out, "{n}")
-        } else if let Some(n) = key.downcast_ref::<i16>() {
+        let written = if let Some(n) = self.number() {
             write!(out, "{n}")
         } else if let Some(text) = key.downcast_ref::<Str>() {
             // A NUL would end the text inside SQLite's JSON.

@@ -40,6 +40,8 @@ struct Scan {
     path: Vec<Step>,
     field: usize,
     done: Range<usize>,
+    /// What was known is worthless once something was dropped from the cache.
+    epoch: usize,
 }
 
 /// Where records came from, and so what is prefetched together: all at the end of a path from a root
@@ -264,11 +266,16 @@ impl<C: Connection> Plan<'_, C> {
         if self.is_full() {
             return;
         }
-        let field = self.field;
+        let (field, epoch) = (self.field, self.env.epoch.get());
         let known = root.scans.borrow().iter().position(|scan| scan.path == path && scan.field == field);
-        let mut done = known.map_or(0..0, |known| root.scans.borrow()[known].done.clone());
+        let mut done = 0..0;
+        if let Some(known) = known
+            && root.scans.borrow()[known].epoch == epoch
+        {
+            done = root.scans.borrow()[known].done.clone();
+        }
         let at = match at {
-            // It is missing although it was seen: something was dropped from the cache since.
+            // It is missing although it was seen: its link leads elsewhere now.
             Some(at) if done.contains(&at) => {
                 done = at..at;
                 at
@@ -283,8 +290,8 @@ impl<C: Connection> Plan<'_, C> {
         let done = if touching { done.start.min(start)..done.end.max(end) } else { start..end };
         let mut scans = root.scans.borrow_mut();
         match known {
-            Some(known) => scans[known].done = done,
-            None => scans.push(Scan { path: path.to_vec(), field, done }),
+            Some(known) => (scans[known].done, scans[known].epoch) = (done, epoch),
+            None => scans.push(Scan { path: path.to_vec(), field, done, epoch }),
         }
     }
 

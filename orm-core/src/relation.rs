@@ -7,13 +7,11 @@ use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use foldhash::fast::FixedState;
-use hashbrown::HashSet;
 
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{List, Store};
 use crate::field::{Field, Linked, LinkedNullable};
-use crate::model::{Columns, DbOf, KeyCodec, Model};
+use crate::model::{Columns, DbOf, Key, KeyCodec, Model};
 use crate::prefetch;
 use crate::query::{Reason, Select, push_column, push_key_column};
 use crate::{Environment, Id, Result};
@@ -76,8 +74,10 @@ impl<'a, M: Model> Batch<'a, M> {
             Want::Records => prefetch::always::<T>().collect(),
             Want::Keys => Vec::new(),
         };
+        let sort_here = order.is_none() && T::Key::is_number();
         let query = Members::<M, T> {
             table: T::Table::table(),
+            sorted: !sort_here,
             fields: &fields,
             source,
             keys: C::Backend::key_list(self.store.keys_of(self.slots)),
@@ -85,13 +85,16 @@ impl<'a, M: Model> Batch<'a, M> {
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
         let select = Select { fields: &fields, reason: Reason::Relation(&name), keys: self.slots.len() };
-        let mut members: Vec<(u32, u32)> = Vec::new();
+        // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
+        // having the database sort whole rows.
+        let mut members: Vec<(u32, i64, u32)> = Vec::new();
         let target = self.env.store::<T>();
         select.run(self.env, target, query, &mut |member, owner| {
-            members.push((self.store.intern(M::KeyCodec::read(owner)?), member));
+            let place = if sort_here { target.key(member).number().unwrap_or_default() } else { 0 };
+            members.push((self.store.intern(M::KeyCodec::read(owner)?), place, member));
             Ok(())
         })?;
-        for &(_, member) in &members {
+        for &(_, _, member) in &members {
             target.set_absent(member, false);
         }
         self.keep(members);
@@ -123,22 +126,20 @@ impl<'a, M: Model> Batch<'a, M> {
         Ok(())
     }
 
-    /// Puts the members, which are in the order of the lists, into the lists of their owners.
-    fn keep(&self, mut members: Vec<(u32, u32)>) {
-        // Stable: the members of one owner stay in order.
-        members.sort_by_key(|&(owner, _)| owner);
+    /// Puts the members into the lists of their owners.
+    fn keep(&self, mut members: Vec<(u32, i64, u32)>) {
+        // Stable: what the database has put in order stays so.
+        members.sort_by_key(|&(owner, place, _)| (owner, place));
+        // A table of pairs may hold a pair twice.
+        members.dedup();
         let now = self.env.moment();
         let mut columns = self.store.columns.borrow_mut();
         let mut columns = columns.each_mut();
         let column = &mut columns[self.field];
         for &slot in self.slots {
-            let start = members.partition_point(|&(owner, _)| owner < slot);
-            let own = members[start..].iter().take_while(|&&(owner, _)| owner == slot);
-            // A table of pairs may hold a pair twice.
-            let mut seen = HashSet::<u32, FixedState>::default();
-            let list: Vec<u32> =
-                own.map(|&(_, member)| member).filter(|&member| seen.insert(member)).collect();
-            column.fill_list(slot, now, List(list.into()));
+            let start = members.partition_point(|&(owner, ..)| owner < slot);
+            let own = members[start..].iter().take_while(|&&(owner, ..)| owner == slot);
+            column.fill_list(slot, now, List(own.map(|&(.., member)| member).collect()));
         }
     }
 }
@@ -156,6 +157,7 @@ pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Bac
 
 struct Members<'a, M: Model, T: Model> {
     table: T::Table,
+    sorted: bool,
     fields: &'a [usize],
     source: &'a dyn Source<T::Connection>,
     keys: KeyList<M::Key>,
@@ -182,6 +184,9 @@ where
         out.push_sql(" WHERE ");
         self.source.push_owner(&mut out)?;
         M::KeyCodec::push(&self.keys, out.reborrow())?;
+        if !self.sorted {
+            return Ok(());
+        }
         out.push_sql(" ORDER BY ");
         if let Some(order) = &self.order {
             order.walk_ast(out.reborrow())?;

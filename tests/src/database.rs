@@ -1,5 +1,6 @@
 //! A database of a test's own, with an environment on it and a record of every statement.
 
+use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
@@ -119,6 +120,16 @@ macro_rules! test_db {
     }};
 }
 
+/// Statements in a message, one per line, the first of many
+struct Shown<'a>(&'a [Statement]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(12).try_for_each(|statement| write!(f, "\n    {statement:?}"))?;
+        if self.0.len() > 12 { write!(f, "\n    … and {} more", self.0.len() - 12) } else { Ok(()) }
+    }
+}
+
 impl TestDb {
     /// A database filled by this SQL
     pub fn new(sql: &str) -> Self {
@@ -150,7 +161,12 @@ impl TestDb {
     pub fn assert_queries<T>(&self, expected: usize, work: impl FnOnce() -> T) -> T {
         let (result, statements) = self.watch(work);
         let sent = statements.len();
-        assert_eq!(sent, expected, "{expected} statements expected, these {sent} were sent: {statements:#?}");
+        assert_eq!(
+            sent,
+            expected,
+            "{expected} statements expected, these {sent} were sent:{}",
+            Shown(&statements)
+        );
         result
     }
 
@@ -159,7 +175,7 @@ impl TestDb {
     pub fn assert_keys<T>(&self, expected: &[usize], work: impl FnOnce() -> T) -> T {
         let (result, statements) = self.watch(work);
         let keys: Vec<usize> = statements.iter().map(|statement| statement.keys().len()).collect();
-        assert_eq!(keys, expected, "keys per statement; sent were {statements:#?}");
+        assert_eq!(keys, expected, "keys per statement; sent were:{}", Shown(&statements));
         result
     }
 }

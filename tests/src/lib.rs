@@ -3,6 +3,7 @@
 
 pub mod database;
 pub mod harness;
+pub mod orders;
 pub mod partners;
 pub mod statements;
 

@@ -105,6 +105,13 @@ pub struct Tag {
     partner_ids: ManyToMany<Partner>,
 }
 
+/// The numbers from 1 to `n`, as something to select `value` from
+pub fn series(n: usize) -> String {
+    format!(
+        "(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < {n}) SELECT value FROM s)"
+    )
+}
+
 /// Makes the tables and fills them by SQL: `partners` partners over `countries` countries (one in twenty has none),
 /// the countries over five continents.
 ///
@@ -115,11 +122,6 @@ pub fn fill(connection: &mut SqliteConnection, partners: usize, countries: usize
     use diesel::connection::SimpleConnection;
     connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
     connection.batch_execute(SCHEMA)?;
-    let series = |n: usize| {
-        format!(
-            "(WITH RECURSIVE s(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM s WHERE value < {n}) SELECT value FROM s)"
-        )
-    };
     connection.batch_execute(&format!(
         "BEGIN;
          INSERT INTO continents SELECT value, 'Continent ' || value FROM {five};
@@ -127,7 +129,7 @@ pub fn fill(connection: &mut SqliteConnection, partners: usize, countries: usize
              FROM {all_countries};
          INSERT INTO tags SELECT value, 'Tag ' || value FROM {ten};
          INSERT INTO partners SELECT value, 'Partner number ' || value, CASE WHEN value % 3 THEN 'en_US' END,
-             'partner' || value || '@example.com', '+32 2 290 34 ' || value % 100, 'City ' || value % 500,
+             'partner' || value || '@example.com', '+32 2 290 34 ' || (value % 100), 'City ' || (value % 500),
              value % 7 > 0, value * 1.25, CASE WHEN value % 20 THEN 1 + (value * 7919) % {countries} END,
              CASE WHEN value > 10 THEN 1 + value % 10 END, 'Notes of ' || value
              FROM {all_partners};

@@ -105,6 +105,7 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
 }
 
 /// [`Dialect::read_count`] of every backend
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
 fn read_count<DB>(value: Option<DB::RawValue<'_>>) -> diesel::deserialize::Result<usize>
 where
     DB: Backend,

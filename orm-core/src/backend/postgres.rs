@@ -92,6 +92,10 @@ impl Dialect for Pg {
         <Self as HasSqlType<ST>>::metadata(&mut BuiltIn).oid().unwrap_or(0)
     }
 
+    fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
+        super::read_count::<Self>(value)
+    }
+
     /// In the binary protocol four letters are as good as an integer: diesel looks at the length alone.
     #[inline]
     fn verify(wanted: u32, value: &PgValue<'_>) -> Result<(), String> {

@@ -101,6 +101,8 @@ pub trait AnyColumn<C: Connection> {
     fn remove_from(&mut self, from: usize);
     /// Makes links missing that lead to a slot beyond those that are kept of its model
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
+    /// How many records a cell leads to, if it holds a value
+    fn list_len(&self, slot: u32) -> Option<usize>;
     /// How many cells hold a value
     fn count(&self) -> usize;
     /// When a slot's value was loaded
@@ -155,6 +157,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
             let keep = keep(model);
             self.column.remove_values(|cell| D::hop(cell).iter().any(|&target| target as usize >= keep));
         }
+    }
+
+    fn list_len(&self, slot: u32) -> Option<usize> {
+        self.column.get(slot).map(|cell| D::hop(cell).len())
     }
 
     fn count(&self) -> usize {

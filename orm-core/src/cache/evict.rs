@@ -90,6 +90,7 @@ pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, sin
     if fits() {
         return true;
     }
+    env.note_drop();
     let mut pages = Vec::new();
     for (number, store) in env.stores().enumerate() {
         store.page_uses(&mut |page, turn| {

@@ -1,6 +1,5 @@
 //! Slots: each key that an environment has met has a number, the same in every column of its model.
 
-use std::any::Any;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -36,17 +35,10 @@ fn hash<K: Key>(key: &K) -> u64 {
     FixedState::with_seed(0).hash_one(key)
 }
 
-/// The key as an index, if it is a whole number; decided by type when it is compiled
+/// The key as an index, if it is a whole number
 #[inline(always)]
 fn small<K: Key>(key: &K) -> Option<usize> {
-    let key = key as &dyn Any;
-    if let Some(&key) = key.downcast_ref::<i32>() {
-        usize::try_from(key).ok()
-    } else if let Some(&key) = key.downcast_ref::<i64>() {
-        usize::try_from(key).ok()
-    } else {
-        key.downcast_ref::<i16>().and_then(|&key| usize::try_from(key).ok())
-    }
+    key.number().and_then(|number| usize::try_from(number).ok())
 }
 
 impl<K: Key> Keys<K> {

@@ -125,6 +125,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         F: Cached<M>,
     {
         let store = self.env.store::<M>();
+        self.env.note_drop();
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
             store.set_absent(slot, false);
@@ -145,11 +146,13 @@ impl<'env, C: Connection> Cache<'env, C> {
 
     /// Makes all values of a model missing; unflushed writes stay
     pub fn invalidate_model<M: Model<Connection = C>>(self) {
+        self.env.note_drop();
         AnyStore::<C>::invalidate(self.env.store::<M>());
     }
 
     /// Makes all values missing; unflushed writes stay
     pub fn invalidate_all(self) {
+        self.env.note_drop();
         self.env.stores().for_each(AnyStore::invalidate);
     }
 

@@ -84,6 +84,11 @@ impl<M: Model> Store<M> {
         self.keys.borrow_mut().set_absent(slot, absent);
     }
 
+    /// Forgets which rows did not exist.
+    pub(crate) fn forget_absent(&self) {
+        self.keys.borrow_mut().forget_absent();
+    }
+
     pub(crate) fn missing_record(&self, slot: u32) -> Error {
         Error::MissingRecord { model: M::NAME, id: self.key(slot).text() }
     }
@@ -103,6 +108,7 @@ impl<M: Model> Store<M> {
         let loaded_at = self.with_column(field, |column| column.loaded_at(slot));
         let oldest = env.settings.max_age.map_or(0, |age| env.oldest(age));
         if loaded_at.is_some_and(|loaded_at| loaded_at < oldest) {
+            env.note_drop();
             AnyStore::<M::Connection>::expire(self, oldest);
         }
     }
@@ -174,6 +180,8 @@ impl<M: Model> Store<M> {
 pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Where the links of slots lead to: `None` for a link that is not cached
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
+    /// How many members a to-many link has, if its list is cached
+    fn list_len(&self, field: usize, slot: u32) -> Option<usize>;
     /// Loads a field of a record, and of its group with it
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()>;
     /// Counts the members of a to-many link of a record, and of its group's with it
@@ -208,6 +216,10 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
 impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>)) {
         self.with_column(field, |column| column.hop(slots, out));
+    }
+
+    fn list_len(&self, field: usize, slot: u32) -> Option<usize> {
+        self.columns.borrow().column(field)?.list_len(slot)
     }
 
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {

@@ -286,9 +286,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let (Some(store), false) = (store, slot == UNRESOLVED || slot == NULL) else {
             return Ok(self.members(Want::Keys)?.len());
         };
-        let mut cached = None;
-        store.hop(step.field, &mut std::iter::once(slot), &mut |list| cached = list.map(<[u32]>::len));
-        match cached {
+        match store.list_len(step.field, slot) {
             Some(count) => Ok(count),
             None => {
                 let at = (self.at != Self::ALL).then_some(self.at);

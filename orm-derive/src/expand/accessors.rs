@@ -1,7 +1,7 @@
 //! The accessors: what `Records` of the model derefs to, one method per field.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Names, cached, docs};
 use crate::model::{Field, Model};
@@ -56,6 +56,7 @@ fn output(model: &Model, field: &Field) -> TokenStream {
         let ident = &model.ident;
         return quote!(__K::Out<<#ident as ::orm_core::private::Model>::Key>);
     }
+    let at = field.span();
     match &field.shape {
         Shape::Value { value, nullable: false } => {
             let value = cached(value);
@@ -66,13 +67,13 @@ fn output(model: &Model, field: &Field) -> TokenStream {
             quote!(__K::OutNullable<#value>)
         }
         Shape::Link { target, nullable: false } => {
-            quote!(::orm_core::private::Records<'env, #target, __K::Link>)
+            quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::Link>)
         }
         Shape::Link { target, nullable: true } => {
-            quote!(::orm_core::private::Records<'env, #target, __K::LinkNullable>)
+            quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::LinkNullable>)
         }
         Shape::OneToMany(target) | Shape::ManyToMany(target) => {
-            quote!(::orm_core::private::ToMany<'env, #target>)
+            quote_spanned!(at=> ::orm_core::private::ToMany<'env, #target>)
         }
         Shape::Computed | Shape::Unsupported(_) => quote!(()),
     }

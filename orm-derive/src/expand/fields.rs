@@ -1,7 +1,7 @@
 //! The constants: one typed key per field.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 
 use super::{Names, cached, docs};
 use crate::model::{Field, Model};
@@ -86,24 +86,25 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
         let ident = &model.ident;
         return (quote!(<#ident as ::orm_core::private::Model>::Key), quote!(PrimaryKey));
     }
+    let at = field.span();
     match &field.shape {
         Shape::Value { value, nullable: false } => (cached(value), quote!(Required)),
         Shape::Value { value, nullable: true } => {
             let value = cached(value);
-            (quote!(::core::option::Option<#value>), quote!(Nullable))
+            (quote_spanned!(at=> ::core::option::Option<#value>), quote!(Nullable))
         }
         Shape::Link { target, nullable: false } => {
-            (quote!(::orm_core::private::Id<#target>), quote!(Linked<#target>))
+            (quote_spanned!(at=> ::orm_core::private::Id<#target>), quote!(Linked<#target>))
         }
         Shape::Link { target, nullable: true } => (
-            quote!(::core::option::Option<::orm_core::private::Id<#target>>),
+            quote_spanned!(at=> ::core::option::Option<::orm_core::private::Id<#target>>),
             quote!(LinkedNullable<#target>),
         ),
         Shape::OneToMany(target) => {
-            (quote!(::orm_core::private::OneToMany<#target>), quote!(LinkedMany<#target>))
+            (quote_spanned!(at=> ::orm_core::private::OneToMany<#target>), quote!(LinkedMany<#target>))
         }
         Shape::ManyToMany(target) => {
-            (quote!(::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
+            (quote_spanned!(at=> ::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
         }
         Shape::Computed | Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }

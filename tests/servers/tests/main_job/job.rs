@@ -100,11 +100,11 @@ pub struct Tag {
 pub struct Thing {
     id: i32,
     name: String,
-    next_id: Option<Id<Thing>>,
+    next_id: Option<Id<Self>>,
     #[model(inverse = Thing::NEXT_ID)]
-    previous_ids: OneToMany<Thing>,
+    previous_ids: OneToMany<Self>,
     #[model(through(pairs::left_id, pairs::right_id))]
-    right_ids: ManyToMany<Thing>,
+    right_ids: ManyToMany<Self>,
 }
 
 /// SQL that both servers take
@@ -121,8 +121,12 @@ const TABLES: &str = "
 const COUNTRIES: i32 = 40;
 /// Beyond what 32 bits hold
 const COMPANY: i64 = 5_000_000_000;
-const LANGUAGES: [(&str, &str); 4] =
-    [("en_US", "English"), ("fr_BE", "Français (Belgique)"), ("日本", "日本語"), ("it's \"quoted\" \\ {a,b}", "Odd")];
+const LANGUAGES: [(&str, &str); 4] = [
+    ("en_US", "English"),
+    ("fr_BE", "Français (Belgique)"),
+    ("日本", "日本語"),
+    ("it's \"quoted\" \\ {a,b}", "Odd"),
+];
 
 fn country_of(partner: i32) -> Option<i32> {
     (partner % 20 != 0).then_some(1 + (partner * 7) % COUNTRIES)
@@ -154,13 +158,16 @@ fn filled(count: i32) -> Outcome<Option<Place<Db>>> {
     connection.batch_execute(TABLES)?;
     let rows: Vec<_> = (1..=COUNTRIES)
         .map(|id| {
-            (countries::id.eq(id), countries::name.eq(format!("Country {id}")), countries::code.eq(format!("{id:02}")))
+            (
+                countries::id.eq(id),
+                countries::name.eq(format!("Country {id}")),
+                countries::code.eq(format!("{id:02}")),
+            )
         })
         .collect();
     diesel::insert_into(countries::table).values(&rows).execute(&mut connection)?;
-    let rows: Vec<_> = (0..5)
-        .map(|n| (companies::id.eq(COMPANY + n), companies::name.eq(format!("Company {n}"))))
-        .collect();
+    let rows: Vec<_> =
+        (0..5).map(|n| (companies::id.eq(COMPANY + n), companies::name.eq(format!("Company {n}")))).collect();
     diesel::insert_into(companies::table).values(&rows).execute(&mut connection)?;
     let rows = LANGUAGES.map(|(code, name)| (languages::code.eq(code), languages::name.eq(name)));
     diesel::insert_into(languages::table).values(&rows[..]).execute(&mut connection)?;
@@ -215,7 +222,10 @@ fn the_seeds_loop_is_two_queries() -> Outcome {
         assert_eq!(partner.active()?, id % 7 > 0);
         assert_eq!(partner.credit()?, f64::from(id) * 1.25);
         let country = country_of(id);
-        assert_eq!(partner.country_id().name()?, country.map(|country| Str::from(format!("Country {country}"))));
+        assert_eq!(
+            partner.country_id().name()?,
+            country.map(|country| Str::from(format!("Country {country}")))
+        );
         assert_eq!(partner.country_id().code()?, country.map(|country| Str::from(format!("{country:02}"))));
     }
     assert_eq!(env.stats().queries, 2);
@@ -243,7 +253,9 @@ fn links_of_all_kinds_of_keys() -> Outcome {
         assert_eq!(partner.lang().name()?, language_of(id).map(|(_, name)| Str::from(name)));
     }
     assert_eq!(env.stats().queries, 3);
-    assert!(partners.get(19).is_some_and(|partner| partner.country_id().load().is_ok_and(|none| none.is_none())));
+    assert!(
+        partners.get(19).is_some_and(|partner| partner.country_id().load().is_ok_and(|none| none.is_none()))
+    );
     let snapshot = partners.first().map(|partner| partner.to_model()).transpose()?;
     let snapshot = snapshot.ok_or("there is a first partner")?;
     // The deferred notes were one more.
@@ -318,7 +330,10 @@ fn any_query_of_diesels() -> Outcome {
     let Some(place) = filled(100)? else { return Ok(()) };
     let env = place.environment()?;
     let ids = |found: RecordSet<'_, Partner>| found.ids();
-    let few = partners::table.filter(partners::id.gt(90)).filter(partners::active.eq(true)).order(partners::name.desc());
+    let few = partners::table
+        .filter(partners::id.gt(90))
+        .filter(partners::active.eq(true))
+        .order(partners::name.desc());
     assert_eq!(ids(few.limit(3).offset(1).records(&env)?), [99, 97, 96]);
     let joined = partners::table.inner_join(countries::table).filter(countries::name.eq("Country 8"));
     assert_eq!(ids(joined.order(partners::id).records(&env)?), [1, 41, 81]);
@@ -327,12 +342,14 @@ fn any_query_of_diesels() -> Outcome {
     let named = countries::table.filter(countries::code.eq("08")).select(countries::id.nullable());
     let inner = partners::table.filter(partners::country_id.eq_any(named)).order(partners::id);
     assert_eq!(ids(inner.records(&env)?), [1, 41, 81]);
-    let boxed = partners::table.into_boxed().filter(partners::company_id.eq(COMPANY)).order(partners::id).limit(2);
+    let boxed =
+        partners::table.into_boxed().filter(partners::company_id.eq(COMPANY)).order(partners::id).limit(2);
     assert_eq!(ids(boxed.records(&env)?), [5, 10]);
     let linked: RecordSet<Country> =
         countries::table.inner_join(partners::table).distinct().order(countries::id).records(&env)?;
     assert_eq!(linked.len(), COUNTRIES as usize - 2);
-    let first: Option<Record<Partner>> = partners::table.filter(partners::id.gt(50)).order(partners::id).first_record(&env)?;
+    let first: Option<Record<Partner>> =
+        partners::table.filter(partners::id.gt(50)).order(partners::id).first_record(&env)?;
     assert_eq!(first.map(|partner| partner.id()).transpose()?, Some(51));
     let none: Option<Record<Partner>> = partners::table.filter(partners::id.lt(0)).first_record(&env)?;
     assert!(none.is_none());
@@ -433,7 +450,7 @@ fn a_bad_address_is_an_error_that_names_the_backend() -> Outcome {
         let error = Environment::<Db>::connect(address).err().ok_or("there is no such server")?;
         let said = format!("{error} {error:?}");
         assert!(matches!(error, Error::Connection { .. }), "{said}");
-        assert!(said.contains(Db::SERVER.name), "{said}");
+        assert!(said.contains(Db::server().name), "{said}");
         assert!(!said.contains("s3cret"), "{said}");
     }
     // A pool that cannot connect
@@ -444,7 +461,7 @@ fn a_bad_address_is_an_error_that_names_the_backend() -> Outcome {
         .build_unchecked(ConnectionManager::<Db>::new(*address));
     let error = Environment::new(pool).all::<Partner>().err().ok_or("there is no such server")?;
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
-    assert!(error.to_string().contains(Db::SERVER.name), "{error}");
+    assert!(error.to_string().contains(Db::server().name), "{error}");
     drop(place);
     Ok(())
 }
@@ -477,7 +494,7 @@ fn batches_of_all_sizes_share_prepared_statements() -> Outcome {
     let start = prepared()?;
     // On MySQL counting is one more.
     let counting = prepared()? - start;
-    let sizes: Vec<i32> = (2..=1000).step_by(7).collect();
+    let sizes: Vec<i32> = (2..10).chain((10..=1000).step_by(7)).collect();
     read(&sizes)?;
     let first = prepared()? - start - 2 * counting;
     assert_eq!(first, super::STATEMENTS_FOR_BATCHES);

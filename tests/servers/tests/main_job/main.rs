@@ -11,6 +11,8 @@ mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 /// A database server, and how to try it
 struct Server {
     name: &'static str,
@@ -19,40 +21,53 @@ struct Server {
     variable: &'static str,
     /// The address where that is not set
     address: &'static str,
+    /// One line is enough for all the tests of a process.
+    said: AtomicBool,
 }
 
-const POSTGRES: Server = Server {
+static POSTGRES: Server = Server {
     name: "PostgreSQL",
     feature: "postgres",
     variable: "ORM_TEST_POSTGRES",
     address: "postgres://postgres@127.0.0.1:5432/test",
+    said: AtomicBool::new(false),
 };
 
-const MYSQL: Server = Server {
+static MYSQL: Server = Server {
     name: "MySQL",
     feature: "mysql",
     variable: "ORM_TEST_MYSQL",
     address: "mysql://root@127.0.0.1:3306/test",
+    said: AtomicBool::new(false),
 };
 
 impl Server {
     /// Says that the server is not tried; fails if it had to be.
     fn not_tried(&self, why: &str) {
         use std::io::Write;
-        let Self { name, feature, variable, address } = self;
+        let Self { name, feature, variable, address, said } = self;
+        // A server's message may have several lines.
+        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
         let line = format!(
-            "not tried: {name} ({why}; `{variable}={address} cargo test -p orm-server-tests --features {feature}` tries it)\n"
+            "not tried: {name} ({why}; to try it: {variable}={address} cargo test -p orm-server-tests --features {feature})"
         );
-        // Not by `eprintln!`: what that prints in a test that passes is never shown.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        // Not by `eprintln!`: what that prints in a test that passes is never shown. The harness may be within a line.
+        if !said.swap(true, Ordering::Relaxed) {
+            let _ = std::io::stderr().write_all(format!("\n{line}\n").as_bytes());
+        }
+        assert!(!self.is_required(), "ORM_TEST_REQUIRE names {feature}; {line}");
+    }
+
+    /// Whether not to try the server is a failure
+    fn is_required(&self) -> bool {
         let required = std::env::var("ORM_TEST_REQUIRE").unwrap_or_default();
-        assert!(!required.split(',').any(|server| server.trim() == *feature), "ORM_TEST_REQUIRE={required}, but {line}");
+        required.split(',').any(|server| server.trim() == self.feature)
     }
 }
 
 #[test]
 fn a_server_whose_feature_is_off_is_not_tried() {
-    for (server, on) in [(POSTGRES, cfg!(feature = "postgres")), (MYSQL, cfg!(feature = "mysql"))] {
+    for (server, on) in [(&POSTGRES, cfg!(feature = "postgres")), (&MYSQL, cfg!(feature = "mysql"))] {
         if !on {
             server.not_tried(&format!("the feature `{}` is off", server.feature));
         }

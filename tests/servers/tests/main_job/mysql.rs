@@ -1,7 +1,5 @@
 //! What is MySQL's and MariaDB's own
 
-use std::sync::Once;
-
 use diesel::prelude::*;
 
 use crate::Server;
@@ -15,11 +13,8 @@ mod types;
 pub type Db = MysqlConnection;
 
 impl Places for MysqlConnection {
-    const SERVER: Server = crate::MYSQL;
-
-    fn said() -> &'static Once {
-        static SAID: Once = Once::new();
-        &SAID
+    fn server() -> &'static Server {
+        &crate::MYSQL
     }
 
     fn create(name: &str) -> String {
@@ -36,7 +31,9 @@ impl Places for MysqlConnection {
 
     fn address(server: &str, name: &str) -> String {
         // The path of mysql://user:password@host:port/path?options is the database.
-        let (server, options) = server.split_once('?').map_or((server, String::new()), |(server, options)| (server, format!("?{options}")));
+        let (server, options) = server
+            .split_once('?')
+            .map_or((server, String::new()), |(server, options)| (server, format!("?{options}")));
         let (scheme, rest) = server.split_once("://").unwrap_or(("mysql", server));
         let host = rest.split('/').next().unwrap_or_default();
         format!("{scheme}://{host}/{name}{options}")

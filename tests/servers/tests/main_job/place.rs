@@ -1,6 +1,5 @@
 //! A place of a test's own on a server: a schema of PostgreSQL, a database of MySQL. Gone when the test is over.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use orm_core::{Environment, Error};
@@ -12,9 +11,7 @@ pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// How a server makes places
 pub trait Places: orm_core::Connection {
-    const SERVER: Server;
-    /// Says once that the server is not tried
-    fn said() -> &'static Once;
+    fn server() -> &'static Server;
     /// The SQL that makes a place
     fn create(name: &str) -> String;
     /// The SQL that removes a place, if it is there
@@ -46,13 +43,12 @@ impl<C: Places> Place<C> {
     }
 
     fn make(name: &str, shared: bool) -> Outcome<Option<Self>> {
-        let server = C::SERVER;
+        let server = C::server();
         let address = std::env::var(server.variable).unwrap_or_else(|_| server.address.to_owned());
         let mut admin = match C::establish(&address) {
             Ok(connection) => connection,
             Err(error) => {
-                let why = error.to_string();
-                C::said().call_once(|| server.not_tried(why.trim()));
+                server.not_tried(&error.to_string());
                 return Ok(None);
             }
         };

@@ -1,7 +1,5 @@
 //! What is PostgreSQL's own
 
-use std::sync::Once;
-
 use diesel::prelude::*;
 
 use crate::Server;
@@ -15,11 +13,8 @@ mod types;
 pub type Db = PgConnection;
 
 impl Places for PgConnection {
-    const SERVER: Server = crate::POSTGRES;
-
-    fn said() -> &'static Once {
-        static SAID: Once = Once::new();
-        &SAID
+    fn server() -> &'static Server {
+        &crate::POSTGRES
     }
 
     fn create(name: &str) -> String {
@@ -50,7 +45,8 @@ pub fn terminate(connection: i64) -> String {
 pub const INTEGER: &str = "BIGINT";
 
 /// Every statement that this connection has prepared
-pub const PREPARED: &str = "SELECT count(*) AS number FROM pg_prepared_statements WHERE statement LIKE '%SELECT%partners%'";
+pub const PREPARED: &str =
+    "SELECT count(*) AS number FROM pg_prepared_statements WHERE statement LIKE '%SELECT%partners%'";
 
 /// Any number of keys are one bind: one statement.
 pub const STATEMENTS_FOR_BATCHES: i64 = 1;

@@ -56,9 +56,9 @@ pub struct Document {
     extra: Option<serde_json::Value>,
     limit_amount: Option<BigDecimal>,
     signed: Option<NaiveDateTime>,
-    parent_id: Option<Id<Document>>,
+    parent_id: Option<Id<Self>>,
     #[model(inverse = Document::PARENT_ID)]
-    child_ids: OneToMany<Document>,
+    child_ids: OneToMany<Self>,
 }
 
 /// A uuid in 16 bytes, as MySQL keeps them
@@ -67,7 +67,7 @@ pub struct Document {
 pub struct Binary {
     id: Vec<u8>,
     name: String,
-    next_id: Option<Id<Binary>>,
+    next_id: Option<Id<Self>>,
 }
 
 #[derive(Model)]
@@ -127,7 +127,10 @@ fn column_types() -> Outcome {
     assert_eq!(one.signed()?, Some("1999-12-31T00:00:00".parse()?));
     assert_eq!((two.body()?, two.image()?.len()), (Str::default(), 0));
     assert_eq!(two.data()?, serde_json::Value::Null);
-    assert_eq!((two.thumbnail()?, two.extra()?, two.limit_amount()?, two.signed()?), (None, None, None, None));
+    assert_eq!(
+        (two.thumbnail()?, two.extra()?, two.limit_amount()?, two.signed()?),
+        (None, None, None, None)
+    );
     assert_eq!(two.parent_id().load()?, Some(one.clone()));
     assert_eq!(env.stats().queries, 1);
     assert_eq!(one.child_ids().load()?.ids(), [2]);
@@ -179,7 +182,10 @@ fn a_column_of_another_type_is_an_error() -> Outcome {
     ];
     for (field, error) in errors {
         let error = error.ok_or_else(|| format!("`{field}` is of another type"))?;
-        assert!(matches!(&error, Error::InvalidValue { model: "Mistake", field: named, .. } if *named == field), "{error:?}");
+        assert!(
+            matches!(&error, Error::InvalidValue { model: "Mistake", field: named, .. } if *named == field),
+            "{error:?}"
+        );
     }
     Ok(())
 }

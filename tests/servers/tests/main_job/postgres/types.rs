@@ -54,9 +54,9 @@ pub struct Document {
     extra: Option<serde_json::Value>,
     limit_amount: Option<BigDecimal>,
     signed: Option<DateTime<Utc>>,
-    parent_id: Option<Id<Document>>,
+    parent_id: Option<Id<Self>>,
     #[model(inverse = Document::PARENT_ID)]
-    child_ids: OneToMany<Document>,
+    child_ids: OneToMany<Self>,
 }
 
 #[derive(Model)]
@@ -113,7 +113,10 @@ fn column_types() -> Outcome {
     assert_eq!((two.body()?, two.image()?.len()), (Str::default(), 0));
     assert_eq!((two.data()?, two.plain()?), (serde_json::Value::Null, true.into()));
     assert_eq!(two.created()?, DateTime::UNIX_EPOCH);
-    assert_eq!((two.thumbnail()?, two.extra()?, two.limit_amount()?, two.signed()?), (None, None, None, None));
+    assert_eq!(
+        (two.thumbnail()?, two.extra()?, two.limit_amount()?, two.signed()?),
+        (None, None, None, None)
+    );
     // Links by uuid, both ways; a batch of uuids
     assert_eq!(two.parent_id().id()?, Some(Uuid::from_u128(1)));
     assert_eq!(two.parent_id().load()?, Some(one.clone()));
@@ -153,7 +156,10 @@ fn a_column_of_another_type_is_an_error() -> Outcome {
     ];
     for (field, error) in errors {
         let error = error.ok_or_else(|| format!("`{field}` is of another type"))?;
-        assert!(matches!(&error, Error::InvalidValue { model: "Mistake", field: named, .. } if *named == field), "{error:?}");
+        assert!(
+            matches!(&error, Error::InvalidValue { model: "Mistake", field: named, .. } if *named == field),
+            "{error:?}"
+        );
     }
     Ok(())
 }
