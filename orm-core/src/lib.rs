@@ -1,5 +1,65 @@
 //! Ordinary loops over records, batched by themselves.
-#![doc = ""]
+//!
+//! A record remembers the set it came from; the first read that misses loads the value for the whole set. What was read
+//! stays in one cache per environment, by model, field and key. Queries stay [diesel](https://docs.rs/diesel)'s.
+//!
+//! Goals, in this order: right answers and clear errors; few queries from plain code; the speed of hand-written diesel;
+//! types that say what a read can give. Hiding SQL is no goal. Reading is here; writing and computed fields are to come.
+//!
+//! ```
+//! # mod example {
+//! use diesel::prelude::*;
+//! use orm_core::prelude::*;
+//!
+//! diesel::table! { countries { id -> Integer, name -> Text } }
+//! diesel::table! { partners { id -> Integer, name -> Text, country_id -> Nullable<Integer> } }
+//!
+//! #[derive(Model)]
+//! #[model(table = countries)]
+//! struct Country { id: i32, name: String }
+//!
+//! #[derive(Model)]
+//! struct Partner { id: i32, name: String, country_id: Option<Id<Country>> }
+//!
+//! fn report(env: &Environment) -> orm_core::Result<()> {
+//!     let partners: RecordSet<Partner> = partners::table.order(partners::name).records(env)?;
+//!     for partner in &partners {
+//!         let country = partner.country_id().name()?;     // Option<Str>; one SELECT for the countries of all
+//!         println!("{} {}", partner.name()?, country.unwrap_or_default());
+//!     }
+//!     Ok(())
+//! }
+//! # }
+//! ```
+//!
+//! # Handles
+//!
+//! | handle | what it is | equal when | lives |
+//! |---|---|---|---|
+//! | [`Environment`] | a connection and a cache; one per request, job or thread | never | until dropped; all below borrow it, but [`Id`] and [`Field`] |
+//! | [`Record`] | exactly one record | same row | as long as the environment; reads again what left the cache |
+//! | [`RecordSet`] | many records, in order | same rows, in any order | the same |
+//! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `load()` first | the same; outlives the set it was reached from |
+//! | [`ToMany`] | what a to-many link, or a link of many, leads to | not compared: `load()` first | the same |
+//! | [`Batches`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
+//! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
+//! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; not compared | `'static` |
+//! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
+//!
+//! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
+//! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query.
+//!
+//! # Modules
+//!
+//! All private. `environment`, `model`, `field`, `cardinality`, `records`: what users meet. `query`, `relation`, `batches`:
+//! SELECTs. `prefetch`: which records a miss loads. `cache`: keys, columns, limits, statistics. `backend`: what
+//! differs between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
+//!
+//! # Features
+//!
+//! `sqlite` (built from source), `postgres`, `postgres-bundled`, `mysql`: none by default. With one of them on, its
+//! connection is [`DefaultConnection`]; with several, a model names its own: `#[model(connection = PgConnection)]`.
+//! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers.
 
 mod assert;
 mod backend;

@@ -298,8 +298,8 @@ where
         DB::push_keys::<ST, K>(list, out)
     }
 
-    fn read(value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(value) = &value {
+    fn read(mut value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(value) = &mut value {
             DB::verify(DB::check::<ST>(), value)?;
         }
         K::from_nullable_sql(value)

@@ -39,6 +39,8 @@ pub(crate) struct Root {
 struct Scan {
     path: Vec<Step>,
     field: usize,
+    /// Where the last batch was wanted
+    at: usize,
     done: Range<usize>,
     /// What was known is worthless once something was dropped from the cache.
     epoch: usize,
@@ -283,15 +285,27 @@ impl<C: Connection> Plan<'_, C> {
             Some(at) => at,
             None => done.end,
         };
-        let end = self.forward(root, path, at, &done);
-        let start = if self.is_full() { at } else { self.backward(root, path, at, &done) };
+        // A set that is walked backwards wants what comes before.
+        let backwards = known.is_some_and(|known| at < root.scans.borrow()[known].at);
+        let (mut start, mut end) = (at, at);
+        if backwards {
+            start = self.backward(root, path, at, &done);
+        }
+        if !self.is_full() {
+            end = self.forward(root, path, at, &done);
+        }
+        if !backwards && !self.is_full() {
+            start = self.backward(root, path, at, &done);
+        }
         let (start, end) = (start.min(at), end.max(at));
         let touching = !done.is_empty() && done.start <= end && start <= done.end;
         let done = if touching { done.start.min(start)..done.end.max(end) } else { start..end };
         let mut scans = root.scans.borrow_mut();
         match known {
-            Some(known) => (scans[known].done, scans[known].epoch) = (done, epoch),
-            None => scans.push(Scan { path: path.to_vec(), field, done, epoch }),
+            Some(known) => {
+                scans[known] = Scan { at, done, epoch, path: std::mem::take(&mut scans[known].path), field }
+            }
+            None => scans.push(Scan { path: path.to_vec(), field, at, done, epoch }),
         }
     }
 

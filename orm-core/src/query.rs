@@ -199,7 +199,7 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     }
     let keys = DbOf::<M>::key_list(store.keys_of(slots));
     let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
-    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len() };
+    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), on_row_value: None };
     let mut found = prefetch::Marks::new(store.slots());
     select.run(env, store, query, &mut |slot, _| {
         found.mark(slot);
@@ -261,10 +261,15 @@ where
 {
     let store = env.store::<M>();
     let mut slots = Vec::new();
-    Select { fields, reason: Reason::Search, keys: 0 }.run(env, store, query, &mut |slot, _| {
-        slots.push(slot);
-        Ok(())
-    })?;
+    Select { fields, reason: Reason::Search, keys: 0, on_row_value: None }.run(
+        env,
+        store,
+        query,
+        &mut |slot, _| {
+            slots.push(slot);
+            Ok(())
+        },
+    )?;
     for &slot in &slots {
         store.set_absent(slot, false);
     }
@@ -278,8 +283,8 @@ where
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
     let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
-    env.before_select(&query);
     let mut connection = env.connection()?;
+    env.before_select(&query);
     let mut keys = Vec::new();
     for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
         let row = row.map_err(fault)?;
@@ -313,18 +318,20 @@ impl Reason<'_> {
     }
 }
 
-/// A SELECT whose rows are a key of `M` and some of its fields, after `lead` columns of the caller's
+/// A SELECT whose rows are a key of `M`, some of its fields, and what the caller wants besides
 pub(crate) struct Select<'a> {
     /// The fields that follow the key
     pub(crate) fields: &'a [usize],
     pub(crate) reason: Reason<'a>,
     /// How many keys were asked for
     pub(crate) keys: usize,
+    /// The place in the row of the value that is shown for each row
+    pub(crate) on_row_value: Option<usize>,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Takes the slot of a row, and its value behind the model's own fields.
+/// Takes the slot of a row, and the value at `on_row_value`.
 type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(
     u32,
     Option<<DB as diesel::backend::Backend>::RawValue<'v>>,
@@ -345,8 +352,8 @@ impl Select<'_> {
         Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
     {
         let start = Instant::now();
-        env.before_select(&query);
         let mut connection = env.connection()?;
+        env.before_select(&query);
         let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
         let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
         // A batch by key has made room for itself; of a search nobody knows how much it finds.
@@ -426,8 +433,8 @@ impl Select<'_> {
                 invalid::<M>(field, store.key(slot).text(), &error)
             })?;
         }
-        let extra = value_at(self.fields.len() + 1);
-        on_row(slot, extra.as_ref().and_then(|value| value.value())).map_err(|error| {
+        let value = self.on_row_value.and_then(value_at);
+        on_row(slot, value.as_ref().and_then(|value| value.value())).map_err(|error| {
             Error::database(
                 M::NAME,
                 self.reason.text(M::NAME),

@@ -84,7 +84,14 @@ impl<'a, M: Model> Batch<'a, M> {
             order: order.map(|order| order()),
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
-        let select = Select { fields: &fields, reason: Reason::Relation(&name), keys: self.slots.len() };
+        // The owner's key is one of the fields that are read anyhow, or stands behind them.
+        let owner = source.owner_field().and_then(|owner| fields.iter().position(|&field| field == owner));
+        let select = Select {
+            fields: &fields,
+            reason: Reason::Relation(&name),
+            keys: self.slots.len(),
+            on_row_value: Some(owner.unwrap_or(fields.len()) + 1),
+        };
         // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
         // having the database sort whole rows.
         let mut members: Vec<(u32, i64, u32)> = Vec::new();
@@ -114,7 +121,12 @@ impl<'a, M: Model> Batch<'a, M> {
             keys: C::Backend::key_list(self.store.keys_of(self.slots)),
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
-        let select = Select { fields: &[], reason: Reason::Relation(&name), keys: self.slots.len() };
+        let select = Select {
+            fields: &[],
+            reason: Reason::Relation(&name),
+            keys: self.slots.len(),
+            on_row_value: Some(1),
+        };
         let mut counts = Vec::new();
         select.run(self.env, self.store, query, &mut |owner, count| {
             counts.push((owner, C::Backend::read_count(count)?));
@@ -148,6 +160,8 @@ impl<'a, M: Model> Batch<'a, M> {
 trait Source<C: Connection> {
     /// The column that holds the owner's key
     fn push_owner<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+    /// The field of the members that is this column, if there is one
+    fn owner_field(&self) -> Option<usize>;
     /// What stands behind `FROM`
     fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
 }
@@ -177,8 +191,10 @@ where
             out.push_sql(", ");
             push_column::<T>(&self.table, T::FIELDS[field].column, &mut out)?;
         }
-        out.push_sql(", ");
-        self.source.push_owner(&mut out)?;
+        if !self.source.owner_field().is_some_and(|owner| self.fields.contains(&owner)) {
+            out.push_sql(", ");
+            self.source.push_owner(&mut out)?;
+        }
         out.push_sql(" FROM ");
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");
@@ -250,18 +266,18 @@ impl<M: Model, T: Model> Query for Counts<'_, M, T> {
 )]
 pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
     #[doc(hidden)]
-    fn column_name(self) -> &'static str;
+    fn position(self) -> usize;
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
-    fn column_name(self) -> &'static str {
-        Self::column_name(&self)
+    fn position(self) -> usize {
+        self.index()
     }
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
-    fn column_name(self) -> &'static str {
-        Self::column_name(&self)
+    fn position(self) -> usize {
+        self.index()
     }
 }
 
@@ -289,18 +305,23 @@ impl<T: Model, F> Inverse<T, F> {
     where
         F: InverseOf<M, T>,
     {
-        InverseSource { table: T::Table::table(), column: self.field.column_name() }
+        InverseSource { table: T::Table::table(), field: self.field.position() }
     }
 }
 
 struct InverseSource<T: Model> {
     table: T::Table,
-    column: &'static str,
+    /// The to-one link that points back
+    field: usize,
 }
 
 impl<T: Model> Source<T::Connection> for InverseSource<T> {
     fn push_owner<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
-        push_column::<T>(&self.table, self.column, out)
+        push_column::<T>(&self.table, T::FIELDS[self.field].column, out)
+    }
+
+    fn owner_field(&self) -> Option<usize> {
+        Some(self.field)
     }
 
     fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
@@ -364,6 +385,10 @@ where
         self.pairs.walk_ast(out.reborrow())?;
         out.push_sql(".");
         out.push_identifier(Own::NAME)
+    }
+
+    fn owner_field(&self) -> Option<usize> {
+        None
     }
 
     fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {

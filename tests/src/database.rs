@@ -125,8 +125,8 @@ struct Shown<'a>(&'a [Statement]);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(12).try_for_each(|statement| write!(f, "\n    {statement:?}"))?;
-        if self.0.len() > 12 { write!(f, "\n    … and {} more", self.0.len() - 12) } else { Ok(()) }
+        self.0.iter().take(5).try_for_each(|statement| write!(f, "\n    {statement:?}"))?;
+        if self.0.len() > 5 { write!(f, "\n    … and {} more", self.0.len() - 5) } else { Ok(()) }
     }
 }
 

@@ -101,7 +101,7 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 
     /// Says what is wrong with a value that would otherwise be read as something that it is not.
-    fn verify(check: Self::Check, value: &Self::RawValue<'_>) -> Result<(), String>;
+    fn verify(check: Self::Check, value: &mut Self::RawValue<'_>) -> Result<(), String>;
 }
 
 /// [`Dialect::read_count`] of every backend

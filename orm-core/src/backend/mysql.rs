@@ -50,7 +50,7 @@ impl Dialect for Mysql {
     }
 
     /// The protocol has typed values, and diesel refuses those it cannot convert.
-    fn verify((): (), _: &MysqlValue<'_>) -> Result<(), String> {
+    fn verify((): (), _: &mut MysqlValue<'_>) -> Result<(), String> {
         Ok(())
     }
 }

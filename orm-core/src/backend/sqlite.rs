@@ -68,22 +68,27 @@ impl Dialect for Sqlite {
         super::read_count::<Self>(value)
     }
 
-    /// SQLite reads the text `abc` in a column of integers as 0, and 1.5 as 1: nobody would see it.
+    /// SQLite reads the text `abc` in a column of integers as 0, 1.5 as 1 and 5,000,000,000 as 705,032,704: nobody
+    /// would see it. Text is read as diesel reads it, whatever the column holds.
     #[inline]
-    fn verify(check: SqliteType, value: &SqliteValue<'_, '_, '_>) -> Result<(), String> {
+    fn verify(check: SqliteType, value: &mut SqliteValue<'_, '_, '_>) -> Result<(), String> {
         use SqliteType::{Binary, Double, Float, Integer, Long, SmallInt, Text};
-        let wanted = match check {
+        let (wanted, range) = match check {
             Text | Binary => return Ok(()),
-            Integer | SmallInt | Long => "an integer",
-            Float | Double => "a number",
+            Integer => ("an integer", i32::MIN.into()..=i32::MAX.into()),
+            SmallInt => ("an integer", i16::MIN.into()..=i16::MAX.into()),
+            Long => ("an integer", i64::MIN..=i64::MAX),
+            Float | Double => ("a number", i64::MIN..=i64::MAX),
         };
-        match (value.value_type(), check) {
-            (Some(Text), _) => Err(format!("{wanted} was expected, the column holds text")),
-            (Some(Binary), _) => Err(format!("{wanted} was expected, the column holds a blob")),
-            (Some(Double | Float), Integer | SmallInt | Long) => {
-                Err(format!("{wanted} was expected, the column holds a fraction"))
+        let held = match (value.value_type(), check) {
+            (Some(Text), _) => "text".to_owned(),
+            (Some(Binary), _) => "a blob".to_owned(),
+            (Some(Double | Float), Integer | SmallInt | Long) => "a fraction".to_owned(),
+            (_, Integer | SmallInt) if !range.contains(&value.read_long()) => {
+                format!("{}, which does not fit the field's type", value.read_long())
             }
-            _ => Ok(()),
-        }
+            _ => return Ok(()),
+        };
+        Err(format!("{wanted} was expected, the column holds {held}"))
     }
 }

@@ -286,10 +286,10 @@ struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
 }
 
 impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         let check = self.check;
         self.column.fill(slot, self.now, || {
-            if let Some(value) = &value {
+            if let Some(value) = &mut value {
                 DB::verify(check, value)?;
             }
             D::decode(value)

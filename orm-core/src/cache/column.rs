@@ -28,7 +28,7 @@ pub struct Moment {
 /// The cached values of one field
 ///
 /// A cell is missing or holds a value; NULL is a value. That a record does not exist is known by its
-/// [`Keys`](super::Keys), not here.
+/// `Keys`, not here.
 #[derive(Debug)]
 pub struct Column<V> {
     /// A page is there while one of its cells holds a value.

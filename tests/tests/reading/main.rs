@@ -2,18 +2,24 @@
 //!
 //! One binary, as linking is what a test costs; one claim per file.
 
+mod a_million_records;
 mod a_miss_loads_the_whole_set;
 mod a_missing_row_is_its_own_error;
 mod a_search_is_one_select;
 mod an_environment_is_send;
+mod any_diesel_query_finds_records;
 mod cached_values_stay;
 mod deferred_columns_come_when_read;
+mod errors_name_model_key_and_field;
+mod keys_of_any_type;
 mod links_cost_one_select_per_thousand_targets;
+mod links_of_all_shapes;
 mod planning_is_linear;
 mod sets_are_natural_to_walk;
 mod statements_are_few_and_bounded;
 mod statistics_are_exact;
 mod subsets_read_their_own_first;
+mod tables_can_be_wide;
 mod the_cache_can_be_looked_into;
 mod threads_share_a_pool;
 mod two_sets_share_one_cache;

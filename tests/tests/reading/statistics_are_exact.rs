@@ -1,7 +1,6 @@
 //! C5: queries, hits, misses, records, values and bytes are what was really done and is really held.
 
 use orm_core::Result;
-use orm_core::prelude::*;
 use orm_tests::TestDb;
 use orm_tests::partners::*;
 

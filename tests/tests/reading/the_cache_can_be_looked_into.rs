@@ -145,7 +145,7 @@ fn clear_forgets_everything_and_handles_stay_usable() -> Result<()> {
     db.cache().clear();
     assert_eq!(db.stats().values, 0);
     assert_eq!(record.name()?, "Partner number 5");
-    assert_eq!(link.name()?, Some("Country number 1".into()));
+    assert_eq!(link.name()?, Some("Country number 2".into()));
     assert_eq!(set.len(), 10);
     Ok(())
 }

@@ -1,0 +1,262 @@
+//! Bad input and a bad database give an error that says which model, key and field; nothing panics, and the
+//! environment stays usable.
+
+use std::error::Error as _;
+
+use diesel::prelude::*;
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::{File, TestDb};
+
+diesel::table! {
+    items { id -> Integer, name -> Text, size -> Integer, weight -> Double, sold -> Bool, link -> Nullable<Integer>, amount -> BigInt, small -> SmallInt }
+}
+
+#[derive(Model)]
+#[model(table = items)]
+struct Item {
+    id: i32,
+    name: String,
+    size: i32,
+    weight: f64,
+    sold: bool,
+    link: Option<Id<Item>>,
+    amount: i64,
+    small: i16,
+}
+
+/// Eight good items; the table is laxer than the model, as tables can be
+fn items() -> TestDb {
+    TestDb::new(
+        "CREATE TABLE items (id INTEGER PRIMARY KEY NOT NULL, name TEXT, size INTEGER, weight DOUBLE, sold BOOLEAN, link INTEGER, amount BIGINT, small SMALLINT);
+         WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 8)
+         INSERT INTO items SELECT n, 'item ' || n, n * 10, n / 2.0, n % 2, NULL, n, n FROM s;",
+    )
+}
+
+/// Reads item 3 after this was done to its row; the error must name model, field and key.
+#[track_caller]
+fn assert_names<T: std::fmt::Debug>(
+    damage: &str,
+    field: &str,
+    read: impl Fn(&Record<'_, Item>) -> Result<T>,
+) {
+    let db = items();
+    db.file.run(&format!("UPDATE items SET {damage} WHERE id = 3"));
+    for set in [db.browse::<Item>([3]), db.browse::<Item>(1..=8)] {
+        let record = set.iter().find(|item| item.id().is_ok_and(|id| id == 3)).expect("it is there");
+        let error = match read(&record) {
+            Err(error) => error,
+            Ok(value) => panic!("{damage}: read as {value:?}"),
+        };
+        match &error {
+            Error::InvalidValue { model, field: named, id, .. } => {
+                assert_eq!((*model, *named, &**id), ("Item", field, "3"), "{damage}")
+            }
+            other => panic!("{damage}: {other:?}"),
+        }
+        let text = error.to_string();
+        assert!(text.contains("Item") && text.contains(field) && text.contains('3'), "{text}");
+    }
+    // A search finds it too.
+    let error = db.all::<Item>().expect_err("the row is damaged");
+    assert!(matches!(&error, Error::InvalidValue { id, .. } if id == "3"), "{error:?}");
+    // The environment can go on, and once the row is mended it is read.
+    db.file.run("UPDATE items SET name = 'x', size = 1, weight = 1.5, sold = 1, link = NULL, amount = 1, small = 1 WHERE id = 3");
+    read(&db.record(3)).unwrap_or_else(|error| panic!("after mending: {error}"));
+}
+
+#[test]
+fn null_in_a_field_that_has_no_option() {
+    assert_names("name = NULL", "name", |item| item.name());
+    assert_names("size = NULL", "size", |item| item.size());
+    assert_names("weight = NULL", "weight", |item| item.weight());
+    assert_names("sold = NULL", "sold", |item| item.sold());
+}
+
+#[test]
+fn text_in_a_column_of_numbers() {
+    assert_names("size = 'abc'", "size", |item| item.size());
+    assert_names("weight = 'heavy'", "weight", |item| item.weight());
+    assert_names("sold = 'yes'", "sold", |item| item.sold());
+    assert_names("amount = 'many'", "amount", |item| item.amount());
+    assert_names("link = 'there'", "link", |item| item.link().id());
+}
+
+#[test]
+fn a_blob_in_a_column_of_numbers() {
+    assert_names("size = x'00ff'", "size", |item| item.size());
+    assert_names("weight = x'00ff'", "weight", |item| item.weight());
+}
+
+#[test]
+fn a_fraction_in_a_column_of_integers() {
+    assert_names("size = 1.5", "size", |item| item.size());
+    assert_names("link = 1.5", "link", |item| item.link().id());
+}
+
+#[test]
+fn a_number_too_large_for_its_type() {
+    assert_names("size = 5000000000", "size", |item| item.size());
+    assert_names("small = 70000", "small", |item| item.small());
+    assert_names("link = 5000000000", "link", |item| item.link().id());
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    assert_names("name = CAST(x'ff00fe' AS TEXT)", "name", |item| item.name());
+}
+
+#[test]
+fn a_blob_in_a_column_of_text() {
+    assert_names("name = x'ff00fe'", "name", |item| item.name());
+}
+
+#[test]
+fn a_neighbours_bad_value_does_not_spread_to_what_is_cached() -> Result<()> {
+    let db = items();
+    let set = db.browse::<Item>(1..=8);
+    db.file.run("UPDATE items SET size = 'abc' WHERE id = 3");
+    assert!(set.first().expect("one").name().is_err(), "its batch holds the bad row");
+    // Read alone, the good ones are good.
+    assert_eq!(db.record::<Item>(1).name()?, "item 1");
+    assert_eq!(db.record::<Item>(8).size()?, 80);
+    Ok(())
+}
+
+#[test]
+fn a_table_that_is_gone() -> Result<()> {
+    let db = items();
+    let set = db.browse::<Item>([1, 2]);
+    let cached = db.record::<Item>(8);
+    assert_eq!(cached.name()?, "item 8");
+    db.file.run("DROP TABLE items");
+    for (error, doing) in [
+        (set.name().expect_err("no table"), "name"),
+        (db.all::<Item>().expect_err("no table"), "search"),
+        (items::table.record_ids::<Item>(&db).expect_err("no table"), "search"),
+        (set.link().name().expect_err("no table"), "link"),
+        (set.exists().expect_err("no table"), "exist"),
+        (db.record::<Item>(4).exists().expect_err("no table"), "exist"),
+    ] {
+        assert!(matches!(error, Error::Database { model: "Item", .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("Item") && text.contains(doing) && text.contains("no such table"), "{text}");
+        assert!(
+            error.source().is_some_and(|source| source.to_string().contains("no such table")),
+            "diesel's error is the source"
+        );
+    }
+    assert_eq!(cached.name()?, "item 8", "what is cached stays");
+    db.file.run("CREATE TABLE items (id INTEGER PRIMARY KEY NOT NULL, name TEXT, size INTEGER, weight DOUBLE, sold BOOLEAN, link INTEGER, amount BIGINT, small SMALLINT);
+        INSERT INTO items VALUES (1, 'back', 1, 1, 1, NULL, 1, 1), (2, 'too', 1, 1, 1, NULL, 1, 1)");
+    assert_eq!(set.name()?, ["back", "too"], "a failed read is no absent row");
+    Ok(())
+}
+
+#[test]
+fn a_column_that_is_gone() -> Result<()> {
+    let db = items();
+    db.file.run("ALTER TABLE items DROP COLUMN weight");
+    let error = db.record::<Item>(1).name().expect_err("a column is gone");
+    assert!(error.to_string().contains("Item.name") && error.to_string().contains("weight"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_file_that_is_no_database() {
+    let file = File::new("CREATE TABLE x (y)");
+    std::fs::write(file.path(), "this is no database at all, but it is long enough to look at ".repeat(50))
+        .expect("a file");
+    let env: Result<Environment> = Environment::connect(&file.url());
+    let error = env.and_then(|env| env.all::<Item>().map(|all| all.len())).expect_err("no database");
+    assert!(error.to_string().contains("not a database"), "{error}");
+}
+
+#[test]
+fn addresses_that_lead_nowhere() {
+    for (url, says) in [
+        ("/nowhere/at/all/x.db", "/nowhere/at/all/x.db"),
+        ("sqlite:///nowhere/at/all/x.db", "/nowhere/at/all/x.db"),
+        ("postgres://user:secret@localhost/db", "postgres"),
+        ("mysql://user:secret@localhost/db", "mysql"),
+        ("http://example.com", "http"),
+        ("a\0b", "a"),
+    ] {
+        let env: Result<Environment> = Environment::connect(url);
+        match env {
+            Err(error @ Error::Connection { .. }) => {
+                let text = error.to_string();
+                assert!(text.contains(says), "{url:?}: {text}");
+                assert!(!text.contains("secret"), "{text}");
+            }
+            Err(other) => panic!("{url:?}: {other:?}"),
+            Ok(_) => panic!("{url:?} was opened"),
+        }
+    }
+}
+
+#[test]
+fn addresses_that_lead_somewhere() -> Result<()> {
+    let file = File::new("CREATE TABLE x (y)");
+    for url in [
+        file.url(),
+        format!("sqlite://{}", file.url()),
+        format!("file:{}", file.url()),
+        format!("file://{}", file.url()),
+        ":memory:".into(),
+    ] {
+        let env: Environment = Environment::connect(&url)?;
+        assert_eq!(env.stats().queries, 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_exhausted_pool_is_an_error_and_then_it_is_not() -> Result<()> {
+    let file = items().file;
+    let (pool, _) = file.pool(1);
+    let taken = pool.get().expect("the only one");
+    let env: Environment = Environment::new(pool.clone());
+    let item = env.record::<Item>(1);
+    let error = item.name().expect_err("the pool is empty");
+    assert!(matches!(error, Error::Connection { .. }), "{error:?}");
+    assert!(error.to_string().contains("pool") && error.to_string().contains('1'), "{error}");
+    assert_eq!(env.stats().queries, 0, "nothing was asked");
+    drop(taken);
+    assert_eq!(item.name()?, "item 1");
+    Ok(())
+}
+
+#[test]
+fn a_locked_database_is_an_error_and_then_it_is_not() -> Result<()> {
+    use diesel::connection::SimpleConnection;
+    let file = items().file;
+    file.run("PRAGMA journal_mode = DELETE");
+    let (mut other, mut mine) = (file.connect(), file.connect());
+    mine.batch_execute("PRAGMA busy_timeout = 10")?;
+    other.batch_execute("BEGIN EXCLUSIVE")?;
+    let env = Environment::builder().connection(mine).build();
+    let item = env.record::<Item>(1);
+    let error = item.name().expect_err("it is locked");
+    assert!(error.to_string().contains("Item.name") && error.to_string().contains("locked"), "{error}");
+    other.batch_execute("ROLLBACK")?;
+    assert_eq!(item.name()?, "item 1");
+    Ok(())
+}
+
+#[test]
+fn a_missing_row_names_model_and_key() {
+    let db = items();
+    let error = db.record::<Item>(-7).name().expect_err("no such row");
+    assert!(error.to_string().contains("Item") && error.to_string().contains("-7"), "{error}");
+    assert!(error.is_missing_record() && error.source().is_none());
+}
+
+#[test]
+fn errors_can_be_cloned_and_carried() {
+    let error = Error::other(std::io::Error::other("the disk is on fire"));
+    assert_eq!(error.clone().to_string(), "the disk is on fire");
+    let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
+    assert_eq!(boxed.to_string(), "the disk is on fire");
+}
