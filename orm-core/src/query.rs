@@ -199,7 +199,7 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     }
     let keys = DbOf::<M>::key_list(store.keys_of(slots));
     let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
-    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), on_row_value: None };
+    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None };
     let mut found = prefetch::Marks::new(store.slots());
     select.run(env, store, query, &mut |slot, _| {
         found.mark(slot);
@@ -261,7 +261,7 @@ where
 {
     let store = env.store::<M>();
     let mut slots = Vec::new();
-    Select { fields, reason: Reason::Search, keys: 0, on_row_value: None }.run(
+    Select { fields, reason: Reason::Search, keys: 0, owner: None }.run(
         env,
         store,
         query,
@@ -326,16 +326,20 @@ pub(crate) struct Select<'a> {
     /// How many keys were asked for
     pub(crate) keys: usize,
     /// The place in the row of the value that is shown for each row
-    pub(crate) on_row_value: Option<usize>,
+    pub(crate) owner: Option<usize>,
+}
+
+/// What a row says besides the model's own fields
+pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
+    /// The value of a to-one link, read already
+    Slot(u32),
+    Value(Option<DB::RawValue<'v>>),
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Takes the slot of a row, and the value at `on_row_value`.
-type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(
-    u32,
-    Option<<DB as diesel::backend::Backend>::RawValue<'v>>,
-) -> Result<(), BoxError>;
+/// Takes the slot of a row, and what stands at `owner`.
+type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
 
 impl Select<'_> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -423,23 +427,26 @@ impl Select<'_> {
             .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
         let key = key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?;
         let slot = store.intern(key);
+        let mut owner = None;
         for (index, writer) in writers.iter_mut().enumerate() {
             let written = match value_at(index + 1) {
                 Some(value) => writer.write(slot, value.value()),
                 None => Err("the row has no such column".into()),
             };
-            written.map_err(|error| {
+            let linked = written.map_err(|error| {
                 let field = self.fields.get(index).map_or("?", |&field| M::FIELDS[field].name);
                 invalid::<M>(field, store.key(slot).text(), &error)
             })?;
+            if self.owner == Some(index + 1) {
+                owner = linked.map(Shown::Slot);
+            }
         }
-        let value = self.on_row_value.and_then(value_at);
-        on_row(slot, value.as_ref().and_then(|value| value.value())).map_err(|error| {
-            Error::database(
-                M::NAME,
-                self.reason.text(M::NAME),
-                diesel::result::Error::DeserializationError(error),
-            )
+        // Nobody wrote it: it stands behind the fields, or the fields found no room.
+        let value = if owner.is_none() { self.owner.and_then(value_at) } else { None };
+        let shown = owner.unwrap_or_else(|| Shown::Value(value.as_ref().and_then(|value| value.value())));
+        on_row(slot, shown).map_err(|error| {
+            let error = diesel::result::Error::DeserializationError(error);
+            Error::database(M::NAME, self.reason.text(M::NAME), error)
         })?;
         Ok(slot)
     }

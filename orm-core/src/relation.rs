@@ -13,7 +13,7 @@ use crate::cache::{List, Store};
 use crate::field::{Field, Linked, LinkedNullable};
 use crate::model::{Columns, DbOf, Key, KeyCodec, Model};
 use crate::prefetch;
-use crate::query::{Reason, Select, push_column, push_key_column};
+use crate::query::{Reason, Select, Shown, push_column, push_key_column};
 use crate::{Environment, Id, Result};
 
 /// How a to-many link of `M` is loaded
@@ -90,7 +90,7 @@ impl<'a, M: Model> Batch<'a, M> {
             fields: &fields,
             reason: Reason::Relation(&name),
             keys: self.slots.len(),
-            on_row_value: Some(owner.unwrap_or(fields.len()) + 1),
+            owner: Some(owner.unwrap_or(fields.len()) + 1),
         };
         // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
         // having the database sort whole rows.
@@ -98,7 +98,11 @@ impl<'a, M: Model> Batch<'a, M> {
         let target = self.env.store::<T>();
         select.run(self.env, target, query, &mut |member, owner| {
             let place = if sort_here { target.key(member).number().unwrap_or_default() } else { 0 };
-            members.push((self.store.intern(M::KeyCodec::read(owner)?), place, member));
+            let owner = match owner {
+                Shown::Slot(owner) => owner,
+                Shown::Value(key) => self.store.intern(M::KeyCodec::read(key)?),
+            };
+            members.push((owner, place, member));
             Ok(())
         })?;
         for &(_, _, member) in &members {
@@ -121,15 +125,13 @@ impl<'a, M: Model> Batch<'a, M> {
             keys: C::Backend::key_list(self.store.keys_of(self.slots)),
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
-        let select = Select {
-            fields: &[],
-            reason: Reason::Relation(&name),
-            keys: self.slots.len(),
-            on_row_value: Some(1),
-        };
+        let select =
+            Select { fields: &[], reason: Reason::Relation(&name), keys: self.slots.len(), owner: Some(1) };
         let mut counts = Vec::new();
         select.run(self.env, self.store, query, &mut |owner, count| {
-            counts.push((owner, C::Backend::read_count(count)?));
+            if let Shown::Value(count) = count {
+                counts.push((owner, C::Backend::read_count(count)?));
+            }
             Ok(())
         })?;
         // Those that the database does not name have no members.

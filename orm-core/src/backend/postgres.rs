@@ -14,12 +14,21 @@ impl Connection for PgConnection {
 
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
-            Some(("postgres" | "postgresql", _)) | None => Ok(url),
-            Some((scheme, _)) => {
+            Some(("postgres" | "postgresql", _)) => Ok(url),
+            _ if is_settings(url) => Ok(url),
+            Some((scheme, _)) if scheme.chars().all(char::is_alphanumeric) => {
                 Err(format!("`{scheme}://…` names another database; postgres://… was expected"))
             }
+            _ => Err("postgres://user:password@host:port/database was expected".to_owned()),
         }
     }
+}
+
+/// Whether this is libpq's other way to write an address: `host=localhost dbname=demo`, or nothing at all. Of what is
+/// neither, libpq's message would tell the password.
+fn is_settings(url: &str) -> bool {
+    let name = url.trim_start().split(['=', ' ']).next().unwrap_or_default();
+    url.trim().is_empty() || (url.contains('=') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
 }
 
 /// Stands where diesel would ask the database for the number of a type: only those of built-in types are needed.
@@ -98,7 +107,7 @@ impl Dialect for Pg {
 
     /// In the binary protocol four letters are as good as an integer: diesel looks at the length alone.
     #[inline]
-    fn verify(wanted: u32, value: &PgValue<'_>) -> Result<(), String> {
+    fn verify(wanted: u32, value: &mut PgValue<'_>) -> Result<(), String> {
         let found = value.get_oid().get();
         if found == wanted { Ok(()) } else { compare(wanted, found) }
     }

@@ -21,8 +21,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Writes one column of the rows of a SELECT into the cache.
 pub trait CellWriter<DB: Backend> {
-    /// Fills the cell of a slot if it is empty.
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+    /// Fills the cell of a slot if it is empty; for a to-one link, tells the slot that the value names.
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError>;
 }
 
 /// What a cell of a column holds, and how it is read from the database
@@ -286,14 +286,15 @@ struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
 }
 
 impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
-    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
         let check = self.check;
         self.column.fill(slot, self.now, || {
             if let Some(value) = &mut value {
                 DB::verify(check, value)?;
             }
             D::decode(value)
-        })
+        })?;
+        Ok(None)
     }
 }
 
@@ -396,22 +397,23 @@ where
         &mut self,
         slot: u32,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
-    ) -> Result<(), BoxError> {
-        let (target, last) = (self.target, &mut self.last);
-        self.column.fill(slot, self.now, || {
-            if NULLABLE && value.is_none() {
-                return Ok(Link(NULL));
-            }
+    ) -> Result<Option<u32>, BoxError> {
+        let target = if NULLABLE && value.is_none() {
+            NULL
+        } else {
             let key = T::KeyCodec::read(value)?;
-            match last {
-                Some((last, slot)) if *last == key => Ok(Link(*slot)),
+            match &self.last {
+                Some((last, slot)) if *last == key => *slot,
                 _ => {
-                    let slot = target.intern(key.clone());
-                    *last = Some((key, slot));
-                    Ok(Link(slot))
+                    let slot = self.target.intern(key.clone());
+                    self.last = Some((key, slot));
+                    slot
                 }
             }
-        })
+        };
+        let filled: Result<(), Infallible> = self.column.fill(slot, self.now, || Ok(Link(target)));
+        let Ok(()) = filled;
+        Ok(Some(target))
     }
 }
 

@@ -57,4 +57,7 @@ pub const BAD_ADDRESSES: &[&str] = &[
     "postgresql://somebody:s3cret@no-such-host.invalid/test",
     "postgres://somebody:s3cret@127.0.0.1:not-a-port/test",
     "mysql://somebody:s3cret@127.0.0.1/test",
+    "somebody:s3cret@127.0.0.1",
+    "somebody:s3cret=@127.0.0.1",
+    "postgres//somebody:s3cret@127.0.0.1/test",
 ];

@@ -1,0 +1,7 @@
+//! To-many links, the managed cache, and batches: the rest of the read side (rules P5, P6, P11, P14, C3, C4).
+//!
+//! One binary, as linking is what a test costs; one claim per file.
+
+mod a_list_is_one_select_for_the_group;
+mod counts_are_one_select_for_the_group;
+mod many_to_many_is_one_select;
