@@ -11,16 +11,15 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use once_cell::unsync::OnceCell;
 
 use crate::backend::Connection;
+use crate::builder::{EnvironmentBuilder, NoSource};
 use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
-use crate::model::{IntoKey, Model};
+use crate::key::IntoKey;
+use crate::model::Model;
 use crate::prefetch::Ask;
 use crate::{Error, Record, RecordSet, Result, query};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
 const PREFETCH_LIMIT: usize = 1000;
-
-/// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
-const MAX_PREFETCH_LIMIT: usize = 16_384;
 
 /// So many batches of one record in a row, of one field, are taken for a loop that could not be batched.
 const TOLERATED_SINGLES: usize = 10;
@@ -124,12 +123,12 @@ impl<C: Connection> Environment<C> {
         let connection = C::establish(address).map_err(|error| {
             Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
         })?;
-        Ok(Self::over(None, Some(connection), Settings::default()))
+        Ok(Self::over(None, Some(connection), Settings::default(), Limits::default()))
     }
 
     /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped
     pub fn new(pool: Pool<ConnectionManager<C>>) -> Self {
-        Self::over(Some(pool), None, Settings::default())
+        Self::over(Some(pool), None, Settings::default(), Limits::default())
     }
 
     /// An environment with other settings than the usual
@@ -143,15 +142,15 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn builder() -> EnvironmentBuilder<C, NoSource> {
-        EnvironmentBuilder {
-            source: NoSource(()),
-            settings: Settings::default(),
-            limits: Limits::default(),
-            connection: std::marker::PhantomData,
-        }
+        EnvironmentBuilder::new()
     }
 
-    fn over(pool: Option<Pool<ConnectionManager<C>>>, connection: Option<C>, settings: Settings) -> Self {
+    pub(crate) fn over(
+        pool: Option<Pool<ConnectionManager<C>>>,
+        connection: Option<C>,
+        settings: Settings,
+        limits: Limits,
+    ) -> Self {
         let held = OnceCell::new();
         if let Some(connection) = connection {
             // The cell was made on the line above, so it takes the value.
@@ -162,7 +161,7 @@ impl<C: Connection> Environment<C> {
             connection: held,
             stores: Stores::default(),
             settings,
-            limits: Limits::default(),
+            limits,
             born: Instant::now(),
             queries: Cell::new(0),
             epoch: Cell::new(0),
@@ -365,98 +364,5 @@ fn without_password(url: &str) -> String {
             format!("{scheme}://{user}{}", &url[at..])
         }
         _ => url.to_owned(),
-    }
-}
-
-/// Settings of an [`Environment`] to be; `build` is there once a pool or a connection is given
-#[derive(Debug)]
-pub struct EnvironmentBuilder<C: Connection, S> {
-    source: S,
-    settings: Settings,
-    limits: Limits,
-    connection: std::marker::PhantomData<fn() -> C>,
-}
-
-/// No pool and no connection yet
-#[derive(Debug)]
-pub struct NoSource(());
-
-/// A pool or a connection
-pub struct Source<C: Connection>(Option<Pool<ConnectionManager<C>>>, Option<C>);
-
-impl<C: Connection> fmt::Debug for Source<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "pool" } else { "connection" })
-    }
-}
-
-impl<C: Connection, S> EnvironmentBuilder<C, S> {
-    fn on(self, source: Source<C>) -> EnvironmentBuilder<C, Source<C>> {
-        EnvironmentBuilder {
-            source,
-            settings: self.settings,
-            limits: self.limits,
-            connection: self.connection,
-        }
-    }
-
-    /// Take the connection from this pool, at the first query
-    pub fn pool(self, pool: Pool<ConnectionManager<C>>) -> EnvironmentBuilder<C, Source<C>> {
-        self.on(Source(Some(pool), None))
-    }
-
-    /// Use this connection
-    pub fn connection(self, connection: C) -> EnvironmentBuilder<C, Source<C>> {
-        self.on(Source(None, Some(connection)))
-    }
-
-    /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384
-    #[must_use]
-    pub fn prefetch_limit(mut self, keys: usize) -> Self {
-        self.settings.prefetch_limit = keys.clamp(1, MAX_PREFETCH_LIMIT);
-        self
-    }
-
-    /// At most so many bytes in one batch, by what the rows seen so far took; 16 MiB unless said otherwise
-    #[must_use]
-    pub fn prefetch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.prefetch_bytes = bytes;
-        self
-    }
-
-    /// Caches at most so many records: those used longest ago leave first, unflushed writes never; no limit unless said
-    #[must_use]
-    pub fn cache_limit(self, records: usize) -> Self {
-        self.limits.records.set(Some(records));
-        self
-    }
-
-    /// Caches at most so many bytes of keys and values; no limit unless said
-    #[must_use]
-    pub fn cache_bytes(self, bytes: usize) -> Self {
-        self.limits.bytes.set(Some(bytes));
-        self
-    }
-
-    /// Makes it an error ([`Error::Unbatched`]) when a field is read by ten queries of one record each in a row;
-    /// otherwise that is a warning through `tracing`
-    #[must_use]
-    pub fn strict(mut self) -> Self {
-        self.settings.strict = true;
-        self
-    }
-
-    /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
-    #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.settings.max_age = Some(age);
-        self
-    }
-}
-
-impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
-    /// The environment
-    pub fn build(self) -> Environment<C> {
-        Environment { limits: self.limits, ..Environment::over(self.source.0, self.source.1, self.settings) }
     }
 }

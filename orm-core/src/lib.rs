@@ -64,34 +64,42 @@
 mod assert;
 mod backend;
 mod batches;
+mod builder;
 mod cache;
 mod cardinality;
 mod environment;
 mod error;
 mod field;
+mod key;
 mod model;
+mod origin;
 mod prefetch;
 #[doc(hidden)]
 pub mod private;
 mod query;
 mod records;
 mod relation;
+mod select;
 #[cfg(feature = "serde")]
 mod serde;
 mod text;
+mod value;
 
 pub use backend::{Connection, DefaultConnection};
 pub use batches::Batches;
+pub use builder::EnvironmentBuilder;
 pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
 pub use cardinality::Cardinality;
-pub use environment::{Environment, EnvironmentBuilder};
+pub use environment::Environment;
 pub use error::{Error, Result};
-pub use field::{Field, IntoValue};
-pub use model::{Computed, Id, IntoKey, Key, ManyToMany, Model, OneToMany};
+pub use field::Field;
+pub use key::{Id, IntoKey, Key};
+pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
 pub use query::{AllColumns, KeyColumn, RecordQuery};
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
+pub use value::IntoValue;
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

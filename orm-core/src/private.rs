@@ -8,12 +8,14 @@ pub use crate::cache::{
 };
 pub use crate::cardinality::Cardinality;
 pub use crate::field::{
-    Cached, Field, IntoOwned, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, Nullable, Owned,
-    PrimaryKey, Readable, Required, WayTo,
+    Cached, Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
+    Required, WayTo,
 };
-pub use crate::model::{Columns, FieldInfo, KeyCodec, KeyOf, Model, ModelNumber, Prefetch};
+pub use crate::key::{KeyCodec, KeyOf};
+pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Prefetch};
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::relation::{Batch, Inverse, InverseOf, Order, Relation, Through};
+pub use crate::value::{IntoOwned, Owned};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

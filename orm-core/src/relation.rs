@@ -11,9 +11,11 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{List, Store};
 use crate::field::{Field, Linked, LinkedNullable};
-use crate::model::{Columns, DbOf, Key, KeyCodec, Model};
+use crate::key::{Key, KeyCodec};
+use crate::model::{Columns, DbOf, Model};
 use crate::prefetch;
-use crate::query::{Reason, Select, Shown, push_column, push_key_column};
+use crate::query::{push_column, push_key_column};
+use crate::select::{Reason, Select, Shown};
 use crate::{Environment, Id, Result};
 
 /// How a to-many link of `M` is loaded

@@ -7,51 +7,65 @@ fn written(input: TokenStream) -> String {
     prettyplease::unparse(&syn::parse2(super::derive(input)).unwrap())
 }
 
+fn assert_written(name: &str, input: TokenStream) {
+    let written = written(input);
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, written) });
+}
+
 #[test]
 fn plain_columns() {
-    insta::assert_snapshot!(written(quote! {
-        pub struct Partner {
-            id: i32,
-            /// What it is called
-            name: String,
-            #[model(column = language)]
-            lang: Option<String>,
-            credit: f64,
-            since: Option<chrono::NaiveDate>,
-            photo: Vec<u8>,
-            #[model(deferred)]
-            scan: Option<Vec<u8>>,
-            #[model(group = "html")]
-            notes: Option<String>,
-        }
-    }));
+    assert_written(
+        "plain_columns",
+        quote! {
+            pub struct Partner {
+                id: i32,
+                /// What it is called
+                name: String,
+                #[model(column = language)]
+                lang: Option<String>,
+                credit: f64,
+                since: Option<chrono::NaiveDate>,
+                photo: Vec<u8>,
+                #[model(deferred)]
+                scan: Option<Vec<u8>>,
+                #[model(group = "html")]
+                notes: Option<String>,
+            }
+        },
+    );
 }
 
 #[test]
 fn links() {
-    insta::assert_snapshot!(written(quote! {
-        #[model(table = schema::partners, connection = diesel::PgConnection)]
-        pub(crate) struct Partner {
-            id: i32,
-            country_id: Id<Country>,
-            parent_id: Option<Id<Self>>,
-            #[model(inverse = Self::PARENT_ID, order = schema::partners::name.asc())]
-            child_ids: OneToMany<Self>,
-            #[model(through(partner_tags::partner_id, partner_tags::tag_id))]
-            tag_ids: ManyToMany<Tag>,
-        }
-    }));
+    assert_written(
+        "links",
+        quote! {
+            #[model(table = schema::partners, connection = diesel::PgConnection)]
+            pub(crate) struct Partner {
+                id: i32,
+                country_id: Id<Country>,
+                parent_id: Option<Id<Self>>,
+                #[model(inverse = Self::PARENT_ID, order = schema::partners::name.asc())]
+                child_ids: OneToMany<Self>,
+                #[model(through(partner_tags::partner_id, partner_tags::tag_id))]
+                tag_ids: ManyToMany<Tag>,
+            }
+        },
+    );
 }
 
 #[test]
 fn keys_and_raw_identifiers() {
-    insta::assert_snapshot!(written(quote! {
-        struct r#Loop {
-            #[model(primary_key)]
-            r#type: String,
-            r#match: i64,
-        }
-    }));
+    assert_written(
+        "keys_and_raw_identifiers",
+        quote! {
+            struct r#Loop {
+                #[model(primary_key)]
+                r#type: String,
+                r#match: i64,
+            }
+        },
+    );
 }
 
 /// Whatever the error is, what is written is still Rust.
@@ -64,7 +78,7 @@ fn errors_come_with_a_stub() {
             name: String,
         }
     };
-    insta::assert_snapshot!(written(number));
+    assert_written("errors_come_with_a_stub", number);
     for (input, has_stub) in [
         (
             quote!(

@@ -16,7 +16,7 @@ use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
 
-use crate::model::Key;
+use crate::key::Key;
 
 /// A diesel connection that an [`Environment`](crate::Environment) can stand on
 ///

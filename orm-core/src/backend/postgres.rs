@@ -7,7 +7,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, HasSqlType, SingleValue};
 
 use super::{Connection, Dialect, KeyList};
-use crate::model::Key;
+use crate::key::Key;
 
 impl Connection for PgConnection {
     const NAME: &'static str = "PostgreSQL";

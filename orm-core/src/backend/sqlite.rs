@@ -7,7 +7,7 @@ use diesel::sql_types::{HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 
 use super::{Connection, Dialect, KeyList};
-use crate::model::Key;
+use crate::key::Key;
 
 impl Connection for SqliteConnection {
     const NAME: &'static str = "SQLite";

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::column::PAGE;
 use crate::Environment;
 use crate::backend::Connection;
-use crate::prefetch::Marks;
+use crate::origin::Marks;
 
 /// How much an environment may cache
 #[derive(Debug, Default, Clone)]

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::{HashSet, HashTable};
 
-use crate::model::Key;
+use crate::key::Key;
 
 /// Stands where a record would: a link that is NULL.
 pub(crate) const NULL: u32 = u32::MAX;

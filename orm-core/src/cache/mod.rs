@@ -4,27 +4,29 @@ mod codec;
 mod column;
 mod evict;
 mod keys;
+mod link;
 mod stats;
 mod store;
 
 use std::fmt;
 use std::time::Instant;
 
-pub use codec::{
-    AnyColumn, Blob, BlobCell, CellWriter, Codec, Link, List, Scalar, Stored, ToManyLink, ToOneLink,
-};
+pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
 pub(crate) use column::Stamp;
 pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
+pub use link::{Link, List, ToManyLink, ToOneLink};
 pub use stats::{FieldStats, ModelStats, Stats};
 pub(crate) use store::{AnyStore, Store, Stores};
 
 use crate::Environment;
 use crate::backend::Connection;
-use crate::field::{Cached, IntoValue};
-use crate::model::{Columns, IntoKey, Model};
+use crate::field::Cached;
+use crate::key::IntoKey;
+use crate::model::{Columns, Model};
+use crate::value::IntoValue;
 
 /// A look into an environment's cache, and the means to manage it; no call here asks the database
 ///
@@ -140,8 +142,11 @@ impl<'env, C: Connection> Cache<'env, C> {
         M: Model<Connection = C>,
         F: Cached<M>,
     {
-        self.env.store::<M>().columns.borrow_mut().each_mut()[field.position()]
-            .remove_where(&mut |_, _| true);
+        let store = self.env.store::<M>();
+        self.env.note_drop();
+        store.forget_counts(field.position());
+        store.forget_absent();
+        store.columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
     }
 
     /// Makes all values of a model missing; unflushed writes stay

@@ -10,7 +10,7 @@ use once_cell::unsync::OnceCell;
 use crate::cache::Store;
 use crate::field::WayTo;
 use crate::model::Model;
-use crate::prefetch::{Origin, Step};
+use crate::origin::{Origin, Step};
 use crate::{Environment, RecordSet};
 
 /// The records that are prefetched together, and the groups that their links lead to

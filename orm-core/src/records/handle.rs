@@ -10,7 +10,8 @@ use crate::cache::{Link, NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
-use crate::prefetch::{self, Ask, Marks, Origin};
+use crate::origin::{Marks, Origin};
+use crate::prefetch::{self, Ask};
 use crate::relation::Want;
 use crate::{Error, Result};
 
@@ -118,6 +119,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         field.read(self)
     }
 
+    /// The record's own slot; that of a to-many link's owner is none of this model
+    #[inline(always)]
+    fn own_slot(&self) -> u32
+    where
+        K: Cardinality,
+    {
+        if K::IS_LINK_OF_ITS_SLOT { UNRESOLVED } else { self.slot }
+    }
+
     #[inline(always)]
     fn reader_of(&self, slot: u32) -> Reader<'_, 'env, M> {
         Reader { group: &self.group, slot, at: self.at }
@@ -132,16 +142,18 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[inline(always)]
     pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>) -> Records<'env, L, N>
     where
+        K: Cardinality,
         T: 'static,
         D: LinkKind<M, Target = L> + Kind<Cell<T> = Link>,
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
         let Group { env, store, .. } = *self.group;
-        if env.settings.max_age.is_some() && self.slot < UNRESOLVED {
-            store.expire(env, field.index(), self.slot);
+        let slot = self.own_slot();
+        if env.settings.max_age.is_some() && slot < UNRESOLVED {
+            store.expire(env, field.index(), slot);
         }
-        let target = match self.slot {
+        let target = match slot {
             // The target of nothing is nothing; that of something unknown is unknown.
             NULL => NULL,
             UNRESOLVED => UNRESOLVED,
@@ -156,11 +168,12 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[inline]
     pub(crate) fn follow_many<T, L, D>(&self, field: Field<M, T, D>) -> Records<'env, L, Several>
     where
+        K: Cardinality,
         T: 'static,
         D: LinkKind<M, Target = L>,
         L: Model<Connection = M::Connection>,
     {
-        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), self.slot, self.at))
+        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), self.own_slot(), self.at))
     }
 
     /// What a to-one link points at; `None` if it is NULL

@@ -16,8 +16,10 @@ pub use set::{IntoIter, Iter};
 use crate::cache::{NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
-use crate::model::{Key, Model};
-use crate::prefetch::{self, Ask, Origin};
+use crate::key::Key;
+use crate::model::Model;
+use crate::origin::Origin;
+use crate::prefetch::{self, Ask};
 use crate::relation::Want;
 use crate::{Environment, Error, Result, query};
 

@@ -13,7 +13,8 @@ use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::field::Cached;
 use crate::model::Model;
-use crate::prefetch::{self, Marks, Origin};
+use crate::origin::{Marks, Origin};
+use crate::prefetch;
 use crate::relation::Want;
 use crate::{Environment, Result, query};
 

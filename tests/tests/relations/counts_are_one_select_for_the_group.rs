@@ -80,7 +80,7 @@ fn of_a_whole_set_it_is_the_number_of_distinct_members() -> Result<()> {
     let all = db.all::<Country>()?;
     assert_eq!(all.partner_ids().len()?, 380);
     assert_eq!(db.all::<Partner>()?.tag_ids().len()?, 10);
-    assert_eq!(db.all::<Partner>()?.country_id().len()?, 20);
+    assert_eq!(db.all::<Partner>()?.country_id().len()?, 19, "nobody is in the first one");
     Ok(())
 }
 

@@ -1,0 +1,118 @@
+//! `Environment::builder()`: an environment with other settings than the usual.
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::r2d2::{ConnectionManager, Pool};
+
+use crate::Environment;
+use crate::backend::Connection;
+use crate::cache::Limits;
+use crate::environment::Settings;
+
+/// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
+const MAX_PREFETCH_LIMIT: usize = 16_384;
+
+/// Settings of an [`Environment`] to be; `build` is there once a pool or a connection is given
+#[derive(Debug)]
+pub struct EnvironmentBuilder<C: Connection, S> {
+    source: S,
+    settings: Settings,
+    limits: Limits,
+    connection: std::marker::PhantomData<fn() -> C>,
+}
+
+/// No pool and no connection yet
+#[derive(Debug)]
+pub struct NoSource(());
+
+/// A pool or a connection
+pub struct Source<C: Connection>(Option<Pool<ConnectionManager<C>>>, Option<C>);
+
+impl<C: Connection> fmt::Debug for Source<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "pool" } else { "connection" })
+    }
+}
+
+impl<C: Connection> EnvironmentBuilder<C, NoSource> {
+    pub(crate) fn new() -> Self {
+        Self {
+            source: NoSource(()),
+            settings: Settings::default(),
+            limits: Limits::default(),
+            connection: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<C: Connection, S> EnvironmentBuilder<C, S> {
+    fn on(self, source: Source<C>) -> EnvironmentBuilder<C, Source<C>> {
+        EnvironmentBuilder {
+            source,
+            settings: self.settings,
+            limits: self.limits,
+            connection: self.connection,
+        }
+    }
+
+    /// Take the connection from this pool, at the first query
+    pub fn pool(self, pool: Pool<ConnectionManager<C>>) -> EnvironmentBuilder<C, Source<C>> {
+        self.on(Source(Some(pool), None))
+    }
+
+    /// Use this connection
+    pub fn connection(self, connection: C) -> EnvironmentBuilder<C, Source<C>> {
+        self.on(Source(None, Some(connection)))
+    }
+
+    /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384
+    #[must_use]
+    pub fn prefetch_limit(mut self, keys: usize) -> Self {
+        self.settings.prefetch_limit = keys.clamp(1, MAX_PREFETCH_LIMIT);
+        self
+    }
+
+    /// At most so many bytes in one batch, by what the rows seen so far took; 16 MiB unless said otherwise
+    #[must_use]
+    pub fn prefetch_bytes(mut self, bytes: usize) -> Self {
+        self.settings.prefetch_bytes = bytes;
+        self
+    }
+
+    /// Caches at most so many records: those used longest ago leave first, unflushed writes never; no limit unless said
+    #[must_use]
+    pub fn cache_limit(self, records: usize) -> Self {
+        self.limits.records.set(Some(records));
+        self
+    }
+
+    /// Caches at most so many bytes of keys and values; no limit unless said
+    #[must_use]
+    pub fn cache_bytes(self, bytes: usize) -> Self {
+        self.limits.bytes.set(Some(bytes));
+        self
+    }
+
+    /// Makes it an error ([`Error::Unbatched`]) when a field is read by ten queries of one record each in a row;
+    /// otherwise that is a warning through `tracing`
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.settings.strict = true;
+        self
+    }
+
+    /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.settings.max_age = Some(age);
+        self
+    }
+}
+
+impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
+    /// The environment
+    pub fn build(self) -> Environment<C> {
+        Environment::over(self.source.0, self.source.1, self.settings, self.limits)
+    }
+}

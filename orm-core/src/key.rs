@@ -1,0 +1,247 @@
+//! Primary keys: how they are named, bound and read.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::deserialize::FromSql;
+use diesel::query_builder::AstPass;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, SingleValue};
+
+use crate::backend::{Dialect, KeyList};
+use crate::{Model, Record, Result, Str};
+
+/// A type that can be a primary key: `i16`, `i32`, `i64`, text, `uuid::Uuid`, or what else diesel binds and reads
+pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
+    /// The key as text, for messages
+    #[doc(hidden)]
+    fn text(&self) -> Str {
+        match (self as &dyn Any).downcast_ref::<Str>() {
+            Some(text) => text.clone(),
+            None => Str::from(format!("{self:?}")),
+        }
+    }
+
+    /// The key as a number, if it is a whole one; decided by type when it is compiled
+    #[doc(hidden)]
+    #[inline(always)]
+    fn number(&self) -> Option<i64> {
+        let key = self as &dyn Any;
+        if let Some(&key) = key.downcast_ref::<i32>() {
+            Some(key.into())
+        } else if let Some(&key) = key.downcast_ref::<i64>() {
+            Some(key)
+        } else {
+            key.downcast_ref::<i16>().map(|&key| key.into())
+        }
+    }
+
+    /// Whether keys of this type are whole numbers
+    #[doc(hidden)]
+    fn is_number() -> bool {
+        let of = TypeId::of::<Self>();
+        [TypeId::of::<i16>(), TypeId::of::<i32>(), TypeId::of::<i64>()].contains(&of)
+    }
+
+    /// Writes the key as JSON if it can be one; tells whether it did.
+    #[doc(hidden)]
+    fn write_json(&self, out: &mut String) -> bool {
+        use fmt::Write;
+        let key = self as &dyn Any;
+        let written = if let Some(n) = self.number() {
+            write!(out, "{n}")
+        } else if let Some(text) = key.downcast_ref::<Str>() {
+            // A NUL would end the text inside SQLite's JSON.
+            if text.contains('\0') {
+                return false;
+            }
+            write_json_text(text, out)
+        } else {
+            return false;
+        };
+        written.is_ok()
+    }
+
+    #[doc(hidden)]
+    fn heap_bytes(&self) -> usize {
+        (self as &dyn Any).downcast_ref::<Str>().map_or(0, Str::heap_bytes)
+    }
+}
+
+impl<K: Clone + Eq + Hash + fmt::Debug + Send + 'static> Key for K {}
+
+fn write_json_text(text: &str, out: &mut String) -> fmt::Result {
+    use fmt::Write;
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if c < ' ' => write!(out, "\\u{:04x}", c as u32)?,
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    Ok(())
+}
+
+/// What names a record of a model with keys of type `K`: the key itself, a reference to it, an [`Id`], a `&str` for text
+pub trait IntoKey<K> {
+    /// The key
+    fn into_key(self) -> K;
+}
+
+impl<K: Key> IntoKey<K> for K {
+    fn into_key(self) -> K {
+        self
+    }
+}
+
+impl<K: Key> IntoKey<K> for &K {
+    fn into_key(self) -> K {
+        self.clone()
+    }
+}
+
+impl IntoKey<Str> for &str {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<Str> for String {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<Str> for &String {
+    fn into_key(self) -> Str {
+        self.into()
+    }
+}
+
+impl IntoKey<i64> for i32 {
+    fn into_key(self) -> i64 {
+        self.into()
+    }
+}
+
+impl<M: Model> IntoKey<M::Key> for Id<M> {
+    fn into_key(self) -> M::Key {
+        self.0
+    }
+}
+
+/// How a primary key is bound and read
+pub trait KeyCodec<DB: Dialect>: 'static {
+    /// The key's Rust type
+    type Key: Key;
+    /// Binds a batch of keys: ` = ?` or ` IN (…)`
+    fn push<'b>(list: &'b KeyList<Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Reads a key
+    fn read(value: Option<DB::RawValue<'_>>) -> Result<Self::Key, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// The [`KeyCodec`] of keys of type `K` in columns of SQL type `ST`
+#[derive(Debug)]
+pub struct KeyOf<K, ST>(PhantomData<(K, ST)>);
+
+impl<DB, K, ST> KeyCodec<DB> for KeyOf<K, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    ST: SingleValue + 'static,
+    K: Key + ToSql<ST, DB> + FromSql<ST, DB>,
+{
+    type Key = K;
+
+    fn push<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        DB::push_keys::<ST, K>(list, out)
+    }
+
+    fn read(mut value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+        if let Some(value) = &mut value {
+            DB::verify(DB::check::<ST>(), value)?;
+        }
+        K::from_nullable_sql(value)
+    }
+}
+
+/// The key of a record of `M`, as it stands in a column that links to it
+///
+/// In a model's struct it makes a to-one link: `country_id: Id<Country>` where the column is NOT NULL,
+/// `Option<Id<Country>>` where it is nullable.
+// No `Hash`: it would make an `Id` a `Key`, and `IntoKey` could not tell the two apart.
+pub struct Id<M: Model>(M::Key);
+
+impl<M: Model> Id<M> {
+    /// The id with this key
+    pub fn new(key: impl IntoKey<M::Key>) -> Self {
+        Self(key.into_key())
+    }
+
+    /// The key
+    pub fn key(&self) -> &M::Key {
+        &self.0
+    }
+
+    /// The key, given up
+    pub fn into_key(self) -> M::Key {
+        self.0
+    }
+}
+
+impl<M: Model> From<Record<'_, M>> for Id<M> {
+    fn from(record: Record<'_, M>) -> Self {
+        Self(record.handle().group.store.key(record.handle().slot))
+    }
+}
+
+impl<M: Model> From<&Record<'_, M>> for Id<M> {
+    fn from(record: &Record<'_, M>) -> Self {
+        record.clone().into()
+    }
+}
+
+impl<M: Model> Clone for Id<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M: Model<Key: Copy>> Copy for Id<M> {}
+
+impl<M: Model> PartialEq for Id<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<M: Model> Eq for Id<M> {}
+
+impl<M: Model<Key: Ord>> PartialOrd for Id<M> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<M: Model<Key: Ord>> Ord for Id<M> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl<M: Model> fmt::Debug for Id<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", M::NAME, self.0.text())
+    }
+}
+
+impl<M: Model> fmt::Display for Id<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0.text())
+    }
+}

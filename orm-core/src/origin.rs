@@ -1,0 +1,130 @@
+//! Where records came from: a set (its root) and a path of links from it.
+//!
+//! All handles that were taken out of one set share its root, so a miss anywhere can find every record that will be
+//! wanted next, and nothing has to be registered while values are read.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// How many sets a derived set remembers having been taken from. More would make unions in a loop quadratic.
+const MAX_REST: usize = 8;
+
+/// One link on the way from a root to a group
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The model that the link starts from
+    pub(crate) model: usize,
+    /// The link's field
+    pub(crate) field: usize,
+}
+
+/// A set of records
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) slots: Vec<u32>,
+    /// What earlier batches have looked at, so that planning a whole set stays linear
+    pub(crate) scans: RefCell<Vec<Scan>>,
+}
+
+/// For one way through a root: the ordinals behind which nothing is missing, as far as known
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) path: Vec<Step>,
+    pub(crate) field: usize,
+    /// Where the last batch was wanted
+    pub(crate) at: usize,
+    pub(crate) done: Range<usize>,
+    /// What was known is worthless once something was dropped from the cache.
+    pub(crate) epoch: usize,
+}
+
+/// Where records came from, and so what is prefetched together: all at the end of a path from a root
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) root: Rc<Root>,
+    pub(crate) path: Rc<[Step]>,
+    /// The sets that the root was taken from; they are prefetched after its own records (rule P7). Flat: a set that
+    /// was derived a thousand times holds on to eight others, not to a chain of a thousand.
+    pub(crate) rest: Rc<[Source]>,
+}
+
+/// A set that another one was taken from
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) root: Rc<Root>,
+    pub(crate) path: Rc<[Step]>,
+}
+
+impl Origin {
+    /// A set of its own
+    pub(crate) fn of(slots: Vec<u32>) -> Self {
+        Self {
+            root: Rc::new(Root { slots, scans: RefCell::default() }),
+            path: Rc::default(),
+            rest: Rc::default(),
+        }
+    }
+
+    /// A set that was taken out of these
+    pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Self]) -> Self {
+        let mut rest: Vec<Source> = Vec::new();
+        for origin in origins {
+            let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
+            let further = if origin.path.is_empty() { &origin.rest[..] } else { &[] };
+            for source in std::iter::once(&own).chain(further) {
+                let known =
+                    |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.path == source.path;
+                if rest.iter().any(known) {
+                    continue;
+                }
+                // The nearest sets, and the one that all began with.
+                rest.truncate(MAX_REST - 1);
+                rest.push(source.clone());
+            }
+        }
+        Self { rest: rest.into(), ..Self::of(slots) }
+    }
+
+    /// One link further
+    pub(crate) fn step(&self, step: Step) -> Self {
+        Self { path: self.path.iter().copied().chain([step]).collect(), ..self.clone() }
+    }
+
+    /// Where a link on the path starts from
+    pub(crate) fn prefix(&self, depth: usize) -> Self {
+        Self { path: self.path[..depth].into(), ..self.clone() }
+    }
+}
+
+/// A set of slots
+#[derive(Default)]
+pub(crate) struct Marks(Vec<u64>);
+
+impl Marks {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(vec![0; slots.div_ceil(64)])
+    }
+
+    /// Marks a slot; tells whether it was not marked before.
+    #[inline]
+    pub(crate) fn mark(&mut self, slot: u32) -> bool {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let fresh = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        fresh
+    }
+
+    pub(crate) fn unmark(&mut self, slot: u32) {
+        if let Some(word) = self.0.get_mut(slot as usize / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+}

@@ -1,0 +1,176 @@
+//! Running a SELECT: its rows go straight into the columns of the cache.
+
+use std::time::Instant;
+
+use diesel::connection::LoadConnection;
+use diesel::expression::expression_types::Untyped;
+use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::row::{Field as _, Row};
+
+use crate::backend::Connection;
+use crate::cache::{CellWriter, Store, make_room};
+use crate::key::{Key, KeyCodec};
+use crate::model::{Columns, Model};
+use crate::{Environment, Error, Result, Str};
+
+/// Rows that are written under one borrow when there is a limit to keep to
+const CHUNK: usize = 256;
+
+/// Why a SELECT is run, for errors and traces
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reason<'a> {
+    Search,
+    /// A field was read, or asked for by hand
+    Prefetch(&'a str),
+    /// The members of a to-many link were read
+    Relation(&'a str),
+}
+
+impl Reason<'_> {
+    pub(crate) fn text(self, model: &str) -> String {
+        match self {
+            Self::Search => format!("searching {model}"),
+            Self::Prefetch(field) => format!("reading {model}.{field}"),
+            Self::Relation(field) => format!("reading {field}"),
+        }
+    }
+}
+
+/// A SELECT whose rows are a key of `M`, some of its fields, and what the caller wants besides
+pub(crate) struct Select<'a> {
+    /// The fields that follow the key
+    pub(crate) fields: &'a [usize],
+    pub(crate) reason: Reason<'a>,
+    /// How many keys were asked for
+    pub(crate) keys: usize,
+    /// The place in the row of the value that is shown for each row
+    pub(crate) owner: Option<usize>,
+}
+
+/// What a row says besides the model's own fields
+pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
+    /// The value of a to-one link, read already
+    Slot(u32),
+    Value(Option<DB::RawValue<'v>>),
+}
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Takes the slot of a row, and what stands at `owner`.
+type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
+
+impl Select<'_> {
+    /// Runs a query, writes its rows into the cache and calls with each row's slot.
+    pub(crate) fn run<C, M, Q>(
+        &self,
+        env: &Environment<C>,
+        store: &Store<M>,
+        query: Q,
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
+    {
+        let start = Instant::now();
+        let mut connection = env.connection()?;
+        env.before_select(&query);
+        let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
+        let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
+        // A batch by key has made room for itself; of a search nobody knows how much it finds.
+        let limited = env.limits.any() && !self.fields.is_empty();
+        let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
+        let mut count = 0;
+        loop {
+            let chunk = if limited {
+                env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK))
+            } else {
+                usize::MAX
+            };
+            let keep = !unforeseen || make_room(env, chunk, env.turn());
+            let mut columns = store.columns.borrow_mut();
+            // What does not find room is read later, when it is its turn.
+            let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
+            let before = count;
+            for row in rows.by_ref().take(chunk) {
+                let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
+                if limited && keep {
+                    store.add_resident(slot);
+                }
+                count += 1;
+            }
+            if count - before < chunk {
+                break;
+            }
+        }
+        tracing::debug!(
+            model = M::NAME,
+            reason = %self.reason.text(M::NAME),
+            keys = self.keys,
+            rows = count,
+            micros = start.elapsed().as_micros() as u64,
+            "select"
+        );
+        Ok(())
+    }
+
+    /// The writers of this SELECT's fields, in its order
+    fn writers<'a, C: Connection>(
+        &self,
+        env: &'a Environment<C>,
+        columns: Vec<&'a mut dyn crate::cache::AnyColumn<C>>,
+    ) -> Vec<Box<dyn CellWriter<C::Backend> + 'a>> {
+        let now = env.moment();
+        // `fields` is in the order of the columns.
+        let chosen = columns.into_iter().enumerate().filter(|(field, _)| self.fields.contains(field));
+        chosen.filter_map(|(_, column)| column.writer(env, now)).collect()
+    }
+
+    #[inline]
+    fn write<'r, C, M, R>(
+        &self,
+        store: &Store<M>,
+        row: &R,
+        writers: &mut [Box<dyn CellWriter<C::Backend> + '_>],
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<u32>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        R: Row<'r, C::Backend>,
+    {
+        let value_at = |index: usize| row.get(index);
+        let key = value_at(0)
+            .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
+        let key = key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?;
+        let slot = store.intern(key);
+        let mut owner = None;
+        for (index, writer) in writers.iter_mut().enumerate() {
+            let written = match value_at(index + 1) {
+                Some(value) => writer.write(slot, value.value()),
+                None => Err("the row has no such column".into()),
+            };
+            let linked = written.map_err(|error| {
+                let field = self.fields.get(index).map_or("?", |&field| M::FIELDS[field].name);
+                invalid::<M>(field, store.key(slot).text(), &error)
+            })?;
+            if self.owner == Some(index + 1) {
+                owner = linked.map(Shown::Slot);
+            }
+        }
+        // Nobody wrote it: it stands behind the fields, or the fields found no room.
+        let value = if owner.is_none() { self.owner.and_then(value_at) } else { None };
+        let shown = owner.unwrap_or_else(|| Shown::Value(value.as_ref().and_then(|value| value.value())));
+        on_row(slot, shown).map_err(|error| {
+            let error = diesel::result::Error::DeserializationError(error);
+            Error::database(M::NAME, self.reason.text(M::NAME), error)
+        })?;
+        Ok(slot)
+    }
+}
+
+#[cold]
+pub(crate) fn invalid<M: Model>(field: &'static str, id: Str, error: &BoxError) -> Error {
+    Error::InvalidValue { model: M::NAME, field, id, message: Str::from(error.to_string()) }
+}
