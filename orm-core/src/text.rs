@@ -164,7 +164,12 @@ where
 {
     #[inline]
     fn from_sql(mut value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> diesel::deserialize::Result<Self> {
-        Ok(Self::from(value.read_text()))
+        let text = Self::from(value.read_text());
+        // diesel puts U+FFFD where bytes are no text: then, and only then, the bytes are looked at.
+        if text.as_bytes().contains(&0xEF) {
+            std::str::from_utf8(value.read_blob())?;
+        }
+        Ok(text)
     }
 }
 
