@@ -254,10 +254,15 @@ impl<C: Connection> Environment<C> {
     /// Counts a SELECT that is about to run, and notes its text if somebody listens.
     pub(crate) fn before_select(&self, query: &impl QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
-        self.turn.set(self.turn.get().wrapping_add(1));
+        self.tick();
         if let Some(statements) = &mut *self.statements.borrow_mut() {
             statements.push(diesel::debug_query::<C::Backend, _>(query).to_string());
         }
+    }
+
+    /// Moves the clock of use on.
+    pub(crate) fn tick(&self) {
+        self.turn.set(self.turn.get().wrapping_add(1));
     }
 
     /// Starts or stops the noting of statements; gives those noted so far.

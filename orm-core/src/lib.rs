@@ -51,9 +51,10 @@
 //!
 //! # Modules
 //!
-//! All private. `environment`, `model`, `field`, `cardinality`, `records`: what users meet. `query`, `relation`, `batches`:
-//! SELECTs. `prefetch`: which records a miss loads. `cache`: keys, columns, limits, statistics. `backend`: what
-//! differs between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
+//! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
+//! `query`, `select`, `relation`, `batches`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! columns, limits, statistics. `backend`: what differs between databases. `private`: what generated code may name.
+//! docs/ARCHITECTURE.md goes from file to file.
 //!
 //! # Features
 //!

@@ -31,7 +31,7 @@ pub(crate) type DbOf<M> = <<M as Model>::Connection as diesel::Connection>::Back
 pub trait Model: Sized + 'static {
     /// The diesel connection that the model's rows come through
     type Connection: Connection;
-    /// The primary key's type; text keys are [`Str`]
+    /// The primary key's type; text keys are [`Str`](crate::Str)
     type Key: Key;
     /// How the key is bound and read
     #[doc(hidden)]

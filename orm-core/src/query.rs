@@ -201,7 +201,8 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     }
     let keys = DbOf::<M>::key_list(store.keys_of(slots));
     let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
-    let select = Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None };
+    let select =
+        Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None, reserve: 0 };
     let mut found = Marks::new(store.slots());
     select.run(env, store, query, &mut |slot, _| {
         found.mark(slot);
@@ -263,7 +264,7 @@ where
 {
     let store = env.store::<M>();
     let mut slots = Vec::new();
-    Select { fields, reason: Reason::Search, keys: 0, owner: None }.run(
+    Select { fields, reason: Reason::Search, keys: 0, owner: None, reserve: 0 }.run(
         env,
         store,
         query,

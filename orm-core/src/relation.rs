@@ -93,6 +93,7 @@ impl<'a, M: Model> Batch<'a, M> {
             reason: Reason::Relation(&name),
             keys: self.slots.len(),
             owner: Some(owner.unwrap_or(fields.len()) + 1),
+            reserve: self.slots.len(),
         };
         // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
         // having the database sort whole rows.
@@ -127,8 +128,13 @@ impl<'a, M: Model> Batch<'a, M> {
             keys: C::Backend::key_list(self.store.keys_of(self.slots)),
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
-        let select =
-            Select { fields: &[], reason: Reason::Relation(&name), keys: self.slots.len(), owner: Some(1) };
+        let select = Select {
+            fields: &[],
+            reason: Reason::Relation(&name),
+            keys: self.slots.len(),
+            owner: Some(1),
+            reserve: 0,
+        };
         let mut counts = Vec::new();
         select.run(self.env, self.store, query, &mut |owner, count| {
             if let Shown::Value(count) = count {
@@ -138,7 +144,7 @@ impl<'a, M: Model> Batch<'a, M> {
         })?;
         // Those that the database does not name have no members.
         let none = self.slots.iter().map(|&slot| (slot, 0));
-        self.store.set_counts(self.field, none.chain(counts));
+        self.store.set_counts(self.field, self.env.moment().time, none.chain(counts));
         Ok(())
     }
 
@@ -149,6 +155,9 @@ impl<'a, M: Model> Batch<'a, M> {
         // A table of pairs may hold a pair twice.
         members.dedup();
         let now = self.env.moment();
+        if self.env.limits.any() {
+            self.slots.iter().for_each(|&slot| self.store.add_resident(slot));
+        }
         let mut columns = self.store.columns.borrow_mut();
         let mut columns = columns.each_mut();
         let column = &mut columns[self.field];

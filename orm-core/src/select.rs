@@ -43,6 +43,8 @@ pub(crate) struct Select<'a> {
     pub(crate) reason: Reason<'a>,
     /// How many keys were asked for
     pub(crate) keys: usize,
+    /// Records besides those of the rows that need place in a limited cache
+    pub(crate) reserve: usize,
     /// The place in the row of the value that is shown for each row
     pub(crate) owner: Option<usize>,
 }
@@ -88,7 +90,7 @@ impl Select<'_> {
             } else {
                 usize::MAX
             };
-            let keep = !unforeseen || make_room(env, chunk, env.turn());
+            let keep = !unforeseen || make_room(env, chunk + self.reserve, env.turn());
             let mut columns = store.columns.borrow_mut();
             // What does not find room is read later, when it is its turn.
             let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
@@ -104,6 +106,8 @@ impl Select<'_> {
                 break;
             }
         }
+        // What is read from now on was used after this SELECT.
+        env.tick();
         tracing::debug!(
             model = M::NAME,
             reason = %self.reason.text(M::NAME),

@@ -29,7 +29,7 @@ pub(crate) struct Store<M: Model> {
     /// What a record's values of a field, and of those that come with it, took so far: records and bytes
     weights: RefCell<Vec<(usize, usize)>>,
     /// Members of to-many links that were counted and not listed, by field and slot
-    counts: RefCell<HashMap<(usize, u32), usize, FixedState>>,
+    counts: RefCell<HashMap<(usize, u32), (usize, Stamp), FixedState>>,
     /// For each field, how many batches of one record ran in a row
     singles: RefCell<Vec<usize>>,
 }
@@ -106,7 +106,8 @@ impl<M: Model> Store<M> {
     #[cold]
     #[inline(never)]
     pub(crate) fn expire(&self, env: &Environment<M::Connection>, field: usize, slot: u32) {
-        let loaded_at = self.with_column(field, |column| column.loaded_at(slot));
+        let counted_at = self.counts.borrow().get(&(field, slot)).map(|&(_, counted_at)| counted_at);
+        let loaded_at = self.with_column(field, |column| column.loaded_at(slot)).or(counted_at);
         let oldest = env.settings.max_age.map_or(0, |age| env.oldest(age));
         if loaded_at.is_some_and(|loaded_at| loaded_at < oldest) {
             env.note_drop();
@@ -115,11 +116,11 @@ impl<M: Model> Store<M> {
     }
 
     pub(crate) fn count_of(&self, field: usize, slot: u32) -> Option<usize> {
-        self.counts.borrow().get(&(field, slot)).copied()
+        self.counts.borrow().get(&(field, slot)).map(|&(count, _)| count)
     }
 
-    pub(crate) fn set_counts(&self, field: usize, counts: impl Iterator<Item = (u32, usize)>) {
-        self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((field, slot), count)));
+    pub(crate) fn set_counts(&self, field: usize, now: Stamp, counts: impl Iterator<Item = (u32, usize)>) {
+        self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((field, slot), (count, now))));
     }
 
     pub(crate) fn forget_counts(&self, field: usize) {
@@ -181,6 +182,8 @@ impl<M: Model> Store<M> {
 pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Where the links of slots lead to: `None` for a link that is not cached
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
+    /// Makes all values missing that are older than `max_age`, if the one about to be read is
+    fn expire_old(&self, env: &Environment<C>, field: usize, slot: u32);
     /// How many members a to-many link has, if its list is cached
     fn list_len(&self, field: usize, slot: u32) -> Option<usize>;
     /// Loads a field of a record, and of its group with it
@@ -217,6 +220,10 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
 impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>)) {
         self.with_column(field, |column| column.hop(slots, out));
+    }
+
+    fn expire_old(&self, env: &Environment<C>, field: usize, slot: u32) {
+        self.expire(env, field, slot);
     }
 
     fn list_len(&self, field: usize, slot: u32) -> Option<usize> {
@@ -256,6 +263,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         for column in self.columns.borrow_mut().each_mut() {
             column.remove_where(&mut |_, loaded| loaded < before);
         }
+        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
         // That a row does not exist is no older than the rows that do.
         self.keys.borrow_mut().forget_absent();
         self.counts.borrow_mut().clear();

@@ -218,6 +218,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             }
             let mut next = Next::new(level.len() > 1);
             for &slot in &level {
+                if env.settings.max_age.is_some() {
+                    store.expire_old(env, step.field, slot);
+                }
                 let mut known = false;
                 store
                     .hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
@@ -272,6 +275,8 @@ impl<'env, M: Model> Handle<'env, M, One> {
 impl<'env, M: Model> Handle<'env, M, Many> {
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_, 'env, M>> {
         let group = &*self.group;
+        // Reading a field of a whole set is later than what was read before.
+        group.env.tick();
         group.origin.root.slots.iter().enumerate().map(move |(at, &slot)| Reader {
             group,
             slot,
@@ -299,6 +304,9 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let (Some(store), false) = (store, slot == UNRESOLVED || slot == NULL) else {
             return Ok(self.members(Want::Keys)?.len());
         };
+        if env.settings.max_age.is_some() {
+            store.expire_old(env, step.field, slot);
+        }
         match store.list_len(step.field, slot) {
             Some(count) => Ok(count),
             None => {
