@@ -94,8 +94,8 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
-    /// Makes it an error ([`Error::Unbatched`](crate::Error::Unbatched)) when a field is read by ten queries of one record each in a row;
-    /// otherwise that is a warning through `tracing`
+    /// Makes it an error ([`Error::Unbatched`](crate::Error::Unbatched)) when a field is read by ten queries of one
+    /// record each in a row; otherwise that is a warning through `tracing`
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.settings.strict = true;

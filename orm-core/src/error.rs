@@ -140,6 +140,13 @@ impl Error {
     }
 }
 
+/// A connection that the application tried to make itself
+impl From<diesel::ConnectionError> for Error {
+    fn from(error: diesel::ConnectionError) -> Self {
+        Self::connection("the database", error)
+    }
+}
+
 /// A diesel error from a statement that the application ran itself
 impl From<diesel::result::Error> for Error {
     fn from(source: diesel::result::Error) -> Self {

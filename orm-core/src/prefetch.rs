@@ -93,7 +93,8 @@ fn window<C: Connection, M: Model<Connection = C>>(
     field: usize,
 ) -> usize {
     let window = env.settings.prefetch_limit.min(store.fitting(field, env.settings.prefetch_bytes));
-    env.limits.records.get().map_or(window, |limit| window.min(limit)).max(1)
+    // Half of a limited cache: the records that a batch links to need place beside it, or the two push each other out.
+    env.limits.records.get().map_or(window, |limit| window.min(limit / 2)).max(1)
 }
 
 /// One SELECT: the columns that come with `field`, as far as one of these records lacks them.

@@ -70,7 +70,8 @@ pub trait RecordQuery: Sized {
     }
 }
 
-impl<Q> RecordQuery for Q {}
+// Not for every type: another crate's `records()` must stay callable where the prelude is in scope.
+impl<Q: diesel::QueryDsl> RecordQuery for Q {}
 
 macro_rules! selections {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
