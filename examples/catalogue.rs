@@ -2,7 +2,7 @@
 //!
 //! A small catalogue (data/catalogue.sql) walked five ways: to-one links, to-many links, many2many, columns that
 //! wait until they are read, and sets. Each walk starts with an empty cache and prints how many SELECTs it took.
-#![allow(clippy::print_stdout, missing_docs)]
+#![allow(clippy::print_stdout, clippy::use_self, missing_docs)]
 
 use diesel::{connection::SimpleConnection, prelude::*};
 use orm_core::{Result, prelude::*};

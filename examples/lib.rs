@@ -1,5 +1,5 @@
 //! The small database that the guide's chapters read, and the doctests of those chapters and of the README.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::use_self)]
 
 /// All that a chapter's code needs: `use orm_examples::demo::*;`
 pub mod demo {

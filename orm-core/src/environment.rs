@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
-use once_cell::unsync::OnceCell;
 
 use crate::backend::Connection;
 use crate::builder::{EnvironmentBuilder, NoSource};
@@ -54,7 +53,8 @@ pub struct Environment<
     )))] C: Connection,
 > {
     pool: Option<Pool<ConnectionManager<C>>>,
-    connection: OnceCell<RefCell<Held<C>>>,
+    /// Taken at the first query, and anew after it broke
+    connection: RefCell<Option<Held<C>>>,
     stores: Stores<C>,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
@@ -151,14 +151,9 @@ impl<C: Connection> Environment<C> {
         settings: Settings,
         limits: Limits,
     ) -> Self {
-        let held = OnceCell::new();
-        if let Some(connection) = connection {
-            // The cell was made on the line above, so it takes the value.
-            let _ = held.set(RefCell::new(Held::Own(connection)));
-        }
         Self {
             pool,
-            connection: held,
+            connection: RefCell::new(connection.map(Held::Own)),
             stores: Stores::default(),
             settings,
             limits,
@@ -174,22 +169,37 @@ impl<C: Connection> Environment<C> {
 
     /// The connection, taken from the pool if this is the first query
     pub(crate) fn connection(&self) -> Result<RefMut<'_, impl DerefMut<Target = C> + use<C>>> {
-        let held = self.connection.get_or_try_init(|| match &self.pool {
-            Some(pool) => match pool.get() {
-                Ok(connection) => Ok(RefCell::new(Held::Pooled(connection))),
-                Err(error) => Err(Error::connection(
-                    C::NAME,
-                    format_args!("the pool had no connection to give: {error} ({})", pool_state(pool)),
-                )),
-            },
-            None => Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection")),
-        })?;
-        held.try_borrow_mut().map_err(|_| {
+        let mut held = self.connection.try_borrow_mut().map_err(|_| {
             Error::connection(
                 C::NAME,
-                "the environment's connection is in use: a query ran inside `with_connection`",
+                "the environment's connection is in use: a query ran inside another one",
             )
+        })?;
+        if held.is_none() {
+            *held = Some(Held::Pooled(self.ask_pool()?));
+        }
+        RefMut::filter_map(held, Option::as_mut)
+            .map_err(|_| Error::connection(C::NAME, "the environment has no connection"))
+    }
+
+    fn ask_pool(&self) -> Result<PooledConnection<ConnectionManager<C>>> {
+        let Some(pool) = &self.pool else {
+            return Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection"));
+        };
+        pool.get().map_err(|error| {
+            let message = format_args!("the pool had no connection to give: {error} ({})", pool_state(pool));
+            Error::connection(C::NAME, message)
         })
+    }
+
+    /// After an error: gives a broken connection up, so that the next query takes another one from the pool.
+    pub(crate) fn give_up_broken(&self) {
+        if let Ok(mut held) = self.connection.try_borrow_mut()
+            && let Some(Held::Pooled(connection)) = &mut *held
+            && connection.is_broken()
+        {
+            *held = None;
+        }
     }
 
     /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
@@ -363,11 +373,21 @@ fn pool_state<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> String {
 
 /// The address without the password that it may hold, for messages
 fn without_password(url: &str) -> String {
-    match (url.split_once("://"), url.rfind('@')) {
-        (Some((scheme, rest)), Some(at)) => {
-            let user = rest.split([':', '@']).next().unwrap_or_default();
-            format!("{scheme}://{user}{}", &url[at..])
+    let mut shown = url.to_owned();
+    if let (Some(start), Some(at)) = (shown.find("://"), shown.rfind('@')) {
+        let user = start + 3;
+        if let Some(colon) = shown[user..at].find(':') {
+            shown.replace_range(user + colon..at, "");
         }
-        _ => url.to_owned(),
     }
+    if let Some(password) = shown.find("password=") {
+        let value = password + "password=".len();
+        // Up to the next setting; a quoted one up to its quote.
+        let end = match shown[value..].strip_prefix('\'') {
+            Some(quoted) => quoted.find('\'').map(|end| value + end + 2),
+            None => shown[value..].find(['&', ' ']).map(|end| value + end),
+        };
+        shown.replace_range(value..end.unwrap_or(shown.len()), "…");
+    }
+    shown
 }

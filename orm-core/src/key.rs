@@ -124,12 +124,6 @@ impl IntoKey<Str> for &String {
     }
 }
 
-impl IntoKey<i64> for i32 {
-    fn into_key(self) -> i64 {
-        self.into()
-    }
-}
-
 impl<M: Model> IntoKey<M::Key> for Id<M> {
     fn into_key(self) -> M::Key {
         self.0

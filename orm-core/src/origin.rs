@@ -71,8 +71,12 @@ impl Origin {
         let mut rest: Vec<Source> = Vec::new();
         for origin in origins {
             let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
-            let further = if origin.path.is_empty() { &origin.rest[..] } else { &[] };
-            for source in std::iter::once(&own).chain(further) {
+            // What the origin's root was taken from leads here too, along the same path.
+            let further = origin.rest.iter().map(|source| Source {
+                root: Rc::clone(&source.root),
+                path: source.path.iter().chain(&*origin.path).copied().collect(),
+            });
+            for source in std::iter::once(own).chain(further) {
                 let known =
                     |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.path == source.path;
                 if rest.iter().any(known) {
@@ -80,7 +84,7 @@ impl Origin {
                 }
                 // The nearest sets, and the one that all began with.
                 rest.truncate(MAX_REST - 1);
-                rest.push(source.clone());
+                rest.push(source);
             }
         }
         Self { rest: rest.into(), ..Self::of(slots) }

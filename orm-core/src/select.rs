@@ -75,6 +75,25 @@ impl Select<'_> {
         M: Model<Connection = C>,
         Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
     {
+        let result = self.run_once(env, store, query, on_row);
+        if result.is_err() {
+            env.give_up_broken();
+        }
+        result
+    }
+
+    fn run_once<C, M, Q>(
+        &self,
+        env: &Environment<C>,
+        store: &Store<M>,
+        query: Q,
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
+    {
         let start = Instant::now();
         let mut connection = env.connection()?;
         env.before_select(&query);

@@ -43,8 +43,6 @@ into_value! {
     &crate::Str => crate::Str;
     Vec<u8> => bytes::Bytes;
     &'static [u8] => bytes::Bytes;
-    i32 => i64;
-    f32 => f64;
 }
 
 /// A field of which the user's own struct holds a value of type `V`

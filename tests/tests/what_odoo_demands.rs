@@ -66,7 +66,9 @@ fn rows_15_to_17_a_search_brings_what_the_loop_wants() -> Result<()> {
     let db = TestDb::of_partners(50, 7);
     db.assert_queries(1, || db.all::<Partner>()?.map(|partner| partner.name()))?;
     db.cache().clear();
-    let keys = |db: &TestDb| partners::table.record_ids::<Partner>(db).and_then(|set| set.map(|partner| partner.name()));
+    let keys = |db: &TestDb| {
+        partners::table.record_ids::<Partner>(db).and_then(|set| set.map(|partner| partner.name()))
+    };
     db.assert_queries(2, || keys(&db))?;
     Ok(())
 }
@@ -152,9 +154,11 @@ fn rows_68_and_69_sorted() -> Result<()> {
     let db = TestDb::of_partners(60, 7);
     let set = db.browse::<Partner>(1..=60);
     let by_name = db.assert_queries(1, || set.sort_by_key(|partner| partner.name()))?;
-    let in_sql: Vec<i32> = partners::table.order(partners::name).select(partners::id).load(&mut db.file.connect())?;
+    let in_sql: Vec<i32> =
+        partners::table.order(partners::name).select(partners::id).load(&mut db.file.connect())?;
     assert_eq!(by_name.ids(), in_sql);
-    let by_country = db.assert_queries(1, || set.sort_by_key(|partner| Ok((partner.country_id().name()?, partner.id()?))))?;
+    let by_country = db
+        .assert_queries(1, || set.sort_by_key(|partner| Ok((partner.country_id().name()?, partner.id()?))))?;
     assert_eq!(by_country.first().map(|partner| partner.country_id().id()).transpose()?, Some(None));
     db.assert_queries(0, || {
         set.sort_by_key(|partner| partner.email())?;

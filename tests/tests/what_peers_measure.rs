@@ -166,9 +166,13 @@ const SCENARIOS: &[(u32, usize, &str, Scenario)] = &[
         assert_eq!(texts.iter().filter(|text| text.is_empty()).count(), 5);
         Ok(())
     }),
-    (15, 2, "one to one forwards", |db| db.all::<Profile>()?.map(|profile| profile.partner_id().name()).map(drop)),
+    (15, 2, "one to one forwards", |db| {
+        db.all::<Profile>()?.map(|profile| profile.partner_id().name()).map(drop)
+    }),
     (16, 2, "a deferred column of all", |db| all(db)?.map(|partner| partner.notes()).map(drop)),
-    (17, 2, "two deferred columns of all", |db| all(db)?.map(|partner| Ok((partner.notes()?, partner.bio()?))).map(drop)),
+    (17, 2, "two deferred columns of all", |db| {
+        all(db)?.map(|partner| Ok((partner.notes()?, partner.bio()?))).map(drop)
+    }),
     (19, 3, "one record, two links", |db| {
         let partner = partners::table.find(7).first_record::<Partner>(db)?.expect("it is there");
         partner.country_id().continent_id().name().map(drop)
@@ -309,7 +313,10 @@ fn each_costs_no_more_than_its_goal() {
         let (result, statements) = db.watch(|| scenario(&db));
         result.unwrap_or_else(|error| panic!("row {row}, {what}: {error}"));
         if statements.len() > *goal {
-            over.push(format!("row {row}, {what}: {} SELECTs, goal {goal}: {statements:#?}", statements.len()));
+            over.push(format!(
+                "row {row}, {what}: {} SELECTs, goal {goal}: {statements:#?}",
+                statements.len()
+            ));
         }
     }
     assert!(over.is_empty(), "{}", over.join("\n"));

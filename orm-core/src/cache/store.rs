@@ -20,6 +20,9 @@ use crate::prefetch::{self, Ask};
 use crate::relation::Want;
 use crate::{Environment, Error, Result, Str};
 
+/// By field and slot: how many members, and when they were counted
+type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
+
 /// The records of one model that an environment has met
 pub(crate) struct Store<M: Model> {
     keys: RefCell<Keys<M::Key>>,
@@ -29,7 +32,7 @@ pub(crate) struct Store<M: Model> {
     /// What a record's values of a field, and of those that come with it, took so far: records and bytes
     weights: RefCell<Vec<(usize, usize)>>,
     /// Members of to-many links that were counted and not listed, by field and slot
-    counts: RefCell<HashMap<(usize, u32), (usize, Stamp), FixedState>>,
+    counts: RefCell<Counts>,
     /// For each field, how many batches of one record ran in a row
     singles: RefCell<Vec<usize>>,
 }

@@ -181,6 +181,37 @@ fn three_levels_of_lists() -> Result<()> {
 }
 
 #[test]
+fn nested_loops_of_any_depth_are_a_select_per_level() -> Result<()> {
+    let db = TestDb::of_partners(200, 20);
+    let continents = db.all::<Continent>()?;
+    // Countries, partners, their tags; then everybody's parent's country's continent is cached already.
+    db.assert_queries(3, || {
+        for continent in &continents {
+            for country in &continent.country_ids().load()? {
+                for partner in &country.partner_ids().load()? {
+                    for tag in &partner.tag_ids().load()? {
+                        tag.name()?;
+                    }
+                    partner.parent_id().country_id().continent_id().name()?;
+                }
+            }
+        }
+        Ok::<_, Error>(())
+    })?;
+    db.cache().clear();
+    // The same without `load`.
+    db.assert_queries(4, || {
+        for continent in &continents {
+            for country in &continent.country_ids().load()? {
+                assert_eq!(country.partner_ids().tag_ids().name()?.is_empty(), country.id()? == 1);
+            }
+        }
+        continents.name()
+    })?;
+    Ok(())
+}
+
+#[test]
 fn lists_of_targets_behind_a_link() -> Result<()> {
     let db = TestDb::of_partners(200, 20);
     let all = db.all::<Partner>()?;

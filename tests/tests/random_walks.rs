@@ -1,0 +1,431 @@
+//! Random rows, random links, random walks: what comes out is what plain SQL gives, and never costs more SELECTs than
+//! there are levels times windows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::{File, TestDb, test_db};
+use proptest::prelude::*;
+
+diesel::table! { ants { id -> Integer, name -> Text, bee_id -> BigInt, cat_code -> Nullable<Text>, parent_id -> Nullable<Integer> } }
+diesel::table! { bees { id -> BigInt, name -> Text, cat_code -> Text } }
+diesel::table! { cats (code) { code -> Text, name -> Text, ant_id -> Nullable<Integer> } }
+diesel::table! { meetings (ant_id, cat_code) { ant_id -> Integer, cat_code -> Text } }
+
+#[derive(Model)]
+#[model(table = ants)]
+struct Ant {
+    id: i32,
+    name: String,
+    bee_id: Id<Bee>,
+    cat_code: Option<Id<Cat>>,
+    parent_id: Option<Id<Ant>>,
+    #[model(inverse = Ant::PARENT_ID, order = ants::name.desc())]
+    child_ids: OneToMany<Ant>,
+    #[model(through(meetings::ant_id, meetings::cat_code))]
+    met_codes: ManyToMany<Cat>,
+}
+
+#[derive(Model)]
+#[model(table = bees)]
+struct Bee {
+    id: i64,
+    name: String,
+    cat_code: Id<Cat>,
+    #[model(inverse = Ant::BEE_ID)]
+    ant_ids: OneToMany<Ant>,
+}
+
+#[derive(Model)]
+#[model(table = cats)]
+struct Cat {
+    #[model(primary_key)]
+    code: String,
+    name: String,
+    ant_id: Option<Id<Ant>>,
+    #[model(inverse = Bee::CAT_CODE)]
+    bee_ids: OneToMany<Bee>,
+    #[model(through(meetings::cat_code, meetings::ant_id))]
+    met_ids: ManyToMany<Ant>,
+}
+
+/// What a walk stands on: the model and the key
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Ant(i32),
+    Bee(i64),
+    Cat(String),
+}
+
+/// The same, as a record
+enum On<'env> {
+    Ant(Record<'env, Ant>),
+    Bee(Record<'env, Bee>),
+    Cat(Record<'env, Cat>),
+}
+
+impl<'env> On<'env> {
+    fn at(&self) -> Result<At> {
+        Ok(match self {
+            Self::Ant(ant) => At::Ant(ant.id()?),
+            Self::Bee(bee) => At::Bee(bee.id()?),
+            Self::Cat(cat) => At::Cat(cat.code()?.into()),
+        })
+    }
+
+    fn name(&self) -> Result<Str> {
+        match self {
+            Self::Ant(ant) => ant.name(),
+            Self::Bee(bee) => bee.name(),
+            Self::Cat(cat) => cat.name(),
+        }
+    }
+
+    /// Along one of the links that the model has
+    fn hop(&self, link: usize) -> Result<Vec<Self>> {
+        let ants = |set: RecordSet<'env, Ant>| set.into_iter().map(On::Ant).collect();
+        let cats = |set: RecordSet<'env, Cat>| set.into_iter().map(On::Cat).collect();
+        Ok(match self {
+            Self::Ant(ant) => match link % 5 {
+                0 => vec![On::Bee(ant.bee_id().load()?)],
+                1 => ant.cat_code().load()?.map(On::Cat).into_iter().collect(),
+                2 => ant.parent_id().load()?.map(On::Ant).into_iter().collect(),
+                3 => ants(ant.child_ids().load()?),
+                _ => cats(ant.met_codes().load()?),
+            },
+            Self::Bee(bee) => match link % 2 {
+                0 => vec![On::Cat(bee.cat_code().load()?)],
+                _ => ants(bee.ant_ids().load()?),
+            },
+            Self::Cat(cat) => match link % 3 {
+                0 => cat.ant_id().load()?.map(On::Ant).into_iter().collect(),
+                1 => cat.bee_ids().load()?.into_iter().map(On::Bee).collect(),
+                _ => ants(cat.met_ids().load()?),
+            },
+        })
+    }
+}
+
+/// The rows, as plain SQL gives them
+struct Rows {
+    ants: BTreeMap<i32, (String, i64, Option<String>, Option<i32>)>,
+    bees: BTreeMap<i64, (String, String)>,
+    cats: BTreeMap<String, (String, Option<i32>)>,
+    meetings: BTreeSet<(i32, String)>,
+}
+
+impl Rows {
+    fn of(file: &File) -> QueryResult<Self> {
+        let mut sql = file.connect();
+        let ants: Vec<(i32, String, i64, Option<String>, Option<i32>)> = ants::table.load(&mut sql)?;
+        let bees: Vec<(i64, String, String)> = bees::table.load(&mut sql)?;
+        let cats: Vec<(String, String, Option<i32>)> = cats::table.load(&mut sql)?;
+        let meetings: Vec<(i32, String)> = meetings::table.load(&mut sql)?;
+        Ok(Self {
+            ants: ants
+                .into_iter()
+                .map(|(id, name, bee, cat, parent)| (id, (name, bee, cat, parent)))
+                .collect(),
+            bees: bees.into_iter().map(|(id, name, cat)| (id, (name, cat))).collect(),
+            cats: cats.into_iter().map(|(code, name, ant)| (code, (name, ant))).collect(),
+            meetings: meetings.into_iter().collect(),
+        })
+    }
+
+    fn name(&self, at: &At) -> &str {
+        match at {
+            At::Ant(id) => &self.ants[id].0,
+            At::Bee(id) => &self.bees[id].0,
+            At::Cat(code) => &self.cats[code].0,
+        }
+    }
+
+    fn hop(&self, at: &At, link: usize) -> Vec<At> {
+        match at {
+            At::Ant(id) => {
+                let (_, bee, cat, parent) = &self.ants[id];
+                match link % 5 {
+                    0 => vec![At::Bee(*bee)],
+                    1 => cat.iter().cloned().map(At::Cat).collect(),
+                    2 => parent.iter().copied().map(At::Ant).collect(),
+                    3 => {
+                        let mut children: Vec<_> =
+                            self.ants.iter().filter(|(_, ant)| ant.3 == Some(*id)).collect();
+                        children.sort_by(|(a, x), (b, y)| y.0.cmp(&x.0).then(a.cmp(b)));
+                        children.into_iter().map(|(id, _)| At::Ant(*id)).collect()
+                    }
+                    _ => self
+                        .meetings
+                        .iter()
+                        .filter(|pair| pair.0 == *id)
+                        .map(|pair| At::Cat(pair.1.clone()))
+                        .collect(),
+                }
+            }
+            At::Bee(id) => match link % 2 {
+                0 => vec![At::Cat(self.bees[id].1.clone())],
+                _ => self.ants.iter().filter(|(_, ant)| ant.1 == *id).map(|(id, _)| At::Ant(*id)).collect(),
+            },
+            At::Cat(code) => match link % 3 {
+                0 => self.cats[code].1.iter().copied().map(At::Ant).collect(),
+                1 => self.bees.iter().filter(|(_, bee)| bee.1 == *code).map(|(id, _)| At::Bee(*id)).collect(),
+                _ => {
+                    self.meetings.iter().filter(|pair| pair.1 == *code).map(|pair| At::Ant(pair.0)).collect()
+                }
+            },
+        }
+    }
+}
+
+/// Numbers that stand for rows and links, and where to walk
+#[derive(Debug, Clone)]
+struct Case {
+    ants: Vec<(usize, Option<usize>, Option<usize>)>,
+    bees: Vec<usize>,
+    cats: Vec<Option<usize>>,
+    meetings: Vec<(usize, usize)>,
+    /// How the first records are found
+    start: Start,
+    /// Which link to follow at each level, and whether names are read on the way
+    path: Vec<(usize, bool)>,
+    limit: usize,
+    /// Depth first, each record to its end, or level by level
+    depth_first: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Start {
+    Search,
+    Keys,
+    Browse(Vec<usize>),
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let index = 0..1000_usize;
+    let start = prop_oneof![
+        Just(Start::Search),
+        Just(Start::Keys),
+        prop::collection::vec(index.clone(), 1..40).prop_map(Start::Browse)
+    ];
+    (
+        prop::collection::vec(
+            (index.clone(), prop::option::of(index.clone()), prop::option::of(index.clone())),
+            1..60,
+        ),
+        prop::collection::vec(index.clone(), 1..30),
+        prop::collection::vec(prop::option::of(index.clone()), 1..30),
+        prop::collection::vec((index.clone(), index.clone()), 0..60),
+        start,
+        prop::collection::vec((0..30_usize, any::<bool>()), 0..5),
+        prop_oneof![Just(1000_usize), 1..50_usize],
+        any::<bool>(),
+    )
+        .prop_map(|(ants, bees, cats, meetings, start, path, limit, depth_first)| Case {
+            ants,
+            bees,
+            cats,
+            meetings,
+            start,
+            path,
+            limit,
+            depth_first,
+        })
+}
+
+/// Keys of texts that are not in the order of their numbers
+fn code(number: usize) -> String {
+    format!("{}'{number}", ["x", "Ä", "\"", ""][number % 4])
+}
+
+fn database(case: &Case) -> File {
+    let (ants, bees, cats) = (case.ants.len(), case.bees.len(), case.cats.len());
+    let file = File::new(
+        "CREATE TABLE ants (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, bee_id BIGINT NOT NULL, cat_code TEXT, parent_id INTEGER);
+         CREATE TABLE bees (id BIGINT PRIMARY KEY NOT NULL, name TEXT NOT NULL, cat_code TEXT NOT NULL);
+         CREATE TABLE cats (code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, ant_id INTEGER);
+         CREATE TABLE meetings (ant_id INTEGER NOT NULL, cat_code TEXT NOT NULL)",
+    );
+    let ant = |number: usize| (number % ants) as i32 * 3 - 7;
+    let bee = |number: usize| (number % bees) as i64 * 5_000_000_000 - 3;
+    let cat = |number: usize| code(number % cats);
+    let mut connection = file.connect();
+    connection
+        .transaction(|connection| {
+            for (i, &(to, maybe, parent)) in case.ants.iter().enumerate() {
+                let row = (
+                    ants::id.eq(ant(i)),
+                    ants::name.eq(format!("ant {}", i % 7)),
+                    ants::bee_id.eq(bee(to)),
+                    ants::cat_code.eq(maybe.map(cat)),
+                    ants::parent_id.eq(parent.map(ant)),
+                );
+                diesel::insert_into(ants::table).values(row).execute(connection)?;
+            }
+            for (i, &to) in case.bees.iter().enumerate() {
+                let row =
+                    (bees::id.eq(bee(i)), bees::name.eq(format!("bee {i}")), bees::cat_code.eq(cat(to)));
+                diesel::insert_into(bees::table).values(row).execute(connection)?;
+            }
+            for (i, &to) in case.cats.iter().enumerate() {
+                let row =
+                    (cats::code.eq(code(i)), cats::name.eq(format!("cat {i}")), cats::ant_id.eq(to.map(ant)));
+                diesel::insert_into(cats::table).values(row).execute(connection)?;
+            }
+            for &(a, c) in &case.meetings {
+                let row = (meetings::ant_id.eq(ant(a)), meetings::cat_code.eq(cat(c)));
+                diesel::insert_into(meetings::table).values(row).execute(connection)?;
+            }
+            QueryResult::Ok(())
+        })
+        .expect("the rows");
+    file
+}
+
+/// More than this is not walked: lists of lists of lists grow fast.
+const MOST: usize = 3_000;
+
+/// All names on the way, of one record to the ends of the path
+fn walk_one<T>(
+    from: T,
+    path: &[(usize, bool)],
+    last: bool,
+    name: &dyn Fn(&T) -> Result<String>,
+    hop: &dyn Fn(&T, usize) -> Result<Vec<T>>,
+    out: &mut Vec<String>,
+) -> Result<()> {
+    if out.len() > MOST {
+        return Ok(());
+    }
+    let Some(((link, read), rest)) = path.split_first() else {
+        if last {
+            out.push(name(&from)?);
+        }
+        return Ok(());
+    };
+    if *read {
+        out.push(name(&from)?);
+    }
+    hop(&from, *link)?.into_iter().try_for_each(|next| walk_one(next, rest, last, name, hop, out))
+}
+
+fn walk<T>(
+    start: Vec<T>,
+    path: &[(usize, bool)],
+    depth_first: bool,
+    name: &dyn Fn(&T) -> Result<String>,
+    hop: &dyn Fn(&T, usize) -> Result<Vec<T>>,
+) -> Result<Vec<String>> {
+    let mut out = Vec::new();
+    if depth_first {
+        start.into_iter().try_for_each(|from| walk_one(from, path, true, name, hop, &mut out))?;
+        return Ok(out);
+    }
+    let mut level = start;
+    for (link, read) in path {
+        let mut next = Vec::new();
+        for from in &level {
+            if *read {
+                out.push(name(from)?);
+            }
+            if next.len() <= MOST {
+                next.extend(hop(from, *link)?);
+            }
+        }
+        level = next;
+    }
+    level.iter().try_for_each(|from| name(from).map(|name| out.push(name)))?;
+    Ok(out)
+}
+
+/// The distinct records of each level
+fn levels(rows: &Rows, start: &[At], path: &[(usize, bool)]) -> Vec<BTreeSet<At>> {
+    let mut levels = vec![start.iter().cloned().collect::<BTreeSet<_>>()];
+    for (link, _) in path {
+        let next = levels[levels.len() - 1].iter().flat_map(|at| rows.hop(at, *link)).collect();
+        levels.push(next);
+    }
+    levels
+}
+
+fn start<'env>(db: &'env TestDb, case: &Case) -> Result<RecordSet<'env, Ant>> {
+    match &case.start {
+        Start::Search => ants::table.order(ants::id.desc()).records(&db.env),
+        Start::Keys => ants::table.order(ants::id.desc()).record_ids(&db.env),
+        Start::Browse(numbers) => {
+            let count = case.ants.len();
+            Ok(db.browse(numbers.iter().map(|number| (number % count) as i32 * 3 - 7)))
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn walks_give_what_sql_gives_and_cost_a_select_per_level_and_window(case in case()) {
+        let db = test_db!(database(&case), prefetch_limit(case.limit));
+        let rows = Rows::of(&db.file).expect("the rows");
+        let set = start(&db, &case).expect("the start");
+        let from: Vec<At> = set.ids().into_iter().map(At::Ant).collect();
+
+        let (found, statements) = db.watch(|| {
+            let start = set.iter().map(On::Ant).collect();
+            walk(start, &case.path, case.depth_first, &|on| Ok(on.name()?.into()), &|on, link| on.hop(link))
+        });
+        let expected = walk(from.clone(), &case.path, case.depth_first, &|at: &At| Ok(rows.name(at).into()), &|at: &At, link| Ok(rows.hop(at, link)));
+        prop_assert_eq!(found.expect("a walk"), expected.expect("a walk"));
+
+        // Columns of each level, and lists where one is followed: none more than windows of the largest level.
+        let levels = levels(&rows, &from, &case.path);
+        let largest = levels.iter().map(BTreeSet::len).max().unwrap_or(0);
+        let most = 2 * levels.len() * largest.div_ceil(case.limit).max(1);
+        prop_assert!(statements.len() <= most, "{} SELECTs for {} levels of at most {largest}: {statements:#?}", statements.len(), levels.len());
+        if largest <= case.limit {
+            // One window: a SELECT for the columns of a level, one for its lists.
+            for table in ["ants", "bees", "cats", "meetings"] {
+                let texts: Vec<_> = statements.iter().filter(|statement| statement.table() == table).collect();
+                prop_assert!(texts.len() <= 2 * levels.len(), "{texts:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_dropped_on_the_way_the_answers_stay_the_same(
+        case in case(),
+        drops in prop::collection::vec((0..60_usize, 0..6_usize), 0..6),
+        limit in prop::option::of(1..80_usize),
+    ) {
+        let db = test_db!(database(&case), prefetch_limit(case.limit));
+        if let Some(limit) = limit {
+            db.cache().set_limit(limit);
+        }
+        let rows = Rows::of(&db.file).expect("the rows");
+        let set = start(&db, &case).expect("the start");
+        let from: Vec<At> = set.ids().into_iter().map(At::Ant).collect();
+        let expected = walk(from, &case.path, case.depth_first, &|at: &At| Ok(rows.name(at).into()), &|at: &At, link| Ok(rows.hop(at, link)));
+        let steps = std::cell::Cell::new(0);
+        let drop_some = || {
+            steps.set(steps.get() + 1);
+            for &(when, what) in &drops {
+                if steps.get() == when {
+                    match what {
+                        0 => db.cache().invalidate_all(),
+                        1 => db.cache().invalidate_model::<Ant>(),
+                        2 => db.cache().invalidate_field(Cat::NAME),
+                        3 => db.cache().invalidate_field(Ant::CHILD_IDS),
+                        4 => db.cache().invalidate(Ant::BEE_ID, rows.ants.keys().copied()),
+                        _ => db.cache().set_limit(7),
+                    }
+                }
+            }
+        };
+        let found = walk(set.iter().map(On::Ant).collect(), &case.path, case.depth_first, &|on| Ok(on.name()?.into()), &|on, link| {
+            drop_some();
+            on.at()?;
+            on.hop(link)
+        });
+        prop_assert_eq!(found.map_err(|error: Error| error.to_string()), expected.map_err(|error| error.to_string()));
+    }
+}
