@@ -3,8 +3,8 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::cache::{
-    AnyColumn, Blob, BlobCell, CellWriter, Codec, Column, Link, List, Moment, Scalar, Stored, ToManyLink,
-    ToOneLink,
+    AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Column, Link, List, Moment, Scalar, Stored,
+    ToManyLink, ToOneLink,
 };
 pub use crate::cardinality::Cardinality;
 pub use crate::field::{

@@ -1,7 +1,7 @@
 //! `#[derive(Model)]`, used through `orm-core`: depend on that, not on this crate.
 //!
 //! The derive writes data (types, names, one constant and one accessor per field); all behaviour is in the
-//! runtime. What it writes, for two models, is spelled out by hand in `orm-core/tests/by_hand.rs`.
+//! runtime. What it writes is to be seen in `src/snapshots`.
 //!
 //! # On the struct
 //!

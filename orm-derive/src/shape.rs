@@ -25,7 +25,7 @@ pub(crate) enum Shape {
 pub(crate) enum Value {
     /// `String`
     Text,
-    /// `Vec<u8>`
+    /// `Vec<u8>` or `Bytes`
     Blob,
     /// As it is
     Plain(Box<Type>),
@@ -69,6 +69,7 @@ impl Shape {
             (Some("Option"), Some(_)) => return Self::Unsupported(ty.clone()),
             (Some("String"), None) => Value::Text,
             (Some("Vec"), Some(item)) if is_u8(item) => Value::Blob,
+            (Some("Bytes"), None) => Value::Blob,
             _ => Value::Plain(Box::new(ty.clone())),
         };
         Self::Value { value, nullable: false }

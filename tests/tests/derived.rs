@@ -1,4 +1,4 @@
-//! The models of `orm-core/tests/by_hand.rs`, derived: the same test passes.
+//! The smallest whole: two derived models, the seeds' loop, a to-many link, a deferred field, a snapshot.
 #![allow(missing_docs, unreachable_pub)]
 use diesel::prelude::*;
 use orm_core::prelude::*;

@@ -22,14 +22,16 @@ pub trait CellWriter<DB: Backend> {
     fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError>;
 }
 
-/// What a cell of a column holds, and how it is read from the database
-pub trait Codec<C: Connection>: 'static {
+/// What a cell of a column holds
+///
+/// Apart from [`Codec`], so that a type that diesel cannot read is one error, at the field, and not one at each use.
+pub trait Cells: 'static {
     /// What a cell holds
     type Cell: Send + 'static;
+}
 
-    /// Whether cells can be loaded from a column of the model's own table
-    const STORED: bool = true;
-
+/// What a cell of a column holds, and how it is read from the database
+pub trait Codec<C: Connection>: Cells {
     /// A writer for the rows of one SELECT; `None` where the field is no column.
     fn writer<'a>(
         column: &'a mut Column<Self::Cell>,
@@ -57,12 +59,12 @@ pub trait Codec<C: Connection>: 'static {
 
 /// A column as the derive declares it: the cells, and the codec that fills them
 #[derive(Debug)]
-pub struct Stored<C: Connection, D: Codec<C>> {
+pub struct Stored<C, D: Cells> {
     column: Column<D::Cell>,
     codec: PhantomData<fn() -> (C, D)>,
 }
 
-impl<C: Connection, D: Codec<C>> Stored<C, D> {
+impl<C, D: Cells> Stored<C, D> {
     /// The cells
     #[inline]
     pub fn column(&self) -> &Column<D::Cell> {
@@ -76,7 +78,7 @@ impl<C: Connection, D: Codec<C>> Stored<C, D> {
     }
 }
 
-impl<C: Connection, D: Codec<C>> Default for Stored<C, D> {
+impl<C, D: Cells> Default for Stored<C, D> {
     fn default() -> Self {
         Self { column: Column::default(), codec: PhantomData }
     }
@@ -84,6 +86,10 @@ impl<C: Connection, D: Codec<C>> Default for Stored<C, D> {
 
 /// A column whatever its type, for work that is done for all columns alike.
 pub trait AnyColumn<C: Connection> {
+    /// This column, its type forgotten
+    fn any(&self) -> &dyn AnyColumn<C>;
+    /// This column, its type forgotten
+    fn any_mut(&mut self) -> &mut dyn AnyColumn<C>;
     /// Whether the slot's cell holds a value
     fn has(&self, slot: u32) -> bool;
     /// Makes a cell missing
@@ -125,6 +131,14 @@ pub trait AnyColumn<C: Connection> {
 }
 
 impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
+    fn any(&self) -> &dyn AnyColumn<C> {
+        self
+    }
+
+    fn any_mut(&mut self) -> &mut dyn AnyColumn<C> {
+        self
+    }
+
     fn has(&self, slot: u32) -> bool {
         self.column.has(slot)
     }
@@ -295,14 +309,16 @@ impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     }
 }
 
+impl<V: Send + 'static, ST: 'static> Cells for Scalar<V, ST> {
+    type Cell = V;
+}
+
 impl<C, V, ST> Codec<C> for Scalar<V, ST>
 where
     C: Connection<Backend: HasSqlType<ST>>,
     V: FromSql<ST, C::Backend> + Send + 'static,
     ST: 'static,
 {
-    type Cell = V;
-
     fn writer<'a>(
         column: &'a mut Column<V>,
         _: &'a Environment<C>,
@@ -316,14 +332,16 @@ where
     }
 }
 
+impl<V: BlobCell, ST: 'static> Cells for Blob<V, ST> {
+    type Cell = V;
+}
+
 impl<C, V, ST> Codec<C> for Blob<V, ST>
 where
     C: Connection<Backend: HasSqlType<ST>>,
     V: BlobCell<Read: FromSql<ST, C::Backend>>,
     ST: 'static,
 {
-    type Cell = V;
-
     fn writer<'a>(
         column: &'a mut Column<V>,
         _: &'a Environment<C>,

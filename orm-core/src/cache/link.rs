@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use diesel::backend::Backend;
 
-use super::codec::{BoxError, CellWriter, Codec};
+use super::codec::{BoxError, CellWriter, Cells, Codec};
 use super::column::{Column, Moment};
 use super::keys::NULL;
 use super::store::Store;
@@ -31,13 +31,15 @@ impl Link {
 #[derive(Debug)]
 pub struct ToOneLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
 
+impl<T: 'static, const NULLABLE: bool> Cells for ToOneLink<T, NULLABLE> {
+    type Cell = Link;
+}
+
 impl<C, T, const NULLABLE: bool> Codec<C> for ToOneLink<T, NULLABLE>
 where
     C: Connection,
     T: Model<Connection = C>,
 {
-    type Cell = Link;
-
     fn writer<'a>(
         column: &'a mut Column<Link>,
         env: &'a Environment<C>,
@@ -106,15 +108,15 @@ impl List {
 #[derive(Debug)]
 pub struct ToManyLink<T>(PhantomData<fn() -> T>);
 
+impl<T: 'static> Cells for ToManyLink<T> {
+    type Cell = List;
+}
+
 impl<C, T> Codec<C> for ToManyLink<T>
 where
     C: Connection,
     T: Model<Connection = C>,
 {
-    type Cell = List;
-
-    const STORED: bool = false;
-
     fn writer<'a>(
         _: &'a mut Column<List>,
         _: &'a Environment<C>,

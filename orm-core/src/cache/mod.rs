@@ -11,7 +11,7 @@ mod store;
 use std::fmt;
 use std::time::Instant;
 
-pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Codec, Scalar, Stored};
+pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
 pub(crate) use column::Stamp;

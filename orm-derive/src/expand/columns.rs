@@ -20,6 +20,8 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     });
     let idents: Vec<_> = model.others().map(|field| &field.ident).collect();
     let indices = 0..idents.len();
+    // One error and not two, where diesel cannot read a column: the same trait at the same place.
+    let erased: Vec<_> = model.others().map(|field| erased(model, field)).collect();
     let ways = model.others().filter_map(|field| {
         let (ident, target) = (&field.ident, field.shape.target()?);
         Some(quote_spanned!(field.span()=> #ident: ::orm_core::private::Way<'env, #target>,))
@@ -44,16 +46,24 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
                 index: usize,
             ) -> ::core::option::Option<&dyn ::orm_core::private::AnyColumn<__Connection>> {
                 match index {
-                    #(#indices => ::core::option::Option::Some(&self.#idents),)*
+                    #(#indices => ::core::option::Option::Some(#erased::any(&self.#idents)),)*
                     _ => ::core::option::Option::None,
                 }
             }
             fn each_mut(
                 &mut self,
             ) -> ::orm_core::private::Vec<&mut dyn ::orm_core::private::AnyColumn<__Connection>> {
-                ::orm_core::private::vec![#(&mut self.#idents),*]
+                ::orm_core::private::vec![#(#erased::any_mut(&mut self.#idents)),*]
             }
         }
+    }
+}
+
+/// A column as what all columns are
+fn erased(model: &Model, field: &Field) -> TokenStream {
+    let codec = codec(model, field);
+    quote_spanned! {field.span()=>
+        <::orm_core::private::Stored<__Connection, #codec> as ::orm_core::private::AnyColumn<__Connection>>
     }
 }
 
