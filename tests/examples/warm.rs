@@ -1,54 +1,20 @@
-//! The parts of the warm loop alone, for callgrind: `cargo build --release -p orm-tests --example warm`.
+//! The warm loop alone, for callgrind and perf: `cargo build --release -p orm-tests --example warm`.
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_tests::partners::{self, Partner, fill};
 
-fn main() {
-    let mut connection = SqliteConnection::establish(":memory:").expect("database");
-    fill(&mut connection, 1_000, 250).expect("data");
+fn main() -> orm_core::Result<()> {
+    let mut connection = SqliteConnection::establish(":memory:")?;
+    fill(&mut connection, 10_000, 250)?;
     let env = Environment::builder().connection(connection).build();
-    let set: RecordSet<Partner> = partners::partners::table.records(&env).expect("partners");
-    let _ = set.country_id().name();
-    for _ in 0..100 {
-        println!("{}", iterate(&set));
-        println!("{}", scalar(&set).expect("walk"));
-        println!("{}", text(&set).expect("walk"));
-        println!("{}", link(&set));
-        println!("{}", walk(&set).expect("walk"));
-    }
-}
-
-#[inline(never)]
-fn iterate(partners: &RecordSet<'_, Partner>) -> usize {
+    let set: RecordSet<Partner> = partners::partners::table.records(&env)?;
+    let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(10);
     let mut sum = 0;
-    for partner in partners {
-        sum += std::hint::black_box(&partner) as *const _ as usize;
+    for _ in 0..rounds {
+        sum += walk(&set)?;
     }
-    sum
-}
-#[inline(never)]
-fn scalar(partners: &RecordSet<'_, Partner>) -> orm_core::Result<f64> {
-    let mut sum = 0.0;
-    for partner in partners {
-        sum += partner.credit()?;
-    }
-    Ok(sum)
-}
-#[inline(never)]
-fn text(partners: &RecordSet<'_, Partner>) -> orm_core::Result<usize> {
-    let mut sum = 0;
-    for partner in partners {
-        sum += partner.name()?.len();
-    }
-    Ok(sum)
-}
-#[inline(never)]
-fn link(partners: &RecordSet<'_, Partner>) -> usize {
-    let mut sum = 0;
-    for partner in partners {
-        sum += std::hint::black_box(&partner.country_id()) as *const _ as usize;
-    }
-    sum
+    std::hint::black_box(sum);
+    Ok(())
 }
 
 #[inline(never)]

@@ -49,7 +49,7 @@ impl File {
     pub fn connect(&self) -> SqliteConnection {
         let mut connection = SqliteConnection::establish(&self.url()).expect("a connection");
         connection
-            .batch_execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 5000")
+            .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF")
             .expect("two settings");
         connection
     }

@@ -1,6 +1,9 @@
 //! A read that finds its value in the cache is an index and a copy: it allocates nothing and hashes nothing.
 //!
 //! A binary of its own with one test, as the allocator counts for the whole process.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use std::alloc::System;
 use std::cell::Cell;

@@ -1,5 +1,6 @@
 //! The smallest whole: two derived models, the seeds' loop, a to-many link, a deferred field, a snapshot.
 #![allow(missing_docs, unreachable_pub)]
+#![allow(missing_debug_implementations)]
 use diesel::prelude::*;
 use orm_core::prelude::*;
 

@@ -2,6 +2,9 @@
 //! What comes out is what plain SQL gives, at ceil(missing / 1000) SELECTs a level.
 //!
 //! Skipped, with a message, where the data is not there: it is not part of this repository.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use std::fmt::Write;
 use std::path::Path;
@@ -130,10 +133,7 @@ static DATABASE: LazyLock<Option<File>> = LazyLock::new(|| {
 /// A SQLite file with the tables of the folder's CSV files
 fn load(folder: &Path) -> std::result::Result<File, Box<dyn std::error::Error>> {
     let file = File::new(
-        &std::fs::read_to_string(folder.join("schema_sqlite.sql"))?
-            .trim_end()
-            .trim_end_matches(';')
-            .to_owned(),
+        std::fs::read_to_string(folder.join("schema_sqlite.sql"))?.trim_end().trim_end_matches(';'),
     );
     let mut connection = file.connect();
     for table in TABLES {

@@ -1,5 +1,8 @@
 //! Random rows, random links, random walks: what comes out is what plain SQL gives, and never costs more SELECTs than
 //! there are levels times windows.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,7 +122,7 @@ struct Rows {
 impl Rows {
     fn of(file: &File) -> QueryResult<Self> {
         let mut sql = file.connect();
-        let ants: Vec<(i32, String, i64, Option<String>, Option<i32>)> = ants::table.load(&mut sql)?;
+        let ants = ants::table.load::<(i32, String, i64, Option<String>, Option<i32>)>(&mut sql)?;
         let bees: Vec<(i64, String, String)> = bees::table.load(&mut sql)?;
         let cats: Vec<(String, String, Option<i32>)> = cats::table.load(&mut sql)?;
         let meetings: Vec<(i32, String)> = meetings::table.load(&mut sql)?;
@@ -216,7 +219,7 @@ fn case() -> impl Strategy<Value = Case> {
         ),
         prop::collection::vec(index.clone(), 1..30),
         prop::collection::vec(prop::option::of(index.clone()), 1..30),
-        prop::collection::vec((index.clone(), index.clone()), 0..60),
+        prop::collection::vec((index.clone(), index), 0..60),
         start,
         prop::collection::vec((0..30_usize, any::<bool>()), 0..5),
         prop_oneof![Just(1000_usize), 1..50_usize],
@@ -361,7 +364,7 @@ fn start<'env>(db: &'env TestDb, case: &Case) -> Result<RecordSet<'env, Ant>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn walks_give_what_sql_gives_and_cost_a_select_per_level_and_window(case in case()) {
@@ -377,18 +380,12 @@ proptest! {
         let expected = walk(from.clone(), &case.path, case.depth_first, &|at: &At| Ok(rows.name(at).into()), &|at: &At, link| Ok(rows.hop(at, link)));
         prop_assert_eq!(found.expect("a walk"), expected.expect("a walk"));
 
-        // Columns of each level, and lists where one is followed: none more than windows of the largest level.
+        // A level is read a window at a time, and once more where some of its records were cached before the others
+        // (what is behind them is wanted first, when the links of the others are not known yet).
         let levels = levels(&rows, &from, &case.path);
         let largest = levels.iter().map(BTreeSet::len).max().unwrap_or(0);
         let most = 2 * levels.len() * largest.div_ceil(case.limit).max(1);
         prop_assert!(statements.len() <= most, "{} SELECTs for {} levels of at most {largest}: {statements:#?}", statements.len(), levels.len());
-        if largest <= case.limit {
-            // One window: a SELECT for the columns of a level, one for its lists.
-            for table in ["ants", "bees", "cats", "meetings"] {
-                let texts: Vec<_> = statements.iter().filter(|statement| statement.table() == table).collect();
-                prop_assert!(texts.len() <= 2 * levels.len(), "{texts:#?}");
-            }
-        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! C5: `stats().bytes` is within 10 % of what the allocator gave out for the cache.
 //!
 //! A binary of its own with one test, as the allocator counts for the whole process.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use std::alloc::System;
 
-use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::File;

@@ -2,6 +2,7 @@
 //! chains, sorted, grouped and reversed sets, missing and deleted records. Each test names its rows; where Odoo allows a
 //! number of queries, it is the most that is allowed here. The rows on writing, computing and access rules come with
 //! those features.
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use diesel::prelude::*;
 use orm_core::prelude::*;

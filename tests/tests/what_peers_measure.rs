@@ -5,6 +5,9 @@
 //! Without a counterpart: 18 (no `only`), 29 (raw SQL: rows come through typed queries), 30 (no generic links), 33 and 36
 //! as far as writes go, 35, 40–43, 46, 47 (writing, strict mode: their own tests), 45 (handles do not leave a process),
 //! 52–54 have no bind limit to meet: a window of 5 stands for it.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use diesel::prelude::*;
 use orm_core::prelude::*;

@@ -73,13 +73,15 @@ impl<V> Column<V> {
         self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
-    /// As `get`, counted as a hit and as a use in this turn.
+    /// As `get`, counted as a hit, and as a use in this turn unless that is 0.
     #[inline(always)]
     pub(crate) fn hit(&self, slot: u32, turn: u32) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
-        page.used.set(turn);
+        if turn != 0 {
+            page.used.set(turn);
+        }
         self.hits.set(self.hits.get() + 1);
         Some(value)
     }

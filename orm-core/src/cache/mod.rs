@@ -179,6 +179,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     fn keep_to_limits(self) {
+        self.env.tick();
         self.env.stores().for_each(|store| store.count_residents());
         make_room(self.env, 0, u32::MAX);
     }

@@ -72,10 +72,11 @@ impl<M: Model> Reader<'_, '_, M> {
         D::Cell<T>: Clone,
     {
         let Group { env, store, .. } = self.group;
-        if env.settings.max_age.is_some() {
+        let turn = env.noted_turn();
+        if turn != 0 && env.settings.max_age.is_some() {
             store.expire(env, field.index(), self.slot);
         }
-        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.turn()) {
+        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, turn) {
             return Ok(value.clone());
         }
         miss(self.group, self.at, self.slot, field)
@@ -150,16 +151,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     {
         let Group { env, store, .. } = *self.group;
         let slot = self.own_slot();
-        if env.settings.max_age.is_some() && slot < UNRESOLVED {
+        let turn = env.noted_turn();
+        if turn != 0 && env.settings.max_age.is_some() && slot < UNRESOLVED {
             store.expire(env, field.index(), slot);
         }
         let target = match slot {
             // The target of nothing is nothing; that of something unknown is unknown.
             NULL => NULL,
             UNRESOLVED => UNRESOLVED,
-            slot => {
-                field.column(&store.columns.borrow()).hit(slot, env.turn()).map_or(UNRESOLVED, |link| link.0)
-            }
+            slot => field.column(&store.columns.borrow()).hit(slot, turn).map_or(UNRESOLVED, |link| link.0),
         };
         Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
     }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::iter::FusedIterator;
+use std::iter::{Enumerate, FusedIterator};
 use std::ops::{BitAnd, BitOr, BitOrAssign, Range, Sub};
 use std::rc::Rc;
+use std::slice;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
@@ -89,7 +90,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// The records one by one
     pub fn iter(&self) -> Iter<'_, 'env, M> {
-        Iter { set: self, range: 0..self.len() }
+        Iter { group: &self.handle().group, slots: self.slots().iter().enumerate() }
     }
 
     /// Whether a record is among these
@@ -296,14 +297,27 @@ impl<'env, M: Model> From<Record<'env, M>> for RecordSet<'env, M> {
 
 /// The records of a set, one by one
 pub struct Iter<'a, 'env, M: Model> {
-    set: &'a RecordSet<'env, M>,
-    range: Range<usize>,
+    group: &'a Rc<Group<'env, M>>,
+    slots: Enumerate<slice::Iter<'a, u32>>,
+}
+
+impl<'env, M: Model> Iter<'_, 'env, M> {
+    #[inline]
+    fn at(&self, (at, &slot): (usize, &u32)) -> Record<'env, M> {
+        Record::wrap(Handle::new(Rc::clone(self.group), slot, at as u32))
+    }
 }
 
 /// The records of a set that was given up, one by one
 pub struct IntoIter<'env, M: Model> {
     set: RecordSet<'env, M>,
-    range: Range<usize>,
+    slots: Range<usize>,
+}
+
+impl<'env, M: Model> IntoIter<'env, M> {
+    fn at(&self, index: usize) -> Record<'env, M> {
+        self.set.at(index)
+    }
 }
 
 macro_rules! iterators {
@@ -313,21 +327,21 @@ macro_rules! iterators {
 
             #[inline]
             fn next(&mut self) -> Option<Self::Item> {
-                self.range.next().map(|index| self.set.at(index))
+                self.slots.next().map(|slot| self.at(slot))
             }
 
             fn size_hint(&self) -> (usize, Option<usize>) {
-                self.range.size_hint()
+                self.slots.size_hint()
             }
 
             fn nth(&mut self, n: usize) -> Option<Self::Item> {
-                self.range.nth(n).map(|index| self.set.at(index))
+                self.slots.nth(n).map(|slot| self.at(slot))
             }
         }
 
         impl<$($generics)*> DoubleEndedIterator for $name {
             fn next_back(&mut self) -> Option<Self::Item> {
-                self.range.next_back().map(|index| self.set.at(index))
+                self.slots.next_back().map(|slot| self.at(slot))
             }
         }
 
@@ -336,7 +350,7 @@ macro_rules! iterators {
 
         impl<$($generics)*> fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_list().entries(self.range.clone().map(|index| self.set.at(index))).finish()
+                f.debug_list().entries(self.slots.clone().map(|slot| self.at(slot))).finish()
             }
         }
     )*};
@@ -360,7 +374,7 @@ impl<'env, M: Model> IntoIterator for RecordSet<'env, M> {
     type IntoIter = IntoIter<'env, M>;
 
     fn into_iter(self) -> IntoIter<'env, M> {
-        let range = 0..self.len();
-        IntoIter { set: self, range }
+        let slots = 0..self.len();
+        IntoIter { set: self, slots }
     }
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use orm_core::Result;
-use orm_core::prelude::*;
 use orm_tests::TestDb;
 use orm_tests::partners::*;
 

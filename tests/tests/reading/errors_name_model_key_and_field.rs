@@ -3,7 +3,6 @@
 
 use std::error::Error as _;
 
-use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::{File, TestDb};
@@ -51,7 +50,7 @@ fn assert_names<T: std::fmt::Debug>(
         };
         match &error {
             Error::InvalidValue { model, field: named, id, .. } => {
-                assert_eq!((*model, *named, &**id), ("Item", field, "3"), "{damage}")
+                assert_eq!((*model, *named, &**id), ("Item", field, "3"), "{damage}");
             }
             other => panic!("{damage}: {other:?}"),
         }
@@ -217,7 +216,7 @@ fn an_exhausted_pool_is_an_error_and_then_it_is_not() -> Result<()> {
     let file = items().file;
     let (pool, _) = file.pool(1);
     let taken = pool.get().expect("the only one");
-    let env: Environment = Environment::new(pool.clone());
+    let env: Environment = Environment::new(pool);
     let item = env.record::<Item>(1);
     let error = item.name().expect_err("the pool is empty");
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
@@ -256,7 +255,8 @@ fn a_missing_row_names_model_and_key() {
 #[test]
 fn errors_can_be_cloned_and_carried() {
     let error = Error::other(std::io::Error::other("the disk is on fire"));
-    assert_eq!(error.clone().to_string(), "the disk is on fire");
+    let copy = error.clone();
+    assert_eq!(copy.to_string(), error.to_string());
     let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
     assert_eq!(boxed.to_string(), "the disk is on fire");
 }

@@ -1,8 +1,8 @@
 //! P4: the key behind a to-one link costs nothing; its first other read loads the distinct missing targets of the set.
 
 use diesel::prelude::*;
+use orm_core::Result;
 use orm_core::prelude::*;
-use orm_core::{Error, Result};
 use orm_tests::partners::*;
 use orm_tests::{File, TestDb, test_db};
 
@@ -164,5 +164,4 @@ fn two_loops_over_two_links_do_not_disturb_each_other() -> Result<()> {
             partner.country_id().name().map(drop)
         })
     })
-    .or_else(|error: Error| Err(error))
 }

@@ -1,6 +1,7 @@
 //! Reading, rule by rule: how many SELECTs, with how many keys, and what a read gives (rules P, C and E of the design).
 //!
 //! One binary, as linking is what a test costs; one claim per file.
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 mod a_million_records;
 mod a_miss_loads_the_whole_set;

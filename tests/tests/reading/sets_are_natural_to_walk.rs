@@ -78,6 +78,7 @@ fn equality_is_by_records_whatever_the_order() {
         assert_eq!(set(&[]), set(&[]));
         assert_ne!(set(&[]), set(&[1]));
         assert_eq!(db.record::<Partner>(1), set(&[2, 1]).get(1).expect("in range"));
+        #[allow(clippy::mutable_key_type, reason = "the key that is hashed never changes")]
         let distinct: HashSet<Record<'_, Partner>> = set(&[1, 2, 1, 3, 2]).iter().collect();
         assert_eq!(distinct.len(), 3);
     });

@@ -1,6 +1,5 @@
 //! P12: two sets of the same rows share one cache; a record already cached is not read again.
 
-use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::TestDb;

@@ -69,7 +69,7 @@ fn a_path_in_one_expression() -> Result<()> {
     let order = db.record::<Order>(7);
     let names = db.assert_keys(&[1, 10], || order.line_ids().product_id().name())?;
     assert_eq!(names.len(), 10);
-    assert_eq!(names[0], format!("Product number {}", 1 + 61 * 7 % 500));
+    assert_eq!(names[0], "Product number 428");
     db.cache().clear();
     let orders = db.all::<Order>()?;
     // The set's products: each once, in order of first appearance.
@@ -77,7 +77,7 @@ fn a_path_in_one_expression() -> Result<()> {
     let mut expected: Vec<i32> = Vec::new();
     (1..=1000).map(|line| 1 + line * 7 % 500).for_each(|id| {
         if !expected.contains(&id) {
-            expected.push(id)
+            expected.push(id);
         }
     });
     assert_eq!(ids, expected);

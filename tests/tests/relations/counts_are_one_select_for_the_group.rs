@@ -2,7 +2,6 @@
 //! read without the members' columns.
 
 use orm_core::Result;
-use orm_core::prelude::*;
 use orm_tests::partners::{Continent, Country, Partner};
 use orm_tests::{File, TestDb, test_db};
 

@@ -1,6 +1,7 @@
 //! To-many links, the managed cache, and batches: the rest of the read side (rules P5, P6, P11, P14, C3, C4).
 //!
 //! One binary, as linking is what a test costs; one claim per file.
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 mod a_list_is_one_select_for_the_group;
 mod batches_bound_memory;
@@ -8,3 +9,4 @@ mod counts_are_one_select_for_the_group;
 mod many_to_many_is_one_select;
 mod owned_copies_leave_the_environment;
 mod the_cache_keeps_to_its_limits;
+mod what_cannot_be_batched_is_told;
