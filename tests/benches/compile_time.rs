@@ -1,6 +1,7 @@
 //! Compile time of a crate of 20 models with 8 fields each, beside the same tables with diesel's derives.
 //!
 //! Run with: cargo bench -p orm-tests --bench compile_time (takes a few minutes: it builds the dependencies once more)
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 use std::fmt::Write as _;
 use std::fs;

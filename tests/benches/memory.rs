@@ -1,6 +1,7 @@
 //! Peak memory and growth with the number of rows.
 //!
 //! Run with: cargo bench -p orm-tests --bench memory
+#![allow(clippy::expect_used, clippy::print_stdout)]
 
 use std::collections::HashMap;
 use std::time::Duration;
