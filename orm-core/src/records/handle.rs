@@ -155,11 +155,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if turn != 0 && env.settings.max_age.is_some() && slot < UNRESOLVED {
             store.expire(env, field.index(), slot);
         }
-        let target = match slot {
+        let target = if slot < UNRESOLVED {
+            field.column(&store.columns.borrow()).hit(slot, turn).map_or(UNRESOLVED, |link| link.0)
+        } else {
             // The target of nothing is nothing; that of something unknown is unknown.
-            NULL => NULL,
-            UNRESOLVED => UNRESOLVED,
-            slot => field.column(&store.columns.borrow()).hit(slot, turn).map_or(UNRESOLVED, |link| link.0),
+            slot
         };
         Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
     }
@@ -179,10 +179,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     /// What a to-one link points at; `None` if it is NULL
     #[inline(always)]
     pub(crate) fn target(&self) -> Result<Option<Reader<'_, 'env, M>>> {
+        // What is known first: this is on the way of every read behind a link.
         match self.slot {
+            slot if slot < UNRESOLVED => Ok(Some(self.reader_of(slot))),
             NULL => Ok(None),
-            UNRESOLVED => Ok(self.resolve()?.map(|slot| self.reader_of(slot))),
-            slot => Ok(Some(self.reader_of(slot))),
+            _ => Ok(self.resolve()?.map(|slot| self.reader_of(slot))),
         }
     }
 
