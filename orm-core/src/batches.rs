@@ -35,6 +35,12 @@ impl<'env, M: Model> Batches<'env, M> {
     fn read(&self, keys: Vec<M::Key>) -> Result<RecordSet<'env, M>> {
         let store = self.env.store::<M>();
         let slots: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
+        if prefetch::always::<M>().next().is_none() {
+            // No column to read, but rows may be gone.
+            for window in slots.chunks(self.env.settings.prefetch_limit) {
+                query::by_keys(self.env, store, window, &[], M::KEY_FIELD)?;
+            }
+        }
         for field in prefetch::always::<M>() {
             prefetch::load_all(self.env, store, &slots, field, Want::Records)?;
         }
@@ -52,6 +58,7 @@ impl<'env, M: Model> Iterator for Batches<'env, M> {
         }
         let keys: Vec<M::Key> = self.keys.by_ref().take(self.size).collect();
         if keys.is_empty() {
+            self.mark = None;
             return None;
         }
         self.mark.get_or_insert_with(|| self.env.mark());
@@ -61,6 +68,15 @@ impl<'env, M: Model> Iterator for Batches<'env, M> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.keys.len().div_ceil(self.size);
         (left, Some(left))
+    }
+}
+
+// A loop that is left early frees its last batch too.
+impl<M: Model> Drop for Batches<'_, M> {
+    fn drop(&mut self) {
+        if let Some(mark) = &self.mark {
+            self.env.release(mark);
+        }
     }
 }
 

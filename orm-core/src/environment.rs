@@ -154,7 +154,7 @@ impl<C: Connection> Environment<C> {
         settings: Settings,
         limits: Limits,
     ) -> Self {
-        Self {
+        let env = Self {
             pool,
             connection: RefCell::new(connection.map(Held::Own)),
             stores: Stores::default(),
@@ -168,7 +168,10 @@ impl<C: Connection> Environment<C> {
             turn: Cell::new(1),
             noted_turn: Cell::new(0),
             evictions: Cell::new(0),
-        }
+        };
+        // So that the first read knows of a limit or an age.
+        env.tick();
+        env
     }
 
     /// The connection, taken from the pool if this is the first query
@@ -305,6 +308,9 @@ impl<C: Connection> Environment<C> {
             let Some(store) = store else { continue };
             store.release(before(model), forget_keys.then_some(&before));
         }
+        if self.limits.any() {
+            self.stores.all().for_each(AnyStore::count_residents);
+        }
     }
 
     /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.
@@ -387,7 +393,7 @@ fn without_password(url: &str) -> String {
     let mut shown = url.to_owned();
     if let (Some(start), Some(at)) = (shown.find("://"), shown.rfind('@')) {
         let user = start + 3;
-        if let Some(colon) = shown[user..at].find(':') {
+        if let Some(colon) = shown.get(user..at).and_then(|user| user.find(':')) {
             shown.replace_range(user + colon..at, "");
         }
     }
@@ -401,4 +407,24 @@ fn without_password(url: &str) -> String {
         shown.replace_range(value..end.unwrap_or(shown.len()), "…");
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            ("postgres://me:s3cret@host/db", "postgres://me@host/db"),
+            ("mysql://me@host/db", "mysql://me@host/db"),
+            ("host=a password=s3cret user=me", "host=a password=… user=me"),
+            ("host=a password='s3 cret' user=me", "host=a password=… user=me"),
+            ("postgres://host/db?user=me&password=s3cret", "postgres://host/db?user=me&password=…"),
+            ("host=a password=p@x application_name=http://y", "host=a password=… application_name=http://y"),
+            ("demo.db", "demo.db"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 }

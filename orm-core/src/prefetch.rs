@@ -92,7 +92,9 @@ fn window<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
     field: usize,
 ) -> usize {
-    let window = env.settings.prefetch_limit.min(store.fitting(field, env.settings.prefetch_bytes));
+    let half = env.limits.bytes.get().map_or(usize::MAX, |limit| limit / 2);
+    let bytes = env.settings.prefetch_bytes.min(half);
+    let window = env.settings.prefetch_limit.min(store.fitting(field, bytes));
     // Half of a limited cache: the records that a batch links to need place beside it, or the two push each other out.
     env.limits.records.get().map_or(window, |limit| window.min(limit / 2)).max(1)
 }

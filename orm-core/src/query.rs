@@ -195,7 +195,10 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    if env.limits.any() {
+    let limited = env.limits.any() && !fields.is_empty();
+    // The turn of this SELECT: what it brings must not be what leaves.
+    let since = env.turn().wrapping_add(1);
+    if limited {
         // Before, so that what is loaded now cannot be what leaves.
         let fresh = slots.iter().filter(|&&slot| !store.is_resident(slot)).count();
         make_room(env, fresh, u32::MAX);
@@ -210,10 +213,10 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
         Ok(())
     })?;
     for &slot in slots {
-        store.set_absent(slot, found.mark(slot));
+        store.set_absent(slot, !found.has(slot));
     }
-    if env.limits.any() {
-        make_room(env, 0, env.turn());
+    if limited {
+        make_room(env, 0, since);
     }
     Ok(())
 }
@@ -282,6 +285,18 @@ where
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.
 pub(crate) fn keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
+where
+    M: Model,
+    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+{
+    let keys = read_keys::<M, Q>(env, query);
+    if keys.is_err() {
+        env.give_up_broken();
+    }
+    keys
+}
+
+fn read_keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
 where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,

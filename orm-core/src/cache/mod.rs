@@ -74,7 +74,11 @@ impl<'env, C: Connection> Cache<'env, C> {
         M: Model<Connection = C>,
         F: Cached<M>,
     {
-        let slot = self.env.store::<M>().find(&key.into_key())?;
+        let store = self.env.store::<M>();
+        let slot = store.find(&key.into_key())?;
+        if self.env.settings.max_age.is_some() {
+            store.expire(self.env, field.position(), slot);
+        }
         field.cached(self.env, slot)
     }
 
@@ -86,6 +90,9 @@ impl<'env, C: Connection> Cache<'env, C> {
     {
         let store = self.env.store::<M>();
         let slot = store.find(&key.into_key())?;
+        if self.env.settings.max_age.is_some() {
+            store.expire(self.env, field.position(), slot);
+        }
         let value = field.cached(self.env, slot)?;
         let loaded_at = store.with_column(field.position(), |column| column.loaded_at(slot))?;
         Some(CacheEntry { value, loaded_at: self.env.instant(loaded_at), dirty: false })
@@ -128,12 +135,14 @@ impl<'env, C: Connection> Cache<'env, C> {
     {
         let store = self.env.store::<M>();
         self.env.note_drop();
+        let columns = &store.columns;
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
             store.set_absent(slot, false);
-            store.forget_counts(field.position());
-            store.columns.borrow_mut().each_mut()[field.position()].remove(slot);
+            store.forget_count(field.position(), slot);
+            columns.borrow_mut().each_mut()[field.position()].remove(slot);
         }
+        self.count_again(store);
     }
 
     /// Makes a field missing for all records; unflushed writes stay
@@ -147,6 +156,14 @@ impl<'env, C: Connection> Cache<'env, C> {
         store.forget_counts(field.position());
         store.forget_absent();
         store.columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
+        self.count_again(store);
+    }
+
+    /// Records that have lost their last value do not count against a limit any more.
+    fn count_again<M: Model<Connection = C>>(self, store: &Store<M>) {
+        if self.env.limits.any() {
+            AnyStore::<C>::count_residents(store);
+        }
     }
 
     /// Makes all values of a model missing; unflushed writes stay

@@ -126,6 +126,10 @@ impl<M: Model> Store<M> {
         self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((field, slot), (count, now))));
     }
 
+    pub(crate) fn forget_count(&self, field: usize, slot: u32) {
+        self.counts.borrow_mut().remove(&(field, slot));
+    }
+
     pub(crate) fn forget_counts(&self, field: usize) {
         self.counts.borrow_mut().retain(|&(other, _), _| other != field);
     }
@@ -269,7 +273,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
         // That a row does not exist is no older than the rows that do.
         self.keys.borrow_mut().forget_absent();
-        self.counts.borrow_mut().clear();
+
         self.count_residents();
     }
 

@@ -23,6 +23,9 @@ pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
     fn handle(&self) -> &Handle<'env, M, K>;
 }
 
+/// So many links behind each other share a set; a record that is reached by more is a set of its own.
+const MAX_PATH: usize = 64;
+
 /// Group and selection of some records; small and flat, as it is copied with every record
 pub struct Handle<'env, M: Model, K> {
     /// The records that are prefetched together. A set of records is its group's root.
@@ -136,6 +139,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// One of the records, in the same group
     pub(crate) fn as_record(&self, slot: u32) -> Records<'env, M, One> {
+        // A chain of links that is walked on and on (a list, an endless tree) would make each path longer than the
+        // one before.
+        if self.group.origin.path.len() >= MAX_PATH {
+            return Records::wrap(Handle::new(Group::new(self.group.env, Origin::of(vec![slot])), slot, 0));
+        }
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 

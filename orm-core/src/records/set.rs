@@ -71,21 +71,19 @@ impl<'env, M: Model> RecordSet<'env, M> {
     #[must_use]
     pub fn slice(&self, range: impl std::ops::RangeBounds<usize>) -> Self {
         let (start, end) = (range.start_bound().cloned(), range.end_bound().cloned());
-        let mut slots = self.slots().to_vec();
         let after = |bound: usize| bound.saturating_add(1);
         let end = match end {
             std::ops::Bound::Included(end) => after(end),
             std::ops::Bound::Excluded(end) => end,
-            std::ops::Bound::Unbounded => slots.len(),
+            std::ops::Bound::Unbounded => usize::MAX,
         };
         let start = match start {
             std::ops::Bound::Included(start) => start,
             std::ops::Bound::Excluded(start) => after(start),
             std::ops::Bound::Unbounded => 0,
         };
-        slots.truncate(end);
-        slots.drain(..start.min(slots.len()));
-        self.taken(slots, &[])
+        let end = end.min(self.len());
+        self.taken(self.slots()[start.min(end)..end].to_vec(), &[])
     }
 
     /// The records one by one

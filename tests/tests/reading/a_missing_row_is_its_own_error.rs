@@ -168,3 +168,12 @@ fn prefetching_leaves_absent_rows_out() -> Result<()> {
     assert_missing(db.record::<Partner>(99).prefetch(), "Partner", "99");
     Ok(())
 }
+
+#[test]
+fn a_missing_row_that_is_asked_for_twice_does_not_exist_either() -> Result<()> {
+    let db = TestDb::of_partners(5, 1);
+    let twice = db.browse::<Partner>([99, 1, 99]);
+    assert_eq!(twice.exists()?.ids(), [1]);
+    assert!(db.record::<Partner>(99).name().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}

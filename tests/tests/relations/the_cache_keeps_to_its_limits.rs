@@ -205,3 +205,31 @@ fn heavy_rows_come_in_smaller_batches() -> Result<()> {
     assert!(statements.len() <= 42, "{sizes:?}");
     Ok(())
 }
+
+#[test]
+fn a_limit_too_small_for_anything_still_reads_right() -> Result<()> {
+    for limit in [0, 1] {
+        let db = test_db!(File::of_partners(300, 2), cache_limit(limit));
+        let set = partners::table.order(partners::id).record_ids::<Partner>(&db)?;
+        assert_eq!(walk(&set)?, walk(&TestDb::of_partners(300, 2).all()?)?);
+    }
+    let db = test_db!(File::of_partners(300, 2), cache_bytes(1));
+    let set = partners::table.order(partners::id).record_ids::<Partner>(&db)?;
+    assert_eq!(set.name()?.len(), 300);
+    Ok(())
+}
+
+#[test]
+fn records_that_lost_their_last_value_do_not_count() -> Result<()> {
+    let db = test_db!(File::of_partners(1_000, 2), cache_limit(100));
+    let cache = db.cache();
+    for id in 1..=100 {
+        cache.set(Partner::NOTES, id, "put");
+    }
+    assert_eq!(db.stats().records, 100);
+    cache.invalidate_field(Partner::NOTES);
+    let set = db.browse::<Partner>(101..=140);
+    set.name()?;
+    db.assert_queries(0, || set.name())?;
+    Ok(())
+}
