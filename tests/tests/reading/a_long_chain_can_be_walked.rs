@@ -1,7 +1,6 @@
 //! A chain of links that is longer than any path should be: bounded memory, no recursion, no query for what is cached.
 
 use orm_core::Result;
-use orm_core::prelude::*;
 use orm_tests::partners::Partner;
 use orm_tests::{File, test_db};
 
