@@ -199,14 +199,17 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// After an error: gives a broken connection up, so that the next query takes another one from the pool.
-    pub(crate) fn give_up_broken(&self) {
-        if let Ok(mut held) = self.connection.try_borrow_mut()
+    /// Runs a SELECT; if it fails on a broken connection, gives that up, so that the next one takes another from the pool.
+    pub(crate) fn giving_up_broken<T>(&self, select: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = select();
+        if result.is_err()
+            && let Ok(mut held) = self.connection.try_borrow_mut()
             && let Some(Held::Pooled(connection)) = &mut *held
             && connection.is_broken()
         {
             *held = None;
         }
+        result
     }
 
     /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row

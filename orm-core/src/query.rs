@@ -289,27 +289,18 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
-    let keys = read_keys::<M, Q>(env, query);
-    if keys.is_err() {
-        env.give_up_broken();
-    }
-    keys
-}
-
-fn read_keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
-where
-    M: Model,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
-    let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
-    let mut connection = env.connection()?;
-    env.before_select(&query);
-    let mut keys = Vec::new();
-    for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
-        let row = row.map_err(fault)?;
-        let key =
-            row.get(0).map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
-        keys.push(key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?);
-    }
-    Ok(keys)
+    env.giving_up_broken(|| {
+        let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
+        let mut connection = env.connection()?;
+        env.before_select(&query);
+        let mut keys = Vec::new();
+        for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
+            let row = row.map_err(fault)?;
+            let key = row
+                .get(0)
+                .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
+            keys.push(key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?);
+        }
+        Ok(keys)
+    })
 }

@@ -75,67 +75,50 @@ impl Select<'_> {
         M: Model<Connection = C>,
         Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
     {
-        let result = self.run_once(env, store, query, on_row);
-        if result.is_err() {
-            env.give_up_broken();
-        }
-        result
-    }
-
-    fn run_once<C, M, Q>(
-        &self,
-        env: &Environment<C>,
-        store: &Store<M>,
-        query: Q,
-        on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
-    {
-        let start = Instant::now();
-        let mut connection = env.connection()?;
-        env.before_select(&query);
-        let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
-        let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
-        // A batch by key has made room for itself; of a search nobody knows how much it finds.
-        let limited = env.limits.any() && !self.fields.is_empty();
-        let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
-        let mut count = 0;
-        loop {
-            let chunk = if limited {
-                env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK))
-            } else {
-                usize::MAX
-            };
-            let keep = !unforeseen || make_room(env, chunk + self.reserve, env.turn());
-            let mut columns = store.columns.borrow_mut();
-            // What does not find room is read later, when it is its turn.
-            let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
-            let before = count;
-            for row in rows.by_ref().take(chunk) {
-                let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
-                if limited && keep {
-                    store.add_resident(slot);
+        env.giving_up_broken(|| {
+            let start = Instant::now();
+            let mut connection = env.connection()?;
+            env.before_select(&query);
+            let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
+            let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
+            // A batch by key has made room for itself; of a search nobody knows how much it finds.
+            let limited = env.limits.any() && !self.fields.is_empty();
+            let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
+            let mut count = 0;
+            loop {
+                let chunk = if limited {
+                    env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK))
+                } else {
+                    usize::MAX
+                };
+                let keep = !unforeseen || make_room(env, chunk + self.reserve, env.turn());
+                let mut columns = store.columns.borrow_mut();
+                // What does not find room is read later, when it is its turn.
+                let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
+                let before = count;
+                for row in rows.by_ref().take(chunk) {
+                    let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
+                    if limited && keep {
+                        store.add_resident(slot);
+                    }
+                    count += 1;
                 }
-                count += 1;
+                if count - before < chunk {
+                    break;
+                }
             }
-            if count - before < chunk {
-                break;
-            }
-        }
-        // What is read from now on was used after this SELECT.
-        env.tick();
-        tracing::debug!(
-            model = M::NAME,
-            reason = %self.reason.text(M::NAME),
-            keys = self.keys,
-            rows = count,
-            micros = start.elapsed().as_micros() as u64,
-            "select"
-        );
-        Ok(())
+            // What is read from now on was used after this SELECT.
+            env.tick();
+            tracing::debug!(
+                model = M::NAME,
+                reason = %self.reason.text(M::NAME),
+                keys = self.keys,
+                rows = count,
+                micros = start.elapsed().as_micros() as u64,
+                "select"
+            );
+            Ok(())
+        })
     }
 
     /// The writers of this SELECT's fields, in its order
