@@ -1,10 +1,12 @@
 //! How many records a handle stands for, and so what reading a value from it gives.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use crate::Result;
 use crate::model::Model;
 use crate::records::{Handle, Reader};
+use crate::relation::Want;
+use crate::{Error, Result};
 
 /// How many records a handle stands for: the last parameter of [`Records`](crate::Records)
 ///
@@ -21,6 +23,10 @@ pub trait Cardinality: sealed::Sealed + fmt::Debug + Copy + 'static {
     type Link: Cardinality;
     /// What a nullable to-one link leads to
     type LinkNullable: Cardinality;
+
+    /// The records that are written
+    #[doc(hidden)]
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>>;
 
     #[doc(hidden)]
     fn required<'env, M: Model, T>(
@@ -71,6 +77,11 @@ impl Cardinality for One {
     type Link = Required;
     type LinkNullable = Optional;
 
+    #[inline]
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+        Ok(Cow::Borrowed(std::slice::from_ref(&records.slot)))
+    }
+
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
@@ -94,6 +105,10 @@ impl Cardinality for Required {
     type Link = Self;
     type LinkNullable = Optional;
 
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+        Ok(Cow::Owned(vec![records.required_target()?.slot()]))
+    }
+
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
@@ -116,6 +131,12 @@ impl Cardinality for Optional {
     type OutNullable<T> = Result<Option<T>>;
     type Link = Self;
     type LinkNullable = Self;
+
+    /// Nobody would see that a write to nothing went nowhere.
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+        let target = records.target()?.ok_or(Error::NotOne { model: M::NAME, count: 0 })?;
+        Ok(Cow::Owned(vec![target.slot()]))
+    }
 
     #[inline(always)]
     fn required<'env, M: Model, T>(
@@ -146,6 +167,10 @@ impl Cardinality for Many {
     type Link = Several;
     type LinkNullable = Several;
 
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+        Ok(Cow::Borrowed(&records.group.origin.root.slots))
+    }
+
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
@@ -167,6 +192,10 @@ impl Cardinality for Several {
     type OutNullable<T> = Result<Vec<Option<T>>>;
     type Link = Self;
     type LinkNullable = Self;
+
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+        records.members(Want::Keys).map(Cow::Owned)
+    }
 
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,

@@ -6,7 +6,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::query_builder::QueryFragment;
+use diesel::expression::expression_types::Untyped;
+use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_dsl::methods::ExecuteDsl;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
@@ -15,6 +17,8 @@ use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores}
 use crate::key::IntoKey;
 use crate::model::Model;
 use crate::prefetch::Ask;
+use crate::write::Transactions;
+use crate::write::pairs::Pairs;
 use crate::{Error, Record, RecordSet, Result, query};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
@@ -55,7 +59,7 @@ pub struct Environment<
     pool: Option<Pool<ConnectionManager<C>>>,
     /// Taken at the first query, and anew after it broke
     connection: RefCell<Option<Held<C>>>,
-    stores: Stores<C>,
+    pub(crate) stores: Stores<C>,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     born: Instant,
@@ -72,6 +76,10 @@ pub struct Environment<
     /// do but read
     noted_turn: Cell<u32>,
     pub(crate) evictions: Cell<usize>,
+    writes: Cell<usize>,
+    pub(crate) transactions: Transactions,
+    /// Many2many links that wait to be written
+    pub(crate) pairs: Pairs,
 }
 
 #[derive(Debug, Clone)]
@@ -168,6 +176,9 @@ impl<C: Connection> Environment<C> {
             turn: Cell::new(1),
             noted_turn: Cell::new(0),
             evictions: Cell::new(0),
+            writes: Cell::new(0),
+            transactions: Transactions::default(),
+            pairs: Pairs::default(),
         };
         // So that the first read knows of a limit or an age.
         env.tick();
@@ -199,17 +210,69 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// Runs a SELECT; if it fails on a broken connection, gives that up, so that the next one takes another from the pool.
-    pub(crate) fn giving_up_broken<T>(&self, select: impl FnOnce() -> Result<T>) -> Result<T> {
-        let result = select();
-        if result.is_err()
-            && let Ok(mut held) = self.connection.try_borrow_mut()
+    /// Runs a statement; if it fails on a broken connection, gives that up, so that the next one takes another from the pool.
+    pub(crate) fn giving_up_broken<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = statement();
+        // In a transaction its rollback finds out.
+        if result.is_err() && !self.transactions.are_open() {
+            self.give_up_broken();
+        }
+        result
+    }
+
+    /// Gives the connection up if it is of no use any more.
+    pub(crate) fn give_up_broken(&self) {
+        if let Ok(mut held) = self.connection.try_borrow_mut()
             && let Some(Held::Pooled(connection)) = &mut *held
             && connection.is_broken()
         {
             *held = None;
         }
-        result
+    }
+
+    /// Runs a statement that writes; tells how many rows it found.
+    pub(crate) fn run_with<Q>(
+        &self,
+        fault: &dyn Fn(diesel::result::Error) -> Error,
+        statement: &Q,
+    ) -> Result<usize>
+    where
+        Q: QueryFragment<C::Backend> + QueryId,
+    {
+        self.giving_up_broken(|| {
+            let mut connection = self.connection()?;
+            self.before_write(statement);
+            let start = Instant::now();
+            let rows = ExecuteDsl::execute(statement, &mut **connection).map_err(fault)?;
+            tracing::debug!(rows, micros = start.elapsed().as_micros() as u64, "write");
+            Ok(rows)
+        })
+    }
+
+    /// Runs a statement that writes, and reads the keys that it returns.
+    pub(crate) fn keys_with<M, Q>(
+        &self,
+        fault: &dyn Fn(diesel::result::Error) -> Error,
+        statement: &Q,
+    ) -> Result<Vec<M::Key>>
+    where
+        M: Model<Connection = C>,
+        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
+    {
+        self.before_write(statement);
+        query::read_keys::<M, _>(self, fault, statement)
+    }
+
+    fn before_write(&self, statement: &impl QueryFragment<C::Backend>) {
+        self.writes.set(self.writes.get() + 1);
+        self.note_statement(statement);
+    }
+
+    /// Sends what waits and could be seen by a list of records of `T`: their own columns, and pairs.
+    pub(crate) fn flush_before_list<T: Model<Connection = C>>(&self, ordered: bool) -> Result<()> {
+        // An order may look at whatever it likes.
+        let seen = self.store::<T>().has_dirty_records() || !self.pairs.is_empty();
+        if seen || (ordered && self.has_pending()) { self.flush() } else { Ok(()) }
     }
 
     /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
@@ -248,6 +311,8 @@ impl<C: Connection> Environment<C> {
         let models: Vec<_> = self.stores.all().map(AnyStore::stats).collect();
         Stats {
             queries: self.queries.get(),
+            writes: self.writes.get(),
+            dirty: self.stores.all().map(AnyStore::dirty_records).sum(),
             hits: models.iter().map(|model| model.hits).sum(),
             misses: models.iter().map(|model| model.misses).sum(),
             records: models.iter().map(|model| model.records).sum(),
@@ -273,8 +338,13 @@ impl<C: Connection> Environment<C> {
 
     /// Counts a SELECT that is about to run, and notes its text if somebody listens.
     pub(crate) fn before_select(&self, query: &impl QueryFragment<C::Backend>) {
-        self.queries.set(self.queries.get() + 1);
+        self.note_statement(query);
         self.tick();
+    }
+
+    /// Counts a statement that is about to run, and notes its text if somebody listens.
+    pub(crate) fn note_statement(&self, query: &impl QueryFragment<C::Backend>) {
+        self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
             statements.push(diesel::debug_query::<C::Backend, _>(query).to_string());
         }

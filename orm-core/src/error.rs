@@ -1,7 +1,11 @@
 //! What can go wrong, and what it says.
 
+mod violation;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use violation::{Violation, ViolationKind};
 
 use crate::Str;
 
@@ -123,6 +127,29 @@ impl Error {
             },
             _ => None,
         }
+    }
+
+    /// Which constraint a statement violated, if the database refused it for that
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// use orm_core::ViolationKind;
+    /// # diesel::table! { countries { id -> Integer, code -> Text } }
+    /// # #[derive(Model)] #[model(table = countries)] struct Country { id: i32, code: String }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE countries (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE)"))?;
+    /// env.create(Country::values().code("BE"))?;
+    /// let error = env.create(Country::values().code("BE")).unwrap_err();
+    /// let violation = error.violation().unwrap();
+    /// assert_eq!((violation.kind, violation.model), (ViolationKind::Unique, "Country"));
+    /// assert_eq!(violation.column.as_deref(), Some("code"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn violation(&self) -> Option<Violation> {
+        let Self::Database { model, source, .. } = self else { return None };
+        Violation::of(model, source)
     }
 
     #[cold]

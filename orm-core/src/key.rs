@@ -6,10 +6,12 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use diesel::QueryResult;
+use diesel::backend::Backend;
 use diesel::deserialize::FromSql;
 use diesel::query_builder::AstPass;
-use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, SingleValue};
+use diesel::serialize::{self, IsNull, Output, ToSql};
+use diesel::sql_types::is_nullable::NotNull;
+use diesel::sql_types::{HasSqlType, Nullable, SingleValue, SqlType};
 
 use crate::backend::{Dialect, KeyList};
 use crate::{Model, Record, Result, Str};
@@ -37,6 +39,15 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
         } else {
             key.downcast_ref::<i16>().map(|&key| key.into())
         }
+    }
+
+    /// The key that is a whole number, where keys of this type are
+    #[doc(hidden)]
+    fn of_number(number: i64) -> Option<Self> {
+        let (mut small, mut middle, mut large) =
+            (i16::try_from(number).ok(), i32::try_from(number).ok(), Some(number));
+        let as_key = [&mut small as &mut dyn Any, &mut middle, &mut large];
+        as_key.into_iter().find_map(|key| key.downcast_mut::<Option<Self>>()?.take())
     }
 
     /// Whether keys of this type are whole numbers
@@ -136,8 +147,23 @@ pub trait KeyCodec<DB: Dialect>: 'static {
     type Key: Key;
     /// Binds a batch of keys: ` = ?` or ` IN (…)`
     fn push<'b>(list: &'b KeyList<Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Binds one key, or the NULL that stands in its place in a link
+    fn push_one<'b>(key: Option<&'b Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
     /// Reads a key
     fn read(value: Option<DB::RawValue<'_>>) -> Result<Self::Key, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// NULL, as a bind of any nullable type
+#[derive(Debug)]
+pub(crate) struct SqlNull;
+
+impl<ST, DB: Backend> ToSql<Nullable<ST>, DB> for SqlNull
+where
+    ST: SqlType<IsNull = NotNull>,
+{
+    fn to_sql<'b>(&'b self, _: &mut Output<'b, '_, DB>) -> serialize::Result {
+        Ok(IsNull::Yes)
+    }
 }
 
 /// The [`KeyCodec`] of keys of type `K` in columns of SQL type `ST`
@@ -147,10 +173,17 @@ pub struct KeyOf<K, ST>(PhantomData<(K, ST)>);
 impl<DB, K, ST> KeyCodec<DB> for KeyOf<K, ST>
 where
     DB: Dialect + HasSqlType<ST>,
-    ST: SingleValue + 'static,
+    ST: SingleValue + SqlType<IsNull = NotNull> + 'static,
     K: Key + ToSql<ST, DB> + FromSql<ST, DB>,
 {
     type Key = K;
+
+    fn push_one<'b>(key: Option<&'b K>, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match key {
+            Some(key) => out.push_bind_param::<ST, K>(key),
+            None => out.push_bind_param::<Nullable<ST>, SqlNull>(&SqlNull),
+        }
+    }
 
     fn push<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         DB::push_keys::<ST, K>(list, out)

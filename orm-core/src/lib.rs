@@ -85,14 +85,15 @@ mod select;
 mod serde;
 mod text;
 mod value;
+mod write;
 
-pub use backend::{Connection, DefaultConnection};
+pub use backend::{Connection, DefaultConnection, OnConflict};
 pub use batches::Batches;
 pub use builder::EnvironmentBuilder;
 pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
 pub use cardinality::Cardinality;
 pub use environment::Environment;
-pub use error::{Error, Result};
+pub use error::{Error, Result, Violation, ViolationKind};
 pub use field::Field;
 pub use key::{Id, IntoKey, Key};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
@@ -100,7 +101,9 @@ pub use orm_derive::Model;
 pub use query::{AllColumns, KeyColumn, RecordQuery};
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
-pub use value::IntoValue;
+pub use value::{IntoLink, IntoValue, via};
+pub use write::Touching;
+pub use write::values::{ValueSet, Values};
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

@@ -14,6 +14,8 @@ use crate::cache::AnyColumn;
 use crate::cardinality::Cardinality;
 use crate::key::{Key, KeyCodec};
 use crate::relation::Relation;
+use crate::write::pen::Pen;
+use crate::write::values::ValueSet;
 use crate::{Record, Result};
 
 /// The diesel backend of a model's connection
@@ -46,6 +48,8 @@ pub trait Model: Sized + 'static {
     /// The ways from a group along each link
     #[doc(hidden)]
     type Links<'env>: Default;
+    /// The values to create or write records with; [`Values`](crate::Values) names it
+    type Values: ValueSet<Model = Self>;
     /// The accessors, one per field
     #[doc(hidden)]
     type Accessors<'env, K: Cardinality>: crate::records::Accessors<'env, Self, K>;
@@ -57,6 +61,9 @@ pub trait Model: Sized + 'static {
     /// All other fields, in the order of the columns
     #[doc(hidden)]
     const FIELDS: &'static [FieldInfo<Self>];
+    /// The field that counts the writes of each row
+    #[doc(hidden)]
+    const VERSION: Option<usize>;
 
     /// The model's number in this process
     #[doc(hidden)]
@@ -82,6 +89,8 @@ pub struct FieldInfo<M: Model> {
     pub prefetch: Prefetch,
     /// How a to-many link is loaded
     pub relation: Option<&'static dyn Relation<M>>,
+    /// How its values are written; `None` where there is no column, or its type can only be read
+    pub pen: Option<&'static dyn Pen<M::Connection>>,
 }
 
 /// With which other columns a field is loaded
@@ -109,6 +118,8 @@ impl Prefetch {
 pub trait Columns<C: Connection>: Default + Send + 'static {
     /// One column, by its place in [`Model::FIELDS`]
     fn column(&self, index: usize) -> Option<&dyn AnyColumn<C>>;
+    /// One column, by its place in [`Model::FIELDS`]
+    fn column_mut(&mut self, index: usize) -> Option<&mut dyn AnyColumn<C>>;
     /// The columns, in the order of [`Model::FIELDS`]
     fn each_mut(&mut self) -> Vec<&mut dyn AnyColumn<C>>;
     /// The columns, in the order of [`Model::FIELDS`]

@@ -110,6 +110,15 @@ impl Marks {
         Self(vec![0; slots.div_ceil(64)])
     }
 
+    /// These slots
+    pub(crate) fn of(slots: impl IntoIterator<Item = u32>) -> Self {
+        let mut marks = Self::default();
+        for slot in slots {
+            marks.mark(slot);
+        }
+        marks
+    }
+
     /// Marks a slot; tells whether it was not marked before.
     #[inline]
     pub(crate) fn mark(&mut self, slot: u32) -> bool {

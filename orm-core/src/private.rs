@@ -11,11 +11,13 @@ pub use crate::field::{
     Cached, Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
     Required, WayTo,
 };
-pub use crate::key::{KeyCodec, KeyOf};
+pub use crate::key::{IntoKey, KeyCodec, KeyOf};
 pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Prefetch};
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::relation::{Batch, Inverse, InverseOf, Order, Relation, Through};
-pub use crate::value::{IntoOwned, Owned};
+pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};
+pub use crate::write::pen::{Pen, PenOf, ReadOnly, Writable};
+pub use crate::write::values::{ValueSet, given};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

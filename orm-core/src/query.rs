@@ -266,6 +266,8 @@ where
     M: Model<Connection = C>,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
+    // It could see what waits to be written.
+    env.flush()?;
     let store = env.store::<M>();
     let mut slots = Vec::new();
     Select { fields, reason: Reason::Search, keys: 0, owner: None, reserve: 0 }.run(
@@ -289,10 +291,24 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
+    env.flush()?;
+    env.before_select(&query);
+    let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
+    read_keys::<M, Q>(env, &fault, query)
+}
+
+/// The keys that a statement gives
+pub(crate) fn read_keys<M, Q>(
+    env: &Environment<M::Connection>,
+    fault: &dyn Fn(diesel::result::Error) -> Error,
+    query: Q,
+) -> Result<Vec<M::Key>>
+where
+    M: Model,
+    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+{
     env.giving_up_broken(|| {
-        let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
         let mut connection = env.connection()?;
-        env.before_select(&query);
         let mut keys = Vec::new();
         for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
             let row = row.map_err(fault)?;

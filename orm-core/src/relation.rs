@@ -1,5 +1,6 @@
 //! To-many links: how the lists of a whole group are read with one SELECT.
 
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -16,6 +17,8 @@ use crate::model::{Columns, DbOf, Model};
 use crate::prefetch;
 use crate::query::{push_column, push_key_column};
 use crate::select::{Reason, Select, Shown};
+use crate::write::links::{self, Edit, Side};
+use crate::write::pairs;
 use crate::{Environment, Id, Result};
 
 /// How a to-many link of `M` is loaded
@@ -27,6 +30,26 @@ pub trait Relation<M: Model> {
     /// Counts the members of each of these records: one SELECT.
     #[doc(hidden)]
     fn count(&self, batch: Batch<'_, M>) -> Result<()>;
+
+    /// What the two sides of the link are
+    #[doc(hidden)]
+    fn side(&self) -> Side;
+
+    /// Changes the cached lists of the link.
+    #[doc(hidden)]
+    fn edit(&self, batch: Batch<'_, M>, edits: &[Edit]);
+
+    /// Links members to owners, or takes them away.
+    #[doc(hidden)]
+    fn change(&self, batch: Batch<'_, M>, members: &[u32], add: bool) -> Result<()>;
+
+    /// The members' own field, and its value, that makes a new record a member of an owner's list; `None` for pairs
+    #[doc(hidden)]
+    fn link_to(&self, owner: M::Key) -> Option<(usize, Box<dyn Any>)>;
+
+    /// Writes pairs that waited into their table.
+    #[doc(hidden)]
+    fn flush(&self, batch: Batch<'_, M>, pairs: &[(u32, u32)], add: bool) -> Result<()>;
 }
 
 impl<M: Model> fmt::Debug for dyn Relation<M> {
@@ -35,13 +58,13 @@ impl<M: Model> fmt::Debug for dyn Relation<M> {
     }
 }
 
-/// The records whose lists are to be loaded
+/// The records whose lists are to be loaded or changed
 #[derive(Debug)]
 pub struct Batch<'a, M: Model> {
-    env: &'a Environment<M::Connection>,
-    store: &'a Store<M>,
-    slots: &'a [u32],
-    field: usize,
+    pub(crate) env: &'a Environment<M::Connection>,
+    pub(crate) store: &'a Store<M>,
+    pub(crate) slots: &'a [u32],
+    pub(crate) field: usize,
     want: Want,
 }
 
@@ -72,6 +95,7 @@ impl<'a, M: Model> Batch<'a, M> {
         M: Model<Connection = C>,
         T: Model<Connection = C>,
     {
+        self.env.flush_before_list::<T>(order.is_some())?;
         let fields: Vec<usize> = match self.want {
             Want::Records => prefetch::always::<T>().collect(),
             Want::Keys => Vec::new(),
@@ -122,6 +146,7 @@ impl<'a, M: Model> Batch<'a, M> {
         M: Model<Connection = C>,
         T: Model<Connection = C>,
     {
+        self.env.flush_before_list::<T>(false)?;
         let query = Counts::<M, T> {
             table: T::Table::table(),
             source,
@@ -279,16 +304,28 @@ impl<M: Model, T: Model> Query for Counts<'_, M, T> {
 )]
 pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
     #[doc(hidden)]
+    const NULLABLE: bool;
+    #[doc(hidden)]
+    fn link(owner: Id<M>) -> Box<dyn Any>;
+    #[doc(hidden)]
     fn position(self) -> usize;
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
+    const NULLABLE: bool = false;
+    fn link(owner: Id<M>) -> Box<dyn Any> {
+        Box::new(owner)
+    }
     fn position(self) -> usize {
         self.index()
     }
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
+    const NULLABLE: bool = true;
+    fn link(owner: Id<M>) -> Box<dyn Any> {
+        Box::new(Some(owner))
+    }
     fn position(self) -> usize {
         self.index()
     }
@@ -356,6 +393,27 @@ where
     fn count(&self, batch: Batch<'_, M>) -> Result<()> {
         batch.count::<C, T>(&self.source::<M>())
     }
+
+    fn side(&self) -> Side {
+        Side::Inverse { model: T::number().get(), field: self.field.position() }
+    }
+
+    fn edit(&self, batch: Batch<'_, M>, edits: &[Edit]) {
+        links::edit::<C, M, T>(&batch, edits, self.order.is_none());
+    }
+
+    fn change(&self, batch: Batch<'_, M>, members: &[u32], add: bool) -> Result<()> {
+        links::change_inverse::<C, M, T>(&batch, self.field.position(), F::NULLABLE, members, add)
+    }
+
+    fn link_to(&self, owner: M::Key) -> Option<(usize, Box<dyn Any>)> {
+        Some((self.field.position(), F::link(Id::new(owner))))
+    }
+
+    fn flush(&self, _: Batch<'_, M>, _: &[(u32, u32)], _: bool) -> Result<()> {
+        // It is the members' own column, and goes with them.
+        Ok(())
+    }
 }
 
 /// A many2many link: the records of `T` that a table of pairs, with the columns `Own` and `Other`, joins to here
@@ -422,8 +480,8 @@ where
     C: Connection,
     M: Model<Connection = C>,
     T: Model<Connection = C>,
-    Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<C::Backend>>,
-    Other: diesel::Column<Table = Own::Table>,
+    Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<C::Backend>> + 'static,
+    Other: diesel::Column<Table = Own::Table> + 'static,
 {
     fn load(&self, batch: Batch<'_, M>) -> Result<()> {
         batch.load::<C, T>(&ThroughSource::<T, Own>::new(Other::NAME), self.order)
@@ -431,5 +489,26 @@ where
 
     fn count(&self, batch: Batch<'_, M>) -> Result<()> {
         batch.count::<C, T>(&ThroughSource::<T, Own>::new(Other::NAME))
+    }
+
+    fn side(&self) -> Side {
+        Side::Pairs { own: TypeId::of::<Own>(), other: TypeId::of::<Other>() }
+    }
+
+    fn edit(&self, batch: Batch<'_, M>, edits: &[Edit]) {
+        links::edit::<C, M, T>(&batch, edits, self.order.is_none());
+    }
+
+    fn change(&self, batch: Batch<'_, M>, members: &[u32], add: bool) -> Result<()> {
+        links::change_pairs::<C, M, T, Own, Other>(&batch, members, add);
+        Ok(())
+    }
+
+    fn link_to(&self, _: M::Key) -> Option<(usize, Box<dyn Any>)> {
+        None
+    }
+
+    fn flush(&self, batch: Batch<'_, M>, pairs: &[(u32, u32)], add: bool) -> Result<()> {
+        pairs::flush::<C, M, T, Own, Other>(batch.env, batch.store, batch.field, pairs, add)
     }
 }

@@ -1,10 +1,16 @@
 //! Values on their way in and out: what a field takes, and what the user's own struct holds of it.
 
+use bytes::Bytes;
+
 use crate::backend::Connection;
 use crate::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
-use crate::{Id, Model, Record, Result};
+use crate::{Id, IntoKey, Model, Record, Result, Str};
 
-/// What can be given as a value of a field of type `T`: the value itself, text in any form, a key for a link
+/// What can be given as a value of a field of type `T`: the value itself, text in any form
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given for a field of type `{T}`",
+    note = "give a value of the field's type, text in any form, or `None` where its column is nullable"
+)]
 pub trait IntoValue<T> {
     /// The value
     fn into_value(self) -> T;
@@ -22,27 +28,89 @@ impl<T> IntoValue<Option<T>> for T {
     }
 }
 
-macro_rules! into_value {
-    ($($from:ty => $to:ty;)*) => {$(
-        impl IntoValue<$to> for $from {
-            fn into_value(self) -> $to {
+/// What can be given for a link of type `L`, an `Id` or an `Option` of one: a record, an `Id`, the key itself, and `None`
+/// where the column is nullable
+///
+/// `Via` says which of these it is; nobody writes it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given for a link of type `{L}`",
+    label = "no record, `Id` or key of the model that the link leads to",
+    note = "a link takes `&record`, an `Id`, the key itself, or `None` where its column is nullable"
+)]
+pub trait IntoLink<L, Via> {
+    /// The link
+    fn into_link(self) -> L;
+}
+
+/// How a link is given; the second parameter of [`IntoLink`], which nobody writes
+pub mod via {
+    /// By a key or an `Id`
+    #[derive(Debug)]
+    pub enum Key {}
+    /// By a record
+    #[derive(Debug)]
+    pub enum Record {}
+    /// By an `Option` of an `Id`
+    #[derive(Debug)]
+    pub enum Optional {}
+}
+
+impl<M: Model, K: IntoKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
+    fn into_link(self) -> Id<M> {
+        Id::new(self)
+    }
+}
+
+impl<M: Model, K: IntoKey<M::Key>> IntoLink<Option<Id<M>>, via::Key> for K {
+    fn into_link(self) -> Option<Id<M>> {
+        Some(Id::new(self))
+    }
+}
+
+macro_rules! records_as_links {
+    ($($record:ty),*) => {$(
+        impl<M: Model> IntoLink<Id<M>, via::Record> for $record {
+            fn into_link(self) -> Id<M> {
                 self.into()
             }
         }
-        impl IntoValue<Option<$to>> for $from {
-            fn into_value(self) -> Option<$to> {
+        impl<M: Model> IntoLink<Option<Id<M>>, via::Record> for $record {
+            fn into_link(self) -> Option<Id<M>> {
                 Some(self.into())
             }
         }
     )*};
 }
+records_as_links!(Record<'_, M>, &Record<'_, M>);
+
+impl<M: Model> IntoLink<Self, via::Optional> for Option<Id<M>> {
+    fn into_link(self) -> Self {
+        self
+    }
+}
+
+macro_rules! into_value {
+    ($([$($parameter:tt)*] $from:ty => $to:ty: $convert:expr;)*) => {$(
+        impl<$($parameter)*> IntoValue<$to> for $from {
+            fn into_value(self) -> $to {
+                $convert(self)
+            }
+        }
+        impl<$($parameter)*> IntoValue<Option<$to>> for $from {
+            fn into_value(self) -> Option<$to> {
+                Some($convert(self))
+            }
+        }
+    )*};
+}
 into_value! {
-    &str => crate::Str;
-    String => crate::Str;
-    &String => crate::Str;
-    &crate::Str => crate::Str;
-    Vec<u8> => bytes::Bytes;
-    &'static [u8] => bytes::Bytes;
+    [] &str => Str: Str::from;
+    [] String => Str: Str::from;
+    [] &String => Str: Str::from;
+    [] &Str => Str: Str::from;
+    [] Vec<u8> => Bytes: Bytes::from;
+    [] &[u8] => Bytes: Bytes::copy_from_slice;
+    [const N: usize] &[u8; N] => Bytes: |bytes: &[u8; N]| Bytes::copy_from_slice(bytes);
 }
 
 /// A field of which the user's own struct holds a value of type `V`

@@ -32,6 +32,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) inverse: Option<Given<ExprPath>>,
     pub(crate) through: Option<Given<(Path, Path)>>,
     pub(crate) order: Option<Given<Expr>>,
+    pub(crate) version: Option<Given>,
     pub(crate) compute: Option<Ident>,
     pub(crate) docs: Vec<Attribute>,
     /// Something in it could not be read: rules that ask for what is missing would only repeat that.
@@ -39,7 +40,8 @@ pub(crate) struct FieldAttrs {
 }
 
 const STRUCT_KEYS: &[&str] = &["table", "connection"];
-const FIELD_KEYS: &[&str] = &["primary_key", "column", "deferred", "group", "inverse", "through", "order"];
+const FIELD_KEYS: &[&str] =
+    &["primary_key", "column", "deferred", "group", "inverse", "through", "order", "version"];
 
 impl StructAttrs {
     pub(crate) fn from_syn(attrs: &[Attribute], errors: &mut Errors) -> Self {
@@ -73,6 +75,7 @@ impl FieldAttrs {
             let fine = each_key(attr, errors, |key, input, errors| match key.to_string().as_str() {
                 "primary_key" => set(&mut found.primary_key, flag(key, input)?),
                 "column" => set(&mut found.column, value(key, input, errors, "column = name")?),
+                "version" => set(&mut found.version, flag(key, input)?),
                 "deferred" => set(&mut found.deferred, flag(key, input)?),
                 "group" => set(&mut found.group, value(key, input, errors, "group = \"html\"")?),
                 "inverse" => {

@@ -8,6 +8,7 @@ mod accessors;
 mod columns;
 mod fields;
 mod model;
+mod values;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -21,6 +22,7 @@ pub(crate) struct Names {
     columns: Ident,
     links: Ident,
     accessors: Ident,
+    values: Ident,
 }
 
 pub(crate) fn model(model: &Model) -> TokenStream {
@@ -37,11 +39,13 @@ fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
         columns: format_ident!("__{}Columns", model.ident.unraw()),
         links: format_ident!("__{}Links", model.ident.unraw()),
         accessors: format_ident!("{}Accessors", model.ident.unraw()),
+        values: format_ident!("{}Values", model.ident.unraw()),
     };
     let connection = &model.connection;
     let columns = columns::expand(model, &names);
     let fields = fields::expand(model, &names);
     let accessors = accessors::expand(model, &names);
+    let values = values::expand(model, &names);
     let model = model::expand(model, &names, &snapshot);
     quote! {
         #[allow(
@@ -53,6 +57,7 @@ fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
             non_snake_case,
             non_upper_case_globals,
             private_interfaces,
+            trivial_bounds,
             unnameable_types,
             unreachable_pub,
             unused_qualifications,
@@ -62,10 +67,13 @@ fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
             clippy::nursery,
         )]
         const _: () = {
+            #[allow(unused_imports)]
+            use ::orm_core::private::ReadOnly as _;
             type __Connection = #connection;
             #columns
             #fields
             #accessors
+            #values
             #model
         };
     }

@@ -20,6 +20,7 @@
 //! | `group = "html"` | loaded with the other fields of that group only |
 //! | `inverse = Partner::COUNTRY_ID` | of a `OneToMany`: the to-one link that points back |
 //! | `through(pairs::own_id, pairs::other_id)` | of a `ManyToMany`: the two columns of the table of pairs |
+//! | `version` | this counts the writes of the row: a write that finds another number is `Error::Conflict` |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 
 mod attr;

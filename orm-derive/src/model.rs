@@ -108,6 +108,12 @@ impl Field {
         matches!(self.shape, Shape::OneToMany(_) | Shape::ManyToMany(_))
     }
 
+    /// Whether it has a setter: a column that is neither the key nor kept by the framework
+    pub(crate) fn has_setter(&self) -> bool {
+        let is_column = matches!(self.shape, Shape::Value { .. } | Shape::Link { .. });
+        is_column && !self.is_key && self.attrs.version.is_none()
+    }
+
     pub(crate) fn docs(&self) -> &[Attribute] {
         &self.attrs.docs
     }

@@ -18,6 +18,7 @@ pub(crate) const TAKEN: &[&str] = &[
     "concat",
     "contains",
     "count",
+    "create",
     "delete",
     "deref",
     "env",

@@ -10,7 +10,7 @@ use syn::{Data, DeriveInput, Fields, Type};
 use crate::error::Errors;
 use crate::model::{Field, Model};
 use crate::names;
-use crate::shape::{self, Shape};
+use crate::shape::{self, Shape, Value};
 
 pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     no_parameters(input, errors);
@@ -19,6 +19,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     }
     one_key(model, errors);
     distinct_constants(model, errors);
+    one_version(model, errors);
     for field in &model.fields {
         not_computed(field, errors);
         supported_type(field, errors);
@@ -29,6 +30,8 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
         column_keys_on_columns(field, errors);
         order_on_to_many(field, errors);
         callable_accessor(model, field, errors);
+        free_setter(model, field, errors);
+        version_is_counted(field, errors);
     }
 }
 
@@ -83,6 +86,36 @@ fn distinct_constants(model: &Model, errors: &mut Errors) {
                 ),
             );
         }
+    }
+}
+
+fn one_version(model: &Model, errors: &mut Errors) {
+    for second in model.fields.iter().filter_map(|field| field.attrs.version.as_ref()).skip(1) {
+        errors.at(&second.key, "there are two versions; keep one: it counts the writes of the whole row");
+    }
+}
+
+fn version_is_counted(field: &Field, errors: &mut Errors) {
+    let Some(version) = &field.attrs.version else { return };
+    if field.is_key {
+        errors.at(&version.key, "a primary key stays as it is: give the version a field of its own");
+        return;
+    }
+    let is_number = |ty: &Type| matches!(ty, Type::Path(path) if ["i16", "i32", "i64"].iter().any(|number| path.path.is_ident(number)));
+    if !matches!(&field.shape, Shape::Value { value: Value::Plain(ty), nullable: false } if is_number(ty)) {
+        errors.at(&field.ty, "a version is a whole number that is never NULL: use `i32` or `i64`");
+    }
+}
+
+/// The setter of another field would have the name of this one's accessor.
+fn free_setter(model: &Model, field: &Field, errors: &mut Errors) {
+    let Some(other) = field.name.strip_prefix("set_") else { return };
+    if model.fields.iter().any(|field| field.name == other && field.has_setter()) {
+        let (name, renamed) = (&field.name, names::prefixed(&model.ident, &field.name));
+        errors.at(
+            &field.ident,
+            format!("`{name}` is the setter of `{other}`; rename the field, as in `{renamed}`"),
+        );
     }
 }
 

@@ -21,6 +21,11 @@ impl Statement {
         Self { sql: sql.to_owned(), binds: elements(binds) }
     }
 
+    /// Whether it begins or ends a transaction, or a savepoint
+    pub fn is_control(&self) -> bool {
+        ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"].iter().any(|word| self.sql.starts_with(word))
+    }
+
     /// Whether it reads
     pub fn is_select(&self) -> bool {
         self.sql.starts_with("SELECT")
@@ -97,12 +102,18 @@ pub struct Statements(Arc<Mutex<Log>>);
 #[derive(Default)]
 struct Log {
     sent: Vec<Statement>,
+    control: Vec<String>,
     prepared: Vec<String>,
 }
 
 impl Statements {
     fn log(&self) -> MutexGuard<'_, Log> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What began or ended transactions and savepoints so far; apart from the others
+    pub fn control(&self) -> Vec<String> {
+        self.log().control.clone()
     }
 
     /// What was sent so far
@@ -137,7 +148,11 @@ impl Instrumentation for Statements {
         match event {
             InstrumentationEvent::StartQuery { query, .. } => {
                 let statement = Statement::of(&query.to_string());
-                self.log().sent.push(statement);
+                if statement.is_control() {
+                    self.log().control.push(statement.sql);
+                } else {
+                    self.log().sent.push(statement);
+                }
             }
             InstrumentationEvent::CacheQuery { sql, .. } => self.log().prepared.push(sql.to_owned()),
             _ => {}

@@ -79,6 +79,14 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// A check of what a column really holds, for backends whose columns may hold anything
     type Check: Copy;
 
+    /// The most binds that one statement takes
+    const MAX_BINDS: usize;
+    /// Whether `UPDATE … FROM (VALUES …)` and `INSERT … RETURNING` are there; the other way is `CASE` and the number of
+    /// the first row that was inserted
+    const IS_MODERN: bool;
+    /// Whether `DEFAULT` may stand in place of a value that is inserted
+    const HAS_DEFAULT: bool;
+
     /// Brings keys into the form in which they are bound.
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;
 
@@ -103,6 +111,15 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Says what is wrong with a value that would otherwise be read as something that it is not.
     fn verify(check: Self::Check, value: &mut Self::RawValue<'_>) -> Result<(), String>;
 }
+
+/// A backend that has `INSERT … ON CONFLICT (…) DO UPDATE`: SQLite and PostgreSQL
+///
+/// MySQL cannot be told which unique column is meant, nor say which rows it wrote.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `ON CONFLICT` of a named column",
+    note = "look the record up first, and `create` or `write` it, within one `env.transaction(…)`"
+)]
+pub trait OnConflict: Dialect {}
 
 /// [`Dialect::read_count`] of every backend
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]

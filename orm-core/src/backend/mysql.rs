@@ -26,6 +26,10 @@ impl Connection for MysqlConnection {
 impl Dialect for Mysql {
     type Check = ();
 
+    const MAX_BINDS: usize = 65_535;
+    const IS_MODERN: bool = false;
+    const HAS_DEFAULT: bool = true;
+
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None }
     }

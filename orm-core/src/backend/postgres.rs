@@ -6,7 +6,7 @@ use diesel::query_builder::AstPass;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, HasSqlType, SingleValue};
 
-use super::{Connection, Dialect, KeyList};
+use super::{Connection, Dialect, KeyList, OnConflict};
 use crate::key::Key;
 
 impl Connection for PgConnection {
@@ -73,9 +73,15 @@ fn compare(wanted: u32, found: u32) -> Result<(), String> {
     }
 }
 
+impl OnConflict for Pg {}
+
 impl Dialect for Pg {
     /// The number of the type, 0 where it is not built in
     type Check = u32;
+
+    const MAX_BINDS: usize = 65_535;
+    const IS_MODERN: bool = true;
+    const HAS_DEFAULT: bool = true;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None }

@@ -6,7 +6,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 
-use super::{Connection, Dialect, KeyList};
+use super::{Connection, Dialect, KeyList, OnConflict};
 use crate::key::Key;
 
 impl Connection for SqliteConnection {
@@ -24,8 +24,14 @@ impl Connection for SqliteConnection {
     }
 }
 
+impl OnConflict for Sqlite {}
+
 impl Dialect for Sqlite {
     type Check = SqliteType;
+
+    const MAX_BINDS: usize = 32_766;
+    const IS_MODERN: bool = true;
+    const HAS_DEFAULT: bool = false;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         let mut json = None;

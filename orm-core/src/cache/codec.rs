@@ -1,5 +1,6 @@
 //! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::error::Error;
 use std::marker::PhantomData;
@@ -92,7 +93,19 @@ pub trait AnyColumn<C: Connection> {
     fn any_mut(&mut self) -> &mut dyn AnyColumn<C>;
     /// Whether the slot's cell holds a value
     fn has(&self, slot: u32) -> bool;
-    /// Makes a cell missing
+    /// Whether the slot's value was written and not flushed
+    fn is_dirty(&self, slot: u32) -> bool;
+    /// Notes that what was written to a slot is in the database now
+    fn clean(&mut self, slot: u32);
+    /// Makes cells missing that were loaded or written since a time, dirty ones too
+    fn forget_since(&mut self, since: Stamp);
+    /// The number of the model that the cells lead to, if they are links
+    fn target(&self) -> Option<usize>;
+    /// The [`Column`], for those who know what its cells hold
+    fn cells(&self) -> &dyn Any;
+    /// The [`Column`], for those who know what its cells hold
+    fn cells_mut(&mut self) -> &mut dyn Any;
+    /// Makes a clean cell missing
     fn remove(&mut self, slot: u32) -> bool;
     /// Makes cells missing; tells how many were
     fn remove_where(&mut self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
@@ -131,6 +144,30 @@ pub trait AnyColumn<C: Connection> {
 }
 
 impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
+    fn is_dirty(&self, slot: u32) -> bool {
+        self.column.is_dirty(slot)
+    }
+
+    fn clean(&mut self, slot: u32) {
+        self.column.clean(slot);
+    }
+
+    fn forget_since(&mut self, since: Stamp) {
+        self.column.forget_since(since);
+    }
+
+    fn target(&self) -> Option<usize> {
+        D::target()
+    }
+
+    fn cells(&self) -> &dyn Any {
+        &self.column
+    }
+
+    fn cells_mut(&mut self) -> &mut dyn Any {
+        &mut self.column
+    }
+
     fn any(&self) -> &dyn AnyColumn<C> {
         self
     }
@@ -234,6 +271,8 @@ pub trait BlobCell: Send + 'static {
     type Read;
     /// The cell of what diesel read
     fn cell(read: Self::Read) -> Self;
+    /// The bytes, unless the cell is NULL
+    fn bytes(&self) -> Option<&[u8]>;
 }
 
 impl BlobCell for Bytes {
@@ -241,12 +280,18 @@ impl BlobCell for Bytes {
     fn cell(read: Vec<u8>) -> Self {
         Self::from(read)
     }
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(self)
+    }
 }
 
 impl BlobCell for Option<Bytes> {
     type Read = Option<Vec<u8>>;
     fn cell(read: Option<Vec<u8>>) -> Self {
         read.map(Bytes::from)
+    }
+    fn bytes(&self) -> Option<&[u8]> {
+        self.as_deref()
     }
 }
 

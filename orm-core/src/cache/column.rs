@@ -27,8 +27,8 @@ pub struct Moment {
 
 /// The cached values of one field
 ///
-/// A cell is missing or holds a value; NULL is a value. That a record does not exist is known by its
-/// `Keys`, not here.
+/// A cell is missing or holds a value, which is dirty from its writing to its flush; NULL is a value. That a record does
+/// not exist is known by its `Keys`, not here.
 #[derive(Debug)]
 pub struct Column<V> {
     /// A page is there while one of its cells holds a value.
@@ -46,7 +46,11 @@ struct Page<V> {
     loaded: Loaded,
     /// The turn in which a cell was last read or filled
     used: Cell<u32>,
+    /// A bit for each cell that was written and not flushed: nothing but a flush or a rollback takes it away.
+    dirty: u64,
 }
+
+const _: () = assert!(PAGE == u64::BITS as usize);
 
 /// When the cells of a page were loaded. Most pages are filled by one SELECT.
 #[derive(Debug)]
@@ -127,14 +131,63 @@ impl<V> Column<V> {
         Ok(())
     }
 
-    /// Puts a value into the cell of a slot, whatever is there.
+    /// Puts a value into the cell of a slot, whatever is there but a dirty one.
     pub(crate) fn set(&mut self, slot: u32, now: Moment, value: V)
     where
         V: 'static,
     {
-        self.remove(slot);
+        if !self.is_dirty(slot) {
+            self.replace(slot, now, value);
+        }
+    }
+
+    /// Puts a value into the cell of a slot that is not in the database yet.
+    pub(crate) fn write(&mut self, slot: u32, now: Moment, value: V)
+    where
+        V: 'static,
+    {
+        self.replace(slot, now, value);
+        let (page, cell) = place(slot);
+        if let Some(page) = &mut self.pages[page] {
+            page.dirty |= 1 << cell;
+        }
+    }
+
+    fn replace(&mut self, slot: u32, now: Moment, value: V)
+    where
+        V: 'static,
+    {
+        let (page, cell) = place(slot);
+        if let Some(Some(page)) = self.pages.get_mut(page)
+            && let Some(old) = page.cells[cell].take()
+        {
+            self.bytes -= heap_bytes(&old);
+            self.count -= 1;
+        }
         let filled: Result<(), Infallible> = self.fill(slot, now, || Ok(value));
         let Ok(()) = filled;
+    }
+
+    pub(crate) fn is_dirty(&self, slot: u32) -> bool {
+        let (page, cell) = place(slot);
+        self.pages.get(page).is_some_and(|page| page.as_ref().is_some_and(|page| page.dirty & 1 << cell != 0))
+    }
+
+    /// Notes that what was written to a slot is in the database now.
+    pub(crate) fn clean(&mut self, slot: u32) {
+        let (page, cell) = place(slot);
+        if let Some(Some(page)) = self.pages.get_mut(page) {
+            page.dirty &= !(1 << cell);
+        }
+    }
+
+    /// Makes all cells missing that were loaded or written since a time, dirty ones too.
+    pub(crate) fn forget_since(&mut self, since: Stamp)
+    where
+        V: 'static,
+    {
+        self.pages.iter_mut().flatten().for_each(|page| page.dirty = 0);
+        self.remove_where(|_, loaded| loaded >= since);
     }
 
     /// The cell of a slot; an empty one is stamped with `now`, as it is about to be filled.
@@ -155,7 +208,7 @@ impl<V> Column<V> {
         &mut page.cells[index]
     }
 
-    /// Makes the cell of a slot missing; tells whether it held a value.
+    /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
     pub(crate) fn remove(&mut self, slot: u32) -> bool
     where
         V: 'static,
@@ -163,7 +216,7 @@ impl<V> Column<V> {
         self.remove_in_page(slot as usize / PAGE, &mut |other, _| other == slot) > 0
     }
 
-    /// Makes all cells missing for which `drop` says so; tells how many.
+    /// Makes all clean cells missing for which `drop` says so; tells how many.
     pub(crate) fn remove_where(&mut self, mut drop: impl FnMut(u32, Stamp) -> bool) -> usize
     where
         V: 'static,
@@ -182,7 +235,8 @@ impl<V> Column<V> {
             if page.cells[index].is_none() {
                 continue;
             }
-            if !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
+            let dirty = page.dirty & 1 << index != 0;
+            if dirty || !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
                 left += 1;
             } else if let Some(value) = page.cells[index].take() {
                 self.bytes -= heap_bytes(&value);
@@ -197,7 +251,7 @@ impl<V> Column<V> {
         removed
     }
 
-    /// Makes all cells from a slot on missing.
+    /// Makes all clean cells from a slot on missing.
     pub(crate) fn remove_from(&mut self, from: usize)
     where
         V: 'static,
@@ -205,7 +259,8 @@ impl<V> Column<V> {
         for number in from / PAGE..self.pages.len() {
             self.remove_in_page(number, &mut |slot, _| slot as usize >= from);
         }
-        self.pages.truncate(from.div_ceil(PAGE));
+        let used = self.pages.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        self.pages.truncate(used.max(from.div_ceil(PAGE)));
     }
 
     /// Makes those cells missing whose value is one that `drop` names.
@@ -253,6 +308,7 @@ impl<V> Page<V> {
             cells: [const { None }; PAGE],
             loaded: Loaded::All(now.time),
             used: Cell::new(now.turn),
+            dirty: 0,
         })
     }
 

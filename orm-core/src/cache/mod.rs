@@ -94,11 +94,12 @@ impl<'env, C: Connection> Cache<'env, C> {
             store.expire(self.env, field.position(), slot);
         }
         let value = field.cached(self.env, slot)?;
-        let loaded_at = store.with_column(field.position(), |column| column.loaded_at(slot))?;
-        Some(CacheEntry { value, loaded_at: self.env.instant(loaded_at), dirty: false })
+        let (loaded_at, dirty) = store
+            .with_column(field.position(), |column| Some((column.loaded_at(slot)?, column.is_dirty(slot))))?;
+        Some(CacheEntry { value, loaded_at: self.env.instant(loaded_at), dirty })
     }
 
-    /// Puts a value into the cache, as if it had been loaded
+    /// Puts a value into the cache, as if it had been loaded: it is not dirty, and an unflushed write stays
     pub fn set<M, F>(self, field: F, key: impl IntoKey<M::Key>, value: impl IntoValue<F::Value>)
     where
         M: Model<Connection = C>,

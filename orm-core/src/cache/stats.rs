@@ -8,8 +8,12 @@ use crate::backend::Connection;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// SELECTs that this crate ran
+    /// Statements that this crate ran: SELECTs, and what is counted by `writes`
     pub queries: usize,
+    /// INSERTs, UPDATEs and DELETEs, and statements run by [`execute`](crate::Environment::execute)
+    pub writes: usize,
+    /// Records with a value that waits to be written
+    pub dirty: usize,
     /// Reads of a field that found its value in the cache
     pub hits: usize,
     /// Reads of a field that had to ask the database

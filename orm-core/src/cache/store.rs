@@ -9,15 +9,18 @@ use hashbrown::HashMap;
 use once_cell::unsync::OnceCell;
 
 use super::codec::AnyColumn;
-use super::column::{PAGE, Stamp};
+use super::column::{Column, Moment, PAGE, Stamp};
 use super::evict::Resident;
 use super::keys::Keys;
+use super::link::{Link, List};
 use super::stats::ModelStats;
 use crate::backend::Connection;
 use crate::key::Key;
 use crate::model::{Columns, Model};
+use crate::origin::Marks;
 use crate::prefetch::{self, Ask};
-use crate::relation::Want;
+use crate::relation::{Batch, Want};
+use crate::write::{self, links};
 use crate::{Environment, Error, Result, Str};
 
 /// By field and slot: how many members, and when they were counted
@@ -35,6 +38,8 @@ pub(crate) struct Store<M: Model> {
     counts: RefCell<Counts>,
     /// For each field, how many batches of one record ran in a row
     singles: RefCell<Vec<usize>>,
+    /// The records with a dirty value, in the order in which they were first written
+    dirty: RefCell<(Vec<u32>, Marks)>,
 }
 
 impl<M: Model> fmt::Debug for Store<M> {
@@ -52,6 +57,7 @@ impl<M: Model> Default for Store<M> {
             weights: RefCell::default(),
             counts: RefCell::default(),
             singles: RefCell::default(),
+            dirty: RefCell::default(),
         }
     }
 }
@@ -95,6 +101,40 @@ impl<M: Model> Store<M> {
 
     pub(crate) fn missing_record(&self, slot: u32) -> Error {
         Error::MissingRecord { model: M::NAME, id: self.key(slot).text() }
+    }
+
+    /// The record's key as a number, if it is one
+    pub(crate) fn number(&self, slot: u32) -> Option<i64> {
+        self.keys.borrow().key(slot).number()
+    }
+
+    /// Notes that a record has a value that is not in the database.
+    pub(crate) fn note_dirty(&self, slot: u32) {
+        let (slots, marks) = &mut *self.dirty.borrow_mut();
+        if marks.mark(slot) {
+            slots.push(slot);
+        }
+    }
+
+    pub(crate) fn has_dirty_records(&self) -> bool {
+        !self.dirty.borrow().0.is_empty()
+    }
+
+    pub(crate) fn dirty(&self) -> Vec<u32> {
+        self.dirty.borrow().0.clone()
+    }
+
+    pub(crate) fn forget_dirty(&self) {
+        *self.dirty.borrow_mut() = Default::default();
+    }
+
+    /// Makes all clean values of a record missing, and forgets whether it exists.
+    pub(crate) fn forget_record(&self, slot: u32) {
+        self.set_absent(slot, false);
+        for column in self.columns.borrow_mut().each_mut() {
+            column.remove(slot);
+        }
+        self.counts.borrow_mut().retain(|&(_, other), _| other != slot);
     }
 
     pub(crate) fn is_resident(&self, slot: u32) -> bool {
@@ -171,6 +211,18 @@ impl<M: Model> Store<M> {
         self.columns.borrow().each().iter().map(|column| column.bytes()).sum()
     }
 
+    /// Runs work on the lists of each to-many link to these models, and forgets how many members were counted.
+    fn each_list(&self, models: &dyn Fn(usize) -> bool, mut f: impl FnMut(&mut Column<List>)) {
+        let mut counts = self.counts.borrow_mut();
+        for (field, column) in self.columns.borrow_mut().each_mut().into_iter().enumerate() {
+            let leads_there = column.target().is_some_and(models);
+            if let (true, Some(lists)) = (leads_there, column.cells_mut().downcast_mut::<Column<List>>()) {
+                counts.retain(|&(counted, _), _| counted != field);
+                f(lists);
+            }
+        }
+    }
+
     /// Runs work on one column, whatever its type.
     pub(crate) fn with_column<R>(
         &self,
@@ -222,6 +274,37 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Bytes that keys and values take
     fn bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
+    /// Whether a record has a value that is not in the database
+    fn has_dirty(&self) -> bool;
+    /// How many records have a value that is not in the database
+    fn dirty_records(&self) -> usize;
+    /// Sends what was written
+    fn flush(&self, env: &Environment<C>) -> Result<()>;
+    /// Sends pairs of a to-many link
+    fn flush_pairs(&self, env: &Environment<C>, field: usize, pairs: &[(u32, u32)], add: bool) -> Result<()>;
+    /// Links members of a to-many link to records, or takes them away
+    fn change_list(
+        &self,
+        env: &Environment<C>,
+        field: usize,
+        owners: &[u32],
+        members: &[u32],
+        add: bool,
+    ) -> Result<()>;
+    /// The members' own field, and its value, that makes a new record a member of a record's list; `None` for pairs
+    fn link_to(&self, field: usize, owners: &[u32]) -> Result<Option<(usize, Box<dyn Any>)>>;
+    /// Makes missing what was cached since a time, dirty values too
+    fn forget_since(&self, since: Stamp);
+    /// Makes all clean values of a record missing
+    fn forget_record(&self, slot: u32);
+    /// The records that link to some of a model, or of which it is not known
+    fn linking_to(&self, model: usize, targets: &Marks) -> Vec<u32>;
+    /// Takes members out of the cached lists of a model's records
+    fn remove_from_lists(&self, model: usize, members: &Marks, now: Moment);
+    /// Makes the lists missing in which some of a model's records are
+    fn forget_lists_of(&self, model: usize, members: &Marks);
+    /// Makes the lists missing that lead to these models
+    fn forget_lists(&self, models: &dyn Fn(usize) -> bool);
 }
 
 impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
@@ -335,6 +418,104 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         let columns = self.columns.borrow();
         ModelStats::of::<C, M>(&columns.each(), self.slots(), self.key_bytes())
     }
+
+    fn has_dirty(&self) -> bool {
+        self.has_dirty_records()
+    }
+
+    fn dirty_records(&self) -> usize {
+        self.dirty.borrow().0.len()
+    }
+
+    fn flush(&self, env: &Environment<C>) -> Result<()> {
+        write::flush::flush(env, self)
+    }
+
+    fn flush_pairs(&self, env: &Environment<C>, field: usize, pairs: &[(u32, u32)], add: bool) -> Result<()> {
+        let Some(relation) = M::FIELDS[field].relation else { return Ok(()) };
+        relation.flush(Batch::new(env, self, &[], field, Want::Keys), pairs, add)
+    }
+
+    fn change_list(
+        &self,
+        env: &Environment<C>,
+        field: usize,
+        owners: &[u32],
+        members: &[u32],
+        add: bool,
+    ) -> Result<()> {
+        let Some(relation) = M::FIELDS[field].relation else { return Ok(()) };
+        relation.change(Batch::new(env, self, owners, field, Want::Keys), members, add)
+    }
+
+    fn link_to(&self, field: usize, owners: &[u32]) -> Result<Option<(usize, Box<dyn Any>)>> {
+        let Some(relation) = M::FIELDS[field].relation else { return Ok(None) };
+        match owners {
+            [owner] => Ok(relation.link_to(self.key(*owner))),
+            _ if relation.side().is_inverse() => Err(Error::NotOne { model: M::NAME, count: owners.len() }),
+            _ => Ok(None),
+        }
+    }
+
+    fn forget_since(&self, since: Stamp) {
+        for column in self.columns.borrow_mut().each_mut() {
+            column.forget_since(since);
+        }
+        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted < since);
+        self.keys.borrow_mut().forget_absent();
+        self.forget_dirty();
+    }
+
+    fn forget_record(&self, slot: u32) {
+        self.forget_record(slot);
+    }
+
+    fn linking_to(&self, model: usize, targets: &Marks) -> Vec<u32> {
+        let columns = self.columns.borrow();
+        let columns = columns.each();
+        let mut found = Marks::default();
+        let mut all: Option<Vec<u32>> = None;
+        for column in &columns {
+            let Some(links) = column.cells().downcast_ref::<Column<Link>>() else { continue };
+            if column.target() != Some(model) {
+                continue;
+            }
+            // A record of which something is known, but not where it links to, may have gone along.
+            let all = all.get_or_insert_with(|| known(&columns, self.slots()));
+            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
+            all.iter().filter(|&&slot| links.get(slot).is_none_or(leads_there)).for_each(|&slot| {
+                found.mark(slot);
+            });
+        }
+        all.unwrap_or_default().into_iter().filter(|&slot| found.has(slot)).collect()
+    }
+
+    fn remove_from_lists(&self, model: usize, members: &Marks, now: Moment) {
+        self.each_list(&|target| target == model, |lists| links::remove_members(lists, members, now));
+    }
+
+    fn forget_lists_of(&self, model: usize, members: &Marks) {
+        self.each_list(&|target| target == model, |lists| {
+            lists.remove_values(|list| list.0.iter().any(|&member| members.has(member)));
+        });
+    }
+
+    fn forget_lists(&self, models: &dyn Fn(usize) -> bool) {
+        self.each_list(models, |lists| {
+            lists.remove_where(|_, _| true);
+        });
+    }
+}
+
+/// The slots of which at least one value is cached
+fn known<C: Connection>(columns: &[&dyn AnyColumn<C>], slots: usize) -> Vec<u32> {
+    let mut known = Marks::new(slots);
+    columns.iter().for_each(|column| {
+        column.each_slot(&mut |slot| {
+            known.mark(slot);
+        });
+    });
+    (0..slots as u32).filter(|&slot| known.has(slot)).collect()
 }
 
 /// All stores of an environment, by model number. Grows without moving what it holds.

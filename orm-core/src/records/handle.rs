@@ -10,7 +10,7 @@ use crate::cache::{Link, NULL, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
-use crate::origin::{Marks, Origin};
+use crate::origin::{Marks, Origin, Step};
 use crate::prefetch::{self, Ask};
 use crate::relation::Want;
 use crate::{Error, Result};
@@ -204,7 +204,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[cold]
     #[inline(never)]
     fn resolve(&self) -> Result<Option<u32>> {
-        Ok(self.walk(0, self.start(), Want::Records)?.first().copied())
+        Ok(self.walk(0, self.depth(), self.start(), Want::Records)?.first().copied())
+    }
+
+    fn depth(&self) -> usize {
+        self.group.origin.path.len()
     }
 
     /// The records that the path starts from
@@ -213,15 +217,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
     }
 
-    /// The slots at the end of the path, from some depth on; links are loaded where they are missing: the group's, a
-    /// window at a time.
-    fn walk(&self, depth: usize, mut level: Vec<u32>, want: Want) -> Result<Vec<u32>> {
+    /// The slots that the path leads to, from one depth on up to another; links are loaded where they are missing: the
+    /// group's, a window at a time.
+    fn walk(&self, from: usize, to: usize, mut level: Vec<u32>, want: Want) -> Result<Vec<u32>> {
         let Group { env, ref origin, .. } = *self.group;
         let at = (self.at != Self::ALL).then_some(self.at);
-        for (depth, step) in origin.path.iter().enumerate().skip(depth) {
+        for (depth, step) in origin.path.iter().enumerate().take(to).skip(from) {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
             // Of what is only passed through the columns are wanted: they hold the next links.
-            let want = if depth + 1 == origin.path.len() { want } else { Want::Records };
+            let want = if depth + 1 == to { want } else { Want::Records };
             if at.is_none() {
                 store.load_all(env, &level, step.field, want)?;
             }
@@ -299,10 +303,21 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     pub(crate) fn members(&self, want: Want) -> Result<Vec<u32>> {
         match self.slot {
             NULL => Ok(Vec::new()),
-            UNRESOLVED => self.walk(0, self.start(), want),
+            UNRESOLVED => self.walk(0, self.depth(), self.start(), want),
             // The last link is that of a record which is known.
-            slot => self.walk(self.group.origin.path.len().saturating_sub(1), vec![slot], want),
+            slot => self.walk(self.depth().saturating_sub(1), self.depth(), vec![slot], want),
         }
+    }
+
+    /// The link's model and field, and the records whose link it is
+    pub(crate) fn owners(&self) -> Result<Option<(Step, Vec<u32>)>> {
+        let Some((&step, before)) = self.group.origin.path.split_last() else { return Ok(None) };
+        let owners = match self.slot {
+            NULL => Vec::new(),
+            UNRESOLVED => self.walk(0, before.len(), self.start(), Want::Records)?,
+            slot => vec![slot],
+        };
+        Ok(Some((step, owners)))
     }
 
     /// How many there are: the length of the list if it is cached, else a count for the whole group

@@ -1,9 +1,9 @@
 //! The accessors: what `Records` of the model derefs to, one method per field.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 
-use super::{Names, cached, docs};
+use super::{Names, cached, docs, values};
 use crate::model::{Field, Model};
 use crate::names;
 use crate::shape::Shape;
@@ -11,6 +11,7 @@ use crate::shape::Shape;
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let (ident, accessors) = (&model.ident, &names.accessors);
     let methods = model.fields.iter().map(|field| method(model, field));
+    let setters = model.fields.iter().filter(|field| field.has_setter()).map(|field| setter(model, field));
     quote! {
         pub struct #accessors<'env, __K: ::orm_core::private::Cardinality>(
             ::orm_core::private::Handle<'env, #ident, __K>,
@@ -32,6 +33,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
 
         impl<'env, __K: ::orm_core::private::Cardinality> #accessors<'env, __K> {
             #(#methods)*
+            #(#setters)*
         }
     }
 }
@@ -46,6 +48,20 @@ fn method(model: &Model, field: &Field) -> TokenStream {
         #[inline]
         #vis fn #name(&self) -> #output {
             self.0.read(#ident::#constant)
+        }
+    }
+}
+
+fn setter(model: &Model, field: &Field) -> TokenStream {
+    let (ident, vis) = (&model.ident, &model.vis);
+    let name = format_ident!("set_{}", field.name, span = field.ident.span());
+    let constant = names::constant(&field.ident);
+    let docs = format!("Sets the `{}` of the records", field.name);
+    let values::Taken { generics, argument, value, bounds } = values::taken(model, field);
+    quote! {
+        #[doc = #docs]
+        #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> #bounds {
+            self.0.write(#ident::#constant, #value)
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
         quote_spanned!(field.span()=> #ident: ::orm_core::private::Stored<__Connection, #codec>,)
     });
     let idents: Vec<_> = model.others().map(|field| &field.ident).collect();
-    let indices = 0..idents.len();
+    let (indices, indices_mut) = (0..idents.len(), 0..idents.len());
     // One error and not two, where diesel cannot read a column: the same trait at the same place.
     let erased: Vec<_> = model.others().map(|field| erased(model, field)).collect();
     let ways = model.others().filter_map(|field| {
@@ -50,6 +50,15 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
                     _ => ::core::option::Option::None,
                 }
             }
+            fn column_mut(
+                &mut self,
+                index: usize,
+            ) -> ::core::option::Option<&mut dyn ::orm_core::private::AnyColumn<__Connection>> {
+                match index {
+                    #(#indices_mut => ::core::option::Option::Some(#erased::any_mut(&mut self.#idents)),)*
+                    _ => ::core::option::Option::None,
+                }
+            }
             fn each_mut(
                 &mut self,
             ) -> ::orm_core::private::Vec<&mut dyn ::orm_core::private::AnyColumn<__Connection>> {
@@ -68,7 +77,7 @@ fn erased(model: &Model, field: &Field) -> TokenStream {
 }
 
 /// What a cell holds, and how it is read
-fn codec(model: &Model, field: &Field) -> TokenStream {
+pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
     let at = field.span();
     match &field.shape {
         Shape::Value { value, nullable } => {

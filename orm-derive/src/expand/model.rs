@@ -4,18 +4,23 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
+use super::columns::codec;
 use super::{Names, key};
 use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
 
 pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> TokenStream {
-    let Names { columns, links, accessors } = names;
+    let Names { columns, links, accessors, values } = names;
     let (ident, table) = (&model.ident, &model.table);
     let name = ident.unraw().to_string();
     let key = Key::of(model);
     let (key, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
     let infos = model.others().map(|field| info(model, field));
+    let version = match model.others().position(|field| field.attrs.version.is_some()) {
+        Some(version) => quote!(::core::option::Option::Some(#version)),
+        None => quote!(::core::option::Option::None),
+    };
     let idents = model.fields.iter().map(|field| &field.ident);
     quote! {
         #[automatically_derived]
@@ -28,9 +33,11 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
             type Columns = #columns;
             type Links<'env> = #links<'env>;
             type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
+            type Values = #values;
             const NAME: &'static str = #name;
             const KEY_FIELD: &'static str = #key_name;
             const FIELDS: &'static [::orm_core::private::FieldInfo<Self>] = &[#(#infos),*];
+            const VERSION: ::core::option::Option<usize> = #version;
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER
@@ -90,6 +97,7 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
 fn info(model: &Model, field: &Field) -> TokenStream {
     let (name, table, column) = (&field.name, &model.table, field.column());
     let relation = relation(field);
+    let pen = pen(model, field);
     let (column, prefetch) = match (&field.shape, &field.attrs) {
         (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(#name), quote!(Never)),
         (_, attrs) => {
@@ -110,7 +118,19 @@ fn info(model: &Model, field: &Field) -> TokenStream {
             column: #column,
             prefetch: ::orm_core::private::Prefetch::#prefetch,
             relation: #relation,
+            pen: #pen,
         }
+    }
+}
+
+/// How the values of a column are written
+fn pen(model: &Model, field: &Field) -> TokenStream {
+    match &field.shape {
+        Shape::Value { .. } | Shape::Link { .. } => {
+            let codec = codec(model, field);
+            quote_spanned!(field.span()=> <::orm_core::private::PenOf<__Connection, #codec>>::PEN)
+        }
+        _ => quote!(::core::option::Option::None),
     }
 }
 

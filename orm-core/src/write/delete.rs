@@ -1,0 +1,121 @@
+//! Deleting records, and forgetting what went with them.
+
+use diesel::associations::HasTable;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::flush::{WINDOW, doing};
+use super::statement::Delete;
+use crate::backend::{Connection, Dialect};
+use crate::cache::Store;
+use crate::cardinality::Cardinality;
+use crate::model::{DbOf, Model};
+use crate::origin::Marks;
+use crate::{Environment, Error, Records, Result, query};
+
+impl<M: Model, K: Cardinality> Records<'_, M, K> {
+    /// Deletes the records: one DELETE for a thousand
+    ///
+    /// They leave the cached lists that they are in. What the database may have deleted or changed with them, the
+    /// records that link to them, is read again when it is asked for; all else stays cached.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRecord`] for a record whose row does not exist, and those of the database: a foreign key that
+    /// refuses. None is deleted then.
+    pub fn delete(&self) -> Result<()> {
+        let group = &self.handle().group;
+        let (env, store) = (group.env, group.store);
+        env.writing(|| delete(env, store, &K::slots(self.handle())?))
+    }
+}
+
+fn delete<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+) -> Result<()> {
+    let mut seen = Marks::new(store.slots());
+    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
+    if slots.is_empty() {
+        return Ok(());
+    }
+    // What still waits may move a record out of the way of a cascade.
+    env.flush()?;
+    for slots in slots.chunks(WINDOW) {
+        let absent = || slots.iter().copied().find(|&slot| store.is_absent(slot));
+        if let Some(gone) = absent() {
+            return Err(store.missing_record(gone));
+        }
+        let statement = Delete::<M> {
+            table: M::Table::table(),
+            keys: DbOf::<M>::key_list(store.keys_of(slots)),
+            returning: C::Backend::IS_MODERN,
+        };
+        let fault = |error| Error::database(M::NAME, doing::<M>("deleting", &[], store, slots), error);
+        if statement.returning {
+            let mut found = Marks::new(store.slots());
+            for key in env.keys_with::<M, _>(&fault, &statement)? {
+                store.find(&key).map(|slot| found.mark(slot));
+            }
+            if let Some(&gone) = slots.iter().find(|&&slot| !found.has(slot)) {
+                store.forget_record(gone);
+                return Err(store.missing_record(gone));
+            }
+        } else {
+            // Afterwards nobody could tell which of them had been there.
+            query::by_keys(env, store, slots, &[], "the rows to be deleted")?;
+            if let Some(gone) = absent() {
+                return Err(store.missing_record(gone));
+            }
+            if env.run_with(&fault, &statement)? < slots.len() {
+                return Err(Error::Conflict {
+                    model: M::NAME,
+                    id: crate::key::Key::text(&store.key(slots[0])),
+                });
+            }
+        }
+    }
+    slots.iter().for_each(|&slot| {
+        store.forget_record(slot);
+        store.set_absent(slot, true);
+    });
+    forget_what_went_along(env, M::number().get(), &slots);
+    Ok(())
+}
+
+/// Makes missing what the database may have deleted, or set to NULL, with some records: whatever links to them, and
+/// whatever links to that in turn.
+fn forget_what_went_along<C: Connection>(env: &Environment<C>, model: usize, slots: &[u32]) {
+    env.note_drop();
+    let now = env.moment();
+    let mut touched: HashMap<usize, Marks, FixedState> = HashMap::default();
+    let mut next = vec![(model, slots.to_vec())];
+    while let Some((model, slots)) = next.pop() {
+        let marks = touched.entry(model).or_default();
+        let fresh: Vec<u32> = slots.into_iter().filter(|&slot| marks.mark(slot)).collect();
+        if fresh.is_empty() {
+            continue;
+        }
+        let gone = Marks::of(fresh);
+        for (number, store) in env.stores.by_number_all().enumerate() {
+            let Some(store) = store else { continue };
+            let linking = store.linking_to(model, &gone);
+            linking.iter().for_each(|&slot| store.forget_record(slot));
+            if !linking.is_empty() {
+                next.push((number, linking));
+            }
+        }
+    }
+    // Of these it is known that they are gone, of the others of their model it is not.
+    if let Some(touched) = touched.get_mut(&model) {
+        slots.iter().for_each(|&slot| touched.unmark(slot));
+    }
+    let deleted = Marks::of(slots.iter().copied());
+    for store in env.stores() {
+        store.remove_from_lists(model, &deleted, now);
+        for (&model, marks) in &touched {
+            store.forget_lists_of(model, marks);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The way of one write: into the cache at once, into the database at the flush.
+//!
+//! `put` is what every setter and `write` comes to: it changes cells, notes them as dirty and puts records into the lists
+//! of the other side. `flush` sends what is dirty, `transaction` decides when, and undoes what failed.
+
+mod create;
+mod delete;
+pub(crate) mod flush;
+pub(crate) mod links;
+mod lists;
+pub(crate) mod pairs;
+pub(crate) mod pen;
+mod raw;
+mod statement;
+mod transaction;
+pub(crate) mod values;
+
+use std::any::Any;
+
+pub use raw::Touching;
+pub(crate) use transaction::Transactions;
+
+use crate::backend::Connection;
+use crate::cache::Store;
+use crate::cardinality::Cardinality;
+use crate::field::{Field, Kind};
+use crate::model::{Columns, Model};
+use crate::records::Handle;
+use crate::{Environment, Error, Records, Result};
+use pen::{Put, State};
+use values::{ValueSet, Values};
+
+/// Puts a value into a field of records: what every setter and `write` comes to.
+fn put<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    field: usize,
+    slots: &[u32],
+    value: &dyn Any,
+) -> Result<()> {
+    let pen = pen_of::<M>(field)?;
+    with_column(env, store, field, slots, State::Written, |column, put| pen.put(env, column, value, put))
+}
+
+/// The pen of a field. The setters of a type that cannot be written do not compile, so there is one.
+fn pen_of<M: Model>(field: usize) -> Result<&'static dyn pen::Pen<M::Connection>> {
+    let info = &M::FIELDS[field];
+    info.pen.ok_or_else(|| Error::other(format!("{}.{} can only be read", M::NAME, info.name)))
+}
+
+/// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
+fn with_column<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    field: usize,
+    slots: &[u32],
+    state: State,
+    change: impl FnOnce(&mut dyn crate::cache::AnyColumn<C>, Put<'_>),
+) -> Result<()> {
+    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
+        return Err(store.missing_record(gone));
+    }
+    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    if let Some(column) = store.columns.borrow_mut().column_mut(field) {
+        let now = env.moment();
+        change(column, Put { slots, state, now, changed: &mut changed, moved: &mut moved });
+    }
+    if state == State::Written {
+        changed.iter().for_each(|&slot| store.note_dirty(slot));
+    }
+    if env.limits.any() {
+        changed.iter().for_each(|&slot| store.add_resident(slot));
+    }
+    if let (false, Some(pen)) = (moved.is_empty(), M::FIELDS[field].pen) {
+        pen.moved(env, M::number().get(), field, &moved);
+    }
+    Ok(())
+}
+
+impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
+    /// Writes a field: what every generated setter does.
+    pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
+        let env = self.group.env;
+        env.writing(|| put(env, self.group.store, field.index(), &K::slots(self)?, &value))
+    }
+}
+
+impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
+    /// Writes the same values to all of the records
+    ///
+    /// Every reader in the environment sees them at once. Within [`transaction`](Environment::transaction) they are sent
+    /// when it commits, with all others that are waiting, or before a query that could see them; outside, before this
+    /// returns. A value that a record has already is not written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; and
+    /// outside a transaction those of the database.
+    pub fn write(&self, values: Values<M>) -> Result<()> {
+        let Handle { group, .. } = self.handle();
+        let (env, store) = (group.env, group.store);
+        env.writing(|| {
+            let slots = K::slots(self.handle())?;
+            for field in values::given_fields(&values) {
+                if let Some(value) = values.given(field) {
+                    put(env, store, field, &slots, value)?;
+                }
+            }
+            Ok(())
+        })
+    }
+}

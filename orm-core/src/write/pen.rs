@@ -1,0 +1,367 @@
+//! How the values of one field are written, whatever their type: put into the cache, compared, bound.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::AstPass;
+use diesel::result::Error::QueryBuilderError;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{Binary, HasSqlType, Nullable};
+
+use super::links::{self, Moved};
+use crate::backend::{Connection, Dialect};
+use crate::cache::{AnyColumn, Blob, BlobCell, Column, Link, Moment, Scalar, ToOneLink};
+use crate::key::{KeyCodec, SqlNull};
+use crate::model::{DbOf, Model};
+use crate::{Environment, Id};
+
+/// What makes a field's type one that can be written
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` can only be read",
+    label = "`{Self}` is no type that can be written",
+    note = "to be written it needs `PartialEq`, and diesel's `ToSql` for the column's type"
+)]
+pub trait Writable<ST, DB: Backend>: PartialEq + ToSql<ST, DB> {}
+
+impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
+
+/// How the values of one field are written
+pub trait Pen<C: Connection>: fmt::Debug + Sync {
+    /// Puts a value into the cells of records.
+    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, value: &dyn Any, put: Put<'_>);
+
+    /// Binds a value that is not in the cache.
+    fn push<'b>(&self, value: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+
+    /// The cells of records, to be bound
+    fn binds<'a>(
+        &self,
+        env: &Environment<C>,
+        column: &'a dyn AnyColumn<C>,
+        slots: &[u32],
+    ) -> Box<dyn Binds<C::Backend> + 'a>;
+
+    /// Whether the cells of all these records hold the same value
+    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool;
+
+    /// Puts records whose link `field` leads elsewhere now into the lists of the other side.
+    fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
+        let _ = (env, model, field, moved);
+    }
+}
+
+/// Into which cells a value goes, and what is to be known of it afterwards
+#[derive(Debug)]
+pub struct Put<'a> {
+    pub(crate) slots: &'a [u32],
+    pub(crate) state: State,
+    pub(crate) now: Moment,
+    /// The records whose value is another one now
+    pub(crate) changed: &'a mut Vec<u32>,
+    /// The same, and where their link led before; nothing unless the field is a link
+    pub(crate) moved: &'a mut Vec<Moved>,
+}
+
+impl Put<'_> {
+    /// The same for one record
+    pub(super) fn only<'b>(&'b mut self, slot: &'b u32) -> Put<'b> {
+        Put { slots: std::slice::from_ref(slot), changed: self.changed, moved: self.moved, ..*self }
+    }
+}
+
+/// Where a value is besides the cache
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nowhere, until it is flushed
+    Written,
+    /// In the database
+    Stored,
+}
+
+/// Some values of one field, as the binds of a statement
+pub trait Binds<DB: Backend> {
+    /// Binds the value of one of the records.
+    fn push<'b>(&'b self, row: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// Chooses the pen of a field by the codec of its column: [`PEN`](ReadOnly::PEN) is `None` where the type cannot be written
+///
+/// Found by name resolution: the inherent constant where its bounds hold, else that of [`ReadOnly`].
+#[derive(Debug)]
+pub struct PenOf<C, D>(PhantomData<fn() -> (C, D)>);
+
+/// What [`PenOf`] falls back to
+pub trait ReadOnly<C: Connection> {
+    /// There is none.
+    const PEN: Option<&'static dyn Pen<C>> = None;
+}
+
+impl<C: Connection, D> ReadOnly<C> for PenOf<C, D> {}
+
+impl<C, V, ST> PenOf<C, Scalar<V, ST>>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: Writable<ST, C::Backend> + Clone + Send + 'static,
+    ST: 'static,
+{
+    /// The pen of a value
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ScalarPen::<V, ST>(PhantomData));
+}
+
+impl<C, V> PenOf<C, Blob<V, Binary>>
+where
+    C: Connection,
+    V: BlobCell + Clone + PartialEq,
+    [u8]: ToSql<Binary, C::Backend>,
+{
+    /// The pen of a blob
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&BlobPen::<V>(PhantomData));
+}
+
+impl<C, V> PenOf<C, Blob<V, Nullable<Binary>>>
+where
+    C: Connection,
+    V: BlobCell + Clone + PartialEq,
+    [u8]: ToSql<Binary, C::Backend>,
+{
+    /// The pen of a blob that may be NULL
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&BlobPen::<V>(PhantomData));
+}
+
+impl<C, T, const NULLABLE: bool> PenOf<C, ToOneLink<T, NULLABLE>>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    /// The pen of a to-one link
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&LinkPen::<T>(PhantomData));
+}
+
+/// The cells of a column, by their type; a pen is only ever used with the column that it was made for.
+fn cells<C: Connection, V: 'static>(column: &dyn AnyColumn<C>) -> &Column<V> {
+    match column.cells().downcast_ref() {
+        Some(cells) => cells,
+        None => unreachable!("a pen of another column"),
+    }
+}
+
+fn cells_mut<C: Connection, V: 'static>(column: &mut dyn AnyColumn<C>) -> &mut Column<V> {
+    match column.cells_mut().downcast_mut() {
+        Some(cells) => cells,
+        None => unreachable!("a pen of another column"),
+    }
+}
+
+fn value<V: 'static>(value: &dyn Any) -> &V {
+    match value.downcast_ref() {
+        Some(value) => value,
+        None => unreachable!("a value of another field"),
+    }
+}
+
+/// Puts a value into cells, but for those that hold it already.
+fn put_cells<V: Clone + PartialEq + 'static>(
+    cells: &mut Column<V>,
+    value: &V,
+    put: &mut Put<'_>,
+    mut on_change: impl FnMut(u32, Option<&V>, &mut Vec<Moved>),
+) {
+    for &slot in put.slots {
+        let old = cells.get(slot);
+        if old == Some(value) {
+            continue;
+        }
+        on_change(slot, old, put.moved);
+        put.changed.push(slot);
+        match put.state {
+            State::Written => cells.write(slot, put.now, value.clone()),
+            State::Stored => cells.set(slot, put.now, value.clone()),
+        }
+    }
+}
+
+fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
+    let Some((&first, others)) = slots.split_first() else { return true };
+    let first = cells.get(first);
+    others.iter().all(|&slot| cells.get(slot) == first)
+}
+
+fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
+    values.get(row).ok_or_else(|| QueryBuilderError("a record has no value to be written".into()))
+}
+
+struct ScalarPen<V, ST>(PhantomData<fn() -> (V, ST)>);
+
+impl<V, ST> fmt::Debug for ScalarPen<V, ST> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ScalarPen")
+    }
+}
+
+struct ScalarBinds<'a, V, ST>(Vec<&'a V>, PhantomData<ST>);
+
+impl<DB, V, ST> Binds<DB> for ScalarBinds<'_, V, ST>
+where
+    DB: Backend + HasSqlType<ST>,
+    V: ToSql<ST, DB>,
+{
+    fn push<'b>(&'b self, at: usize, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<ST, V>(row(&self.0, at)?)
+    }
+}
+
+impl<C, V, ST> Pen<C> for ScalarPen<V, ST>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: Writable<ST, C::Backend> + Clone + Send + 'static,
+    ST: 'static,
+{
+    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, mut put: Put<'_>) {
+        put_cells(cells_mut::<C, V>(column), value(given), &mut put, |_, _, _| {});
+    }
+
+    fn push<'b>(&self, given: &'b dyn Any, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_bind_param::<ST, V>(value(given))
+    }
+
+    fn binds<'a>(
+        &self,
+        _: &Environment<C>,
+        column: &'a dyn AnyColumn<C>,
+        slots: &[u32],
+    ) -> Box<dyn Binds<C::Backend> + 'a> {
+        let cells = cells::<C, V>(column);
+        let values = slots.iter().filter_map(|&slot| cells.get(slot)).collect();
+        Box::new(ScalarBinds::<V, ST>(values, PhantomData))
+    }
+
+    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
+        all_equal(cells::<C, V>(column), slots)
+    }
+}
+
+struct BlobPen<V>(PhantomData<fn() -> V>);
+
+impl<V> fmt::Debug for BlobPen<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BlobPen")
+    }
+}
+
+struct BlobBinds<'a, V>(Vec<&'a V>);
+
+fn push_blob<'b, DB: Dialect>(blob: &'b impl BlobCell, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
+where
+    [u8]: ToSql<Binary, DB>,
+{
+    match blob.bytes() {
+        Some(bytes) => out.push_bind_param::<Binary, [u8]>(bytes),
+        None => out.push_bind_param::<Nullable<Binary>, SqlNull>(&SqlNull),
+    }
+}
+
+impl<DB: Dialect, V: BlobCell> Binds<DB> for BlobBinds<'_, V>
+where
+    [u8]: ToSql<Binary, DB>,
+{
+    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        push_blob(*row(&self.0, at)?, out)
+    }
+}
+
+impl<C, V> Pen<C> for BlobPen<V>
+where
+    C: Connection,
+    V: BlobCell + Clone + PartialEq,
+    [u8]: ToSql<Binary, C::Backend>,
+{
+    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, mut put: Put<'_>) {
+        put_cells(cells_mut::<C, V>(column), value(given), &mut put, |_, _, _| {});
+    }
+
+    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        push_blob(value::<V>(given), out)
+    }
+
+    fn binds<'a>(
+        &self,
+        _: &Environment<C>,
+        column: &'a dyn AnyColumn<C>,
+        slots: &[u32],
+    ) -> Box<dyn Binds<C::Backend> + 'a> {
+        let cells = cells::<C, V>(column);
+        Box::new(BlobBinds(slots.iter().filter_map(|&slot| cells.get(slot)).collect()))
+    }
+
+    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
+        all_equal(cells::<C, V>(column), slots)
+    }
+}
+
+struct LinkPen<T>(PhantomData<fn() -> T>);
+
+impl<T> fmt::Debug for LinkPen<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LinkPen")
+    }
+}
+
+struct LinkBinds<T: Model>(Vec<Option<T::Key>>);
+
+impl<T: Model> Binds<DbOf<T>> for LinkBinds<T> {
+    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
+        T::KeyCodec::push_one(row(&self.0, at)?.as_ref(), out)
+    }
+}
+
+/// The key of a link that is given: an `Id`, or an `Option` of one
+fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
+    match given.downcast_ref::<Id<T>>() {
+        Some(id) => Some(id.key()),
+        None => value::<Option<Id<T>>>(given).as_ref().map(Id::key),
+    }
+}
+
+impl<C, T> Pen<C> for LinkPen<T>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, put: Put<'_>) {
+        let target = link_key::<T>(given).map(|key| env.store::<T>().intern(key.clone()));
+        put_link(cells_mut(column), target.map_or(Link::NULL, Link), put);
+    }
+
+    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        T::KeyCodec::push_one(link_key::<T>(given), out)
+    }
+
+    fn binds<'a>(
+        &self,
+        env: &Environment<C>,
+        column: &'a dyn AnyColumn<C>,
+        slots: &[u32],
+    ) -> Box<dyn Binds<C::Backend> + 'a> {
+        let (cells, target) = (cells::<C, Link>(column), env.store::<T>());
+        let links = slots.iter().filter_map(|&slot| cells.get(slot));
+        Box::new(LinkBinds::<T>(links.map(|link| link.target().map(|slot| target.key(slot))).collect()))
+    }
+
+    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
+        all_equal(cells::<C, Link>(column), slots)
+    }
+
+    fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
+        links::moved::<C, T>(env, model, field, moved);
+    }
+}
+
+/// Puts a link into cells, and notes where it led before.
+pub(super) fn put_link(cells: &mut Column<Link>, link: Link, mut put: Put<'_>) {
+    put_cells(cells, &link, &mut put, |slot, old, moved| {
+        moved.push(Moved { slot, from: old.copied(), to: link });
+    });
+}

@@ -1,0 +1,148 @@
+//! An application's own statements beside the cache.
+
+use std::fmt;
+
+use diesel::query_builder::{QueryFragment, QueryId};
+
+use crate::backend::Connection;
+use crate::model::Model;
+use crate::{Environment, Error, Result};
+
+impl<C: Connection> Environment<C> {
+    /// Runs any diesel statement; tells how many rows it found
+    ///
+    /// What waits to be written is sent before. As nobody knows what the statement changed, nothing that was cached is
+    /// trusted afterwards; [`touching`](Self::touching) says what it may have changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database, of the statement or of what was waiting.
+    pub fn execute<Q>(&self, statement: Q) -> Result<usize>
+    where
+        Q: QueryFragment<C::Backend> + QueryId,
+    {
+        Touching::everything(self).execute(statement)
+    }
+
+    /// Calls with the connection itself, with the same care as [`execute`](Self::execute)
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
+    /// let count: i64 = env.with_connection(|connection| Ok(partners::table.count().get_result(connection)?))?;
+    /// # assert_eq!(count, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The closure's, and those of sending what was waiting.
+    pub fn with_connection<T>(&self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
+        Touching::everything(self).with_connection(f)
+    }
+
+    /// A statement of your own that changes rows of these models only; of none, until they are named
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text, active -> Bool } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String, active: bool }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL, active BOOLEAN NOT NULL)"))?;
+    /// env.touching().model::<Partner>().execute(diesel::update(partners::table).set(partners::active.eq(false)))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn touching(&self) -> Touching<'_, C> {
+        Touching { env: self, models: Some(Vec::new()) }
+    }
+}
+
+/// A statement of an application's own, and what it may change; made by [`Environment::touching`]
+#[must_use = "it does nothing until `execute` or `with_connection` is called"]
+pub struct Touching<'env, C: Connection> {
+    env: &'env Environment<C>,
+    /// The numbers of the models; `None`: all
+    models: Option<Vec<usize>>,
+}
+
+impl<C: Connection> fmt::Debug for Touching<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Touching").field("models", &self.models).finish_non_exhaustive()
+    }
+}
+
+impl<'env, C: Connection> Touching<'env, C> {
+    fn everything(env: &'env Environment<C>) -> Self {
+        Self { env, models: None }
+    }
+
+    /// Rows of this model too
+    pub fn model<M: Model<Connection = C>>(mut self) -> Self {
+        if let Some(models) = &mut self.models {
+            models.push(M::number().get());
+        }
+        self
+    }
+
+    /// Runs a diesel statement; tells how many rows it found
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::execute`].
+    pub fn execute<Q>(self, statement: Q) -> Result<usize>
+    where
+        Q: QueryFragment<C::Backend> + QueryId,
+    {
+        let env = self.env;
+        let fault = |error| Error::database("", "running a statement", error);
+        self.run(|| env.run_with(&fault, &statement))
+    }
+
+    /// Calls with the connection itself
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::with_connection`].
+    pub fn with_connection<T>(self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
+        let env = self.env;
+        self.run(|| env.giving_up_broken(|| f(&mut *env.connection()?)))
+    }
+
+    fn run<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.env.flush()?;
+        // Also where it panics: a part of it may have run.
+        let _forget = Forget(self);
+        statement()
+    }
+
+    fn forget(&self) {
+        let Self { env, models } = self;
+        let touched = |model: usize| models.as_ref().is_none_or(|models| models.contains(&model));
+        env.note_drop();
+        for (number, store) in env.stores.by_number_all().enumerate() {
+            let Some(store) = store else { continue };
+            if touched(number) {
+                store.invalidate();
+            } else {
+                // Its rows are as they were; who is a member of its lists may have changed.
+                store.forget_lists(&touched);
+            }
+        }
+    }
+}
+
+struct Forget<'a, 'env, C: Connection>(&'a Touching<'env, C>);
+
+impl<C: Connection> Drop for Forget<'_, '_, C> {
+    fn drop(&mut self) {
+        self.0.forget();
+    }
+}

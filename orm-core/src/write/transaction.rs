@@ -1,0 +1,189 @@
+//! Transactions: a level each, undone as a whole.
+//!
+//! Nothing waits to be written when a level begins: outside a transaction every write is sent before the call returns,
+//! and a nested level sends what waits before its savepoint. So a rollback has one rule: what was cached since the level
+//! began, written or loaded, is missing afterwards.
+
+use std::cell::{Cell, RefCell};
+
+use diesel::connection::TransactionManager;
+
+use crate::backend::Connection;
+use crate::cache::{AnyStore, Stamp};
+use crate::{Environment, Error, Result};
+
+/// What an environment knows of its open transactions
+#[derive(Debug, Default)]
+pub(crate) struct Transactions {
+    depth: Cell<usize>,
+    /// Why a level cannot be committed any more: what was waiting could not be written
+    doomed: RefCell<Option<(usize, Error)>>,
+}
+
+impl Transactions {
+    pub(crate) fn are_open(&self) -> bool {
+        self.depth.get() > 0
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// Runs a closure in a transaction, and commits it; within another transaction it is a savepoint
+    ///
+    /// What is written in it waits for its end, or for a query that could see it, and is sent in few statements. If the
+    /// closure returns an error or panics, or if what it wrote is refused, all of it is undone: the rows are as before,
+    /// and of what was cached since it began nothing is left, so that the next read asks the database.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
+    /// let azure = env.create(Partner::values().name("Azure"))?;
+    /// let refused = env.transaction(|| {
+    ///     azure.set_name("Azure Interior")?;
+    ///     Err::<(), _>(orm_core::Error::other("the books are closed"))
+    /// });
+    /// assert!(refused.is_err());
+    /// assert_eq!(azure.name()?, "Azure");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The closure's; those of writing what waited, also where the closure has swallowed them: a transaction of which a
+    /// part was refused is not committed; those of the database.
+    pub fn transaction<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        let level = Level::begin(self)?;
+        // A panic passes through the drop of the level, which undoes it.
+        let value = f()?;
+        level.commit()?;
+        Ok(value)
+    }
+
+    /// Sends everything that waits to be written
+    ///
+    /// Commits, searches and statements of your own do so by themselves.
+    ///
+    /// # Errors
+    ///
+    /// Those of the database; [`Error::MissingRecord`] and [`Error::Conflict`] for a row that is gone or was changed by
+    /// somebody else. The transaction cannot be committed then.
+    pub fn flush(&self) -> Result<()> {
+        if !self.has_pending() {
+            return Ok(());
+        }
+        self.flush_pending().inspect_err(|error| self.doom(error))
+    }
+
+    /// Runs a write: in the open transaction, or in one of its own that is committed before this returns
+    pub(crate) fn writing<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.transactions.are_open() { write() } else { self.transaction(write) }
+    }
+
+    pub(crate) fn doom(&self, error: &Error) {
+        let Transactions { depth, doomed } = &self.transactions;
+        doomed.borrow_mut().get_or_insert_with(|| (depth.get(), error.clone()));
+    }
+
+    /// Makes missing what was cached since a time, and forgets what waited to be written.
+    fn forget_since(&self, since: Stamp) {
+        self.note_drop();
+        self.pairs.clear();
+        self.stores().for_each(|store| store.forget_since(since));
+        if self.limits.any() {
+            self.stores().for_each(AnyStore::count_residents);
+        }
+    }
+
+    fn in_transaction(&self, what: &str, run: impl FnOnce(&mut C) -> diesel::QueryResult<()>) -> Result<()> {
+        let mut connection = self.connection()?;
+        run(&mut connection).map_err(|error| Error::database("", what, error))
+    }
+
+    /// Brings the connection back to where no transaction is open, if it can be.
+    ///
+    /// A database may have rolled back by itself (a full disk): then there is nothing to roll back, which diesel takes
+    /// for a broken connection.
+    fn heal(&self) {
+        let healed = self.connection().is_ok_and(|mut connection| {
+            let sound = connection.batch_execute("BEGIN").and_then(|()| connection.batch_execute("ROLLBACK"));
+            if sound.is_ok() {
+                *C::TransactionManager::transaction_manager_status_mut(&mut connection) = Default::default();
+            }
+            sound.is_ok()
+        });
+        if !healed {
+            self.give_up_broken();
+        }
+    }
+}
+
+/// One open transaction or savepoint; undone when it is dropped before it was committed
+struct Level<'env, C: Connection> {
+    env: &'env Environment<C>,
+    since: Stamp,
+    is_open: bool,
+}
+
+impl<'env, C: Connection> Level<'env, C> {
+    fn begin(env: &'env Environment<C>) -> Result<Self> {
+        let depth = &env.transactions.depth;
+        if depth.get() > 0 {
+            // Else it would be undone with the savepoint.
+            env.flush()?;
+        }
+        env.in_transaction("beginning a transaction", |connection| {
+            C::TransactionManager::begin_transaction(connection)
+        })
+        .inspect_err(|_| {
+            if depth.get() == 0 {
+                env.give_up_broken();
+            }
+        })?;
+        depth.set(depth.get() + 1);
+        Ok(Self { env, since: env.moment().time, is_open: true })
+    }
+
+    fn commit(mut self) -> Result<()> {
+        let env = self.env;
+        env.flush()?;
+        if let Some((_, error)) = &*env.transactions.doomed.borrow() {
+            return Err(error.clone());
+        }
+        env.in_transaction("committing a transaction", |connection| {
+            C::TransactionManager::commit_transaction(connection)
+        })?;
+        env.transactions.depth.set(env.transactions.depth.get() - 1);
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl<C: Connection> Drop for Level<'_, C> {
+    fn drop(&mut self) {
+        let Self { env, since, is_open } = *self;
+        if !is_open {
+            return;
+        }
+        let Transactions { depth, doomed } = &env.transactions;
+        let undone = env.in_transaction("rolling back", |connection| {
+            match C::TransactionManager::rollback_transaction(connection) {
+                // diesel did it, when the commit failed.
+                Err(diesel::result::Error::NotInTransaction) => Ok(()),
+                undone => undone,
+            }
+        });
+        env.forget_since(since);
+        doomed.borrow_mut().take_if(|(doomed, _)| *doomed >= depth.get());
+        depth.set(depth.get() - 1);
+        if let Err(error) = undone {
+            tracing::warn!("{error}");
+            if depth.get() == 0 {
+                env.heal();
+            }
+        }
+    }
+}

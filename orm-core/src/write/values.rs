@@ -1,0 +1,35 @@
+//! The values that a record is created or written with.
+
+use std::any::Any;
+
+use crate::Model;
+
+/// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and
+/// [`write`](crate::Records::write) take
+pub type Values<M> = <M as Model>::Values;
+
+/// What the derive tells of a set of values
+pub trait ValueSet: Clone + 'static {
+    /// The model whose fields they are for
+    type Model: Model<Values = Self>;
+
+    /// The value that is given for a field, by its place in [`Model::FIELDS`]; behind them stands the primary key.
+    #[doc(hidden)]
+    fn given(&self, field: usize) -> Option<&dyn Any>;
+}
+
+/// A member of a set of values, its type forgotten
+pub fn given<V: 'static>(value: &Option<V>) -> Option<&dyn Any> {
+    value.as_ref().map(|value| value as &dyn Any)
+}
+
+/// The fields for which a value is given
+pub(crate) fn given_fields<V: ValueSet>(values: &V) -> Vec<usize> {
+    let all = 0..V::Model::FIELDS.len();
+    all.filter(|&field| values.given(field).is_some()).collect()
+}
+
+/// The primary key, if one is given
+pub(crate) fn given_key<V: ValueSet>(values: &V) -> Option<&<V::Model as Model>::Key> {
+    values.given(V::Model::FIELDS.len())?.downcast_ref()
+}

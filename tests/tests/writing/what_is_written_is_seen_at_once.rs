@@ -1,0 +1,91 @@
+//! W1: a written value is what every reader in the environment sees at once, and the database at the end of the call or
+//! of the transaction.
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::TestDb;
+use orm_tests::partners::*;
+
+/// What plain SQL finds
+fn name_of(db: &TestDb, id: i32) -> String {
+    partners::table.find(id).select(partners::name).first(&mut db.file.connect()).expect("the partner")
+}
+
+#[test]
+fn outside_a_transaction_a_setter_writes_before_it_returns() -> Result<()> {
+    let db = TestDb::of_partners(20, 5);
+    let (one, other) = (db.record::<Partner>(1), db.browse::<Partner>([1, 2]));
+    other.name()?;
+    let (_, statements) = db.watch(|| one.set_name("Azure"));
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    assert_eq!(statements[0].sql, "UPDATE `partners` SET `name` = ? WHERE `partners`.`id` = ?");
+    assert_eq!(statements[0].binds, ["\"Azure\"", "1"]);
+    db.assert_queries(0, || {
+        assert_eq!(one.name()?, "Azure");
+        assert_eq!(other.name()?[0], "Azure");
+        Ok::<_, orm_core::Error>(())
+    })?;
+    assert_eq!(name_of(&db, 1), "Azure");
+    assert_eq!(db.statements.control(), ["BEGIN", "COMMIT"]);
+    Ok(())
+}
+
+#[test]
+fn inside_one_it_waits_for_the_commit() -> Result<()> {
+    let db = TestDb::of_partners(20, 5);
+    let partners = db.all::<Partner>()?;
+    let (_, statements) = db.watch(|| {
+        db.transaction(|| {
+            for partner in &partners {
+                partner.set_name(format!("Renamed {}", partner.id()?))?;
+                assert_eq!(partner.name()?, format!("Renamed {}", partner.id()?));
+            }
+            assert_eq!(name_of(&db, 1), "Partner number 1");
+            assert_eq!(db.stats().dirty, 20);
+            assert!(db.cache().entry(Partner::NAME, 1).unwrap().dirty);
+            Ok(())
+        })
+    });
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    assert_eq!(name_of(&db, 20), "Renamed 20");
+    assert!(!db.cache().entry(Partner::NAME, 1).unwrap().dirty);
+    assert_eq!(db.stats().dirty, 0);
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_value_can_be_written() -> Result<()> {
+    let db = TestDb::of_partners(20, 5);
+    let partner = db.record::<Partner>(3);
+    let belgium = db.create(Country::values().name("Belgium").code("BE"))?;
+    partner.set_lang(None)?;
+    partner.set_lang("fr_BE")?;
+    partner.set_lang(Some("nl_BE".into()))?;
+    partner.set_active(false)?;
+    partner.set_credit(1.5)?;
+    partner.set_country_id(&belgium)?;
+    partner.set_country_id(belgium.id()?)?;
+    partner.set_country_id(Id::<Country>::new(2))?;
+    partner.set_country_id(None)?;
+    partner.set_country_id(belgium.clone())?;
+    partner.write(Partner::values().name("A").email(String::from("a@b")).parent_id(2).notes("x"))?;
+    db.cache().clear();
+    assert_eq!(partner.lang()?.as_deref(), Some("nl_BE"));
+    assert_eq!((partner.active()?, partner.credit()?), (false, 1.5));
+    assert_eq!(partner.country_id().name()?.as_deref(), Some("Belgium"));
+    assert_eq!(partner.parent_id().id()?, Some(2));
+    assert_eq!((partner.name()?.as_str(), partner.email()?.as_str()), ("A", "a@b"));
+    assert_eq!(partner.notes()?.as_deref(), Some("x"));
+    Ok(())
+}
+
+#[test]
+fn an_equal_value_is_no_write() -> Result<()> {
+    let db = TestDb::of_partners(20, 5);
+    let partner = db.record::<Partner>(1);
+    let name = partner.name()?;
+    db.assert_queries(0, || partner.set_name(&name))?;
+    db.assert_queries(1, || db.browse::<Partner>([2]).set_name("x"))?;
+    Ok(())
+}
