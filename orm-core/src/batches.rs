@@ -54,6 +54,10 @@ impl<'env, M: Model> Iterator for Batches<'env, M> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(mark) = &self.mark {
+            // What was written to the batch that goes.
+            if let Err(error) = self.env.flush() {
+                return Some(Err(error));
+            }
             self.env.release(mark);
         }
         let keys: Vec<M::Key> = self.keys.by_ref().take(self.size).collect();

@@ -6,9 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
-use diesel::query_dsl::methods::ExecuteDsl;
+use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
@@ -76,7 +74,7 @@ pub struct Environment<
     /// do but read
     noted_turn: Cell<u32>,
     pub(crate) evictions: Cell<usize>,
-    writes: Cell<usize>,
+    pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
     /// Many2many links that wait to be written
     pub(crate) pairs: Pairs,
@@ -230,51 +228,6 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    /// Runs a statement that writes; tells how many rows it found.
-    pub(crate) fn run_with<Q>(
-        &self,
-        fault: &dyn Fn(diesel::result::Error) -> Error,
-        statement: &Q,
-    ) -> Result<usize>
-    where
-        Q: QueryFragment<C::Backend> + QueryId,
-    {
-        self.giving_up_broken(|| {
-            let mut connection = self.connection()?;
-            self.before_write(statement);
-            let start = Instant::now();
-            let rows = ExecuteDsl::execute(statement, &mut **connection).map_err(fault)?;
-            tracing::debug!(rows, micros = start.elapsed().as_micros() as u64, "write");
-            Ok(rows)
-        })
-    }
-
-    /// Runs a statement that writes, and reads the keys that it returns.
-    pub(crate) fn keys_with<M, Q>(
-        &self,
-        fault: &dyn Fn(diesel::result::Error) -> Error,
-        statement: &Q,
-    ) -> Result<Vec<M::Key>>
-    where
-        M: Model<Connection = C>,
-        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
-    {
-        self.before_write(statement);
-        query::read_keys::<M, _>(self, fault, statement)
-    }
-
-    fn before_write(&self, statement: &impl QueryFragment<C::Backend>) {
-        self.writes.set(self.writes.get() + 1);
-        self.note_statement(statement);
-    }
-
-    /// Sends what waits and could be seen by a list of records of `T`: their own columns, and pairs.
-    pub(crate) fn flush_before_list<T: Model<Connection = C>>(&self, ordered: bool) -> Result<()> {
-        // An order may look at whatever it likes.
-        let seen = self.store::<T>().has_dirty_records() || !self.pairs.is_empty();
-        if seen || (ordered && self.has_pending()) { self.flush() } else { Ok(()) }
-    }
-
     /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
     pub fn record<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Record<'_, M> {
         let slot = self.store::<M>().intern(key.into_key());
@@ -376,7 +329,8 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn release(&self, mark: &[usize]) {
         self.note_drop();
         let before = |model: usize| mark.get(model).copied().unwrap_or(0);
-        let forget_keys = Arc::strong_count(&self.alive) == 1;
+        // A value that waits to be written needs its record's key.
+        let forget_keys = Arc::strong_count(&self.alive) == 1 && !self.has_pending();
         for (model, store) in self.stores.by_number_all().enumerate() {
             let Some(store) = store else { continue };
             store.release(before(model), forget_keys.then_some(&before));

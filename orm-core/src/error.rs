@@ -101,6 +101,25 @@ pub enum Error {
     Other(Arc<dyn std::error::Error + Send + Sync>),
 }
 
+/// What a statement is run for: the model, and a text that is made when somebody wants to read it
+#[derive(Clone, Copy)]
+pub(crate) struct Doing<'a> {
+    pub(crate) model: &'static str,
+    pub(crate) text: &'a dyn Fn() -> String,
+}
+
+impl fmt::Display for Doing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&(self.text)())
+    }
+}
+
+impl Doing<'_> {
+    pub(crate) fn fault(self, error: diesel::result::Error) -> Error {
+        Error::database(self.model, self, error)
+    }
+}
+
 impl Error {
     /// Carries an application's own error through a closure that returns [`Result`]
     ///

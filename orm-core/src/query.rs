@@ -14,11 +14,12 @@ use diesel::row::{Field as _, Row};
 
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{Store, make_room};
+use crate::error::Doing;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
 use crate::select::{Reason, Select, invalid};
-use crate::{Environment, Error, Record, RecordSet, Result, prefetch};
+use crate::{Environment, Record, RecordSet, Result, prefetch};
 
 /// Finds records with any diesel query over a model's table
 ///
@@ -159,6 +160,8 @@ struct ByKeys<'a, M: Model> {
     table: M::Table,
     fields: &'a [usize],
     keys: KeyList<M::Key>,
+    /// Whether the rows are held until the end of the transaction, as they are and not as they were at its begin
+    locked: bool,
 }
 
 impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
@@ -173,7 +176,11 @@ impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE ");
         push_key_column::<M>(&self.table, &mut out)?;
-        M::KeyCodec::push(&self.keys, out)
+        M::KeyCodec::push(&self.keys, out.reborrow())?;
+        if self.locked {
+            out.push_sql(" FOR UPDATE");
+        }
+        Ok(())
     }
 }
 
@@ -195,6 +202,28 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
+    read_by_keys(env, store, slots, fields, asked, false)
+}
+
+/// The same, with the rows held until the end of the transaction.
+pub(crate) fn by_keys_locked<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    fields: &[usize],
+    asked: &str,
+) -> Result<()> {
+    read_by_keys(env, store, slots, fields, asked, true)
+}
+
+fn read_by_keys<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    fields: &[usize],
+    asked: &str,
+    locked: bool,
+) -> Result<()> {
     let limited = env.limits.any() && !fields.is_empty();
     // The turn of this SELECT: what it brings must not be what leaves.
     let since = env.turn().wrapping_add(1);
@@ -204,7 +233,7 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
         make_room(env, fresh, u32::MAX);
     }
     let keys = DbOf::<M>::key_list(store.keys_of(slots));
-    let query = ByKeys::<M> { table: M::Table::table(), fields, keys };
+    let query = ByKeys::<M> { table: M::Table::table(), fields, keys, locked };
     let select =
         Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None, reserve: 0 };
     let mut found = Marks::new(store.slots());
@@ -293,14 +322,14 @@ where
 {
     env.flush()?;
     env.before_select(&query);
-    let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
-    read_keys::<M, Q>(env, &fault, query)
+    let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
+    read_keys::<M, Q>(env, doing, query)
 }
 
 /// The keys that a statement gives
 pub(crate) fn read_keys<M, Q>(
     env: &Environment<M::Connection>,
-    fault: &dyn Fn(diesel::result::Error) -> Error,
+    doing: Doing<'_>,
     query: Q,
 ) -> Result<Vec<M::Key>>
 where
@@ -308,6 +337,7 @@ where
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
     env.giving_up_broken(|| {
+        let fault = |error| doing.fault(error);
         let mut connection = env.connection()?;
         let mut keys = Vec::new();
         for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {

@@ -74,10 +74,23 @@ impl File {
         (pool, statements)
     }
 
+    /// What a SELECT of one column, called `value`, gives on a connection of its own; `NULL` for what is NULL
+    pub fn values(&self, sql: &str) -> Vec<String> {
+        let rows: Vec<Value> =
+            diesel::sql_query(sql).load(&mut self.connect()).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        rows.into_iter().map(|row| row.value.unwrap_or_else(|| "NULL".to_owned())).collect()
+    }
+
     /// Runs SQL on a connection of its own, behind the back of every environment.
     pub fn run(&self, sql: &str) {
         self.connect().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
+}
+
+#[derive(QueryableByName)]
+struct Value {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    value: Option<String>,
 }
 
 #[derive(Debug)]

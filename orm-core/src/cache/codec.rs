@@ -95,6 +95,8 @@ pub trait AnyColumn<C: Connection> {
     fn has(&self, slot: u32) -> bool;
     /// Whether the slot's value was written and not flushed
     fn is_dirty(&self, slot: u32) -> bool;
+    /// Keeps the value of a slot, as it is, until it is cleaned
+    fn pin(&mut self, slot: u32);
     /// Notes that what was written to a slot is in the database now
     fn clean(&mut self, slot: u32);
     /// Makes cells missing that were loaded or written since a time, dirty ones too
@@ -146,6 +148,10 @@ pub trait AnyColumn<C: Connection> {
 impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
     fn is_dirty(&self, slot: u32) -> bool {
         self.column.is_dirty(slot)
+    }
+
+    fn pin(&mut self, slot: u32) {
+        self.column.pin(slot);
     }
 
     fn clean(&mut self, slot: u32) {

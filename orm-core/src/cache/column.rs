@@ -173,6 +173,16 @@ impl<V> Column<V> {
         self.pages.get(page).is_some_and(|page| page.as_ref().is_some_and(|page| page.dirty & 1 << cell != 0))
     }
 
+    /// Keeps the value of a slot, as it is, until it is cleaned.
+    pub(crate) fn pin(&mut self, slot: u32) {
+        let (page, cell) = place(slot);
+        if let Some(Some(page)) = self.pages.get_mut(page)
+            && page.cells[cell].is_some()
+        {
+            page.dirty |= 1 << cell;
+        }
+    }
+
     /// Notes that what was written to a slot is in the database now.
     pub(crate) fn clean(&mut self, slot: u32) {
         let (page, cell) = place(slot);

@@ -99,6 +99,10 @@ impl<M: Model> Store<M> {
         self.keys.borrow_mut().forget_absent();
     }
 
+    pub(crate) fn conflict(&self, slot: u32) -> Error {
+        Error::Conflict { model: M::NAME, id: self.key(slot).text() }
+    }
+
     pub(crate) fn missing_record(&self, slot: u32) -> Error {
         Error::MissingRecord { model: M::NAME, id: self.key(slot).text() }
     }

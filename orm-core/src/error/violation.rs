@@ -38,6 +38,10 @@ impl Violation {
             DatabaseErrorKind::ForeignKeyViolation => ViolationKind::ForeignKey,
             DatabaseErrorKind::NotNullViolation => ViolationKind::NotNull,
             DatabaseErrorKind::CheckViolation => ViolationKind::Check,
+            // What SQLite says of ON DELETE RESTRICT is no kind of its own to diesel.
+            DatabaseErrorKind::Unknown if information.message() == "FOREIGN KEY constraint failed" => {
+                ViolationKind::ForeignKey
+            }
             _ => return None,
         };
         Some(Self { kind, model, column: column(&**information).map(Str::from) })

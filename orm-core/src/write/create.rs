@@ -7,12 +7,14 @@ use diesel::row::{Field as _, Row};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
-use super::flush::{self, WINDOW};
-use super::pen::State;
+use super::flush::WINDOW;
+use super::pen::{Given, State};
 use super::statement::{FirstInserted, Insert};
 use super::values::{ValueSet, given_key};
+use super::version;
 use crate::backend::{Connection, Dialect, OnConflict};
 use crate::cache::{List, Store};
+use crate::error::Doing;
 use crate::field::{Field, Kind};
 use crate::key::Key;
 use crate::model::{Columns, DbOf, Model};
@@ -130,16 +132,28 @@ impl<'a, V: ValueSet> Rows<'a, V> {
         }
     }
 
+    fn given_fields(&self, values: &V) -> impl Iterator<Item = usize> {
+        (0..V::Model::FIELDS.len()).filter(|&field| self.given(values, field).is_some())
+    }
+
     fn shape(&self, values: &V) -> Shape {
-        let fields = (0..V::Model::FIELDS.len()).filter(|&field| self.given(values, field).is_some());
-        Shape { with_keys: given_key(values).is_some(), fields: fields.collect() }
+        Shape { with_keys: given_key(values).is_some(), fields: self.given_fields(values).collect() }
+    }
+
+    fn has_shape(&self, values: &V, shape: &Shape) -> bool {
+        shape.with_keys == given_key(values).is_some()
+            && self.given_fields(values).eq(shape.fields.iter().copied())
     }
 
     /// The rows by the INSERT that they go into
     fn by_shape(&self) -> IndexMap<Shape, Vec<usize>, FixedState> {
         let mut shapes: IndexMap<Shape, Vec<usize>, FixedState> = IndexMap::default();
         for (place, values) in self.values.iter().enumerate() {
-            shapes.entry(self.shape(values)).or_default().push(place);
+            // Most rows are like the one before.
+            match shapes.last_mut().filter(|(shape, _)| self.has_shape(values, shape)) {
+                Some((_, places)) => places.push(place),
+                None => shapes.entry(self.shape(values)).or_default().push(place),
+            }
         }
         if !DbOf::<V::Model>::HAS_DEFAULT {
             return shapes;
@@ -212,17 +226,17 @@ where
     C: Connection,
     V: ValueSet<Model: Model<Connection = C>>,
 {
-    let fault = |error| refused::<V::Model>(insert.rows.len(), error);
+    let told = || format!("creating {} {}", insert.rows.len(), V::Model::NAME);
+    let doing = Doing { model: V::Model::NAME, text: &told };
     if insert.returning {
-        let keys = env.keys_with::<V::Model, _>(&fault, insert)?;
+        let keys = env.run_returning::<V::Model, _>(doing, insert).map_err(missing_value::<V::Model>)?;
         return if keys.len() == insert.rows.len() {
             Ok(keys)
         } else {
-            let (model, rows) = (V::Model::NAME, insert.rows.len());
-            Err(Error::other(format!("creating {rows} {model} gave {} rows", keys.len())))
+            Err(Error::other(format!("{doing} gave {} rows", keys.len())))
         };
     }
-    env.run_with(&fault, insert)?;
+    env.run(doing, insert).map_err(missing_value::<V::Model>)?;
     match insert.rows.iter().map(|values| given_key(*values).cloned()).collect() {
         Some(keys) => Ok(keys),
         None => numbered::<C, V::Model>(env, insert.rows.len()),
@@ -252,28 +266,22 @@ where
     V: ValueSet<Model: Model<Connection = C>>,
 {
     slots.iter().for_each(|&slot| store.set_absent(slot, false));
+    let state = if insert.all.conflict.is_some() { State::Stored } else { State::New };
     for &field in &insert.shape.fields {
         let pen = super::pen_of::<V::Model>(field)?;
-        super::with_column(env, store, field, slots, State::Stored, |column, mut put| {
-            for (values, slot) in insert.rows.iter().zip(slots) {
-                if let Some(value) = insert.all.given(values, field) {
-                    pen.put(env, column, value, put.only(slot));
-                }
-            }
+        let given = |row: usize| insert.all.given(insert.rows[row], field);
+        super::with_column(env, store, field, slots, state, |column, put| {
+            pen.put(env, column, Given::Each(&given), put);
         })?;
     }
     if insert.all.conflict.is_some() {
         // A row that was there has another version now, and members of its own.
-        if let Some(version) = <V::Model as Model>::VERSION
-            && let Some(column) = store.columns.borrow_mut().column_mut(version)
-        {
-            slots.iter().for_each(|&slot| {
-                column.remove(slot);
-            });
+        if let Some(field) = <V::Model as Model>::VERSION {
+            version::forget(store, field, slots);
         }
         return Ok(());
     }
-    flush::first_version(env, store, slots);
+    version::first(env, store, slots);
     if !insert.shape.with_keys {
         no_members(env, store, slots);
     }
@@ -291,9 +299,8 @@ fn no_members<M: Model>(env: &Environment<M::Connection>, store: &Store<M>, slot
     }
 }
 
-/// What the database says of an INSERT
-fn refused<M: Model>(rows: usize, error: diesel::result::Error) -> Error {
-    let error = Error::database(M::NAME, format!("creating {rows} {}", M::NAME), error);
+/// What a database calls a violation of NOT NULL
+fn missing_value<M: Model>(error: Error) -> Error {
     let missing =
         error.violation().filter(|violation| violation.kind == crate::error::ViolationKind::NotNull);
     let column = missing.and_then(|violation| violation.column);
@@ -307,7 +314,8 @@ fn refused<M: Model>(rows: usize, error: diesel::result::Error) -> Error {
 impl<C: Connection> Environment<C> {
     /// The number of the first row of the last INSERT, and by how much each further one is larger
     fn first_inserted(&self, model: &'static str) -> Result<(usize, usize)> {
-        let fault = |error| Error::database(model, format!("asking for the keys of new {model}"), error);
+        let doing = Doing { model, text: &|| format!("asking for the keys of new {model}") };
+        let fault = |error| doing.fault(error);
         self.note_statement(&FirstInserted);
         let mut connection = self.connection()?;
         let mut rows = LoadConnection::load(&mut **connection, FirstInserted).map_err(fault)?;

@@ -4,14 +4,15 @@ use diesel::associations::HasTable;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::flush::{WINDOW, doing};
+use super::flush::{WINDOW, told};
 use super::statement::Delete;
 use crate::backend::{Connection, Dialect};
 use crate::cache::Store;
 use crate::cardinality::Cardinality;
+use crate::error::Doing;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
-use crate::{Environment, Error, Records, Result, query};
+use crate::{Environment, Records, Result, query};
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
     /// Deletes the records: one DELETE for a thousand
@@ -52,10 +53,10 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             keys: DbOf::<M>::key_list(store.keys_of(slots)),
             returning: C::Backend::IS_MODERN,
         };
-        let fault = |error| Error::database(M::NAME, doing::<M>("deleting", &[], store, slots), error);
+        let doing = Doing { model: M::NAME, text: &|| told::<M>("deleting", &[], store, slots) };
         if statement.returning {
             let mut found = Marks::new(store.slots());
-            for key in env.keys_with::<M, _>(&fault, &statement)? {
+            for key in env.run_returning::<M, _>(doing, &statement)? {
                 store.find(&key).map(|slot| found.mark(slot));
             }
             if let Some(&gone) = slots.iter().find(|&&slot| !found.has(slot)) {
@@ -68,11 +69,8 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             if let Some(gone) = absent() {
                 return Err(store.missing_record(gone));
             }
-            if env.run_with(&fault, &statement)? < slots.len() {
-                return Err(Error::Conflict {
-                    model: M::NAME,
-                    id: crate::key::Key::text(&store.key(slots[0])),
-                });
+            if env.run(doing, &statement)? < slots.len() {
+                return Err(store.conflict(slots[0]));
             }
         }
     }

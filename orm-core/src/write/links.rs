@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use super::pen::{State, put_link};
+use super::pen::{State, put_links};
 use crate::backend::Connection;
 use crate::cache::{Column, Link, List, Moment};
 use crate::model::{Columns, Model};
@@ -133,7 +133,7 @@ where
     }
     super::with_column(env, target, link, &members, State::Written, |column, put| {
         if let Some(links) = column.cells_mut().downcast_mut() {
-            put_link(links, owner, put);
+            put_links(links, |_| Some(&owner), put);
         }
     })
 }

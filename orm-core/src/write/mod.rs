@@ -11,9 +11,11 @@ mod lists;
 pub(crate) mod pairs;
 pub(crate) mod pen;
 mod raw;
+mod run;
 mod statement;
 mod transaction;
 pub(crate) mod values;
+mod version;
 
 use std::any::Any;
 
@@ -27,7 +29,7 @@ use crate::field::{Field, Kind};
 use crate::model::{Columns, Model};
 use crate::records::Handle;
 use crate::{Environment, Error, Records, Result};
-use pen::{Put, State};
+use pen::{Given, Put, State};
 use values::{ValueSet, Values};
 
 /// Puts a value into a field of records: what every setter and `write` comes to.
@@ -39,7 +41,9 @@ fn put<C: Connection, M: Model<Connection = C>>(
     value: &dyn Any,
 ) -> Result<()> {
     let pen = pen_of::<M>(field)?;
-    with_column(env, store, field, slots, State::Written, |column, put| pen.put(env, column, value, put))
+    with_column(env, store, field, slots, State::Written, |column, put| {
+        pen.put(env, column, Given::Same(value), put);
+    })
 }
 
 /// The pen of a field. The setters of a type that cannot be written do not compile, so there is one.
@@ -63,13 +67,17 @@ fn with_column<C: Connection, M: Model<Connection = C>>(
     let (mut changed, mut moved) = (Vec::new(), Vec::new());
     if let Some(column) = store.columns.borrow_mut().column_mut(field) {
         let now = env.moment();
-        change(column, Put { slots, state, now, changed: &mut changed, moved: &mut moved });
+        change(column, Put { slots, state, now, changed: &mut changed, moved: Some(&mut moved) });
     }
-    if state == State::Written {
-        changed.iter().for_each(|&slot| store.note_dirty(slot));
+    changed.iter().for_each(|&slot| store.note_dirty(slot));
+    if let Some(version) = M::VERSION
+        && let Some(column) = store.columns.borrow_mut().column_mut(version)
+    {
+        // What the write was based on must not be read anew before it is sent.
+        changed.iter().for_each(|&slot| column.pin(slot));
     }
     if env.limits.any() {
-        changed.iter().for_each(|&slot| store.add_resident(slot));
+        slots.iter().for_each(|&slot| store.add_resident(slot));
     }
     if let (false, Some(pen)) = (moved.is_empty(), M::FIELDS[field].pen) {
         pen.moved(env, M::number().get(), field, &moved);
@@ -81,7 +89,7 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     /// Writes a field: what every generated setter does.
     pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
         let env = self.group.env;
-        env.writing(|| put(env, self.group.store, field.index(), &K::slots(self)?, &value))
+        env.setting(|| put(env, self.group.store, field.index(), &K::slots(self)?, &value))
     }
 }
 
@@ -99,7 +107,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     pub fn write(&self, values: Values<M>) -> Result<()> {
         let Handle { group, .. } = self.handle();
         let (env, store) = (group.env, group.store);
-        env.writing(|| {
+        env.setting(|| {
             let slots = K::slots(self.handle())?;
             for field in values::given_fields(&values) {
                 if let Some(value) = values.given(field) {

@@ -13,9 +13,10 @@ use super::flush::WINDOW;
 use super::statement::separated;
 use crate::backend::{Connection, Dialect};
 use crate::cache::Store;
+use crate::error::Doing;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
-use crate::{Environment, Error, Result};
+use crate::{Environment, Result};
 
 /// A pair of a table of pairs, whichever side it was named from: the two columns, and the slot in each
 type Pair = ((TypeId, u32), (TypeId, u32));
@@ -110,14 +111,11 @@ where
             add,
             columns: std::marker::PhantomData,
         };
-        env.run_with(
-            &|error| {
-                let what = if add { "adding to" } else { "removing from" };
-                let link = format!("{what} {}.{}", M::NAME, M::FIELDS[field].name);
-                Error::database(M::NAME, format!("{link}: {} pairs", change.pairs.len()), error)
-            },
-            &change,
-        )?;
+        let told = || {
+            let what = if add { "adding" } else { "removing" };
+            format!("{what} {} pairs of {}.{}", change.pairs.len(), M::NAME, M::FIELDS[field].name)
+        };
+        env.run(Doing { model: M::NAME, text: &told }, &change)?;
     }
     Ok(())
 }

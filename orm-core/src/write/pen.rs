@@ -30,8 +30,8 @@ impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
 
 /// How the values of one field are written
 pub trait Pen<C: Connection>: fmt::Debug + Sync {
-    /// Puts a value into the cells of records.
-    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, value: &dyn Any, put: Put<'_>);
+    /// Puts values into the cells of records.
+    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>);
 
     /// Binds a value that is not in the cache.
     fn push<'b>(&self, value: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
@@ -53,23 +53,41 @@ pub trait Pen<C: Connection>: fmt::Debug + Sync {
     }
 }
 
-/// Into which cells a value goes, and what is to be known of it afterwards
+/// Which values go into cells
+#[derive(Clone, Copy)]
+pub enum Given<'a> {
+    /// The same for all of them
+    Same(&'a dyn Any),
+    /// By row; `None`: the cell stays as it is
+    Each(&'a dyn Fn(usize) -> Option<&'a dyn Any>),
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if let Self::Same(_) = self { "Same" } else { "Each" })
+    }
+}
+
+impl<'a> Given<'a> {
+    #[inline]
+    fn of(self, row: usize) -> Option<&'a dyn Any> {
+        match self {
+            Self::Same(value) => Some(value),
+            Self::Each(value) => value(row),
+        }
+    }
+}
+
+/// Into which cells values go, and what is to be known of it afterwards
 #[derive(Debug)]
 pub struct Put<'a> {
     pub(crate) slots: &'a [u32],
     pub(crate) state: State,
     pub(crate) now: Moment,
-    /// The records whose value is another one now
+    /// The records whose value is another one now, and dirty
     pub(crate) changed: &'a mut Vec<u32>,
     /// The same, and where their link led before; nothing unless the field is a link
-    pub(crate) moved: &'a mut Vec<Moved>,
-}
-
-impl Put<'_> {
-    /// The same for one record
-    pub(super) fn only<'b>(&'b mut self, slot: &'b u32) -> Put<'b> {
-        Put { slots: std::slice::from_ref(slot), changed: self.changed, moved: self.moved, ..*self }
-    }
+    pub(crate) moved: Option<&'a mut Vec<Moved>>,
 }
 
 /// Where a value is besides the cache
@@ -79,6 +97,8 @@ pub(crate) enum State {
     Written,
     /// In the database
     Stored,
+    /// In the database since this moment: nobody knew of the record before
+    New,
 }
 
 /// Some values of one field, as the binds of a statement
@@ -162,23 +182,26 @@ fn value<V: 'static>(value: &dyn Any) -> &V {
     }
 }
 
-/// Puts a value into cells, but for those that hold it already.
-fn put_cells<V: Clone + PartialEq + 'static>(
+/// Puts values into cells, but into those that hold them already.
+fn put_cells<'v, V: Clone + PartialEq + 'static>(
     cells: &mut Column<V>,
-    value: &V,
-    put: &mut Put<'_>,
-    mut on_change: impl FnMut(u32, Option<&V>, &mut Vec<Moved>),
+    value: impl Fn(usize) -> Option<&'v V>,
+    put: Put<'_>,
+    mut on_change: impl FnMut(u32, Option<&V>, &V),
 ) {
-    for &slot in put.slots {
+    for (row, &slot) in put.slots.iter().enumerate() {
+        let Some(value) = value(row) else { continue };
         let old = cells.get(slot);
         if old == Some(value) {
             continue;
         }
-        on_change(slot, old, put.moved);
-        put.changed.push(slot);
+        on_change(slot, old, value);
         match put.state {
-            State::Written => cells.write(slot, put.now, value.clone()),
-            State::Stored => cells.set(slot, put.now, value.clone()),
+            State::Written => {
+                put.changed.push(slot);
+                cells.write(slot, put.now, value.clone());
+            }
+            State::Stored | State::New => cells.set(slot, put.now, value.clone()),
         }
     }
 }
@@ -219,8 +242,8 @@ where
     V: Writable<ST, C::Backend> + Clone + Send + 'static,
     ST: 'static,
 {
-    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, mut put: Put<'_>) {
-        put_cells(cells_mut::<C, V>(column), value(given), &mut put, |_, _, _| {});
+    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
+        put_cells(cells_mut::<C, V>(column), |row| given.of(row).map(value), put, |_, _, _| {});
     }
 
     fn push<'b>(&self, given: &'b dyn Any, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -278,8 +301,8 @@ where
     V: BlobCell + Clone + PartialEq,
     [u8]: ToSql<Binary, C::Backend>,
 {
-    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, mut put: Put<'_>) {
-        put_cells(cells_mut::<C, V>(column), value(given), &mut put, |_, _, _| {});
+    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
+        put_cells(cells_mut::<C, V>(column), |row| given.of(row).map(value), put, |_, _, _| {});
     }
 
     fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -330,9 +353,19 @@ where
     C: Connection,
     T: Model<Connection = C>,
 {
-    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: &dyn Any, put: Put<'_>) {
-        let target = link_key::<T>(given).map(|key| env.store::<T>().intern(key.clone()));
-        put_link(cells_mut(column), target.map_or(Link::NULL, Link), put);
+    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
+        let targets = env.store::<T>();
+        let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
+        match given {
+            Given::Same(value) => {
+                let link = link(value);
+                put_links(cells_mut(column), |_| Some(&link), put);
+            }
+            Given::Each(value) => {
+                let links: Vec<Option<Link>> = (0..put.slots.len()).map(|row| value(row).map(link)).collect();
+                put_links(cells_mut(column), |row| links[row].as_ref(), put);
+            }
+        }
     }
 
     fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -359,9 +392,17 @@ where
     }
 }
 
-/// Puts a link into cells, and notes where it led before.
-pub(super) fn put_link(cells: &mut Column<Link>, link: Link, mut put: Put<'_>) {
-    put_cells(cells, &link, &mut put, |slot, old, moved| {
-        moved.push(Moved { slot, from: old.copied(), to: link });
+/// Puts links into cells, and notes where they led before.
+pub(super) fn put_links<'v>(
+    cells: &mut Column<Link>,
+    link: impl Fn(usize) -> Option<&'v Link>,
+    mut put: Put<'_>,
+) {
+    let nowhere = (put.state == State::New).then_some(Link::NULL);
+    let mut moved = put.moved.take();
+    put_cells(cells, link, put, |slot, old, &to| {
+        if let Some(moved) = &mut moved {
+            moved.push(Moved { slot, from: old.copied().or(nowhere), to });
+        }
     });
 }

@@ -5,8 +5,9 @@ use std::fmt;
 use diesel::query_builder::{QueryFragment, QueryId};
 
 use crate::backend::Connection;
+use crate::error::Doing;
 use crate::model::Model;
-use crate::{Environment, Error, Result};
+use crate::{Environment, Result};
 
 impl<C: Connection> Environment<C> {
     /// Runs any diesel statement; tells how many rows it found
@@ -102,8 +103,8 @@ impl<'env, C: Connection> Touching<'env, C> {
         Q: QueryFragment<C::Backend> + QueryId,
     {
         let env = self.env;
-        let fault = |error| Error::database("", "running a statement", error);
-        self.run(|| env.run_with(&fault, &statement))
+        let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
+        self.run(|| env.run(doing, &statement))
     }
 
     /// Calls with the connection itself

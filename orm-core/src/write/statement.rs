@@ -8,6 +8,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use super::create::{Rows, Shape};
 use super::pen::Binds;
 use super::values::{ValueSet, given_key};
+use super::version;
 use crate::backend::{Dialect, KeyList};
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
@@ -98,8 +99,17 @@ impl<M: Model> QueryFragment<DbOf<M>> for UpdateEqual<'_, M> {
             out.push_sql(" = ");
             version.binds.push(0, out.reborrow())?;
         }
-        Ok(())
+        push_found::<M>(self.version, &mut out)
     }
+}
+
+/// Asks for the keys of the rows that had the version that was read: afterwards nobody could tell which they were.
+fn push_found<M: Model>(version: &Version<'_, M>, out: &mut AstPass<'_, '_, DbOf<M>>) -> QueryResult<()> {
+    if version.is_some() && DbOf::<M>::IS_MODERN {
+        out.push_sql(" RETURNING ");
+        out.push_identifier(<M::KeyColumn as diesel::Column>::NAME)?;
+    }
+    Ok(())
 }
 
 /// Each record its own values, in one statement
@@ -214,7 +224,12 @@ impl<M: Model> QueryFragment<DbOf<M>> for UpdateRows<'_, M> {
         out.push_sql("UPDATE ");
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" SET ");
-        if DbOf::<M>::IS_MODERN { self.push_from_values(&mut out) } else { self.push_cases(&mut out) }
+        if DbOf::<M>::IS_MODERN {
+            self.push_from_values(&mut out)?;
+        } else {
+            self.push_cases(&mut out)?;
+        }
+        push_found::<M>(self.version, &mut out)
     }
 }
 
@@ -262,7 +277,8 @@ impl<'a, V: ValueSet> Insert<'a, V> {
             }
         }
         if self.version().is_some() {
-            out.push_sql(if self.shape.with_keys || !self.shape.fields.is_empty() { ", 1" } else { "1" });
+            let comma = if self.shape.with_keys || !self.shape.fields.is_empty() { ", " } else { "" };
+            out.push_sql(&format!("{comma}{}", version::FIRST));
         }
         out.push_sql(")");
         Ok(())

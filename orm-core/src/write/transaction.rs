@@ -83,6 +83,25 @@ impl<C: Connection> Environment<C> {
         if self.transactions.are_open() { write() } else { self.transaction(write) }
     }
 
+    /// Changes cells: they wait in the open transaction, or are sent before this returns
+    ///
+    /// One record is one statement, which needs no transaction around it.
+    pub(super) fn setting(&self, set: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.transactions.are_open() {
+            return set();
+        }
+        let mut undo = Undo { env: self, since: Some(self.moment().time) };
+        set()?;
+        let dirty: usize = self.stores().map(AnyStore::dirty_records).sum();
+        match dirty {
+            0 => {}
+            1 => self.flush_pending()?,
+            _ => self.transaction(|| Ok(()))?,
+        }
+        undo.since = None;
+        Ok(())
+    }
+
     pub(crate) fn doom(&self, error: &Error) {
         let Transactions { depth, doomed } = &self.transactions;
         doomed.borrow_mut().get_or_insert_with(|| (depth.get(), error.clone()));
@@ -117,6 +136,21 @@ impl<C: Connection> Environment<C> {
         });
         if !healed {
             self.give_up_broken();
+        }
+    }
+}
+
+/// Forgets what was cached since a time when it is dropped, also by a panic.
+struct Undo<'env, C: Connection> {
+    env: &'env Environment<C>,
+    /// `None`: all went well
+    since: Option<Stamp>,
+}
+
+impl<C: Connection> Drop for Undo<'_, C> {
+    fn drop(&mut self) {
+        if let Some(since) = self.since {
+            self.env.forget_since(since);
         }
     }
 }

@@ -27,7 +27,8 @@ fn outside_a_transaction_a_setter_writes_before_it_returns() -> Result<()> {
         Ok::<_, orm_core::Error>(())
     })?;
     assert_eq!(name_of(&db, 1), "Azure");
-    assert_eq!(db.statements.control(), ["BEGIN", "COMMIT"]);
+    // One statement needs no transaction around it.
+    assert!(db.statements.control().is_empty());
     Ok(())
 }
 

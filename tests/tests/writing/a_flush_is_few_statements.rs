@@ -1,0 +1,192 @@
+//! W2: distinct values go as one multi-row UPDATE per thousand records, equal ones as one `WHERE key IN`.
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::partners::*;
+use orm_tests::{File, TestDb, test_db};
+
+/// The same partners, with 40 columns of text that take more binds than SQLite has for a thousand rows
+mod wide {
+    use super::*;
+    diesel::table! {
+        wides { id -> Integer, a1 -> Text, a2 -> Text, a3 -> Text, a4 -> Text, a5 -> Text, a6 -> Text, a7 -> Text, a8 -> Text,
+            a9 -> Text, a10 -> Text, a11 -> Text, a12 -> Text, a13 -> Text, a14 -> Text, a15 -> Text, a16 -> Text, a17 -> Text,
+            a18 -> Text, a19 -> Text, a20 -> Text, a21 -> Text, a22 -> Text, a23 -> Text, a24 -> Text, a25 -> Text, a26 -> Text,
+            a27 -> Text, a28 -> Text, a29 -> Text, a30 -> Text, a31 -> Text, a32 -> Text, a33 -> Text, a34 -> Text, a35 -> Text }
+    }
+    macro_rules! wide {
+        ($($column:ident)*) => {
+            #[derive(Model)]
+            pub(super) struct Wide { id: i32, $($column: String,)* }
+
+            pub(super) fn values(text: &str) -> orm_core::Values<Wide> {
+                Wide::values()$(.$column(text))*
+            }
+
+            pub(super) const SCHEMA: &str = concat!("CREATE TABLE wides (id INTEGER PRIMARY KEY NOT NULL"
+                $(, ", ", stringify!($column), " TEXT NOT NULL DEFAULT ''")*, ")");
+        };
+    }
+    wide! { a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 a15 a16 a17 a18 a19 a20 a21 a22 a23 a24 a25 a26 a27 a28 a29 a30
+    a31 a32 a33 a34 a35 }
+}
+
+#[test]
+fn distinct_values_are_one_update_per_thousand() -> Result<()> {
+    let db = TestDb::of_partners(2_500, 10);
+    let partners = db.all::<Partner>()?;
+    let (result, statements) =
+        db.watch(|| db.transaction(|| partners.iter().try_for_each(|p| p.set_name(format!("N{}", p.id()?)))));
+    result?;
+    let binds: Vec<usize> = statements.iter().map(|statement| statement.binds.len()).collect();
+    // Key and value of each row; 500 rows are filled up to 512 by the last one, so that the text is found again.
+    assert_eq!(binds, [2_000, 2_000, 1_024], "{statements:?}");
+    assert!(
+        statements[0].sql.starts_with("UPDATE `partners` SET `name` = v.column2 FROM (VALUES (?, ?), (?, ?)")
+    );
+    assert!(statements[0].sql.ends_with(") AS v WHERE `partners`.`id` = v.column1"), "{}", statements[0].sql);
+    let wrong = db.file.values("SELECT name AS value FROM partners WHERE name <> 'N' || id");
+    assert_eq!(wrong, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn equal_values_are_one_update_by_key() -> Result<()> {
+    let db = TestDb::of_partners(900, 10);
+    let partners = db.all::<Partner>()?;
+    let (result, statements) = db.watch(|| partners.write(Partner::values().lang("fr").city("Liège")));
+    result?;
+    assert_eq!(statements.len(), 1);
+    assert!(
+        statements[0].sql.starts_with("UPDATE `partners` SET `lang` = ?, `city` = ? WHERE `partners`.`id`"),
+        "{}",
+        statements[0].sql
+    );
+    assert_eq!(db.file.values("SELECT DISTINCT lang || city AS value FROM partners"), ["frLiège"]);
+    Ok(())
+}
+
+#[test]
+fn each_set_of_fields_is_a_statement() -> Result<()> {
+    let db = TestDb::of_partners(30, 10);
+    let partners = db.all::<Partner>()?;
+    let (result, statements) = db.watch(|| {
+        db.transaction(|| {
+            for (i, partner) in partners.iter().enumerate() {
+                match i % 3 {
+                    0 => partner.set_name(format!("a{i}"))?,
+                    1 => partner.set_city(format!("b{i}"))?,
+                    _ => partner.write(Partner::values().name(format!("c{i}")).city("c"))?,
+                }
+            }
+            Ok(())
+        })
+    });
+    result?;
+    assert_eq!(statements.len(), 3, "{statements:?}");
+    assert_eq!(db.file.values("SELECT name AS value FROM partners WHERE id IN (1, 3)"), ["a0", "c2"]);
+    Ok(())
+}
+
+#[test]
+fn a_record_that_is_written_often_is_sent_once() -> Result<()> {
+    let db = TestDb::of_partners(5, 2);
+    let partner = db.record::<Partner>(1);
+    let (result, statements) =
+        db.watch(|| db.transaction(|| (0..100).try_for_each(|i| partner.set_name(format!("try {i}")))));
+    result?;
+    assert_eq!(statements.len(), 1);
+    assert_eq!(statements[0].binds, ["\"try 99\"", "1"]);
+    Ok(())
+}
+
+#[test]
+fn flushes_of_all_sizes_share_few_prepared_statements() -> Result<()> {
+    let db = TestDb::of_partners(1_000, 10);
+    let partners = db.all::<Partner>()?;
+    for round in 0..3 {
+        for size in [2, 3, 5, 6, 7, 8, 9, 33, 60, 64, 513, 700, 999, 1000] {
+            db.transaction(|| {
+                partners.slice(..size).iter().try_for_each(|p| p.set_name(format!("{round} {}", p.id()?)))
+            })?;
+        }
+    }
+    let mut texts: Vec<String> =
+        db.statements.prepared().into_iter().filter(|sql| sql.starts_with("UPDATE")).collect();
+    let prepared = texts.len();
+    texts.sort();
+    texts.dedup();
+    assert_eq!(prepared, texts.len(), "a text was prepared twice");
+    assert_eq!(
+        prepared,
+        6,
+        "2, 4, 8, 16, 64, 1000 rows: {:?}",
+        texts.iter().map(String::len).collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+#[test]
+fn a_statement_keeps_to_the_binds_that_the_backend_takes() -> Result<()> {
+    let db = TestDb::new(wide::SCHEMA);
+    let wides = db.create_many((0..1_000).map(|_| wide::values("x")))?;
+    let (result, statements) = db.watch(|| {
+        db.transaction(|| wides.iter().try_for_each(|wide| wide.write(wide::values(&wide.id()?.to_string()))))
+    });
+    result?;
+    assert!(statements.iter().all(|statement| statement.binds.len() <= 32_766));
+    assert_eq!(statements.len(), 2, "512 rows of 36 binds each, and the rest");
+    assert_eq!(
+        db.file.values("SELECT count(*) || '' AS value FROM wides WHERE a1 = id AND a35 = id"),
+        ["1000"]
+    );
+    Ok(())
+}
+
+#[test]
+fn what_waits_is_never_dropped() -> Result<()> {
+    let db = test_db!(File::of_partners(3_000, 10), cache_limit(100));
+    let keys = partners::table.record_ids::<Partner>(&db)?;
+    db.transaction(|| {
+        keys.iter().try_for_each(|p| p.set_name(format!("N{}", p.id()?)))?;
+        // C2: no invalidation drops an unflushed write; C3: no eviction does.
+        db.cache().invalidate(Partner::NAME, [1]);
+        db.cache().invalidate_field(Partner::NAME);
+        db.cache().invalidate_model::<Partner>();
+        db.cache().invalidate_all();
+        db.cache().set_limit(10);
+        db.cache().set(Partner::NAME, 5, "as if loaded");
+        assert_eq!(db.cache().get(Partner::NAME, 5).as_deref(), Some("N5"));
+        assert_eq!(db.stats().dirty, 3_000);
+        // A batch that lands does not overwrite it either.
+        assert_eq!(
+            keys.first()
+                .map(|p| Ok::<_, orm_core::Error>((p.name()?, p.email()?)))
+                .transpose()?
+                .map(|(name, _)| name),
+            Some("N1".into())
+        );
+        Ok(())
+    })?;
+    assert_eq!(
+        db.file.values("SELECT count(*) || '' AS value FROM partners WHERE name = 'N' || id"),
+        ["3000"]
+    );
+    assert!(db.stats().dirty == 0);
+    Ok(())
+}
+
+#[test]
+fn batches_can_be_written_as_they_come() -> Result<()> {
+    let db = TestDb::of_partners(2_500, 10);
+    db.transaction(|| {
+        db.in_batches(partners::table.order(partners::id), 1_000, |batch: RecordSet<Partner>| {
+            batch.iter().try_for_each(|p| p.set_name(format!("{} !", p.name()?)))
+        })
+    })?;
+    let wrong =
+        db.file.values("SELECT name AS value FROM partners WHERE name <> 'Partner number ' || id || ' !'");
+    assert_eq!(wrong, Vec::<String>::new());
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! W7: an UPDATE or DELETE that finds no row is an error naming it; with a version, so is one that finds a changed row.
+
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::TestDb;
+
+diesel::table! { accounts { id -> Integer, owner -> Text, balance -> BigInt, version -> Integer } }
+diesel::table! { notes { id -> Integer, text -> Text } }
+
+#[derive(Model)]
+struct Account {
+    id: i32,
+    owner: String,
+    balance: i64,
+    #[model(version)]
+    version: i32,
+}
+
+#[derive(Model)]
+struct Note {
+    id: i32,
+    text: String,
+}
+
+fn db() -> TestDb {
+    TestDb::new(
+        "CREATE TABLE accounts (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, balance BIGINT NOT NULL, version INTEGER NOT NULL);
+         INSERT INTO accounts VALUES (1, 'a', 10, 1), (2, 'b', 20, 1), (3, 'c', 30, 1);
+         CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+         INSERT INTO notes VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+    )
+}
+
+#[test]
+fn a_vanished_row_is_named() -> Result<()> {
+    let db = db();
+    let notes = db.all::<Note>()?;
+    db.file.run("DELETE FROM notes WHERE id = 2");
+    let named = |result: Result<()>| match result {
+        Err(Error::MissingRecord { model: "Note", id }) => assert_eq!(id, "2"),
+        other => panic!("{other:?}"),
+    };
+    named(db.record::<Note>(2).set_text("alone"));
+    db.cache().set_many(Note::TEXT, [(2, "b")]);
+    named(notes.write(Note::values().text("equal")));
+    db.cache().set_many(Note::TEXT, [(2, "b")]);
+    named(
+        db.transaction(|| {
+            notes.iter().try_for_each(|note| note.set_text(format!("distinct {}", note.id()?)))
+        }),
+    );
+    // Nothing of it was written, and what is cached is so.
+    assert_eq!(db.file.values("SELECT text AS value FROM notes"), ["a", "c"]);
+    assert_eq!(db.browse::<Note>([1, 3]).text()?, ["a", "c"]);
+    assert!(db.record::<Note>(2).text().expect_err("gone").is_missing_record());
+    Ok(())
+}
+
+#[test]
+fn a_version_counts_the_writes() -> Result<()> {
+    let db = db();
+    let accounts = db.all::<Account>()?;
+    db.record::<Account>(1).set_balance(11)?;
+    db.transaction(|| accounts.iter().try_for_each(|account| account.set_balance(account.balance()? + 1)))?;
+    db.assert_queries(0, || assert_eq!(accounts.version().unwrap(), [3, 2, 2]));
+    let new = db.create(Account::values().owner("d").balance(0))?;
+    db.assert_queries(0, || assert_eq!(new.version().unwrap(), 1));
+    accounts.write(Account::values().owner("same"))?;
+    assert_eq!(
+        db.file.values("SELECT balance || owner || version AS value FROM accounts"),
+        ["12same4", "21same3", "31same3", "0d1"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_changed_row_is_a_conflict() -> Result<()> {
+    let db = db();
+    let accounts = db.all::<Account>()?;
+    db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 2");
+    let conflict = |result: Result<()>| match result {
+        Err(Error::Conflict { model: "Account", id }) => assert_eq!(id, "2"),
+        other => panic!("{other:?}"),
+    };
+    conflict(
+        db.transaction(|| {
+            accounts.iter().try_for_each(|account| account.set_balance(account.balance()? + 1))
+        }),
+    );
+    assert_eq!(db.file.values("SELECT balance || '' AS value FROM accounts"), ["10", "99", "30"]);
+    // Read again, and then it goes.
+    assert_eq!(db.record::<Account>(2).balance()?, 99);
+    db.record::<Account>(2).set_balance(100)?;
+    db.file.run("UPDATE accounts SET balance = 0, version = 9 WHERE id = 2");
+    conflict(db.record::<Account>(2).set_balance(101));
+    db.file.run("DELETE FROM accounts WHERE id = 2");
+    assert!(accounts.write(Account::values().owner("x")).expect_err("gone").is_missing_record());
+    Ok(())
+}
+
+#[test]
+fn what_was_never_read_can_be_written() -> Result<()> {
+    let db = db();
+    let account = db.record::<Account>(3);
+    // The version is read first.
+    db.assert_queries(2, || account.set_owner("z"))?;
+    assert_eq!(db.file.values("SELECT owner || version AS value FROM accounts WHERE id = 3"), ["z2"]);
+    assert!(db.record::<Account>(4).set_owner("z").expect_err("no such row").is_missing_record());
+    Ok(())
+}
+
+#[test]
+fn the_version_that_a_write_was_based_on_stays_until_it_is_sent() -> Result<()> {
+    let db = db();
+    let account = db.record::<Account>(2);
+    assert_eq!(account.balance()?, 20);
+    let result = db.transaction(|| {
+        account.set_balance(account.balance()? + 1)?;
+        db.cache().invalidate_all();
+        db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 2");
+        Ok(())
+    });
+    assert!(matches!(result, Err(Error::Conflict { model: "Account", .. })), "{result:?}");
+    assert_eq!(account.balance()?, 99);
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! W5: create inserts many rows in one statement and caches what was given; defaults are read when asked for.
+
+use orm_core::prelude::*;
+use orm_core::{Error, Result, ViolationKind};
+use orm_tests::TestDb;
+
+diesel::table! { things { id -> Integer, name -> Text, code -> Nullable<Text>, state -> Text, rank -> Integer, owner_id -> Nullable<Integer> } }
+diesel::table! { labels (code) { code -> Text, name -> Text, thing_id -> Integer } }
+diesel::table! { empties { id -> Integer, note -> Nullable<Text> } }
+
+#[derive(Model)]
+struct Thing {
+    id: i32,
+    name: String,
+    code: Option<String>,
+    state: String,
+    rank: i32,
+    owner_id: Option<Id<Thing>>,
+    #[model(inverse = Thing::OWNER_ID)]
+    owned_ids: OneToMany<Thing>,
+    #[model(inverse = Label::THING_ID)]
+    label_ids: OneToMany<Label>,
+}
+
+#[derive(Model)]
+struct Label {
+    #[model(primary_key)]
+    code: String,
+    name: String,
+    thing_id: Id<Thing>,
+}
+
+#[derive(Model)]
+#[model(table = empties)]
+struct Empty {
+    id: i32,
+    note: Option<String>,
+}
+
+const SCHEMA: &str = "
+    CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT NOT NULL, code TEXT UNIQUE, state TEXT NOT NULL DEFAULT 'new',
+        rank INTEGER NOT NULL DEFAULT 7 CHECK (rank >= 0), owner_id INTEGER REFERENCES things);
+    CREATE TABLE labels (code TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, thing_id INTEGER NOT NULL REFERENCES things);
+    CREATE TABLE empties (id INTEGER PRIMARY KEY, note TEXT DEFAULT 'none')";
+
+fn db() -> Result<TestDb> {
+    let db = TestDb::new(SCHEMA);
+    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    Ok(db)
+}
+
+#[test]
+fn what_is_given_is_cached_and_what_is_not_is_read_for_all_at_once() -> Result<()> {
+    let db = db()?;
+    let (things, statements) = db.watch(|| {
+        db.create_many((0..1_500).map(|i| Thing::values().name(format!("T{i}")).code(format!("c{i}"))))
+    });
+    let things = things?;
+    assert_eq!(statements.len(), 2, "a thousand rows each");
+    assert_eq!((statements[0].binds.len(), statements[1].binds.len()), (2_000, 1_000));
+    db.assert_queries(0, || {
+        for (i, thing) in things.iter().enumerate() {
+            assert_eq!(thing.name()?, format!("T{i}"));
+            assert_eq!(thing.code()?.as_deref(), Some(&*format!("c{i}")));
+        }
+        Ok::<_, Error>(())
+    })?;
+    assert!(!db.cache().entry(Thing::NAME, things.ids()[0]).expect("a name").dirty);
+    // 1,500 in two batches, all that is missing together.
+    db.assert_queries(2, || {
+        things.iter().try_for_each(|thing| {
+            assert_eq!((thing.state()?.as_str(), thing.rank()?, thing.owner_id().id()?), ("new", 7, None));
+            Ok::<_, Error>(())
+        })
+    })?;
+    assert_eq!(db.file.values("SELECT name AS value FROM things WHERE id = 1500"), ["T1499"]);
+    Ok(())
+}
+
+#[test]
+fn rows_of_different_fields_come_back_in_the_order_given() -> Result<()> {
+    let db = db()?;
+    let rows = [
+        Thing::values().name("a"),
+        Thing::values().name("b").state("old"),
+        Thing::values().name("c"),
+        Thing::values().name("d").rank(1).state("old"),
+    ];
+    let (things, statements) = db.watch(|| db.create_many(rows));
+    let things = things?;
+    // SQLite has no DEFAULT in VALUES: a statement for each set of fields.
+    assert_eq!(statements.len(), 3);
+    assert_eq!(things.name()?, ["a", "b", "c", "d"]);
+    db.cache().clear();
+    assert_eq!(things.name()?, ["a", "b", "c", "d"]);
+    assert_eq!(things.state()?, ["new", "old", "new", "old"]);
+    assert_eq!(things.rank()?, [7, 7, 7, 1]);
+    Ok(())
+}
+
+#[test]
+fn rows_of_defaults_alone_can_be_created() -> Result<()> {
+    let db = db()?;
+    let empties = db.create_many([Empty::values(), Empty::values()])?;
+    assert_eq!(empties.note()?, [Some("none".into()), Some("none".into())]);
+    assert_eq!(db.create(Empty::values())?.id()?, 3);
+    assert!(db.create_many(Vec::<orm_core::Values<Empty>>::new())?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn keys_can_be_given() -> Result<()> {
+    let db = db()?;
+    let thing = db.create(Thing::values().id(77).name("given"))?;
+    assert_eq!(thing.id()?, 77);
+    // A record that was asked for before it was there.
+    assert!(db.record::<Label>("x").name().is_err_and(|error| error.is_missing_record()));
+    let label = db.create(Label::values().code("x").name("X").thing_id(&thing))?;
+    db.assert_queries(0, || assert_eq!(label.name().unwrap(), "X"));
+    assert_eq!(db.record::<Label>("x").thing_id().name()?, "given");
+    // Of a key that was given others may have known: its list is read.
+    assert_eq!(thing.label_ids().ids()?, ["x"]);
+    Ok(())
+}
+
+#[test]
+fn a_value_that_is_needed_is_asked_for_by_name() -> Result<()> {
+    let db = db()?;
+    let error = db.create(Thing::values().code("x")).expect_err("no name");
+    assert!(matches!(error, Error::MissingValue { model: "Thing", field: "name" }), "{error:?}");
+    assert_eq!(error.to_string(), "Thing.name needs a value: its column is NOT NULL and has no default");
+    Ok(())
+}
+
+#[test]
+fn a_violation_names_model_kind_and_column() -> Result<()> {
+    let db = db()?;
+    let thing = db.create(Thing::values().name("a").code("same"))?;
+    for (error, kind, column) in [
+        (db.create(Thing::values().name("b").code("same")).err(), ViolationKind::Unique, Some("code")),
+        (db.create(Label::values().code("l").name("l").thing_id(99)).err(), ViolationKind::ForeignKey, None),
+        (thing.set_rank(-1).err(), ViolationKind::Check, None),
+    ] {
+        let error = error.expect("a violation");
+        let violation = error.violation().unwrap_or_else(|| panic!("{error:?}"));
+        assert_eq!((violation.kind, violation.column.as_deref()), (kind, column), "{error}");
+        assert!(error.to_string().contains(violation.model), "{error}");
+    }
+    assert_eq!(thing.rank()?, 7);
+    // None of the rows of a statement that was refused is there.
+    let rows = (0..1_500).map(|i| Thing::values().name("n").code(format!("{}", i % 1_400)));
+    assert!(db.create_many(rows).is_err());
+    assert_eq!(db.file.values("SELECT name AS value FROM things"), ["a"]);
+    Ok(())
+}
+
+#[test]
+fn records_are_created_through_a_link() -> Result<()> {
+    let db = db()?;
+    let thing = db.create(Thing::values().name("owner"))?;
+    let label = db.assert_queries(1, || thing.label_ids().create(Label::values().code("l").name("L")))?;
+    assert_eq!(label.thing_id().id()?, thing.id()?);
+    let owned = db.assert_queries(1, || thing.owned_ids().create(Thing::values().name("owned")))?;
+    db.assert_queries(0, || {
+        assert_eq!(thing.label_ids().ids().unwrap(), ["l"]);
+        assert_eq!(thing.owned_ids().ids().unwrap(), owned.owner_id().owned_ids().ids().unwrap());
+    });
+    let error = db.browse::<Thing>([1, 2]).label_ids().create(Label::values().code("m").name("M"));
+    assert!(matches!(error, Err(Error::NotOne { model: "Thing", count: 2 })), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn a_row_that_is_there_can_be_written_instead() -> Result<()> {
+    let db = db()?;
+    let old = db.create(Thing::values().name("old").code("c1").rank(1))?;
+    let row = |code: &str, name: &str| Thing::values().code(code).name(name);
+    let (things, statements) = db
+        .watch(|| db.upsert_many(Thing::CODE, [row("c0", "first"), row("c1", "renamed"), row("c2", "last")]));
+    let things = things?;
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    assert_eq!(things.get(1), Some(old.clone()));
+    db.assert_queries(0, || {
+        assert_eq!(things.name().unwrap(), ["first", "renamed", "last"]);
+        assert_eq!(old.rank().unwrap(), 1);
+    });
+    assert_eq!(
+        db.file.values("SELECT code || name || rank AS value FROM things ORDER BY code"),
+        ["c0first7", "c1renamed1", "c2last7"]
+    );
+    assert_eq!(db.upsert(Thing::ID, Thing::values().id(old.id()?).name("by key"))?, old);
+    assert_eq!(old.name()?, "by key");
+    // Not by a column that is not unique.
+    assert!(db.upsert(Thing::NAME, row("c9", "x")).is_err());
+    Ok(())
+}

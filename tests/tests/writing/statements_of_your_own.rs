@@ -1,0 +1,71 @@
+//! W10: statements through `execute` and `with_connection` flush first and invalidate after: the models named, else all.
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_tests::TestDb;
+use orm_tests::partners::*;
+
+#[test]
+fn they_see_what_waits_and_are_seen() -> Result<()> {
+    let db = TestDb::of_partners(30, 4);
+    let partners = db.all::<Partner>()?;
+    let country = db.record::<Country>(1);
+    country.name()?;
+    db.transaction(|| {
+        db.record::<Partner>(3).set_city("here")?;
+        let found = db.execute(
+            diesel::update(partners::table.filter(partners::city.eq("here"))).set(partners::name.eq("there")),
+        )?;
+        assert_eq!(found, 1);
+        assert_eq!(db.record::<Partner>(3).name()?, "there");
+        Ok(())
+    })?;
+    assert_eq!(partners.name()?[2], "there");
+    db.assert_queries(1, || country.name())?;
+    let count =
+        db.with_connection(|connection| Ok(partners::table.count().get_result::<i64>(connection)?))?;
+    assert_eq!(count, 30);
+    db.assert_queries(1, || country.name())?;
+    Ok(())
+}
+
+#[test]
+fn what_they_do_not_touch_stays() -> Result<()> {
+    let db = TestDb::of_partners(30, 4);
+    let (country, partner) = (db.record::<Country>(1), db.record::<Partner>(3));
+    (country.name()?, partner.name()?);
+    let members = country.partner_ids().ids()?;
+    let moved = members[0];
+    db.touching()
+        .model::<Partner>()
+        .execute(diesel::update(partners::table.find(moved)).set(partners::country_id.eq(2)))?;
+    db.assert_queries(0, || country.name())?;
+    // Who is in the list may have changed.
+    assert_eq!(db.assert_queries(1, || country.partner_ids().ids())?, members[1..]);
+    db.assert_queries(1, || partner.name())?;
+    let names: Vec<String> = db
+        .touching()
+        .with_connection(|connection| Ok(partners::table.select(partners::name).load(connection)?))?;
+    assert_eq!(names.len(), 30);
+    db.assert_queries(0, || (country.name(), partner.name(), country.partner_ids().ids())).0?;
+    Ok(())
+}
+
+#[test]
+fn a_failing_one_says_so_and_the_cache_is_not_believed() -> Result<()> {
+    let db = TestDb::of_partners(30, 4);
+    let partner = db.record::<Partner>(3);
+    partner.name()?;
+    let error = db.execute(diesel::sql_query("UPDATE nowhere SET x = 1")).expect_err("no such table");
+    assert_eq!(error.to_string(), "running a statement: no such table: nowhere");
+    db.assert_queries(1, || partner.name())?;
+    let result: Result<()> = db.transaction(|| {
+        db.with_connection(|connection| {
+            diesel::update(partners::table.find(3)).set(partners::name.eq("x")).execute(connection)?;
+            Err(orm_core::Error::other("undone"))
+        })
+    });
+    assert_eq!(result.expect_err("undone").to_string(), "undone");
+    assert_eq!(partner.name()?, "Partner number 3");
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! W6: delete removes the records and their entries in cached lists, and forgets what went along; all else stays.
+
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::TestDb;
+
+diesel::table! { orders { id -> Integer, name -> Text } }
+diesel::table! { lines { id -> Integer, order_id -> Integer, product_id -> Nullable<Integer>, text -> Text } }
+diesel::table! { remarks { id -> Integer, line_id -> Integer, text -> Text } }
+diesel::table! { products { id -> Integer, name -> Text } }
+diesel::table! { pairs (order_id, product_id) { order_id -> Integer, product_id -> Integer } }
+
+#[derive(Model)]
+struct Order {
+    id: i32,
+    name: String,
+    #[model(inverse = Line::ORDER_ID)]
+    line_ids: OneToMany<Line>,
+    #[model(through(pairs::order_id, pairs::product_id))]
+    product_ids: ManyToMany<Product>,
+}
+
+#[derive(Model)]
+struct Line {
+    id: i32,
+    order_id: Id<Order>,
+    product_id: Option<Id<Product>>,
+    text: String,
+}
+
+#[derive(Model)]
+struct Remark {
+    id: i32,
+    #[model(deferred)]
+    line_id: Id<Line>,
+    text: String,
+}
+
+#[derive(Model)]
+struct Product {
+    id: i32,
+    name: String,
+    #[model(inverse = Line::PRODUCT_ID)]
+    line_ids: OneToMany<Line>,
+    #[model(through(pairs::product_id, pairs::order_id))]
+    order_ids: ManyToMany<Order>,
+}
+
+fn db() -> Result<TestDb> {
+    let db = TestDb::new(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         CREATE TABLE lines (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL REFERENCES orders ON DELETE CASCADE,
+             product_id INTEGER REFERENCES products ON DELETE SET NULL, text TEXT NOT NULL);
+         CREATE TABLE remarks (id INTEGER PRIMARY KEY, line_id INTEGER NOT NULL REFERENCES lines ON DELETE CASCADE, text TEXT NOT NULL);
+         CREATE TABLE pairs (order_id INTEGER NOT NULL REFERENCES orders ON DELETE CASCADE,
+             product_id INTEGER NOT NULL REFERENCES products ON DELETE RESTRICT, PRIMARY KEY (order_id, product_id));
+         INSERT INTO orders VALUES (1, 'one'), (2, 'two'), (3, 'three');
+         INSERT INTO products VALUES (1, 'p1'), (2, 'p2'), (3, 'p3');
+         INSERT INTO lines VALUES (1, 1, 1, 'a'), (2, 1, 2, 'b'), (3, 2, 1, 'c'), (4, 3, 2, 'd');
+         INSERT INTO remarks VALUES (1, 1, 'r1'), (2, 3, 'r2');
+         INSERT INTO pairs VALUES (1, 1), (2, 1), (2, 2)",
+    );
+    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    // All of it is cached.
+    let (orders, products) = (db.all::<Order>()?, db.all::<Product>()?);
+    orders.line_ids().text()?;
+    orders.product_ids().name()?;
+    products.line_ids().text()?;
+    products.order_ids().name()?;
+    db.all::<Remark>()?;
+    Ok(db)
+}
+
+#[test]
+fn it_leaves_the_lists_it_was_in_and_the_rest_stays() -> Result<()> {
+    let db = db()?;
+    let line = db.record::<Line>(1);
+    let (result, statements) = db.watch(|| line.delete());
+    result?;
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    db.assert_queries(0, || {
+        assert_eq!(db.record::<Order>(1).line_ids().ids()?, [2]);
+        assert_eq!(db.record::<Product>(1).line_ids().ids()?, [3]);
+        assert_eq!(db.record::<Line>(2).text()?, "b");
+        assert_eq!(db.record::<Order>(1).name()?, "one");
+        Ok::<_, Error>(())
+    })?;
+    // P10: it is known that it is gone.
+    db.assert_queries(0, || assert!(line.text().unwrap_err().is_missing_record()));
+    Ok(())
+}
+
+#[test]
+fn what_the_database_deletes_along_is_not_believed_any_more() -> Result<()> {
+    let db = db()?;
+    db.record::<Order>(1).delete()?;
+    assert!(db.record::<Line>(1).text().unwrap_err().is_missing_record());
+    // A remark whose line was not read may have gone along.
+    assert!(db.record::<Remark>(1).text().unwrap_err().is_missing_record());
+    assert_eq!(db.record::<Remark>(2).text()?, "r2");
+    assert_eq!(db.record::<Product>(1).line_ids().ids()?, [3]);
+    assert_eq!(db.record::<Product>(1).order_ids().ids()?, [2]);
+    db.assert_queries(0, || {
+        assert_eq!(db.record::<Order>(2).line_ids().ids().unwrap(), [3]);
+        assert_eq!(db.record::<Order>(2).product_ids().name().unwrap(), ["p1", "p2"]);
+    });
+    Ok(())
+}
+
+#[test]
+fn what_it_sets_to_null_is_read_again() -> Result<()> {
+    let db = db()?;
+    db.execute(diesel::sql_query("DELETE FROM pairs"))?;
+    let product = db.record::<Product>(2);
+    let line = db.record::<Line>(4);
+    line.prefetch()?;
+    product.delete()?;
+    assert_eq!(line.product_id().id()?, None);
+    Ok(())
+}
+
+#[test]
+fn a_refused_delete_changes_nothing() -> Result<()> {
+    let db = db()?;
+    let products = db.browse::<Product>([3, 1]);
+    let error = products.delete().expect_err("an order needs it");
+    assert_eq!(error.violation().map(|violation| violation.kind), Some(orm_core::ViolationKind::ForeignKey));
+    assert_eq!(products.name()?, ["p3", "p1"]);
+    assert_eq!(db.record::<Product>(1).order_ids().ids()?, [1, 2]);
+    assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM products"), ["3"]);
+    Ok(())
+}
+
+#[test]
+fn a_record_that_is_gone_cannot_be_deleted_again() -> Result<()> {
+    let db = db()?;
+    let line = db.record::<Line>(4);
+    line.delete()?;
+    assert!(db.assert_queries(0, || line.delete()).unwrap_err().is_missing_record());
+    db.file.run("DELETE FROM lines WHERE id = 3");
+    let both = db.browse::<Line>([2, 3]);
+    let error = both.delete().expect_err("somebody was faster");
+    assert_eq!(error.to_string(), db.record::<Line>(3).text().unwrap_err().to_string());
+    // None was deleted.
+    assert_eq!(db.record::<Line>(2).text()?, "b");
+    assert_eq!(db.file.values("SELECT id || '' AS value FROM lines"), ["1", "2"]);
+    Ok(())
+}
+
+#[test]
+fn many_are_deleted_a_thousand_at_a_time() -> Result<()> {
+    let db = TestDb::of_partners(2_500, 5);
+    use orm_tests::partners::*;
+    let partners = db.all::<Partner>()?;
+    db.assert_queries(3, || partners.delete())?;
+    assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM partners"), ["0"]);
+    db.assert_queries(0, || assert_eq!(db.stats().model("Partner").map(|model| model.records), Some(0)));
+    Ok(())
+}
+
+#[test]
+fn what_waits_is_sent_before() -> Result<()> {
+    let db = db()?;
+    db.transaction(|| {
+        // Out of the way of the cascade.
+        db.record::<Line>(1).set_order_id(2)?;
+        db.record::<Order>(1).delete()
+    })?;
+    assert_eq!(db.record::<Line>(1).text()?, "a");
+    assert_eq!(db.record::<Order>(2).line_ids().ids()?, [1, 3]);
+    Ok(())
+}
