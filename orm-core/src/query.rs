@@ -1,6 +1,7 @@
 //! SELECTs: an application's own diesel queries with our columns, and our batches by key.
 
 use std::fmt;
+use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
@@ -17,7 +18,7 @@ use crate::cache::{Store, make_room};
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
-use crate::select::{Reason, Select, invalid};
+use crate::select::{Reason, Select, invalid, trace};
 use crate::{Environment, Error, Record, RecordSet, Result, prefetch};
 
 /// Finds records with any diesel query over a model's table
@@ -292,9 +293,12 @@ where
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
     env.flush()?;
+    let start = Instant::now();
     env.before_select(&query);
     let fault = |error| Error::database(M::NAME, Reason::Search.text(M::NAME), error);
-    read_keys::<M, Q>(env, &fault, query)
+    let keys = read_keys::<M, Q>(env, &fault, query)?;
+    trace(M::NAME, Reason::Search, 0, keys.len(), start);
+    Ok(keys)
 }
 
 /// The keys that a statement gives

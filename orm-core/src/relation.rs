@@ -155,7 +155,7 @@ impl<'a, M: Model> Batch<'a, M> {
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
         let select = Select {
             fields: &[],
-            reason: Reason::Relation(&name),
+            reason: Reason::Count(&name),
             keys: self.slots.len(),
             owner: Some(1),
             reserve: 0,

@@ -1,5 +1,6 @@
 //! Running a SELECT: its rows go straight into the columns of the cache.
 
+use std::fmt;
 use std::time::Instant;
 
 use diesel::connection::LoadConnection;
@@ -24,6 +25,8 @@ pub(crate) enum Reason<'a> {
     Prefetch(&'a str),
     /// The members of a to-many link were read
     Relation(&'a str),
+    /// The members of a to-many link were counted
+    Count(&'a str),
 }
 
 impl Reason<'_> {
@@ -32,8 +35,27 @@ impl Reason<'_> {
             Self::Search => format!("searching {model}"),
             Self::Prefetch(field) => format!("reading {model}.{field}"),
             Self::Relation(field) => format!("reading {field}"),
+            Self::Count(field) => format!("counting {field}"),
         }
     }
+}
+
+/// As traces tell it
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Search => f.write_str("search"),
+            Self::Prefetch(field) => write!(f, "prefetch of {field}"),
+            Self::Relation(field) => write!(f, "relation {field}"),
+            Self::Count(field) => write!(f, "count of {field}"),
+        }
+    }
+}
+
+/// The event of a SELECT that has run
+pub(crate) fn trace(model: &'static str, reason: Reason<'_>, keys: usize, rows: usize, start: Instant) {
+    let micros = start.elapsed().as_micros() as u64;
+    tracing::debug!(model, %reason, keys, rows, micros, "select");
 }
 
 /// A SELECT whose rows are a key of `M`, some of its fields, and what the caller wants besides
@@ -109,14 +131,7 @@ impl Select<'_> {
             }
             // What is read from now on was used after this SELECT.
             env.tick();
-            tracing::debug!(
-                model = M::NAME,
-                reason = %self.reason.text(M::NAME),
-                keys = self.keys,
-                rows = count,
-                micros = start.elapsed().as_micros() as u64,
-                "select"
-            );
+            trace(M::NAME, self.reason, self.keys, count, start);
             Ok(())
         })
     }
