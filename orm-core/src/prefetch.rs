@@ -65,6 +65,20 @@ pub(crate) fn count_field<C: Connection, M: Model<Connection = C>>(
     Ok(store.count_of(field, slot).unwrap_or(0))
 }
 
+/// As `load_all`, for those who want the values: what is older than `max_age` is missing.
+pub(crate) fn read_all<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    field: usize,
+    want: Want,
+) -> Result<()> {
+    if env.settings.max_age.is_some() {
+        slots.iter().for_each(|&slot| store.expire(env, field, slot));
+    }
+    load_all(env, store, slots, field, want)
+}
+
 /// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones.
 pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,

@@ -213,8 +213,9 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
         found.mark(slot);
         Ok(())
     })?;
+    let now = env.moment().time;
     for &slot in slots {
-        store.set_absent(slot, !found.has(slot));
+        store.set_absent(slot, (!found.has(slot)).then_some(now));
     }
     if limited {
         make_room(env, 0, since);
@@ -281,7 +282,7 @@ where
         },
     )?;
     for &slot in &slots {
-        store.set_absent(slot, false);
+        store.set_absent(slot, None);
     }
     Ok(slots)
 }

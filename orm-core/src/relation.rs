@@ -133,7 +133,7 @@ impl<'a, M: Model> Batch<'a, M> {
             Ok(())
         })?;
         for &(_, _, member) in &members {
-            target.set_absent(member, false);
+            target.set_absent(member, None);
         }
         self.keep(members);
         Ok(())

@@ -90,8 +90,8 @@ impl<M: Model> Store<M> {
         self.keys.borrow().is_absent(slot)
     }
 
-    pub(crate) fn set_absent(&self, slot: u32, absent: bool) {
-        self.keys.borrow_mut().set_absent(slot, absent);
+    pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
+        self.keys.borrow_mut().set_absent(slot, since);
     }
 
     /// Forgets which rows did not exist.
@@ -130,7 +130,7 @@ impl<M: Model> Store<M> {
 
     /// Makes all clean values of a record missing, and forgets whether it exists.
     pub(crate) fn forget_record(&self, slot: u32) {
-        self.set_absent(slot, false);
+        self.set_absent(slot, None);
         for column in self.columns.borrow_mut().each_mut() {
             column.remove(slot);
         }
@@ -151,6 +151,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn expire(&self, env: &Environment<M::Connection>, field: usize, slot: u32) {
         let counted_at = self.counts.borrow().get(&(field, slot)).map(|&(_, counted_at)| counted_at);
         let loaded_at = self.with_column(field, |column| column.loaded_at(slot)).or(counted_at);
+        let loaded_at = loaded_at.or_else(|| self.keys.borrow().absent_since(slot));
         let oldest = env.settings.max_age.map_or(0, |age| env.oldest(age));
         if loaded_at.is_some_and(|loaded_at| loaded_at < oldest) {
             env.note_drop();
@@ -329,7 +330,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()> {
-        prefetch::load_all(env, self, slots, field, want)
+        prefetch::read_all(env, self, slots, field, want)
     }
 
     fn describe(&self, slot: u32) -> Str {
@@ -344,7 +345,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         for column in self.columns.borrow_mut().each_mut() {
             column.remove_where(&mut |_, _| true);
         }
-        self.keys.borrow_mut().forget_absent();
+        self.forget_absent();
         self.counts.borrow_mut().clear();
         self.count_residents();
     }
@@ -354,9 +355,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
             column.remove_where(&mut |_, loaded| loaded < before);
         }
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
-        // That a row does not exist is no older than the rows that do.
-        self.keys.borrow_mut().forget_absent();
-
+        self.keys.borrow_mut().expire_absent(before);
         self.count_residents();
     }
 

@@ -251,7 +251,7 @@ where
     C: Connection,
     V: ValueSet<Model: Model<Connection = C>>,
 {
-    slots.iter().for_each(|&slot| store.set_absent(slot, false));
+    slots.iter().for_each(|&slot| store.set_absent(slot, None));
     for &field in &insert.shape.fields {
         let pen = super::pen_of::<V::Model>(field)?;
         super::with_column(env, store, field, slots, State::Stored, |column, mut put| {

@@ -192,6 +192,40 @@ fn max_age_holds_for_links_lists_and_absent_rows() -> Result<()> {
 }
 
 #[test]
+fn that_a_row_does_not_exist_is_no_longer_known_than_a_value() -> Result<()> {
+    let db = test_db!(File::of_partners(3, 1), max_age(Duration::from_millis(400)));
+    let (late, never) = (db.record::<Partner>(4), db.record::<Partner>(5));
+    // Nothing else of the model is cached or read, so nothing else can tell that time has passed.
+    assert!(db.assert_keys(&[1], || late.name()).is_err_and(|error| error.is_missing_record()));
+    std::thread::sleep(Duration::from_millis(250));
+    assert!(db.assert_keys(&[1], || never.name()).is_err());
+    db.file.run("INSERT INTO partners SELECT 4, 'late', lang, email, phone, city, active, credit, country_id, parent_id, notes FROM partners WHERE id = 1");
+    assert!(db.assert_queries(0, || late.name()).is_err(), "250 ms old");
+    std::thread::sleep(Duration::from_millis(250));
+    // One is 500 ms old, the other 250: that is known still, and not asked again with the first.
+    assert_eq!(db.assert_keys(&[1], || late.name())?, "late");
+    assert!(db.assert_queries(0, || never.name()).is_err());
+    std::thread::sleep(Duration::from_millis(250));
+    assert!(db.assert_keys(&[1], || never.name()).is_err(), "still not there");
+    Ok(())
+}
+
+#[test]
+fn prefetching_by_hand_keeps_to_max_age_too() -> Result<()> {
+    let db = test_db!(File::of_partners(10, 2), max_age(Duration::from_millis(60)));
+    let set = db.browse::<Partner>(1..=10);
+    set.prefetch()?;
+    set.prefetch_field(Partner::NOTES)?;
+    set.prefetch_field(Partner::TAG_IDS)?;
+    std::thread::sleep(Duration::from_millis(80));
+    db.assert_keys(&[10], || set.prefetch())?;
+    db.assert_keys(&[10], || set.prefetch_field(Partner::NOTES))?;
+    db.assert_keys(&[10], || set.prefetch_field(Partner::TAG_IDS))?;
+    std::thread::sleep(Duration::from_millis(80));
+    db.assert_keys(&[10], || set.get(3).expect("in range").prefetch())
+}
+
+#[test]
 fn heavy_rows_come_in_smaller_batches() -> Result<()> {
     let file = File::of_partners(400, 1);
     file.run("UPDATE partners SET notes = hex(zeroblob(50000)) WHERE id % 400 > 0");
