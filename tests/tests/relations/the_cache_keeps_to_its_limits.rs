@@ -159,6 +159,39 @@ fn lists_are_read_under_a_limit_too() -> Result<()> {
 }
 
 #[test]
+fn a_search_drops_no_more_than_it_needs() -> Result<()> {
+    let db = test_db!(File::of_partners(2_000, 2), cache_limit(300));
+    let known = db.browse::<Partner>(1..=200);
+    known.name()?;
+    // Ten more find place beside them.
+    let ten = partners::table.filter(partners::id.gt(1_990)).records::<Partner>(&db)?;
+    db.assert_queries(0, || (&ten | &known).name())?;
+    assert_eq!((db.stats().records, db.stats().evictions), (210, 0));
+    // A hundred and forty do not, by fifty. What was used longest ago goes, in pages of 64: the first of the 200.
+    let more = partners::table.filter(partners::id.between(1_001, 1_140)).records::<Partner>(&db)?;
+    assert_eq!((db.stats().records, db.stats().evictions), (350 - 64, 64));
+    db.assert_queries(0, || (&(&more | &ten) | &known.slice(64..)).name())?;
+    Ok(())
+}
+
+#[test]
+fn of_a_search_that_finds_too_much_as_much_is_kept_as_fits() -> Result<()> {
+    for limit in [1, 100, 300, 1_000] {
+        let db = test_db!(File::of_partners(2_000, 2), cache_limit(limit));
+        let set = db.all::<Partner>()?;
+        assert_eq!(db.stats().records, limit);
+        db.assert_queries(0, || set.slice(..limit).name())?;
+        // The same when others had to leave for it, and for what a link of many leads to.
+        partners::table.order(partners::id.desc()).records::<Partner>(&db)?;
+        assert_eq!(db.stats().records, limit);
+    }
+    let db = test_db!(File::of_partners(2_000, 2), cache_limit(300));
+    assert_eq!(db.record::<Country>(1).partner_ids().load()?.len(), 900);
+    assert_eq!(db.stats().records, 300);
+    Ok(())
+}
+
+#[test]
 fn older_than_max_age_is_missing() -> Result<()> {
     let db = test_db!(File::of_partners(10, 2), max_age(Duration::from_millis(60)));
     let set = db.browse::<Partner>(1..=10);
