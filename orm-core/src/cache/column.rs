@@ -90,6 +90,13 @@ impl<V> Column<V> {
         Some(value)
     }
 
+    /// Counts a read that was answered by other means than the cell, as `hit` does.
+    pub(crate) fn count_hit(&self, slot: u32, turn: u32) {
+        if self.hit(slot, turn).is_none() {
+            self.hits.set(self.hits.get() + 1);
+        }
+    }
+
     pub(crate) fn count_miss(&self) {
         self.misses.set(self.misses.get() + 1);
     }

@@ -244,14 +244,16 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
     /// Makes all values missing that are older than `max_age`, if the one about to be read is
     fn expire_old(&self, env: &Environment<C>, field: usize, slot: u32);
-    /// How many members a to-many link has, if its list is cached
-    fn list_len(&self, field: usize, slot: u32) -> Option<usize>;
+    /// How many members a to-many link has, if its list is cached; that is a hit
+    fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize>;
+    /// Counts a read of a field that the cache answered
+    fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32);
     /// Loads a field of a record, and of its group with it
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()>;
     /// Counts the members of a to-many link of a record, and of its group's with it
     fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize>;
-    /// Loads a field of these records
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()>;
+    /// Loads a field of these records, as reading them does; tells how many of the reads had to ask the database
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize>;
     /// What a record is called in messages
     fn describe(&self, slot: u32) -> Str;
     fn field_name(&self, field: usize) -> &'static str;
@@ -317,8 +319,12 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.expire(env, field, slot);
     }
 
-    fn list_len(&self, field: usize, slot: u32) -> Option<usize> {
-        self.columns.borrow().column(field)?.list_len(slot)
+    fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize> {
+        self.columns.borrow().column(field)?.list_len(slot, env.noted_turn())
+    }
+
+    fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32) {
+        self.with_column(field, |column| column.count_hit(slot, env.noted_turn()));
     }
 
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {
@@ -329,8 +335,10 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         prefetch::count_field(env, self, ask)
     }
 
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()> {
-        prefetch::read_all(env, self, slots, field, want)
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize> {
+        let selects = prefetch::read_all(env, self, slots, field, want)?;
+        self.with_column(field, |column| (0..selects).for_each(|_| column.count_miss()));
+        Ok(selects)
     }
 
     fn describe(&self, slot: u32) -> Str {

@@ -70,6 +70,18 @@ fn what_was_used_last_stays() -> Result<()> {
 }
 
 #[test]
+fn a_list_that_was_used_last_stays() -> Result<()> {
+    let db = test_db!(File::of_partners(5_000, 2), cache_limit(1_024));
+    let hot = db.browse::<Partner>(1..=64);
+    hot.tag_ids().ids()?;
+    for start in (1_000..5_000).step_by(500) {
+        db.browse::<Partner>(start..start + 500).name()?;
+        db.assert_queries(0, || hot.tag_ids().ids())?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_handle_to_an_evicted_record_reads_again() -> Result<()> {
     let db = test_db!(File::of_partners(2_000, 2), cache_limit(100));
     let set = db.browse::<Partner>(1..=2_000);
