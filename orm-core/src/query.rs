@@ -253,7 +253,7 @@ impl<M: Model> Query for All<M> {
 }
 
 /// The slots that a query finds, its prefetchable columns put into the cache
-fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
+pub(crate) fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
 where
     C: Connection,
     M: Model<Connection = C>,
