@@ -7,6 +7,7 @@ use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::SelectDsl;
 
+use crate::environment::Mark;
 use crate::model::{DbOf, Model};
 use crate::prefetch;
 use crate::query::{self, KeyColumn};
@@ -16,7 +17,7 @@ use crate::{Connection, Environment, RecordSet, Result};
 /// What is cached since the first of some batches; all before that stays.
 pub(crate) struct Since<'env, C: Connection> {
     env: &'env Environment<C>,
-    mark: Option<Vec<usize>>,
+    mark: Option<Mark>,
 }
 
 impl<'env, C: Connection> Since<'env, C> {

@@ -115,6 +115,8 @@ pub trait AnyColumn<C: Connection> {
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// Makes all cells from a slot on missing
     fn remove_from(&mut self, from: usize);
+    /// Makes all cells missing that were loaded at a time or later
+    fn remove_since(&mut self, since: Stamp);
     /// Makes links missing that lead to a slot beyond those that are kept of its model
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
     /// How many records a cell leads to, if it holds a value; that is a hit, and a use in this turn unless that is 0
@@ -200,6 +202,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
 
     fn remove_from(&mut self, from: usize) {
         self.column.remove_from(from);
+    }
+
+    fn remove_since(&mut self, since: Stamp) {
+        self.column.remove_since(since);
     }
 
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize) {

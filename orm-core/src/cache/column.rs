@@ -270,6 +270,19 @@ impl<V> Column<V> {
         self.pages.truncate(used.max(from.div_ceil(PAGE)));
     }
 
+    /// Makes all cells missing that were loaded at a time or later; pages that were filled before are not looked through.
+    pub(crate) fn remove_since(&mut self, since: Stamp)
+    where
+        V: 'static,
+    {
+        for number in 0..self.pages.len() {
+            let older = |page: &Page<V>| matches!(page.loaded, Loaded::All(loaded) if loaded < since);
+            if self.pages[number].as_ref().is_some_and(|page| !older(page)) {
+                self.remove_in_page(number, &mut |_, loaded| loaded >= since);
+            }
+        }
+    }
+
     /// Makes those cells missing whose value is one that `drop` names.
     pub(crate) fn remove_values(&mut self, drop: impl Fn(&V) -> bool)
     where

@@ -271,9 +271,9 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn evict_page(&self, page: usize) -> usize;
     /// How many slots there are
     fn slots(&self) -> usize;
-    /// Makes the values of all slots from one on missing. With the numbers of slots to keep of each model the keys
-    /// go too, and so does every link to one that goes.
-    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
+    /// Makes the values missing that were loaded since a time, and those of all slots from one on. With the numbers of
+    /// slots to keep of each model the keys go too, and so does every link to one that goes.
+    fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
     /// Bytes that keys and values take
     fn bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
@@ -402,15 +402,16 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.slots()
     }
 
-    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
+    fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
         let mut columns = self.columns.borrow_mut();
         for column in columns.each_mut() {
             column.remove_from(from);
+            column.remove_since(since);
             if let Some(keep) = keep {
                 column.remove_links(keep);
             }
         }
-        self.counts.borrow_mut().retain(|&(_, slot), _| (slot as usize) < from);
+        self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.keys.borrow_mut().truncate(from);

@@ -170,14 +170,15 @@ fn a_loop_left_early_frees_its_batch_and_nothing_else() -> Result<()> {
     let db = TestDb::of_partners(1_000, 10);
     let kept = db.browse::<Partner>([1, 2, 3]);
     kept.name()?;
-    let queries = db.stats().queries;
-    for batch in db.batches_by_key::<Partner, _>(partners::table, 100) {
+    let (records, queries) = (db.stats().records, db.stats().queries);
+    for (i, batch) in db.batches_by_key::<Partner, _>(partners::table, 100).enumerate() {
         batch?.country_id().name()?;
         assert!(db.stats().records > 100);
-        break;
+        if i == 1 {
+            break;
+        }
     }
-    // The three, and the three countries whose keys came with them: what was known before stays.
-    assert_eq!((db.stats().records, db.stats().queries), (3 + 3, queries + 2));
+    assert_eq!((db.stats().records, db.stats().queries), (records, queries + 4));
     db.assert_queries(0, || kept.name())?;
     Ok(())
 }
