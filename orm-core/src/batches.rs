@@ -25,12 +25,16 @@ impl<'env, C: Connection> Since<'env, C> {
         Self { env, mark: None }
     }
 
-    /// Frees the batch before, if there was one.
-    pub(crate) fn begin(&mut self) {
+    /// Sends what was written to the batch before, and frees it, if there was one.
+    pub(crate) fn begin(&mut self) -> Result<()> {
         match &self.mark {
-            Some(mark) => self.env.release(mark),
+            Some(mark) => {
+                self.env.flush()?;
+                self.env.release(mark);
+            }
             None => self.mark = Some(self.env.mark()),
         }
+        Ok(())
     }
 
     /// Frees the last batch.
@@ -92,8 +96,7 @@ impl<'env, M: Model> Iterator for Batches<'env, M> {
             self.since.end();
             return None;
         }
-        self.since.begin();
-        Some(self.read(keys))
+        Some(self.since.begin().and_then(|()| self.read(keys)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

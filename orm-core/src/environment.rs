@@ -386,11 +386,12 @@ impl<C: Connection> Environment<C> {
         Mark { since, slots: slots.collect() }
     }
 
-    /// Frees what was cached since a mark: values, and keys too unless a record or a set is held somewhere.
+    /// Frees what was cached since a mark: values that are not dirty, and keys too unless a record or a set is held
+    /// somewhere, or something waits to be written.
     pub(crate) fn release(&self, mark: &Mark) {
         self.note_drop();
         let before = |model: usize| mark.slots.get(model).copied().unwrap_or(0);
-        let forget_keys = Arc::strong_count(&self.alive) == 1;
+        let forget_keys = Arc::strong_count(&self.alive) == 1 && !self.has_pending();
         for (model, store) in self.stores.by_number_all().enumerate() {
             let Some(store) = store else { continue };
             store.release(mark.since, before(model), forget_keys.then_some(&before));

@@ -127,6 +127,7 @@ pub struct BatchesByKey<'env, M: Model, Q> {
 
 impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
     fn read(&mut self) -> Result<Vec<u32>> {
+        self.since.begin()?;
         let mut slots = self.query.clone().read(self.env, self.last.take(), self.size)?;
         self.done = slots.len() < self.size;
         self.last = slots.last().map(|&slot| self.env.store::<M>().key(slot));
@@ -144,7 +145,6 @@ impl<'env, M: Model, Q: ByKey<M>> Iterator for BatchesByKey<'env, M, Q> {
             self.since.end();
             return None;
         }
-        self.since.begin();
         self.done = true;
         match self.read() {
             Ok(slots) if slots.is_empty() => self.next(),
