@@ -7,11 +7,50 @@ use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::SelectDsl;
 
+use crate::environment::Mark;
 use crate::model::{DbOf, Model};
 use crate::prefetch;
 use crate::query::{self, KeyColumn};
 use crate::relation::Want;
-use crate::{Environment, RecordSet, Result};
+use crate::{Connection, Environment, RecordSet, Result};
+
+/// What is cached since the first of some batches; all before that stays.
+pub(crate) struct Since<'env, C: Connection> {
+    env: &'env Environment<C>,
+    mark: Option<Mark>,
+}
+
+impl<'env, C: Connection> Since<'env, C> {
+    pub(crate) fn new(env: &'env Environment<C>) -> Self {
+        Self { env, mark: None }
+    }
+
+    /// Sends what was written to the batch before, and frees it, if there was one.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        match &self.mark {
+            Some(mark) => {
+                self.env.flush()?;
+                self.env.release(mark);
+            }
+            None => self.mark = Some(self.env.mark()),
+        }
+        Ok(())
+    }
+
+    /// Frees the last batch.
+    pub(crate) fn end(&mut self) {
+        if let Some(mark) = self.mark.take() {
+            self.env.release(&mark);
+        }
+    }
+}
+
+// A loop that is left early frees its last batch too.
+impl<C: Connection> Drop for Since<'_, C> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
 
 /// The records of a query, batch by batch; made by [`Environment::batches`]
 ///
@@ -22,8 +61,7 @@ pub struct Batches<'env, M: Model> {
     env: &'env Environment<M::Connection>,
     keys: std::vec::IntoIter<M::Key>,
     size: usize,
-    /// What was cached before the first batch stays.
-    mark: Option<Vec<usize>>,
+    since: Since<'env, M::Connection>,
 }
 
 impl<'env, M: Model> Batches<'env, M> {
@@ -53,34 +91,17 @@ impl<'env, M: Model> Iterator for Batches<'env, M> {
     type Item = Result<RecordSet<'env, M>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(mark) = &self.mark {
-            // What was written to the batch that goes.
-            if let Err(error) = self.env.flush() {
-                return Some(Err(error));
-            }
-            self.env.release(mark);
-        }
         let keys: Vec<M::Key> = self.keys.by_ref().take(self.size).collect();
         if keys.is_empty() {
-            self.mark = None;
+            self.since.end();
             return None;
         }
-        self.mark.get_or_insert_with(|| self.env.mark());
-        Some(self.read(keys))
+        Some(self.since.begin().and_then(|()| self.read(keys)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.keys.len().div_ceil(self.size);
         (left, Some(left))
-    }
-}
-
-// A loop that is left early frees its last batch too.
-impl<M: Model> Drop for Batches<'_, M> {
-    fn drop(&mut self) {
-        if let Some(mark) = &self.mark {
-            self.env.release(mark);
-        }
     }
 }
 
@@ -93,11 +114,12 @@ impl<M: Model> fmt::Debug for Batches<'_, M> {
     }
 }
 
-impl<C: crate::Connection> Environment<C> {
+impl<C: Connection> Environment<C> {
     /// Calls with the records of a query, `size` at a time, in the query's order; memory is bounded by the batch
     ///
     /// The keys are read first, with one SELECT, so that rows which are added or moved meanwhile neither come twice
-    /// nor push others out. Rows deleted meanwhile are left out.
+    /// nor push others out. Rows deleted meanwhile are left out. Where any order will do,
+    /// [`in_batches_by_key`](Self::in_batches_by_key) does without the keys.
     ///
     /// # Errors
     ///
@@ -126,6 +148,6 @@ impl<C: crate::Connection> Environment<C> {
         Q: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
         let keys = query::keys::<M, _>(self, SelectDsl::select(query, KeyColumn::new()))?;
-        Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), mark: None })
+        Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }
 }

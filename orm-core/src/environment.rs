@@ -61,6 +61,8 @@ pub struct Environment<
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
     born: Instant,
+    /// No value is stamped with an earlier time, so that those of batches are told from what was cached before.
+    earliest: Cell<Stamp>,
     queries: Cell<usize>,
     /// Counts the times that something was dropped from the cache
     pub(crate) epoch: Cell<usize>,
@@ -92,6 +94,14 @@ impl Default for Settings {
     fn default() -> Self {
         Self { prefetch_limit: PREFETCH_LIMIT, prefetch_bytes: PREFETCH_BYTES, max_age: None, strict: false }
     }
+}
+
+/// A moment: what is cached later is told by its time, and by slots that were not there yet
+#[derive(Debug)]
+pub(crate) struct Mark {
+    since: Stamp,
+    /// How many slots each store had, by model number
+    slots: Vec<usize>,
 }
 
 enum Held<C: Connection> {
@@ -167,6 +177,7 @@ impl<C: Connection> Environment<C> {
             settings,
             limits,
             born: Instant::now(),
+            earliest: Cell::new(0),
             queries: Cell::new(0),
             epoch: Cell::new(0),
             statements: RefCell::default(),
@@ -320,20 +331,24 @@ impl<C: Connection> Environment<C> {
         self.epoch.set(self.epoch.get() + 1);
     }
 
-    /// How many slots each store has, by model number
-    pub(crate) fn mark(&self) -> Vec<usize> {
-        self.stores.by_number_all().map(|store| store.map_or(0, |store| store.slots())).collect()
+    /// Marks this moment, so that what is cached from now on can be released.
+    pub(crate) fn mark(&self) -> Mark {
+        let since = self.now().saturating_add(1);
+        self.earliest.set(since);
+        let slots = self.stores.by_number_all().map(|store| store.map_or(0, |store| store.slots()));
+        Mark { since, slots: slots.collect() }
     }
 
-    /// Frees what was cached since a mark: values, and keys too unless a record or a set is held somewhere.
-    pub(crate) fn release(&self, mark: &[usize]) {
+    /// Frees what was cached since a mark: values that are not dirty, and keys too unless a record or a set is held
+    /// somewhere, or something waits to be written.
+    pub(crate) fn release(&self, mark: &Mark) {
         self.note_drop();
-        let before = |model: usize| mark.get(model).copied().unwrap_or(0);
+        let before = |model: usize| mark.slots.get(model).copied().unwrap_or(0);
         // A value that waits to be written needs its record's key.
         let forget_keys = Arc::strong_count(&self.alive) == 1 && !self.has_pending();
         for (model, store) in self.stores.by_number_all().enumerate() {
             let Some(store) = store else { continue };
-            store.release(before(model), forget_keys.then_some(&before));
+            store.release(mark.since, before(model), forget_keys.then_some(&before));
         }
         if self.limits.any() {
             self.stores.all().for_each(AnyStore::count_residents);
@@ -378,7 +393,7 @@ impl<C: Connection> Environment<C> {
 
     /// Now, on the environment's own clock; it stops after 49 days.
     fn now(&self) -> Stamp {
-        Stamp::try_from(self.born.elapsed().as_millis()).unwrap_or(Stamp::MAX)
+        Stamp::try_from(self.born.elapsed().as_millis()).unwrap_or(Stamp::MAX).max(self.earliest.get())
     }
 
     /// The oldest time that `max_age` lets a value have

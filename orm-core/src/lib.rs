@@ -41,7 +41,7 @@
 //! | [`RecordSet`] | many records, in order | same rows, in any order | the same |
 //! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `load()` first | the same; outlives the set it was reached from |
 //! | [`ToMany`] | what a to-many link, or a link of many, leads to | not compared: `load()` first | the same |
-//! | [`Batches`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
+//! | [`Batches`], [`BatchesByKey`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
 //! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; not compared | `'static` |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
@@ -52,7 +52,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `select`, `relation`, `batches`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `backend`: what differs between databases. `private`: what generated code may name.
 //! docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -72,6 +72,7 @@ mod environment;
 mod error;
 mod field;
 mod key;
+mod keyset;
 mod model;
 mod origin;
 mod prefetch;
@@ -96,6 +97,7 @@ pub use environment::Environment;
 pub use error::{Error, Result, Violation, ViolationKind};
 pub use field::Field;
 pub use key::{Id, IntoKey, Key};
+pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
 pub use query::{AllColumns, KeyColumn, RecordQuery};

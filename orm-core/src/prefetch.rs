@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::backend::Connection;
-use crate::cache::Store;
+use crate::cache::{AnyStore, Store};
 use crate::model::{Model, Prefetch};
 use crate::origin::{Marks, Origin, Root, Scan, Step};
 use crate::relation::{Batch, Want};
@@ -53,6 +53,7 @@ pub(crate) fn count_field<C: Connection, M: Model<Connection = C>>(
 ) -> Result<usize> {
     let Ask { slot, field, .. } = ask;
     if let Some(count) = store.count_of(field, slot) {
+        AnyStore::<C>::count_hit(store, env, field, slot);
         return Ok(count);
     }
     let Some(relation) = M::FIELDS[field].relation else { return Ok(0) };
@@ -65,25 +66,41 @@ pub(crate) fn count_field<C: Connection, M: Model<Connection = C>>(
     Ok(store.count_of(field, slot).unwrap_or(0))
 }
 
-/// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones.
+/// As `load_all`, for those who want the values: what is older than `max_age` is missing.
+pub(crate) fn read_all<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    field: usize,
+    want: Want,
+) -> Result<usize> {
+    if env.settings.max_age.is_some() {
+        slots.iter().for_each(|&slot| store.expire(env, field, slot));
+    }
+    load_all(env, store, slots, field, want)
+}
+
+/// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones; tells how many.
 pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
     slots: &[u32],
     field: usize,
     want: Want,
-) -> Result<()> {
+) -> Result<usize> {
     let mut missing = store.with_column(field, |column| {
         let mut seen = Marks::new(store.slots());
         let lacks = |slot: &u32| !column.has(*slot) && !store.is_absent(*slot);
         slots.iter().copied().filter(lacks).filter(|&slot| seen.mark(slot)).collect::<Vec<_>>()
     });
+    let mut selects = 0;
     while !missing.is_empty() {
         let left = missing.split_off(missing.len().min(window(env, store, field)));
         load_batch(env, store, &missing, field, want)?;
         missing = left;
+        selects += 1;
     }
-    Ok(())
+    Ok(selects)
 }
 
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache

@@ -1,6 +1,7 @@
 //! SELECTs: an application's own diesel queries with our columns, and our batches by key.
 
 use std::fmt;
+use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
@@ -18,7 +19,7 @@ use crate::error::Doing;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
-use crate::select::{Reason, Select, invalid};
+use crate::select::{Reason, Select, invalid, trace};
 use crate::{Environment, Record, RecordSet, Result, prefetch};
 
 /// Finds records with any diesel query over a model's table
@@ -241,8 +242,9 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
         found.mark(slot);
         Ok(())
     })?;
+    let now = env.moment().time;
     for &slot in slots {
-        store.set_absent(slot, !found.has(slot));
+        store.set_absent(slot, (!found.has(slot)).then_some(now));
     }
     if limited {
         make_room(env, 0, since);
@@ -280,7 +282,7 @@ impl<M: Model> Query for All<M> {
 }
 
 /// The slots that a query finds, its prefetchable columns put into the cache
-fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
+pub(crate) fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
 where
     C: Connection,
     M: Model<Connection = C>,
@@ -309,7 +311,7 @@ where
         },
     )?;
     for &slot in &slots {
-        store.set_absent(slot, false);
+        store.set_absent(slot, None);
     }
     Ok(slots)
 }
@@ -321,9 +323,12 @@ where
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
 {
     env.flush()?;
+    let start = Instant::now();
     env.before_select(&query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
-    read_keys::<M, Q>(env, doing, query)
+    let keys = read_keys::<M, Q>(env, doing, query)?;
+    trace(M::NAME, Reason::Search, 0, keys.len(), start);
+    Ok(keys)
 }
 
 /// The keys that a statement gives

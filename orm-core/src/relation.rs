@@ -133,7 +133,7 @@ impl<'a, M: Model> Batch<'a, M> {
             Ok(())
         })?;
         for &(_, _, member) in &members {
-            target.set_absent(member, false);
+            target.set_absent(member, None);
         }
         self.keep(members);
         Ok(())
@@ -155,7 +155,7 @@ impl<'a, M: Model> Batch<'a, M> {
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
         let select = Select {
             fields: &[],
-            reason: Reason::Relation(&name),
+            reason: Reason::Count(&name),
             keys: self.slots.len(),
             owner: Some(1),
             reserve: 0,

@@ -1,5 +1,6 @@
 //! Running a SELECT: its rows go straight into the columns of the cache.
 
+use std::fmt;
 use std::time::Instant;
 
 use diesel::connection::LoadConnection;
@@ -13,7 +14,7 @@ use crate::key::{Key, KeyCodec};
 use crate::model::{Columns, Model};
 use crate::{Environment, Error, Result, Str};
 
-/// Rows that are written under one borrow when there is a limit to keep to
+/// Rows that are read between two looks at the limits, at most
 const CHUNK: usize = 256;
 
 /// Why a SELECT is run, for errors and traces
@@ -24,6 +25,8 @@ pub(crate) enum Reason<'a> {
     Prefetch(&'a str),
     /// The members of a to-many link were read
     Relation(&'a str),
+    /// The members of a to-many link were counted
+    Count(&'a str),
 }
 
 impl Reason<'_> {
@@ -32,8 +35,27 @@ impl Reason<'_> {
             Self::Search => format!("searching {model}"),
             Self::Prefetch(field) => format!("reading {model}.{field}"),
             Self::Relation(field) => format!("reading {field}"),
+            Self::Count(field) => format!("counting {field}"),
         }
     }
+}
+
+/// As traces tell it
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Search => f.write_str("search"),
+            Self::Prefetch(field) => write!(f, "prefetch of {field}"),
+            Self::Relation(field) => write!(f, "relation {field}"),
+            Self::Count(field) => write!(f, "count of {field}"),
+        }
+    }
+}
+
+/// The event of a SELECT that has run
+pub(crate) fn trace(model: &'static str, reason: Reason<'_>, keys: usize, rows: usize, start: Instant) {
+    let micros = start.elapsed().as_micros() as u64;
+    tracing::debug!(model, %reason, keys, rows, micros, "select");
 }
 
 /// A SELECT whose rows are a key of `M`, some of its fields, and what the caller wants besides
@@ -81,42 +103,37 @@ impl Select<'_> {
             env.before_select(&query);
             let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
             let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
-            // A batch by key has made room for itself; of a search nobody knows how much it finds.
+            // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room
+            // that there is, then room is made for a row, for two, for four, so that one that finds little drops little.
             let limited = env.limits.any() && !self.fields.is_empty();
             let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
-            let mut count = 0;
+            let (mut count, mut wanted) = (0, 1);
             loop {
-                let chunk = if limited {
-                    env.limits.records.get().map_or(CHUNK, |limit| limit.clamp(1, CHUNK))
+                let room = if unforeseen {
+                    make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
                 } else {
                     usize::MAX
                 };
-                let keep = !unforeseen || make_room(env, chunk + self.reserve, env.turn());
+                let keep = room > 0;
                 let mut columns = store.columns.borrow_mut();
                 // What does not find room is read later, when it is its turn.
                 let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
-                let before = count;
-                for row in rows.by_ref().take(chunk) {
+                let (before, taken) = (count, if keep { room } else { usize::MAX });
+                for row in rows.by_ref().take(taken) {
                     let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
                     if limited && keep {
                         store.add_resident(slot);
                     }
                     count += 1;
                 }
-                if count - before < chunk {
+                if count - before < taken {
                     break;
                 }
+                wanted = (2 * wanted).min(CHUNK);
             }
             // What is read from now on was used after this SELECT.
             env.tick();
-            tracing::debug!(
-                model = M::NAME,
-                reason = %self.reason.text(M::NAME),
-                keys = self.keys,
-                rows = count,
-                micros = start.elapsed().as_micros() as u64,
-                "select"
-            );
+            trace(M::NAME, self.reason, self.keys, count, start);
             Ok(())
         })
     }

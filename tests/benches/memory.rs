@@ -114,5 +114,17 @@ fn main() {
             sum
         });
         println!("{:<44} {:>10.1} {time:>12.2?}", format!("in_batches of 1000, {n}"), mib(bytes));
+        let env = limited(n);
+        let (by_key, time) = peak(|| {
+            let mut sum = 0;
+            env.in_batches_by_key(partners::partners::table, 1000, |set: RecordSet<Partner>| {
+                sum += walk(&set)?;
+                Ok(())
+            })
+            .expect("batches");
+            sum
+        });
+        println!("{:<44} {:>10.1} {time:>12.2?}", format!("in_batches_by_key of 1000, {n}"), mib(by_key));
+        assert!(mib(by_key) < 1.0, "bounded by the batch, whatever the number of rows");
     }
 }

@@ -117,10 +117,12 @@ pub trait AnyColumn<C: Connection> {
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// Makes all cells from a slot on missing
     fn remove_from(&mut self, from: usize);
+    /// Makes all cells missing that were loaded at a time or later
+    fn remove_since(&mut self, since: Stamp);
     /// Makes links missing that lead to a slot beyond those that are kept of its model
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
-    /// How many records a cell leads to, if it holds a value
-    fn list_len(&self, slot: u32) -> Option<usize>;
+    /// How many records a cell leads to, if it holds a value; that is a hit, and a use in this turn unless that is 0
+    fn list_len(&self, slot: u32, turn: u32) -> Option<usize>;
     /// How many cells hold a value
     fn count(&self) -> usize;
     /// When a slot's value was loaded
@@ -133,6 +135,8 @@ pub trait AnyColumn<C: Connection> {
     fn bytes(&self) -> usize;
     /// Reads that found a value, and those that did not
     fn reads(&self) -> (usize, usize);
+    /// Counts a read that was answered by the cache, as a use in this turn unless that is 0
+    fn count_hit(&self, slot: u32, turn: u32);
     /// Counts a read that did not find a value
     fn count_miss(&self);
     /// A writer for the rows of one SELECT
@@ -206,6 +210,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
         self.column.remove_from(from);
     }
 
+    fn remove_since(&mut self, since: Stamp) {
+        self.column.remove_since(since);
+    }
+
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize) {
         if let Some(model) = D::target() {
             let keep = keep(model);
@@ -213,8 +221,8 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
         }
     }
 
-    fn list_len(&self, slot: u32) -> Option<usize> {
-        self.column.get(slot).map(|cell| D::hop(cell).len())
+    fn list_len(&self, slot: u32, turn: u32) -> Option<usize> {
+        self.column.hit(slot, turn).map(|cell| D::hop(cell).len())
     }
 
     fn count(&self) -> usize {
@@ -242,6 +250,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
 
     fn reads(&self) -> (usize, usize) {
         (self.column.hits(), self.column.misses())
+    }
+
+    fn count_hit(&self, slot: u32, turn: u32) {
+        self.column.count_hit(slot, turn);
     }
 
     fn count_miss(&self) {

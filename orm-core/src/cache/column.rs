@@ -90,6 +90,13 @@ impl<V> Column<V> {
         Some(value)
     }
 
+    /// Counts a read that was answered by other means than the cell, as `hit` does.
+    pub(crate) fn count_hit(&self, slot: u32, turn: u32) {
+        if self.hit(slot, turn).is_none() {
+            self.hits.set(self.hits.get() + 1);
+        }
+    }
+
     pub(crate) fn count_miss(&self) {
         self.misses.set(self.misses.get() + 1);
     }
@@ -271,6 +278,19 @@ impl<V> Column<V> {
         }
         let used = self.pages.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.pages.truncate(used.max(from.div_ceil(PAGE)));
+    }
+
+    /// Makes all cells missing that were loaded at a time or later; pages that were filled before are not looked through.
+    pub(crate) fn remove_since(&mut self, since: Stamp)
+    where
+        V: 'static,
+    {
+        for number in 0..self.pages.len() {
+            let older = |page: &Page<V>| matches!(page.loaded, Loaded::All(loaded) if loaded < since);
+            if self.pages[number].as_ref().is_some_and(|page| !older(page)) {
+                self.remove_in_page(number, &mut |_, loaded| loaded >= since);
+            }
+        }
     }
 
     /// Makes those cells missing whose value is one that `drop` names.

@@ -77,18 +77,23 @@ impl Resident {
     }
 }
 
+/// How many more records find place; `None` if what is cached is too much already
+fn room<C: Connection>(env: &Environment<C>) -> Option<usize> {
+    let resident = || env.stores().map(|store| store.residents()).sum::<usize>();
+    let bytes = || env.stores().map(|store| store.bytes()).sum::<usize>();
+    if env.limits.bytes.get().is_some_and(|limit| bytes() > limit) {
+        return None;
+    }
+    env.limits.records.get().map_or(Some(usize::MAX), |limit| limit.checked_sub(resident()))
+}
+
 /// Drops what was used longest ago, until `records` more find place; pages used in turn `since` or later stay.
 ///
-/// Tells whether there is place now.
-pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, since: u32) -> bool {
-    let fits = || {
-        let resident = || env.stores().map(|store| store.residents()).sum::<usize>();
-        let bytes = || env.stores().map(|store| store.bytes()).sum::<usize>();
-        env.limits.records.get().is_none_or(|limit| resident() + records <= limit)
-            && env.limits.bytes.get().is_none_or(|limit| bytes() <= limit)
-    };
-    if fits() {
-        return true;
+/// Tells how many find place now.
+pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, since: u32) -> usize {
+    let fits = || room(env).filter(|&room| room >= records);
+    if let Some(room) = fits() {
+        return room;
     }
     env.note_drop();
     let mut pages = Vec::new();
@@ -104,9 +109,9 @@ pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, sin
     for (_, number, page) in pages {
         let evicted = stores[number].evict_page(page);
         env.evictions.set(env.evictions.get() + evicted);
-        if fits() {
-            return true;
+        if let Some(room) = fits() {
+            return room;
         }
     }
-    false
+    room(env).unwrap_or(0)
 }

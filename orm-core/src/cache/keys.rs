@@ -3,8 +3,9 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashSet, HashTable};
+use hashbrown::{HashMap, HashTable};
 
+use super::column::Stamp;
 use crate::key::Key;
 
 /// Stands where a record would: a link that is NULL.
@@ -20,13 +21,13 @@ pub(crate) struct Keys<K> {
     dense: Vec<u32>,
     /// Slots of all other keys
     slots: HashTable<u32>,
-    /// Slots whose row was looked for and not found (rule P10)
-    absent: HashSet<u32, FixedState>,
+    /// Slots whose row was looked for and not found (rule P10), and when
+    absent: HashMap<u32, Stamp, FixedState>,
 }
 
 impl<K> Default for Keys<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), dense: Vec::new(), slots: HashTable::new(), absent: HashSet::default() }
+        Self { keys: Vec::new(), dense: Vec::new(), slots: HashTable::new(), absent: HashMap::default() }
     }
 }
 
@@ -102,12 +103,18 @@ impl<K: Key> Keys<K> {
     }
 
     pub(crate) fn is_absent(&self, slot: u32) -> bool {
-        !self.absent.is_empty() && self.absent.contains(&slot)
+        !self.absent.is_empty() && self.absent.contains_key(&slot)
     }
 
-    pub(crate) fn set_absent(&mut self, slot: u32, absent: bool) {
-        if absent {
-            self.absent.insert(slot);
+    /// When the row was looked for and not found
+    pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
+        self.absent.get(&slot).copied()
+    }
+
+    /// Notes that a row did not exist at some time; `None`: that it does.
+    pub(crate) fn set_absent(&mut self, slot: u32, since: Option<Stamp>) {
+        if let Some(since) = since {
+            self.absent.insert(slot, since);
         } else if !self.absent.is_empty() {
             self.absent.remove(&slot);
         }
@@ -116,6 +123,11 @@ impl<K: Key> Keys<K> {
     /// Forgets which rows did not exist.
     pub(crate) fn forget_absent(&mut self) {
         self.absent.clear();
+    }
+
+    /// Forgets which rows did not exist when they were last looked for before a time.
+    pub(crate) fn expire_absent(&mut self, before: Stamp) {
+        self.absent.retain(|_, &mut since| since >= before);
     }
 
     /// Forgets the slots from one on, and their keys.
@@ -133,7 +145,7 @@ impl<K: Key> Keys<K> {
             }
         }
         self.keys.truncate(from);
-        self.absent.retain(|&slot| (slot as usize) < from);
+        self.absent.retain(|&slot, _| (slot as usize) < from);
         // A table as long as the largest key would outgrow the few keys that are left.
         let used = self.dense.iter().rposition(|&slot| slot != NULL).map_or(0, |last| last + 1);
         self.dense.truncate(used);

@@ -107,7 +107,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     {
         let store = self.env.store::<M>();
         let slot = store.intern(key.into_key());
-        store.set_absent(slot, false);
+        store.set_absent(slot, None);
         field.put(self.env, slot, value.into_value());
         if self.env.limits.any() {
             store.add_resident(slot);
@@ -139,7 +139,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         let columns = &store.columns;
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
-            store.set_absent(slot, false);
+            store.set_absent(slot, None);
             store.forget_count(field.position(), slot);
             columns.borrow_mut().each_mut()[field.position()].remove(slot);
         }

@@ -90,8 +90,8 @@ impl<M: Model> Store<M> {
         self.keys.borrow().is_absent(slot)
     }
 
-    pub(crate) fn set_absent(&self, slot: u32, absent: bool) {
-        self.keys.borrow_mut().set_absent(slot, absent);
+    pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
+        self.keys.borrow_mut().set_absent(slot, since);
     }
 
     /// Forgets which rows did not exist.
@@ -134,7 +134,7 @@ impl<M: Model> Store<M> {
 
     /// Makes all clean values of a record missing, and forgets whether it exists.
     pub(crate) fn forget_record(&self, slot: u32) {
-        self.set_absent(slot, false);
+        self.set_absent(slot, None);
         for column in self.columns.borrow_mut().each_mut() {
             column.remove(slot);
         }
@@ -155,6 +155,7 @@ impl<M: Model> Store<M> {
     pub(crate) fn expire(&self, env: &Environment<M::Connection>, field: usize, slot: u32) {
         let counted_at = self.counts.borrow().get(&(field, slot)).map(|&(_, counted_at)| counted_at);
         let loaded_at = self.with_column(field, |column| column.loaded_at(slot)).or(counted_at);
+        let loaded_at = loaded_at.or_else(|| self.keys.borrow().absent_since(slot));
         let oldest = env.settings.max_age.map_or(0, |age| env.oldest(age));
         if loaded_at.is_some_and(|loaded_at| loaded_at < oldest) {
             env.note_drop();
@@ -247,14 +248,16 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
     /// Makes all values missing that are older than `max_age`, if the one about to be read is
     fn expire_old(&self, env: &Environment<C>, field: usize, slot: u32);
-    /// How many members a to-many link has, if its list is cached
-    fn list_len(&self, field: usize, slot: u32) -> Option<usize>;
+    /// How many members a to-many link has, if its list is cached; that is a hit
+    fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize>;
+    /// Counts a read of a field that the cache answered
+    fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32);
     /// Loads a field of a record, and of its group with it
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()>;
     /// Counts the members of a to-many link of a record, and of its group's with it
     fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize>;
-    /// Loads a field of these records
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()>;
+    /// Loads a field of these records, as reading them does; tells how many of the reads had to ask the database
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize>;
     /// What a record is called in messages
     fn describe(&self, slot: u32) -> Str;
     fn field_name(&self, field: usize) -> &'static str;
@@ -272,9 +275,9 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn evict_page(&self, page: usize) -> usize;
     /// How many slots there are
     fn slots(&self) -> usize;
-    /// Makes the values of all slots from one on missing. With the numbers of slots to keep of each model the keys
-    /// go too, and so does every link to one that goes.
-    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
+    /// Makes the values missing that were loaded since a time, and those of all slots from one on. With the numbers of
+    /// slots to keep of each model the keys go too, and so does every link to one that goes.
+    fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
     /// Bytes that keys and values take
     fn bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
@@ -320,8 +323,12 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.expire(env, field, slot);
     }
 
-    fn list_len(&self, field: usize, slot: u32) -> Option<usize> {
-        self.columns.borrow().column(field)?.list_len(slot)
+    fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize> {
+        self.columns.borrow().column(field)?.list_len(slot, env.noted_turn())
+    }
+
+    fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32) {
+        self.with_column(field, |column| column.count_hit(slot, env.noted_turn()));
     }
 
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {
@@ -332,8 +339,10 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         prefetch::count_field(env, self, ask)
     }
 
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<()> {
-        prefetch::load_all(env, self, slots, field, want)
+    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize> {
+        let selects = prefetch::read_all(env, self, slots, field, want)?;
+        self.with_column(field, |column| (0..selects).for_each(|_| column.count_miss()));
+        Ok(selects)
     }
 
     fn describe(&self, slot: u32) -> Str {
@@ -348,7 +357,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         for column in self.columns.borrow_mut().each_mut() {
             column.remove_where(&mut |_, _| true);
         }
-        self.keys.borrow_mut().forget_absent();
+        self.forget_absent();
         self.counts.borrow_mut().clear();
         self.count_residents();
     }
@@ -358,9 +367,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
             column.remove_where(&mut |_, loaded| loaded < before);
         }
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
-        // That a row does not exist is no older than the rows that do.
-        self.keys.borrow_mut().forget_absent();
-
+        self.keys.borrow_mut().expire_absent(before);
         self.count_residents();
     }
 
@@ -399,15 +406,16 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.slots()
     }
 
-    fn release(&self, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
+    fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
         let mut columns = self.columns.borrow_mut();
         for column in columns.each_mut() {
             column.remove_from(from);
+            column.remove_since(since);
             if let Some(keep) = keep {
                 column.remove_links(keep);
             }
         }
-        self.counts.borrow_mut().retain(|&(_, slot), _| (slot as usize) < from);
+        self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.keys.borrow_mut().truncate(from);

@@ -226,8 +226,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
             // Of what is only passed through the columns are wanted: they hold the next links.
             let want = if depth + 1 == to { want } else { Want::Records };
+            let mut misses = 0;
             if at.is_none() {
-                store.load_all(env, &level, step.field, want)?;
+                // Reading a link of a whole set is later than what was read before.
+                env.tick();
+                misses = store.load_all(env, &level, step.field, want)?;
             }
             let mut next = Next::new(level.len() > 1);
             for &slot in &level {
@@ -237,7 +240,11 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                 let mut known = false;
                 store
                     .hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
-                if !known {
+                if known && misses > 0 {
+                    misses -= 1;
+                } else if known {
+                    store.count_hit(env, step.field, slot);
+                } else {
                     let ask = Ask { origin: &origin.prefix(depth), at, slot, field: step.field, want };
                     store.load(env, ask)?;
                     store.hop(step.field, &mut std::iter::once(slot), &mut |targets| {
@@ -331,7 +338,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         if env.settings.max_age.is_some() {
             store.expire_old(env, step.field, slot);
         }
-        match store.list_len(step.field, slot) {
+        match store.list_len(env, step.field, slot) {
             Some(count) => Ok(count),
             None => {
                 let at = (self.at != Self::ALL).then_some(self.at);

@@ -162,6 +162,9 @@ impl<'env, M: Model> Record<'env, M> {
         let Handle { ref group, slot, at, .. } = *self.handle();
         let Group { env, store, ref origin, .. } = **group;
         for field in prefetch::always::<M>() {
+            if env.settings.max_age.is_some() {
+                store.expire(env, field, slot);
+            }
             if !store.with_column(field, |column| column.has(slot)) {
                 let ask = Ask { origin, at: Some(at), slot, field, want: Want::Records };
                 prefetch::load_field(env, store, ask)?;

@@ -200,8 +200,9 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// Those of the database. Rows that do not exist are left out.
     pub fn prefetch(&self) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
-        prefetch::always::<M>()
-            .try_for_each(|field| prefetch::load_all(env, store, self.slots(), field, Want::Records))
+        prefetch::always::<M>().try_for_each(|field| {
+            prefetch::read_all(env, store, self.slots(), field, Want::Records).map(drop)
+        })
     }
 
     /// Loads one field for all of these records, a deferred one or a link too: a SELECT for each window
@@ -211,7 +212,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// Those of the database. Rows that do not exist are left out.
     pub fn prefetch_field<F: Cached<M>>(&self, field: F) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
-        prefetch::load_all(env, store, self.slots(), field.position(), Want::Records)
+        prefetch::read_all(env, store, self.slots(), field.position(), Want::Records).map(drop)
     }
 
     /// These records, to be read as part of another set: a miss loads these first, then those

@@ -265,7 +265,7 @@ where
     C: Connection,
     V: ValueSet<Model: Model<Connection = C>>,
 {
-    slots.iter().for_each(|&slot| store.set_absent(slot, false));
+    slots.iter().for_each(|&slot| store.set_absent(slot, None));
     let state = if insert.all.conflict.is_some() { State::Stored } else { State::New };
     for &field in &insert.shape.fields {
         let pen = super::pen_of::<V::Model>(field)?;

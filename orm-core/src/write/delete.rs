@@ -74,9 +74,10 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             }
         }
     }
+    let now = env.moment().time;
     slots.iter().for_each(|&slot| {
         store.forget_record(slot);
-        store.set_absent(slot, true);
+        store.set_absent(slot, Some(now));
     });
     forget_what_went_along(env, M::number().get(), &slots);
     Ok(())

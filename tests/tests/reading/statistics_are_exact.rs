@@ -66,6 +66,70 @@ fn by_model_and_field() -> Result<()> {
     Ok(())
 }
 
+/// Hits and misses of one field
+fn reads(db: &TestDb, model: &str, field: &str) -> (usize, usize) {
+    let stats = db.stats();
+    let fields = stats.model(model).map_or(&[][..], |model| &model.fields);
+    fields.iter().find(|stats| stats.name == field).map_or((0, 0), |stats| (stats.hits, stats.misses))
+}
+
+#[test]
+fn a_list_is_read_as_any_field() -> Result<()> {
+    let db = TestDb::of_partners(10, 2);
+    let set = db.all::<Partner>()?;
+    // Record by record: the first asks for all, nine find theirs.
+    set.iter().try_for_each(|partner| partner.tag_ids().ids().map(drop))?;
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (9, 1));
+    // Whatever is read of it, and of the members their own.
+    for partner in &set {
+        partner.tag_ids().load()?;
+        partner.tag_ids().len()?;
+        partner.tag_ids().is_empty()?;
+        partner.tag_ids().ids()?;
+    }
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (9 + 40, 1));
+    assert_eq!(reads(&db, "Tag", "name"), (0, 0));
+    let names: usize =
+        set.iter().map(|partner| partner.tag_ids().name().map(|names| names.len())).sum::<Result<_>>()?;
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (9 + 50, 1));
+    // The members of the first list are loaded with their first name.
+    assert_eq!(reads(&db, "Tag", "name"), (names - 1, 1));
+    Ok(())
+}
+
+#[test]
+fn so_is_a_link_or_list_of_a_whole_set() -> Result<()> {
+    let db = TestDb::of_partners(10, 2);
+    let set = db.all::<Partner>()?;
+    set.tag_ids().ids()?;
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (9, 1));
+    set.tag_ids().ids()?;
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (19, 1));
+    set.country_id().ids()?;
+    assert_eq!(reads(&db, "Partner", "country_id"), (10, 0), "they came with the search");
+    // What is asked for by hand is not read yet.
+    set.prefetch_field(Partner::CHILD_IDS)?;
+    assert_eq!(reads(&db, "Partner", "child_ids"), (0, 0));
+    set.child_ids().ids()?;
+    assert_eq!(reads(&db, "Partner", "child_ids"), (10, 0));
+    // Windows of four: three SELECTs, three reads that had to ask.
+    let db = orm_tests::test_db!(orm_tests::File::of_partners(10, 2), prefetch_limit(4));
+    let set = db.all::<Partner>()?;
+    db.assert_queries(3, || set.tag_ids().ids())?;
+    assert_eq!(reads(&db, "Partner", "tag_ids"), (7, 3));
+    Ok(())
+}
+
+#[test]
+fn so_is_a_count_without_its_list() -> Result<()> {
+    let db = TestDb::of_partners(10, 2);
+    for _ in 0..2 {
+        db.all::<Partner>()?.iter().try_for_each(|partner| partner.child_ids().len().map(drop))?;
+    }
+    assert_eq!(reads(&db, "Partner", "child_ids"), (19, 1));
+    Ok(())
+}
+
 #[test]
 fn a_missing_record_is_a_miss_each_time_and_a_query_once() {
     let db = TestDb::of_partners(10, 2);

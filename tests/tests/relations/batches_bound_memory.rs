@@ -54,6 +54,68 @@ fn no_more_than_a_batch_is_cached() -> Result<()> {
 }
 
 #[test]
+fn it_is_the_values_that_are_freed_not_only_new_keys() -> Result<()> {
+    let db = TestDb::of_partners(5_000, 10);
+    // Every key is known before the first batch, and what is held keeps the keys.
+    let all = partners::table.record_ids::<Partner>(&db)?;
+    let kept = all.slice(10..13);
+    db.browse::<Partner>(kept.ids()).name()?;
+    for _ in 0..2 {
+        let mut most = 0;
+        let mut walk = |batch: RecordSet<'_, Partner>| {
+            batch.iter().try_for_each(|partner| partner.country_id().name().map(drop))?;
+            batch.iter().try_for_each(|partner| partner.tag_ids().len().map(drop))?;
+            most = most.max(db.stats().records);
+            Ok(())
+        };
+        db.in_batches(partners::table, 500, &mut walk)?;
+        db.in_batches_by_key(partners::table, 500, &mut walk)?;
+        assert!(most <= 500 + 10 + 3, "{most}");
+        assert_eq!(db.stats().records, 3, "what was cached before");
+    }
+    db.assert_queries(0, || kept.name())?;
+    // The counts of lists, too.
+    db.assert_keys(&[1000], || all.get(4_999).expect("in range").tag_ids().len())?;
+    Ok(())
+}
+
+#[test]
+fn what_is_written_to_a_batch_is_sent_before_the_next() -> Result<()> {
+    let db = TestDb::of_partners(1_000, 10);
+    let written = |lang: &str| -> Result<i64> {
+        Ok(partners::table.filter(partners::lang.eq(lang)).count().get_result(&mut db.file.connect())?)
+    };
+    let write = |lang: &'static str| {
+        let db = &db;
+        move |batch: RecordSet<'_, Partner>| {
+            assert_eq!(db.stats().dirty, 0, "what was written to the batch before is sent");
+            batch.write(Partner::values().lang(lang))?;
+            // Waits until the next batch, or the commit.
+            assert_eq!(db.stats().dirty, 100);
+            Ok(())
+        }
+    };
+    db.transaction(|| db.in_batches(partners::table, 100, write("one")))?;
+    assert_eq!((written("one")?, db.stats().dirty), (1_000, 0));
+    assert_eq!(db.stats().records, 100, "the last batch waited for the commit");
+    db.transaction(|| db.in_batches_by_key(partners::table, 100, write("two")))?;
+    assert_eq!((written("two")?, db.stats().dirty), (1_000, 0));
+    // Left early, with what waits; and undone.
+    db.transaction(|| {
+        let mut batches = db.batches_by_key::<Partner, _>(partners::table, 100);
+        write("three")(batches.next().expect("ten")?)
+    })?;
+    assert_eq!(written("three")?, 100);
+    let undone = db.transaction(|| {
+        db.in_batches_by_key(partners::table, 100, write("four"))?;
+        Err::<(), _>(Error::other("enough"))
+    });
+    assert!(undone.is_err() && written("four")? == 0);
+    assert_eq!(db.record::<Partner>(1).lang()?, Some("three".into()));
+    Ok(())
+}
+
+#[test]
 fn what_was_cached_before_stays() -> Result<()> {
     let db = TestDb::of_partners(1_000, 10);
     let countries = db.all::<Country>()?;

@@ -70,6 +70,18 @@ fn what_was_used_last_stays() -> Result<()> {
 }
 
 #[test]
+fn a_list_that_was_used_last_stays() -> Result<()> {
+    let db = test_db!(File::of_partners(5_000, 2), cache_limit(1_024));
+    let hot = db.browse::<Partner>(1..=64);
+    hot.tag_ids().ids()?;
+    for start in (1_000..5_000).step_by(500) {
+        db.browse::<Partner>(start..start + 500).name()?;
+        db.assert_queries(0, || hot.tag_ids().ids())?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_handle_to_an_evicted_record_reads_again() -> Result<()> {
     let db = test_db!(File::of_partners(2_000, 2), cache_limit(100));
     let set = db.browse::<Partner>(1..=2_000);
@@ -159,6 +171,39 @@ fn lists_are_read_under_a_limit_too() -> Result<()> {
 }
 
 #[test]
+fn a_search_drops_no_more_than_it_needs() -> Result<()> {
+    let db = test_db!(File::of_partners(2_000, 2), cache_limit(300));
+    let known = db.browse::<Partner>(1..=200);
+    known.name()?;
+    // Ten more find place beside them.
+    let ten = partners::table.filter(partners::id.gt(1_990)).records::<Partner>(&db)?;
+    db.assert_queries(0, || (&ten | &known).name())?;
+    assert_eq!((db.stats().records, db.stats().evictions), (210, 0));
+    // A hundred and forty do not, by fifty. What was used longest ago goes, in pages of 64: the first of the 200.
+    let more = partners::table.filter(partners::id.between(1_001, 1_140)).records::<Partner>(&db)?;
+    assert_eq!((db.stats().records, db.stats().evictions), (350 - 64, 64));
+    db.assert_queries(0, || (&(&more | &ten) | &known.slice(64..)).name())?;
+    Ok(())
+}
+
+#[test]
+fn of_a_search_that_finds_too_much_as_much_is_kept_as_fits() -> Result<()> {
+    for limit in [1, 100, 300, 1_000] {
+        let db = test_db!(File::of_partners(2_000, 2), cache_limit(limit));
+        let set = db.all::<Partner>()?;
+        assert_eq!(db.stats().records, limit);
+        db.assert_queries(0, || set.slice(..limit).name())?;
+        // The same when others had to leave for it, and for what a link of many leads to.
+        partners::table.order(partners::id.desc()).records::<Partner>(&db)?;
+        assert_eq!(db.stats().records, limit);
+    }
+    let db = test_db!(File::of_partners(2_000, 2), cache_limit(300));
+    assert_eq!(db.record::<Country>(1).partner_ids().load()?.len(), 900);
+    assert_eq!(db.stats().records, 300);
+    Ok(())
+}
+
+#[test]
 fn older_than_max_age_is_missing() -> Result<()> {
     let db = test_db!(File::of_partners(10, 2), max_age(Duration::from_millis(60)));
     let set = db.browse::<Partner>(1..=10);
@@ -189,6 +234,40 @@ fn max_age_holds_for_links_lists_and_absent_rows() -> Result<()> {
     assert_eq!(country.partner_ids().ids()?.len(), members + 2);
     assert_eq!(late.name()?, "Partner number 1");
     Ok(())
+}
+
+#[test]
+fn that_a_row_does_not_exist_is_no_longer_known_than_a_value() -> Result<()> {
+    let db = test_db!(File::of_partners(3, 1), max_age(Duration::from_millis(400)));
+    let (late, never) = (db.record::<Partner>(4), db.record::<Partner>(5));
+    // Nothing else of the model is cached or read, so nothing else can tell that time has passed.
+    assert!(db.assert_keys(&[1], || late.name()).is_err_and(|error| error.is_missing_record()));
+    std::thread::sleep(Duration::from_millis(250));
+    assert!(db.assert_keys(&[1], || never.name()).is_err());
+    db.file.run("INSERT INTO partners SELECT 4, 'late', lang, email, phone, city, active, credit, country_id, parent_id, notes FROM partners WHERE id = 1");
+    assert!(db.assert_queries(0, || late.name()).is_err(), "250 ms old");
+    std::thread::sleep(Duration::from_millis(250));
+    // One is 500 ms old, the other 250: that is known still, and not asked again with the first.
+    assert_eq!(db.assert_keys(&[1], || late.name())?, "late");
+    assert!(db.assert_queries(0, || never.name()).is_err());
+    std::thread::sleep(Duration::from_millis(250));
+    assert!(db.assert_keys(&[1], || never.name()).is_err(), "still not there");
+    Ok(())
+}
+
+#[test]
+fn prefetching_by_hand_keeps_to_max_age_too() -> Result<()> {
+    let db = test_db!(File::of_partners(10, 2), max_age(Duration::from_millis(60)));
+    let set = db.browse::<Partner>(1..=10);
+    set.prefetch()?;
+    set.prefetch_field(Partner::NOTES)?;
+    set.prefetch_field(Partner::TAG_IDS)?;
+    std::thread::sleep(Duration::from_millis(80));
+    db.assert_keys(&[10], || set.prefetch())?;
+    db.assert_keys(&[10], || set.prefetch_field(Partner::NOTES))?;
+    db.assert_keys(&[10], || set.prefetch_field(Partner::TAG_IDS))?;
+    std::thread::sleep(Duration::from_millis(80));
+    db.assert_keys(&[10], || set.get(3).expect("in range").prefetch())
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn records_of_another_environment_are_known_by_their_keys() -> Result<()> {
     let tags = other.browse::<Tag>([9, 10]);
     db.record::<Partner>(1).tag_ids().set(&tags)?;
     assert_eq!(db.record::<Partner>(1).tag_ids().ids()?, [9, 10]);
-    db.record::<Partner>(1).set_country_id(&other.record::<Country>(3))?;
+    db.record::<Partner>(1).set_country_id(other.record::<Country>(3))?;
     assert_eq!(db.record::<Partner>(1).country_id().id()?, Some(3));
     Ok(())
 }

@@ -33,7 +33,8 @@ fn they_see_what_waits_and_are_seen() -> Result<()> {
 fn what_they_do_not_touch_stays() -> Result<()> {
     let db = TestDb::of_partners(30, 4);
     let (country, partner) = (db.record::<Country>(1), db.record::<Partner>(3));
-    (country.name()?, partner.name()?);
+    country.name()?;
+    partner.name()?;
     let members = country.partner_ids().ids()?;
     let moved = members[0];
     db.touching()

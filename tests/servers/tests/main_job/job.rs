@@ -383,6 +383,60 @@ fn keys_of_text_and_of_64_bits() -> Outcome {
 }
 
 #[test]
+fn batches_of_any_number_of_rows() -> Outcome {
+    let Some(place) = filled(1000)? else { return Ok(()) };
+    let env = place.environment()?;
+    let query = partners::table.inner_join(companies::table).filter(partners::id.gt(10));
+    let mut ids = Vec::new();
+    env.in_batches_by_key(query, 300, |batch: RecordSet<Partner>| {
+        assert!(env.stats().records <= 300 + 5);
+        batch.company_id().name()?;
+        ids.extend(batch.ids());
+        Ok(())
+    })?;
+    assert_eq!(ids, (11..=1000).collect::<Vec<_>>());
+    assert_eq!(env.stats().queries, 4 * 2);
+    ids.clear();
+    env.in_batches(query.order(partners::id.desc()), 300, |batch: RecordSet<Partner>| {
+        batch.company_id().name()?;
+        ids.extend(batch.ids());
+        Ok(())
+    })?;
+    assert_eq!(ids, (11..=1000).rev().collect::<Vec<_>>());
+    assert_eq!(env.stats().queries, 4 * 2 + 1 + 4 * 2);
+    let refused = env.in_batches_by_key(query.limit(10).offset(5), 3, |_: RecordSet<Partner>| Ok(()));
+    assert!(refused.is_err(), "its limit and offset would be lost");
+    let locked = env.in_batches_by_key(partners::table.for_update(), 3, |_: RecordSet<Partner>| Ok(()));
+    assert!(locked.is_err(), "its lock would not be behind our order and limit");
+    assert_eq!(env.stats().queries, 4 * 2 + 1 + 4 * 2);
+    Ok(())
+}
+
+#[test]
+fn batches_by_keys_of_text_go_by_the_columns_collation() -> Outcome {
+    let Some(place) = filled(1)? else { return Ok(()) };
+    let mut other = place.connect()?;
+    let words = ["zebra", "Zoo", "apple", "Ape", "B", "c", "éclair", "", "a b", "ab"];
+    let rows = words.map(|word| (languages::code.eq(word), languages::name.eq(word)));
+    diesel::insert_into(languages::table).values(&rows[..]).execute(&mut other)?;
+    let expected: Vec<String> =
+        languages::table.select(languages::code).order(languages::code).load(&mut other)?;
+    assert_eq!(expected.len(), words.len() + LANGUAGES.len());
+    let env = place.environment()?;
+    for size in [1, 2, 3, 5, 14, 15] {
+        let mut seen = Vec::new();
+        let before = env.stats().queries;
+        env.in_batches_by_key(languages::table, size, |batch: RecordSet<Language>| {
+            seen.extend(batch.ids().iter().map(ToString::to_string));
+            Ok(())
+        })?;
+        assert_eq!(seen, expected, "{size} a batch");
+        assert_eq!(env.stats().queries - before, expected.len() / size + 1);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_missing_row_is_an_error_that_names_it() -> Outcome {
     let Some(place) = filled(10)? else { return Ok(()) };
     let env = place.environment()?;

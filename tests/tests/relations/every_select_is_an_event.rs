@@ -1,0 +1,197 @@
+//! What `tracing` is told: one event for each SELECT, with its model, reason, keys, rows and time; a warning, with
+//! model and field, for each ten reads that could not be batched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::partners::*;
+use orm_tests::{File, TestDb, test_db};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+/// One event, its fields as text
+#[derive(Debug, Clone)]
+struct Seen {
+    level: Level,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl Seen {
+    /// One field, which has to be there
+    #[track_caller]
+    fn field(&self, name: &str) -> &str {
+        self.fields.get(name).unwrap_or_else(|| panic!("no `{name}` in {self:?}"))
+    }
+
+    /// Model, reason, keys and rows
+    fn select(&self) -> (&str, &str, usize, usize) {
+        let number = |name| self.field(name).parse().expect("a whole number");
+        assert_eq!((self.level, self.field("message")), (Level::DEBUG, "select"));
+        (self.field("model"), self.field("reason"), number("keys"), number("rows"))
+    }
+}
+
+impl Visit for Seen {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.fields.insert(field.name(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name(), value.to_owned());
+    }
+}
+
+/// Keeps the events of `orm_core`.
+#[derive(Default, Clone)]
+struct Listener(Arc<Mutex<Vec<Seen>>>);
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("orm_core")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut seen = Seen { level: *event.metadata().level(), fields: BTreeMap::new() };
+        event.record(&mut seen);
+        self.0.lock().expect("not poisoned").push(seen);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// The events of a piece of work
+fn events(work: impl FnOnce() -> Result<()>) -> Result<Vec<Seen>> {
+    let listener = Listener::default();
+    tracing::subscriber::with_default(listener.clone(), work)?;
+    let events = listener.0.lock().expect("not poisoned");
+    Ok(events.clone())
+}
+
+/// Does a piece of work, whose SELECTs must have these models, reasons, keys and rows.
+#[track_caller]
+fn assert_selects(
+    db: &TestDb,
+    expected: &[(&str, &str, usize, usize)],
+    work: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let before = db.stats().queries;
+    let events = events(work)?;
+    assert_eq!(events.iter().map(Seen::select).collect::<Vec<_>>(), expected);
+    assert_eq!(db.stats().queries - before, expected.len(), "one event for each SELECT");
+    Ok(())
+}
+
+#[test]
+fn a_search_and_what_is_prefetched() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    assert_selects(&db, &[("Partner", "search", 0, 25)], || db.all::<Partner>().map(drop))?;
+    let db = TestDb::of_partners(25, 4);
+    let expected = [
+        ("Partner", "search", 0, 25),
+        ("Partner", "prefetch of city", 25, 25),
+        ("Partner", "prefetch of notes", 25, 25),
+        ("Country", "prefetch of name", 4, 4),
+    ];
+    assert_selects(&db, &expected, || {
+        let partners = partners::table.record_ids::<Partner>(&db)?;
+        partners.city()?;
+        partners.notes()?;
+        partners.country_id().name()?;
+        // Hits
+        partners.name()?;
+        partners.country_id().code().map(drop)
+    })
+}
+
+#[test]
+fn keys_are_those_asked_for_and_rows_those_found() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    assert_selects(&db, &[("Partner", "prefetch of name", 3, 1)], || {
+        let some = db.browse::<Partner>([7, 98, 99]);
+        some.get(0).expect("in range").name()?;
+        assert!(some.name().is_err());
+        Ok(())
+    })
+}
+
+#[test]
+fn lists_and_counts_of_them_are_told_apart() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    let pairs: i64 = partner_tags::table.count().get_result(&mut db.file.connect())?;
+    let (partners, countries) = (db.all::<Partner>()?, db.all::<Country>()?);
+    let expected = [
+        // The countries of 24 partners: one has none.
+        ("Partner", "relation Country.partner_ids", 4, 24),
+        ("Tag", "relation Partner.tag_ids", 25, pairs as usize),
+        ("Partner", "count of Partner.child_ids", 25, 10),
+    ];
+    assert_selects(&db, &expected, || {
+        countries.partner_ids().load()?;
+        partners.iter().try_for_each(|partner| partner.tag_ids().ids().map(drop))?;
+        partners.iter().try_for_each(|partner| partner.child_ids().len().map(drop))
+    })
+}
+
+#[test]
+fn batches_are_a_search_for_keys_and_what_each_prefetches() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    let expected = [
+        ("Partner", "search", 0, 25),
+        ("Partner", "prefetch of name", 20, 20),
+        ("Partner", "prefetch of name", 5, 5),
+    ];
+    assert_selects(&db, &expected, || {
+        db.in_batches(partners::table, 20, |batch: RecordSet<'_, Partner>| batch.name().map(drop))
+    })
+}
+
+#[test]
+fn the_time_is_that_of_the_select() -> Result<()> {
+    let db = TestDb::of_partners(5_000, 4);
+    let start = Instant::now();
+    let events = events(|| db.all::<Partner>().map(drop))?;
+    let took = start.elapsed().as_micros() as u64;
+    let micros: u64 = events[0].field("micros").parse().expect("a whole number");
+    // Reading 5,000 rows is nearly all of what was timed; a tenth leaves room for a busy machine.
+    assert!(micros <= took && micros >= took / 10, "{micros} of {took} µs");
+    Ok(())
+}
+
+#[test]
+fn each_ten_single_reads_are_a_warning() -> Result<()> {
+    let db = TestDb::of_partners(50, 4);
+    let events = events(|| (1..=25).try_for_each(|id| db.record::<Partner>(id).name().map(drop)))?;
+    let warnings: Vec<&Seen> = events.iter().filter(|seen| seen.level == Level::WARN).collect();
+    assert_eq!(events.len(), 25 + warnings.len());
+    let told: Vec<_> =
+        warnings.iter().map(|w| (w.field("model"), w.field("field"), w.field("reads"))).collect();
+    assert_eq!(told, [("Partner", "name", "10"), ("Partner", "name", "20")]);
+    assert!(warnings[0].field("message").starts_with("Partner.name was read by 10 queries"), "{warnings:?}");
+    // It is told before the SELECT that it is about.
+    assert_eq!(events.iter().position(|seen| seen.level == Level::WARN), Some(9));
+    Ok(())
+}
+
+#[test]
+fn loops_over_a_set_warn_of_nothing() -> Result<()> {
+    let db = test_db!(File::of_partners(50, 4), prefetch_limit(2));
+    let events = events(|| {
+        let partners = partners::table.record_ids::<Partner>(&db)?;
+        partners.iter().try_for_each(|partner| partner.country_id().name().map(drop))
+    })?;
+    assert!(events.len() > 25 && events.iter().all(|seen| seen.level == Level::DEBUG), "{events:?}");
+    Ok(())
+}

@@ -1,0 +1,683 @@
+//! Real data: the film rental shop of Sakila, with its cycle of stores and staff, its two links from a film to a
+//! language, and columns that are called as their table. What comes out is what plain SQL gives, at
+//! ceil(missing / 1000) SELECTs a level.
+//!
+//! Skipped, with a message, where the data is not there: it is not part of this repository.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::{File, TestDb};
+
+diesel::table! { language (language_id) { language_id -> Integer, name -> Text } }
+diesel::table! { category (category_id) { category_id -> Integer, name -> Text } }
+diesel::table! { actor (actor_id) { actor_id -> Integer, first_name -> Text, last_name -> Text } }
+diesel::table! { country (country_id) { country_id -> Integer, #[sql_name = "country"] name -> Text } }
+diesel::table! { city (city_id) { city_id -> Integer, #[sql_name = "city"] name -> Text, country_id -> Integer } }
+diesel::table! {
+    address (address_id) {
+        address_id -> Integer, #[sql_name = "address"] street -> Text, district -> Text, city_id -> Integer,
+        postal_code -> Nullable<Text>, phone -> Text,
+    }
+}
+diesel::table! {
+    film (film_id) {
+        film_id -> Integer, title -> Text, description -> Nullable<Text>, release_year -> Nullable<Text>,
+        language_id -> Integer, original_language_id -> Nullable<Integer>, rental_rate -> Double,
+        length -> Nullable<SmallInt>, rating -> Nullable<Text>,
+    }
+}
+diesel::table! { film_actor (actor_id, film_id) { actor_id -> Integer, film_id -> Integer } }
+diesel::table! { film_category (film_id, category_id) { film_id -> Integer, category_id -> Integer } }
+diesel::table! { store (store_id) { store_id -> Integer, manager_staff_id -> Integer, address_id -> Integer } }
+diesel::table! {
+    staff (staff_id) {
+        staff_id -> Integer, first_name -> Text, last_name -> Text, address_id -> Integer, email -> Nullable<Text>,
+        store_id -> Integer, username -> Text,
+    }
+}
+diesel::table! {
+    customer (customer_id) {
+        customer_id -> Integer, store_id -> Integer, first_name -> Text, last_name -> Text, email -> Nullable<Text>,
+        address_id -> Integer, active -> Text,
+    }
+}
+diesel::table! { inventory (inventory_id) { inventory_id -> Integer, film_id -> Integer, store_id -> Integer } }
+diesel::table! {
+    rental (rental_id) {
+        rental_id -> Integer, rental_date -> Timestamp, inventory_id -> Integer, customer_id -> Integer,
+        return_date -> Nullable<Timestamp>, staff_id -> Integer,
+    }
+}
+diesel::table! {
+    payment (payment_id) {
+        payment_id -> Integer, customer_id -> Integer, staff_id -> Integer, rental_id -> Nullable<Integer>,
+        amount -> Double, payment_date -> Timestamp,
+    }
+}
+
+#[derive(Model)]
+#[model(table = language)]
+struct Language {
+    #[model(column = language_id)]
+    id: i32,
+    name: String,
+    #[model(inverse = Film::LANGUAGE_ID)]
+    film_ids: OneToMany<Film>,
+    #[model(inverse = Film::ORIGINAL_LANGUAGE_ID)]
+    original_film_ids: OneToMany<Film>,
+}
+
+#[derive(Model)]
+#[model(table = category)]
+struct Category {
+    #[model(column = category_id)]
+    id: i32,
+    name: String,
+    #[model(through(film_category::category_id, film_category::film_id), order = film::title.asc())]
+    film_ids: ManyToMany<Film>,
+}
+
+#[derive(Model)]
+#[model(table = actor)]
+struct Actor {
+    #[model(column = actor_id)]
+    id: i32,
+    first_name: String,
+    last_name: String,
+    #[model(through(film_actor::actor_id, film_actor::film_id))]
+    film_ids: ManyToMany<Film>,
+}
+
+#[derive(Model)]
+#[model(table = film)]
+struct Film {
+    #[model(column = film_id)]
+    id: i32,
+    title: String,
+    #[model(deferred)]
+    description: Option<String>,
+    release_year: Option<String>,
+    language_id: Id<Language>,
+    original_language_id: Option<Id<Language>>,
+    rental_rate: f64,
+    length: Option<i16>,
+    rating: Option<String>,
+    #[model(through(film_actor::film_id, film_actor::actor_id), order = (actor::last_name, actor::first_name))]
+    actor_ids: ManyToMany<Actor>,
+    #[model(through(film_category::film_id, film_category::category_id))]
+    category_ids: ManyToMany<Category>,
+    #[model(inverse = Inventory::FILM_ID)]
+    inventory_ids: OneToMany<Inventory>,
+}
+
+#[derive(Model)]
+#[model(table = country)]
+struct Country {
+    #[model(column = country_id)]
+    id: i32,
+    name: String,
+    #[model(inverse = City::COUNTRY_ID)]
+    city_ids: OneToMany<City>,
+}
+
+#[derive(Model)]
+#[model(table = city)]
+struct City {
+    #[model(column = city_id)]
+    id: i32,
+    name: String,
+    country_id: Id<Country>,
+    #[model(inverse = Address::CITY_ID)]
+    address_ids: OneToMany<Address>,
+}
+
+#[derive(Model)]
+#[model(table = address)]
+struct Address {
+    #[model(column = address_id)]
+    id: i32,
+    street: String,
+    district: String,
+    city_id: Id<City>,
+    postal_code: Option<String>,
+    phone: String,
+    #[model(inverse = Customer::ADDRESS_ID)]
+    customer_ids: OneToMany<Customer>,
+}
+
+#[derive(Model)]
+#[model(table = store)]
+struct Store {
+    #[model(column = store_id)]
+    id: i32,
+    manager_staff_id: Id<Staff>,
+    address_id: Id<Address>,
+    #[model(inverse = Staff::STORE_ID)]
+    staff_ids: OneToMany<Staff>,
+    #[model(inverse = Customer::STORE_ID)]
+    customer_ids: OneToMany<Customer>,
+}
+
+#[derive(Model)]
+#[model(table = staff)]
+struct Staff {
+    #[model(column = staff_id)]
+    id: i32,
+    first_name: String,
+    last_name: String,
+    address_id: Id<Address>,
+    email: Option<String>,
+    store_id: Id<Store>,
+    username: String,
+}
+
+#[derive(Model)]
+#[model(table = customer)]
+struct Customer {
+    #[model(column = customer_id)]
+    id: i32,
+    store_id: Id<Store>,
+    first_name: String,
+    last_name: String,
+    email: Option<String>,
+    address_id: Id<Address>,
+    active: String,
+    #[model(inverse = Rental::CUSTOMER_ID)]
+    rental_ids: OneToMany<Rental>,
+}
+
+#[derive(Model)]
+#[model(table = inventory)]
+struct Inventory {
+    #[model(column = inventory_id)]
+    id: i32,
+    film_id: Id<Film>,
+    store_id: Id<Store>,
+    #[model(inverse = Rental::INVENTORY_ID)]
+    rental_ids: OneToMany<Rental>,
+}
+
+#[derive(Model)]
+#[model(table = rental)]
+struct Rental {
+    #[model(column = rental_id)]
+    id: i32,
+    rental_date: NaiveDateTime,
+    inventory_id: Id<Inventory>,
+    customer_id: Id<Customer>,
+    return_date: Option<NaiveDateTime>,
+    staff_id: Id<Staff>,
+    #[model(inverse = Payment::RENTAL_ID)]
+    payment_ids: OneToMany<Payment>,
+}
+
+#[derive(Model)]
+#[model(table = payment)]
+struct Payment {
+    #[model(column = payment_id)]
+    id: i32,
+    customer_id: Id<Customer>,
+    staff_id: Id<Staff>,
+    rental_id: Option<Id<Rental>>,
+    amount: f64,
+    payment_date: NaiveDateTime,
+}
+
+/// In any order: the keys are not checked while the rows come, as `store` and `staff` name each other.
+const TABLES: [&str; 15] = [
+    "language",
+    "category",
+    "actor",
+    "country",
+    "city",
+    "address",
+    "film",
+    "film_actor",
+    "film_category",
+    "staff",
+    "store",
+    "customer",
+    "inventory",
+    "rental",
+    "payment",
+];
+
+static DATABASE: LazyLock<Option<File>> = LazyLock::new(|| {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/sakila");
+    if !folder.is_dir() {
+        use std::io::Write;
+        // Not by `eprintln!`: what that prints in a test that passes is never shown.
+        let _ =
+            std::io::stderr().write_all(b"\nskipped: no ../../shared/data/sakila beside the tests crate\n");
+        return None;
+    }
+    Some(load(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())))
+});
+
+/// A SQLite file with Sakila's own schema and the rows of the folder's CSV files
+fn load(folder: &Path) -> std::result::Result<File, Box<dyn std::error::Error>> {
+    let file = File::new("SELECT 1");
+    let mut connection = file.connect();
+    connection.batch_execute("PRAGMA foreign_keys = OFF")?;
+    connection.batch_execute(&std::fs::read_to_string(folder.join("sqlite-sakila-schema.sql"))?)?;
+    for table in TABLES {
+        let mut rows = csv::Reader::from_path(folder.join(format!("csv/{table}.csv")))?;
+        // The schema has no `activebool`, and wants of a payment when it was last updated.
+        let taken: Vec<(usize, String)> = rows
+            .headers()?
+            .iter()
+            .enumerate()
+            .filter(|&(_, column)| column != "activebool")
+            .map(|(index, column)| (index, column.to_owned()))
+            .collect();
+        let mut columns: Vec<&str> = taken.iter().map(|(_, column)| &**column).collect();
+        let paid = columns.iter().position(|&column| column == "payment_date");
+        if paid.is_some() {
+            columns.push("last_update");
+        }
+        let (mut sql, columns) = (String::from("BEGIN"), columns.join(", "));
+        for (count, row) in csv::Reader::records(&mut rows).enumerate() {
+            let start = if count % 500 == 0 {
+                format!(";\nINSERT INTO {table} ({columns}) VALUES ")
+            } else {
+                ",".into()
+            };
+            let row = row?;
+            let mut values: Vec<String> = taken
+                .iter()
+                .map(|&(index, _)| match &row[index] {
+                    "" => "NULL".to_owned(),
+                    value => format!("'{}'", value.replace('\'', "''")),
+                })
+                .collect();
+            values.extend(paid.map(|paid| values[paid].clone()));
+            write!(sql, "{start}({})", values.join(","))?;
+        }
+        connection.batch_execute(&(sql + ";\nCOMMIT"))?;
+    }
+    // The data names no original language at all; a link that is always NULL would prove nothing.
+    connection
+        .batch_execute("UPDATE film SET original_language_id = 1 + film_id % 6 WHERE film_id % 3 = 0")?;
+    Ok(file)
+}
+
+/// An environment over the data, and a connection for plain SQL; `None` without the data
+fn sakila() -> Option<(TestDb, SqliteConnection)> {
+    let file = DATABASE.as_ref()?;
+    let (connection, statements) = file.recorded();
+    let env = Environment::builder().connection(connection).build();
+    // The recorder needs a file of its own to hold; this one is never used.
+    Some((TestDb { env, statements, file: File::new("SELECT 1") }, file.connect()))
+}
+
+macro_rules! data {
+    () => {
+        match sakila() {
+            Some(data) => data,
+            None => return Ok(()),
+        }
+    };
+}
+
+/// What one number is by plain SQL
+fn number(sql: &mut SqliteConnection, query: &str) -> Result<usize> {
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+    Ok(diesel::sql_query(query).get_result::<Number>(sql)?.n as usize)
+}
+
+/// The keys that each SELECT asks for when so many are missing: a thousand, and the rest
+fn windows(missing: usize) -> Vec<usize> {
+    (0..missing).step_by(1000).map(|start| 1000.min(missing - start)).collect()
+}
+
+#[derive(QueryableByName)]
+struct Pair {
+    #[diesel(sql_type = Integer)]
+    of: i32,
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The names in the order of the rows, by whose they are
+fn by_owner(sql: &mut SqliteConnection, query: &str) -> Result<BTreeMap<i32, Vec<String>>> {
+    let mut all = BTreeMap::<_, Vec<_>>::new();
+    for Pair { of, name } in diesel::sql_query(query).load::<Pair>(sql)? {
+        all.entry(of).or_default().push(name);
+    }
+    Ok(all)
+}
+
+#[test]
+fn customers_up_to_their_countries() -> Result<()> {
+    let (db, mut sql) = data!();
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        last_name: String,
+        #[diesel(sql_type = Text)]
+        street: String,
+        #[diesel(sql_type = Nullable<Text>)]
+        postal_code: Option<String>,
+        #[diesel(sql_type = Text)]
+        city: String,
+        #[diesel(sql_type = Text)]
+        country: String,
+    }
+    const JOINS: &str = "FROM customer c JOIN address a USING (address_id) JOIN city USING (city_id)
+        JOIN country USING (country_id)";
+    let rows: Vec<Row> = diesel::sql_query(format!(
+        "SELECT c.last_name, a.address AS street, a.postal_code, city.city, country.country {JOINS} ORDER BY c.customer_id"
+    ))
+    .load(&mut sql)?;
+    assert_eq!(rows.len(), 599);
+    let mut expected = Vec::new();
+    for key in ["a.address_id", "city.city_id", "country.country_id"] {
+        expected.extend(windows(number(&mut sql, &format!("SELECT count(DISTINCT {key}) AS n {JOINS}"))?));
+    }
+    let customers =
+        db.assert_queries(1, || customer::table.order(customer::customer_id).records::<Customer>(&db))?;
+    assert_eq!(customers.len(), rows.len());
+    db.assert_keys(&expected, || {
+        for (row, customer) in rows.iter().zip(&customers) {
+            let address = customer.address_id();
+            assert_eq!(customer.last_name()?, row.last_name);
+            assert_eq!(address.street()?, row.street);
+            assert_eq!(address.postal_code()?.as_deref(), row.postal_code.as_deref());
+            assert_eq!(address.city_id().name()?, row.city);
+            assert_eq!(address.city_id().country_id().name()?, row.country);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn rentals_to_the_language_of_the_film() -> Result<()> {
+    let (db, mut sql) = data!();
+    type Row = (i32, NaiveDateTime, Option<NaiveDateTime>);
+    let rows: Vec<Row> = rental::table
+        .select((rental::rental_id, rental::rental_date, rental::return_date))
+        .order(rental::rental_id)
+        .load(&mut sql)?;
+    let behind = "FROM rental JOIN inventory USING (inventory_id) JOIN film USING (film_id) JOIN language USING (language_id)";
+    let titles = by_owner(&mut sql, &format!("SELECT rental_id AS of, title AS name {behind}"))?;
+    let languages = by_owner(&mut sql, &format!("SELECT rental_id AS of, language.name {behind}"))?;
+    let mut count = |key: &str| number(&mut sql, &format!("SELECT count(DISTINCT {key}) AS n {behind}"));
+    let (inventories, films) = (count("inventory_id")?, count("film_id")?);
+    assert!(inventories > 4_000 && films < 1_000, "{inventories} and {films}");
+
+    let rentals = db.assert_queries(1, || rental::table.order(rental::rental_id).records::<Rental>(&db))?;
+    assert_eq!(rentals.len(), rows.len());
+    // Level by level: each level's missing ones, a thousand at a time.
+    db.assert_keys(&windows(inventories), || {
+        rentals.iter().try_for_each(|r| r.inventory_id().film_id().id().map(drop))
+    })?;
+    db.assert_keys(&windows(films), || {
+        rentals.iter().try_for_each(|r| r.inventory_id().film_id().title().map(drop))
+    })?;
+    db.assert_keys(&[1], || {
+        rentals.iter().try_for_each(|r| r.inventory_id().film_id().language_id().name().map(drop))
+    })?;
+    db.assert_queries(0, || {
+        for ((id, rented, returned), rental) in rows.iter().zip(&rentals) {
+            let film = rental.inventory_id().film_id();
+            assert_eq!(
+                (rental.id()?, rental.rental_date()?, rental.return_date()?),
+                (*id, *rented, *returned)
+            );
+            assert_eq!([&*film.title()?], titles[id][..]);
+            assert_eq!([&*film.language_id().name()?], languages[id][..]);
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn rentals_to_their_films_in_one_loop() -> Result<()> {
+    let (db, mut sql) = data!();
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Integer)]
+        inventory_id: i32,
+        #[diesel(sql_type = Integer)]
+        film_id: i32,
+        #[diesel(sql_type = Text)]
+        title: String,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT inventory_id, film_id, title FROM rental JOIN inventory USING (inventory_id) JOIN film USING (film_id)
+         ORDER BY rental_id",
+    )
+    .load(&mut sql)?;
+    // In one loop the films are wanted before all inventories are known. Each window of inventories is followed by
+    // one SELECT for the films that are new in it.
+    let mut seen = HashSet::new();
+    let inventories: Vec<&Row> = rows.iter().filter(|row| seen.insert(row.inventory_id)).collect();
+    let mut films = HashSet::new();
+    let mut expected = Vec::new();
+    for window in inventories.chunks(1000) {
+        let new = window.iter().filter(|row| films.insert(row.film_id)).count();
+        expected.extend([window.len(), new].into_iter().filter(|&keys| keys > 0));
+    }
+    let rentals = rental::table.order(rental::rental_id).records::<Rental>(&db)?;
+    db.assert_keys(&expected, || {
+        rows.iter().zip(&rentals).try_for_each(|(row, rental)| {
+            assert_eq!(rental.inventory_id().film_id().title()?, row.title);
+            Ok(())
+        })
+    })
+}
+
+#[test]
+fn two_links_to_one_table_share_its_records() -> Result<()> {
+    let (db, mut sql) = data!();
+    let spoken =
+        by_owner(&mut sql, "SELECT film_id AS of, l.name FROM film JOIN language l USING (language_id)")?;
+    let original = by_owner(
+        &mut sql,
+        "SELECT film_id AS of, l.name FROM film JOIN language l ON l.language_id = original_language_id",
+    )?;
+    let first = number(&mut sql, "SELECT count(DISTINCT language_id) AS n FROM film")?;
+    let others = number(
+        &mut sql,
+        "SELECT count(DISTINCT original_language_id) AS n FROM film
+         WHERE original_language_id NOT IN (SELECT language_id FROM film)",
+    )?;
+    assert!(others > 0 && original.len() == 333, "{others} and {}", original.len());
+    let films = db.all::<Film>()?;
+    db.assert_keys(&[first, others], || {
+        for film in &films {
+            let id = film.id()?;
+            assert_eq!([&*film.language_id().name()?], spoken[&id][..]);
+            let name = film.original_language_id().name()?;
+            assert_eq!(name.as_deref(), original.get(&id).map(|names| &*names[0]));
+        }
+        Ok::<_, Error>(())
+    })?;
+    // The other way: a list for each of the two links.
+    let languages = db.all::<Language>()?;
+    db.assert_keys(&[6, 6], || {
+        for language in &languages {
+            let of = |names: &BTreeMap<i32, Vec<String>>, name: &Str| {
+                names.values().filter(|n| n[0] == **name).count()
+            };
+            let name = language.name()?;
+            assert_eq!(language.film_ids().load()?.len(), of(&spoken, &name));
+            assert_eq!(language.original_film_ids().load()?.len(), of(&original, &name));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn films_with_their_actors_and_categories_and_back() -> Result<()> {
+    let (db, mut sql) = data!();
+    let cast = by_owner(
+        &mut sql,
+        "SELECT film_id AS of, last_name AS name FROM film_actor JOIN actor USING (actor_id)
+         ORDER BY film_id, last_name, first_name, actor_id",
+    )?;
+    let kinds = by_owner(
+        &mut sql,
+        "SELECT film_id AS of, name FROM film_category JOIN category USING (category_id) ORDER BY film_id, category_id",
+    )?;
+    let (films, actors) = (
+        number(&mut sql, "SELECT count(*) AS n FROM film")?,
+        number(&mut sql, "SELECT count(*) AS n FROM actor")?,
+    );
+    let all = db.assert_queries(1, || db.all::<Film>())?;
+    db.assert_keys(&[windows(films), windows(films)].concat(), || {
+        for film in &all {
+            let id = film.id()?;
+            assert_eq!(film.actor_ids().last_name()?, cast.get(&id).cloned().unwrap_or_default());
+            assert_eq!(film.category_ids().name()?, kinds.get(&id).cloned().unwrap_or_default());
+        }
+        Ok::<_, Error>(())
+    })?;
+    let titles = by_owner(
+        &mut sql,
+        "SELECT actor_id AS of, title AS name FROM film_actor JOIN film USING (film_id) ORDER BY actor_id, film_id",
+    )?;
+    // Films and actors are known already; only the lists of the actors are new.
+    db.assert_keys(&windows(actors), || {
+        for film in &all {
+            for actor in &film.actor_ids().load()? {
+                assert_eq!(actor.film_ids().title()?, titles[&actor.id()?]);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn stores_and_their_staff_in_a_circle() -> Result<()> {
+    let (db, mut sql) = data!();
+    let managers = by_owner(
+        &mut sql,
+        "SELECT s.store_id AS of, m.username AS name FROM store s JOIN staff m ON m.staff_id = s.manager_staff_id",
+    )?;
+    let (stores, staff) = (
+        number(&mut sql, "SELECT count(*) AS n FROM store")?,
+        number(&mut sql, "SELECT count(*) AS n FROM staff")?,
+    );
+    let all = db.assert_queries(1, || db.all::<Store>())?;
+    // The managers; then round and round for nothing; then the lists of the stores' staff.
+    db.assert_keys(&[windows(staff), windows(stores)].concat(), || {
+        for store in &all {
+            let manager = store.manager_staff_id();
+            assert_eq!([&*manager.username()?], managers[&store.id()?][..]);
+            let mut around = store.clone();
+            for _ in 0..10 {
+                around = around.manager_staff_id().store_id().load()?;
+            }
+            assert_eq!(around, store);
+        }
+        for store in &all {
+            let here = store.staff_ids().load()?;
+            assert!(here.contains(&store.manager_staff_id().load()?));
+            here.iter().try_for_each(|staff| {
+                assert_eq!(staff.store_id().load()?, store);
+                Ok::<_, Error>(())
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn from_countries_down_to_payments() -> Result<()> {
+    let (db, mut sql) = data!();
+    #[derive(QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = Text)]
+        name: String,
+        #[diesel(sql_type = BigInt)]
+        payments: i64,
+        #[diesel(sql_type = BigInt)]
+        cents: i64,
+    }
+    let expected: Vec<Sum> = diesel::sql_query(
+        "SELECT country AS name, count(payment_id) AS payments, sum(CAST(round(amount * 100) AS INTEGER)) AS cents
+         FROM country JOIN city USING (country_id) JOIN address USING (city_id) JOIN customer c USING (address_id)
+         JOIN rental r ON r.customer_id = c.customer_id JOIN payment p ON p.rental_id = r.rental_id
+         GROUP BY country_id ORDER BY country_id",
+    )
+    .load(&mut sql)?;
+    let mut keys = Vec::new();
+    for parents in ["country", "city", "address", "customer", "rental"] {
+        keys.extend(windows(number(&mut sql, &format!("SELECT count(*) AS n FROM {parents}"))?));
+    }
+    assert_eq!(keys.len(), 4 + 17, "each level but the last is one window");
+    let countries = db.assert_queries(1, || db.all::<Country>())?;
+    let mut found = Vec::new();
+    db.assert_keys(&keys, || {
+        for country in &countries {
+            let (mut payments, mut cents) = (0, 0);
+            for city in &country.city_ids().load()? {
+                for address in &city.address_ids().load()? {
+                    for customer in &address.customer_ids().load()? {
+                        for rental in &customer.rental_ids().load()? {
+                            for payment in &rental.payment_ids().load()? {
+                                payments += 1;
+                                cents += (payment.amount()? * 100.0).round() as i64;
+                                assert_eq!(payment.rental_id().load()?, Some(rental.clone()));
+                            }
+                        }
+                    }
+                }
+            }
+            if payments > 0 {
+                found.push((country.name()?.to_string(), payments, cents));
+            }
+        }
+        Ok::<_, Error>(())
+    })?;
+    assert_eq!(
+        found,
+        expected.into_iter().map(|sum| (sum.name, sum.payments, sum.cents)).collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+#[test]
+fn payments_by_the_country_of_the_store_that_took_them() -> Result<()> {
+    let (db, mut sql) = data!();
+    let joins = "FROM payment JOIN staff s USING (staff_id) JOIN store st ON st.store_id = s.store_id
+        JOIN address a ON a.address_id = st.address_id JOIN city USING (city_id) JOIN country USING (country_id)";
+    let expected: BTreeMap<String, usize> =
+        by_owner(&mut sql, &format!("SELECT payment_id AS of, country AS name {joins}"))?.into_values().fold(
+            BTreeMap::new(),
+            |mut counts, names| {
+                *counts.entry(names[0].clone()).or_default() += 1;
+                counts
+            },
+        );
+    let mut keys = Vec::new();
+    for key in ["s.staff_id", "st.store_id", "a.address_id", "city.city_id", "country.country_id"] {
+        keys.extend(windows(number(&mut sql, &format!("SELECT count(DISTINCT {key}) AS n {joins}"))?));
+    }
+    let payments =
+        db.assert_queries(1, || payment::table.order(payment::payment_id).records::<Payment>(&db))?;
+    let groups = db.assert_keys(&keys, || {
+        payments.group_by(|payment| payment.staff_id().store_id().address_id().city_id().country_id().name())
+    })?;
+    let found: BTreeMap<String, usize> =
+        groups.iter().map(|(name, set)| (name.to_string(), set.len())).collect();
+    assert_eq!(found, expected);
+    Ok(())
+}
