@@ -1,7 +1,7 @@
 //! The rows of Odoo's own tests (`research/odoo-behaviour.md`, section 2) that speak of reading: prefetch sets, null
 //! chains, sorted, grouped and reversed sets, missing and deleted records. Each test names its rows; where Odoo allows a
-//! number of queries, it is the most that is allowed here. The rows on writing, computing and access rules come with
-//! those features.
+//! number of queries, it is the most that is allowed here. The rows on writing are in `what_odoo_demands_of_writing`;
+//! those on computing and access rules come with those features.
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 use diesel::prelude::*;
