@@ -25,6 +25,8 @@ pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     pub(crate) scans: RefCell<Vec<Scan>>,
+    /// Whether it is one record that was just created: a set with the others that were
+    pub(crate) is_created: bool,
 }
 
 /// For one way through a root: the ordinals behind which nothing is missing, as far as known
@@ -60,10 +62,16 @@ impl Origin {
     /// A set of its own
     pub(crate) fn of(slots: Vec<u32>) -> Self {
         Self {
-            root: Rc::new(Root { slots, scans: RefCell::default() }),
+            root: Rc::new(Root { slots, scans: RefCell::default(), is_created: false }),
             path: Rc::default(),
             rest: Rc::default(),
         }
+    }
+
+    /// A record that was just created
+    pub(crate) fn of_created(slot: u32) -> Self {
+        let root = Root { slots: vec![slot], scans: RefCell::default(), is_created: true };
+        Self { root: Rc::new(root), path: Rc::default(), rest: Rc::default() }
     }
 
     /// A set that was taken out of these

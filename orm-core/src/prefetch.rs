@@ -169,6 +169,9 @@ fn plan<C: Connection, M: Model<Connection = C>>(
         let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();
         plan.scan(&other.root, &path, None);
     }
+    if origin.root.is_created {
+        plan.scan_created(origin);
+    }
     plan.batch
 }
 
@@ -188,6 +191,14 @@ const CHUNK: usize = 256;
 impl<C: Connection> Plan<'_, C> {
     fn is_full(&self) -> bool {
         self.batch.len() >= self.limit
+    }
+
+    /// Looks through the records that were created one by one, from the one at hand on.
+    fn scan_created(&mut self, origin: &Origin) {
+        let model = origin.path.first().map_or(self.model, |step| step.model);
+        let created = self.env.store_by_number(model).map(|store| store.created()).unwrap_or_default();
+        let at = created.iter().position(|slot| origin.root.slots.first() == Some(slot));
+        self.scan(&Origin::of(created).root, &origin.path, at);
     }
 
     /// Looks through a root, from one ordinal on and then backwards from it, past what is known to be done.

@@ -40,6 +40,8 @@ pub(crate) struct Store<M: Model> {
     singles: RefCell<Vec<usize>>,
     /// The records with a dirty value, in the order in which they were first written
     dirty: RefCell<(Vec<u32>, Marks)>,
+    /// The records that were created one by one
+    created: RefCell<Vec<u32>>,
 }
 
 impl<M: Model> fmt::Debug for Store<M> {
@@ -58,6 +60,7 @@ impl<M: Model> Default for Store<M> {
             counts: RefCell::default(),
             singles: RefCell::default(),
             dirty: RefCell::default(),
+            created: RefCell::default(),
         }
     }
 }
@@ -118,6 +121,10 @@ impl<M: Model> Store<M> {
         if marks.mark(slot) {
             slots.push(slot);
         }
+    }
+
+    pub(crate) fn note_created(&self, slot: u32) {
+        self.created.borrow_mut().push(slot);
     }
 
     pub(crate) fn has_dirty_records(&self) -> bool {
@@ -258,6 +265,8 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize>;
     /// Loads a field of these records, as reading them does; tells how many of the reads had to ask the database
     fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize>;
+    /// The records that were created one by one
+    fn created(&self) -> Vec<u32>;
     /// What a record is called in messages
     fn describe(&self, slot: u32) -> Str;
     fn field_name(&self, field: usize) -> &'static str;
@@ -345,6 +354,10 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         Ok(selects)
     }
 
+    fn created(&self) -> Vec<u32> {
+        self.created.borrow().clone()
+    }
+
     fn describe(&self, slot: u32) -> Str {
         Str::from(format!("{}({})", M::NAME, self.key(slot).text()))
     }
@@ -418,6 +431,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
+            self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
             self.keys.borrow_mut().truncate(from);
         }
     }

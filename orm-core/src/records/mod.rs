@@ -138,6 +138,12 @@ impl<'env, M: Model> Record<'env, M> {
         Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot])), slot, 0))
     }
 
+    /// A record that was just created, to be prefetched with the others that were
+    pub(crate) fn created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
+        env.store::<M>().note_created(slot);
+        Self::wrap(Handle::new(Group::new(env, Origin::of_created(slot)), slot, 0))
+    }
+
     pub(crate) fn slot(&self) -> u32 {
         self.handle().slot
     }

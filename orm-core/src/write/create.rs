@@ -47,7 +47,7 @@ impl<C: Connection> Environment<C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let slots = self.writing(|| insert(self, &Rows::of(&[values])))?;
-        Ok(Record::single(self, slots[0]))
+        Ok(Record::created(self, slots[0]))
     }
 
     /// Creates many records: one INSERT for a thousand, in the order given
@@ -85,7 +85,7 @@ impl<C: Connection> Environment<C> {
         let slots = self.writing(|| {
             insert(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&[values]) })
         })?;
-        Ok(Record::single(self, slots[0]))
+        Ok(Record::created(self, slots[0]))
     }
 
     /// Creates many records, or writes the values to those that have the same value of a unique field; see

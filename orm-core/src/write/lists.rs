@@ -81,7 +81,7 @@ impl<'env, T: Model> ToMany<'env, T> {
             }
             Ok(slot)
         })?;
-        Ok(Record::single(env, slot))
+        Ok(Record::created(env, slot))
     }
 
     fn change(&self, members: &[u32], add: bool) -> Result<()> {
