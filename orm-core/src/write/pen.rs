@@ -128,7 +128,7 @@ where
     ST: 'static,
 {
     /// The pen of a value
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ScalarPen::<V, ST>(PhantomData));
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsSql<ST>>(PhantomData));
 }
 
 impl<C, V> PenOf<C, Blob<V, Binary>>
@@ -138,7 +138,7 @@ where
     [u8]: ToSql<Binary, C::Backend>,
 {
     /// The pen of a blob
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&BlobPen::<V>(PhantomData));
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsBytes>(PhantomData));
 }
 
 impl<C, V> PenOf<C, Blob<V, Nullable<Binary>>>
@@ -148,7 +148,7 @@ where
     [u8]: ToSql<Binary, C::Backend>,
 {
     /// The pen of a blob that may be NULL
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&BlobPen::<V>(PhantomData));
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsBytes>(PhantomData));
 }
 
 impl<C, T, const NULLABLE: bool> PenOf<C, ToOneLink<T, NULLABLE>>
@@ -216,38 +216,70 @@ fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
     values.get(row).ok_or_else(|| QueryBuilderError("a record has no value to be written".into()))
 }
 
-struct ScalarPen<V, ST>(PhantomData<fn() -> (V, ST)>);
-
-impl<V, ST> fmt::Debug for ScalarPen<V, ST> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ScalarPen")
-    }
+/// How a value that stands in the cache as it is becomes a bind
+trait Bind<V, DB: Backend>: 'static {
+    fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
-struct ScalarBinds<'a, V, ST>(Vec<&'a V>, PhantomData<ST>);
+/// As diesel binds it, as the SQL type `ST`
+struct AsSql<ST>(PhantomData<ST>);
 
-impl<DB, V, ST> Binds<DB> for ScalarBinds<'_, V, ST>
+impl<DB, V, ST> Bind<V, DB> for AsSql<ST>
 where
     DB: Backend + HasSqlType<ST>,
     V: ToSql<ST, DB>,
+    ST: 'static,
 {
-    fn push<'b>(&'b self, at: usize, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_bind_param::<ST, V>(row(&self.0, at)?)
+    fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_bind_param::<ST, V>(value)
     }
 }
 
-impl<C, V, ST> Pen<C> for ScalarPen<V, ST>
+/// As the bytes that it holds
+struct AsBytes;
+
+impl<DB, V> Bind<V, DB> for AsBytes
 where
-    C: Connection<Backend: HasSqlType<ST>>,
-    V: Writable<ST, C::Backend> + Clone + Send + 'static,
-    ST: 'static,
+    DB: Dialect,
+    V: BlobCell,
+    [u8]: ToSql<Binary, DB>,
+{
+    fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        match value.bytes() {
+            Some(bytes) => out.push_bind_param::<Binary, [u8]>(bytes),
+            None => out.push_bind_param::<Nullable<Binary>, SqlNull>(&SqlNull),
+        }
+    }
+}
+
+struct ValuePen<V, B>(PhantomData<fn() -> (V, B)>);
+
+impl<V, B> fmt::Debug for ValuePen<V, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValuePen")
+    }
+}
+
+struct ValueBinds<'a, V, B>(Vec<&'a V>, PhantomData<B>);
+
+impl<DB: Backend, V, B: Bind<V, DB>> Binds<DB> for ValueBinds<'_, V, B> {
+    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        B::push(row(&self.0, at)?, out)
+    }
+}
+
+impl<C, V, B> Pen<C> for ValuePen<V, B>
+where
+    C: Connection,
+    V: Clone + PartialEq + Send + 'static,
+    B: Bind<V, C::Backend>,
 {
     fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
         put_cells(cells_mut::<C, V>(column), |row| given.of(row).map(value), put, |_, _, _| {});
     }
 
-    fn push<'b>(&self, given: &'b dyn Any, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        out.push_bind_param::<ST, V>(value(given))
+    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        B::push(value(given), out)
     }
 
     fn binds<'a>(
@@ -258,65 +290,7 @@ where
     ) -> Box<dyn Binds<C::Backend> + 'a> {
         let cells = cells::<C, V>(column);
         let values = slots.iter().filter_map(|&slot| cells.get(slot)).collect();
-        Box::new(ScalarBinds::<V, ST>(values, PhantomData))
-    }
-
-    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
-        all_equal(cells::<C, V>(column), slots)
-    }
-}
-
-struct BlobPen<V>(PhantomData<fn() -> V>);
-
-impl<V> fmt::Debug for BlobPen<V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BlobPen")
-    }
-}
-
-struct BlobBinds<'a, V>(Vec<&'a V>);
-
-fn push_blob<'b, DB: Dialect>(blob: &'b impl BlobCell, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
-where
-    [u8]: ToSql<Binary, DB>,
-{
-    match blob.bytes() {
-        Some(bytes) => out.push_bind_param::<Binary, [u8]>(bytes),
-        None => out.push_bind_param::<Nullable<Binary>, SqlNull>(&SqlNull),
-    }
-}
-
-impl<DB: Dialect, V: BlobCell> Binds<DB> for BlobBinds<'_, V>
-where
-    [u8]: ToSql<Binary, DB>,
-{
-    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        push_blob(*row(&self.0, at)?, out)
-    }
-}
-
-impl<C, V> Pen<C> for BlobPen<V>
-where
-    C: Connection,
-    V: BlobCell + Clone + PartialEq,
-    [u8]: ToSql<Binary, C::Backend>,
-{
-    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
-        put_cells(cells_mut::<C, V>(column), |row| given.of(row).map(value), put, |_, _, _| {});
-    }
-
-    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        push_blob(value::<V>(given), out)
-    }
-
-    fn binds<'a>(
-        &self,
-        _: &Environment<C>,
-        column: &'a dyn AnyColumn<C>,
-        slots: &[u32],
-    ) -> Box<dyn Binds<C::Backend> + 'a> {
-        let cells = cells::<C, V>(column);
-        Box::new(BlobBinds(slots.iter().filter_map(|&slot| cells.get(slot)).collect()))
+        Box::new(ValueBinds::<V, B>(values, PhantomData))
     }
 
     fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
