@@ -142,10 +142,10 @@ impl<M: Model> Store<M> {
     /// Makes all clean values of a record missing, and forgets whether it exists.
     pub(crate) fn forget_record(&self, slot: u32) {
         self.set_absent(slot, None);
-        for column in self.columns.borrow_mut().each_mut() {
+        for (field, column) in self.columns.borrow_mut().each_mut().into_iter().enumerate() {
             column.remove(slot);
+            self.forget_count(field, slot);
         }
-        self.counts.borrow_mut().retain(|&(_, other), _| other != slot);
     }
 
     pub(crate) fn is_resident(&self, slot: u32) -> bool {

@@ -204,15 +204,49 @@ where
     for edits in edits.chunk_by(|(a, _), (b, _)| a == b) {
         let owner = edits[0].0;
         let Some(list) = lists.get(owner) else { continue };
-        let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
-        if by_key {
-            list.sort_by_key(|&member| members.number(member));
-        }
+        let number = |member: u32| if by_key { members.number(member) } else { None };
+        let list = if edits.len() <= FEW {
+            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
+        } else {
+            let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
+            list.sort_by_key(|&member| number(member));
+            list
+        };
         lists.set(owner, now, List(list.into()));
     }
 }
 
-/// A list after its changes: what is new stands at the end.
+/// Changes of one list that are made one by one
+const FEW: usize = 8;
+
+/// A list after its changes: what is new stands where its number belongs, or at the end.
+fn edited_one_by_one<'a>(
+    list: &[u32],
+    edits: impl Iterator<Item = &'a Edit>,
+    number: impl Fn(u32) -> Option<i64>,
+) -> Vec<u32> {
+    let mut list = list.to_vec();
+    for &Edit { member, add, .. } in edits {
+        match (list.iter().position(|&other| other == member), add) {
+            (None, true) => {
+                let place = match number(member) {
+                    Some(new) => {
+                        list.partition_point(|&other| number(other).is_some_and(|other| other < new))
+                    }
+                    None => list.len(),
+                };
+                list.insert(place, member);
+            }
+            (Some(place), false) => {
+                list.remove(place);
+            }
+            _ => {}
+        }
+    }
+    list
+}
+
+/// The same for many changes at once: what is new stands at the end.
 fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + Clone) -> Vec<u32> {
     // Of several changes of one member the last counts.
     let (mut decided, mut removed) = (Marks::new(0), Marks::new(0));

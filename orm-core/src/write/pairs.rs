@@ -48,10 +48,7 @@ impl Pairs {
     fn note(&self, columns: (TypeId, TypeId), pending: Pending) {
         let (own, other) = ((columns.0, pending.own), (columns.1, pending.other));
         let pair = if own <= other { (own, other) } else { (other, own) };
-        // Behind what was asked for before.
-        let mut pairs = self.0.borrow_mut();
-        pairs.shift_remove(&pair);
-        pairs.insert(pair, pending);
+        self.0.borrow_mut().insert(pair, pending);
     }
 
     /// Sends all, by link and by whether they come or go.
