@@ -206,7 +206,8 @@ where
         let Some(list) = lists.get(owner) else { continue };
         let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
         if by_key {
-            list.sort_by_key(|&member| members.number(member));
+            // What is no number, or too large a one, stays behind.
+            list.sort_by_key(|&member| members.number(member).unwrap_or(i64::MAX));
         }
         lists.set(owner, now, List(list.into()));
     }
