@@ -80,6 +80,9 @@ pub const SERIAL_KEY: &str = "INTEGER AUTO_INCREMENT PRIMARY KEY";
 /// How many statements tell the keys of the rows of an INSERT
 pub const ASKED_FOR_KEYS: usize = 1;
 
+/// How many statements look at the rows of a model with a version before they are written
+pub const LOOKED_AT_ROWS: usize = 1;
+
 /// What an UPDATE of distinct values has in it
 pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
 
