@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use diesel::connection::TransactionManager;
 use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
@@ -219,22 +220,31 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// Runs a statement; if it fails on a broken connection, gives that up, so that the next one takes another from the pool.
+    /// Runs a statement; if it fails, gives up what is of no use any more: in a transaction that, else a broken
+    /// connection, so that the next statement takes another from the pool.
     pub(crate) fn giving_up_broken<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
-        let result = statement();
-        // In a transaction its rollback finds out.
-        if result.is_err() && !self.transactions.are_open() {
-            self.give_up_broken();
-        }
-        result
+        self.transactions.refuse_if_gone()?;
+        statement().inspect_err(|error| {
+            let Error::Database { source, .. } = error else { return };
+            if self.transactions.are_open() {
+                // Whether the connection is broken, its rollback finds out.
+                self.doom_after(error, source);
+            } else if may_be_broken(source) {
+                self.give_up_broken();
+            }
+        })
     }
 
     /// Gives the connection up if it is of no use any more.
+    ///
+    /// diesel's `is_broken` knows of transactions that it could not end, and of little else: the server is asked.
     pub(crate) fn give_up_broken(&self) {
         if let Ok(mut held) = self.connection.try_borrow_mut()
             && let Some(Held::Pooled(connection)) = &mut *held
-            && connection.is_broken()
+            && (connection.is_broken() || connection.ping().is_err())
         {
+            // So that the pool does not take it back.
+            C::TransactionManager::transaction_manager_status_mut(&mut **connection).set_in_error();
             *held = None;
         }
     }
@@ -418,6 +428,16 @@ impl<C: Connection> fmt::Debug for Environment<C> {
             .field("stores", &self.stores)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether an error may come from a connection that is gone; what a server says of a statement does not.
+fn may_be_broken(error: &diesel::result::Error) -> bool {
+    use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
+    use diesel::result::Error::{BrokenTransactionManager, DatabaseError};
+    matches!(
+        error,
+        BrokenTransactionManager | DatabaseError(Unknown | ClosedConnection | UnableToSendCommand, _)
+    )
 }
 
 fn pool_state<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> String {

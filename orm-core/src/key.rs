@@ -16,7 +16,7 @@ use diesel::sql_types::{HasSqlType, Nullable, SingleValue, SqlType};
 use crate::backend::{Dialect, KeyList};
 use crate::{Model, Record, Result, Str};
 
-/// A type that can be a primary key: `i16`, `i32`, `i64`, text, `uuid::Uuid`, or what else diesel binds and reads
+/// A type that can be a primary key: `i16`, `i32`, `i64`, unsigned on MySQL, text, `uuid::Uuid`, or what else diesel binds and reads
 pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
     /// The key as text, for messages
     #[doc(hidden)]
@@ -36,25 +36,37 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
             Some(key.into())
         } else if let Some(&key) = key.downcast_ref::<i64>() {
             Some(key)
+        } else if let Some(&key) = key.downcast_ref::<i16>() {
+            Some(key.into())
+        } else if let Some(&key) = key.downcast_ref::<u32>() {
+            Some(key.into())
+        } else if let Some(&key) = key.downcast_ref::<u64>() {
+            key.try_into().ok()
         } else {
-            key.downcast_ref::<i16>().map(|&key| key.into())
+            key.downcast_ref::<u16>().map(|&key| key.into())
         }
     }
 
     /// The key that is a whole number, where keys of this type are
     #[doc(hidden)]
     fn of_number(number: i64) -> Option<Self> {
-        let (mut small, mut middle, mut large) =
-            (i16::try_from(number).ok(), i32::try_from(number).ok(), Some(number));
-        let as_key = [&mut small as &mut dyn Any, &mut middle, &mut large];
-        as_key.into_iter().find_map(|key| key.downcast_mut::<Option<Self>>()?.take())
+        fn as_key<N: TryFrom<i64> + 'static, K: 'static>(number: i64) -> Option<K> {
+            (&mut N::try_from(number).ok() as &mut dyn Any).downcast_mut::<Option<K>>()?.take()
+        }
+        as_key::<i32, Self>(number)
+            .or_else(|| as_key::<i64, Self>(number))
+            .or_else(|| as_key::<i16, Self>(number))
+            .or_else(|| as_key::<u32, Self>(number))
+            .or_else(|| as_key::<u64, Self>(number))
+            .or_else(|| as_key::<u16, Self>(number))
     }
 
-    /// Whether keys of this type are whole numbers
+    /// Whether all keys of this type are numbers that [`number`](Self::number) gives
     #[doc(hidden)]
     fn is_number() -> bool {
         let of = TypeId::of::<Self>();
-        [TypeId::of::<i16>(), TypeId::of::<i32>(), TypeId::of::<i64>()].contains(&of)
+        let signed = [TypeId::of::<i16>(), TypeId::of::<i32>(), TypeId::of::<i64>()];
+        signed.contains(&of) || [TypeId::of::<u16>(), TypeId::of::<u32>()].contains(&of)
     }
 
     /// Writes the key as JSON if it can be one; tells whether it did.

@@ -206,15 +206,15 @@ pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
     read_by_keys(env, store, slots, fields, asked, false)
 }
 
-/// The same, with the rows held until the end of the transaction.
-pub(crate) fn by_keys_locked<C: Connection, M: Model<Connection = C>>(
+/// The same, with the rows as a write finds them: MySQL shows what the transaction saw at first, unless they are locked.
+pub(crate) fn by_keys_for_write<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
     slots: &[u32],
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    read_by_keys(env, store, slots, fields, asked, true)
+    read_by_keys(env, store, slots, fields, asked, !C::Backend::IS_MODERN)
 }
 
 fn read_by_keys<C: Connection, M: Model<Connection = C>>(

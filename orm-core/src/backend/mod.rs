@@ -86,6 +86,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     const IS_MODERN: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
+    /// Whether an error leaves nothing of a transaction, or of a savepoint, but to be rolled back
+    const ERROR_ABORTS: bool = false;
+
+    /// Whether the database has rolled back the whole transaction, savepoints and all, when it gave this error. What is
+    /// sent afterwards is no part of it: it would be committed at once.
+    fn has_rolled_back(error: &diesel::result::Error) -> bool;
 
     /// Brings keys into the form in which they are bound.
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;

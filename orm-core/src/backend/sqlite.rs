@@ -33,6 +33,13 @@ impl Dialect for Sqlite {
     const IS_MODERN: bool = true;
     const HAS_DEFAULT: bool = false;
 
+    /// By sqlite.org/lang_transaction.html; it may have undone the statement alone, which nobody can see from here.
+    fn has_rolled_back(error: &diesel::result::Error) -> bool {
+        const ENDINGS: [&str; 4] =
+            ["database or disk is full", "disk I/O error", "out of memory", "interrupted"];
+        matches!(error, diesel::result::Error::DatabaseError(_, said) if ENDINGS.contains(&said.message()))
+    }
+
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         let mut json = None;
         if keys.len() > 1 {

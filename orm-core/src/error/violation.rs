@@ -12,7 +12,8 @@ pub struct Violation {
     pub kind: ViolationKind,
     /// The model that was written
     pub model: &'static str,
-    /// The column, the first one of several; not known of most CHECKs, nor of SQLite's foreign keys
+    /// The column, the first one of several; not known of most CHECKs, nor of SQLite's foreign keys. MySQL says which
+    /// unique key it is, which is called as the column if nobody named it
     pub column: Option<Str>,
 }
 
@@ -42,10 +43,17 @@ impl Violation {
             DatabaseErrorKind::Unknown if information.message() == "FOREIGN KEY constraint failed" => {
                 ViolationKind::ForeignKey
             }
+            _ if is_mariadb_check(information.message()) => ViolationKind::Check,
             _ => return None,
         };
         Some(Self { kind, model, column: column(&**information).map(Str::from) })
     }
+}
+
+/// ``CONSTRAINT `price_is_positive` failed for `shop`.`items` ``: MariaDB has a number of its own for it, which diesel does
+/// not know.
+fn is_mariadb_check(message: &str) -> bool {
+    message.starts_with("CONSTRAINT `") && message.contains("` failed for `")
 }
 
 /// The column that a database names: PostgreSQL in a part of its own or in the details, the others in the message
@@ -59,7 +67,8 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         Some(rest.split(end).next()?.trim().to_owned())
     };
     // `UNIQUE constraint failed: partners.code`, `Key (code)=(BE) already exists`, `Column 'name' cannot be null`,
-    // `Field 'name' doesn't have a default value`, `… FOREIGN KEY (`country_id`) REFERENCES …`, `… for key 'code'`
+    // `Field 'name' doesn't have a default value`, `… FOREIGN KEY (`country_id`) REFERENCES …`, `CONSTRAINT `items.price` failed …`,
+    // `… for key 'code'`
     let sqlite = || {
         let column = between(message, "constraint failed: ", &[','])?;
         // Of a CHECK it is the condition.
@@ -70,5 +79,7 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         .or_else(|| between(message, "Column '", &['\'']))
         .or_else(|| between(message, "Field '", &['\'']))
         .or_else(|| between(message, "FOREIGN KEY (`", &['`']))
+        // Of a CHECK without a name of its own
+        .or_else(|| Some(between(message, "CONSTRAINT `", &['`'])?.rsplit_once('.')?.1.to_owned()))
         .or_else(|| Some(between(message, "for key '", &['\''])?.rsplit('.').next()?.to_owned()))
 }

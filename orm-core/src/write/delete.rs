@@ -65,7 +65,7 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             }
         } else {
             // Afterwards nobody could tell which of them had been there.
-            query::by_keys(env, store, slots, &[], "the rows to be deleted")?;
+            query::by_keys_for_write(env, store, slots, &[], "the rows to be deleted")?;
             if let Some(gone) = absent() {
                 return Err(store.missing_record(gone));
             }

@@ -185,7 +185,7 @@ fn not_found<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
     slots: &[u32],
 ) -> Result<Error> {
-    query::by_keys(env, store, slots, &[], "the rows that an UPDATE did not find")?;
+    query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
     let slot = gone.unwrap_or(slots[0]);
     // What was read of it is no basis for another try.

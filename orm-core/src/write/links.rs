@@ -209,7 +209,10 @@ where
             edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
         } else {
             let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
-            list.sort_by_key(|&member| number(member));
+            if by_key {
+                // What is no number, or too large a one, stays behind.
+                list.sort_by_key(|&member| number(member).unwrap_or(i64::MAX));
+            }
             list
         };
         lists.set(owner, now, List(list.into()));

@@ -114,7 +114,11 @@ impl<'env, C: Connection> Touching<'env, C> {
     /// As [`Environment::with_connection`].
     pub fn with_connection<T>(self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         let env = self.env;
-        self.run(|| env.giving_up_broken(|| f(&mut *env.connection()?)))
+        self.run(|| {
+            let value = env.giving_up_broken(|| f(&mut *env.connection()?))?;
+            env.refuse_if_aborted()?;
+            Ok(value)
+        })
     }
 
     fn run<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {

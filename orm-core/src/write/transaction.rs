@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 
 use diesel::connection::TransactionManager;
 
-use crate::backend::Connection;
+use crate::backend::{Connection, Dialect};
 use crate::cache::{AnyStore, Stamp};
 use crate::{Environment, Error, Result};
 
@@ -16,13 +16,37 @@ use crate::{Environment, Error, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Transactions {
     depth: Cell<usize>,
-    /// Why a level cannot be committed any more: what was waiting could not be written
-    doomed: RefCell<Option<(usize, Error)>>,
+    doomed: RefCell<Option<Doom>>,
+}
+
+/// Why a level cannot be committed any more: what was waiting could not be written, or the database has given it up
+#[derive(Debug)]
+struct Doom {
+    /// That level; what is within it cannot be either
+    depth: usize,
+    error: Error,
+    /// Whether the database has rolled back everything already
+    is_gone: bool,
 }
 
 impl Transactions {
     pub(crate) fn are_open(&self) -> bool {
         self.depth.get() > 0
+    }
+
+    /// Nothing may be sent between the end of a transaction in the database and its end here.
+    pub(crate) fn refuse_if_gone(&self) -> Result<()> {
+        match &*self.doomed.borrow() {
+            Some(Doom { error, is_gone: true, .. }) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn doom(&self, depth: usize, error: &Error, is_gone: bool) {
+        let mut doomed = self.doomed.borrow_mut();
+        let doom = doomed.get_or_insert_with(|| Doom { depth, error: error.clone(), is_gone });
+        doom.depth = doom.depth.min(depth);
+        doom.is_gone |= is_gone;
     }
 }
 
@@ -54,7 +78,9 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// The closure's; those of writing what waited, also where the closure has swallowed them: a transaction of which a
-    /// part was refused is not committed; those of the database.
+    /// part was refused is not committed; those of the database. On PostgreSQL every error of the database aborts the
+    /// transaction, so none can be swallowed; to go on after one, run what may fail in a transaction of its own, within.
+    /// The same is true of a deadlock on MySQL, which undoes the savepoints too.
     pub fn transaction<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
         let level = Level::begin(self)?;
         // A panic passes through the drop of the level, which undoes it.
@@ -103,8 +129,25 @@ impl<C: Connection> Environment<C> {
     }
 
     pub(crate) fn doom(&self, error: &Error) {
-        let Transactions { depth, doomed } = &self.transactions;
-        doomed.borrow_mut().get_or_insert_with(|| (depth.get(), error.clone()));
+        self.transactions.doom(self.transactions.depth.get(), error, false);
+    }
+
+    /// Notes what an error of the database leaves of the open transaction.
+    pub(crate) fn doom_after(&self, error: &Error, source: &diesel::result::Error) {
+        if C::Backend::has_rolled_back(source) {
+            self.transactions.doom(1, error, true);
+        } else if C::Backend::ERROR_ABORTS && matches!(source, diesel::result::Error::DatabaseError(..)) {
+            self.doom(error);
+        }
+    }
+
+    /// Finds out whether an error was kept from us that has aborted the open transaction.
+    pub(super) fn refuse_if_aborted(&self) -> Result<()> {
+        if !C::Backend::ERROR_ABORTS || !self.transactions.are_open() {
+            return Ok(());
+        }
+        let what = "going on after a statement within `with_connection` whose error was not returned";
+        self.giving_up_broken(|| self.in_transaction(what, |connection| connection.batch_execute("SELECT 1")))
     }
 
     /// Makes missing what was cached since a time, and forgets what waited to be written.
@@ -117,7 +160,11 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    fn in_transaction(&self, what: &str, run: impl FnOnce(&mut C) -> diesel::QueryResult<()>) -> Result<()> {
+    pub(super) fn in_transaction(
+        &self,
+        what: &str,
+        run: impl FnOnce(&mut C) -> diesel::QueryResult<()>,
+    ) -> Result<()> {
         let mut connection = self.connection()?;
         run(&mut connection).map_err(|error| Error::database("", what, error))
     }
@@ -165,6 +212,7 @@ struct Level<'env, C: Connection> {
 impl<'env, C: Connection> Level<'env, C> {
     fn begin(env: &'env Environment<C>) -> Result<Self> {
         let depth = &env.transactions.depth;
+        env.transactions.refuse_if_gone()?;
         if depth.get() > 0 {
             // Else it would be undone with the savepoint.
             env.flush()?;
@@ -184,8 +232,8 @@ impl<'env, C: Connection> Level<'env, C> {
     fn commit(mut self) -> Result<()> {
         let env = self.env;
         env.flush()?;
-        if let Some((_, error)) = &*env.transactions.doomed.borrow() {
-            return Err(error.clone());
+        if let Some(doom) = &*env.transactions.doomed.borrow() {
+            return Err(doom.error.clone());
         }
         env.in_transaction("committing a transaction", |connection| {
             C::TransactionManager::commit_transaction(connection)
@@ -211,7 +259,7 @@ impl<C: Connection> Drop for Level<'_, C> {
             }
         });
         env.forget_since(since);
-        doomed.borrow_mut().take_if(|(doomed, _)| *doomed >= depth.get());
+        doomed.borrow_mut().take_if(|doom| doom.depth >= depth.get());
         depth.set(depth.get() - 1);
         if let Err(error) = undone {
             tracing::warn!("{error}");

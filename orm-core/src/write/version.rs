@@ -45,7 +45,7 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
         };
         let expected = read();
         forget(store, field, slots);
-        query::by_keys_locked(env, store, slots, &[field], M::FIELDS[field].name)?;
+        query::by_keys_for_write(env, store, slots, &[field], M::FIELDS[field].name)?;
         let changed = slots.iter().zip(expected).zip(read()).find(|((_, expected), found)| expected != found);
         if let Some(((&slot, _), Some(_))) = changed {
             store.forget_record(slot);

@@ -5,10 +5,20 @@ use diesel::prelude::*;
 use crate::Server;
 use crate::place::Places;
 
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "failing.rs"]
+mod failing;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "shop.rs"]
+mod shop;
 mod types;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "writing.rs"]
+mod writing;
+mod written_types;
 
 pub type Db = MysqlConnection;
 
@@ -63,3 +73,19 @@ pub const BAD_ADDRESSES: &[&str] = &[
     "postgres://somebody:s3cret@127.0.0.1/test",
     "somebody:s3cret@127.0.0.1",
 ];
+
+/// A key that the database gives
+pub const SERIAL_KEY: &str = "INTEGER AUTO_INCREMENT PRIMARY KEY";
+
+/// How many statements tell the keys of the rows of an INSERT
+pub const ASKED_FOR_KEYS: usize = 1;
+
+/// How many statements look at the rows of a model with a version before they are written
+pub const LOOKED_AT_ROWS: usize = 1;
+
+/// What an UPDATE of distinct values has in it
+pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
+
+/// A statement that waits a second for a lock and no longer, and what is said then
+pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
+pub const TIMED_OUT: &str = "Lock wait timeout exceeded";

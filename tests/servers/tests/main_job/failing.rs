@@ -1,0 +1,377 @@
+//! What the databases refuse, on the connection that `super::Db` is: an error that says what, nothing half-written, and
+//! an environment that goes on
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, Pool};
+use orm_core::prelude::*;
+use orm_core::{Error, ViolationKind};
+
+use super::Db;
+use super::shop::schema::{accounts, partners};
+use super::shop::{self, Account, Country, Partner, Tag};
+use crate::place::{Outcome, Place};
+
+/// Kind and column of the constraint that refused
+fn violation<T>(result: Result<T, Error>) -> Outcome<(ViolationKind, Option<String>)> {
+    let error = result.err().ok_or("a constraint refuses it")?;
+    let violation = error.violation().ok_or_else(|| format!("no violation: {error:?}"))?;
+    Ok((violation.kind, violation.column.map(String::from)))
+}
+
+#[test]
+fn violations_are_typed() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let column = |name: &str| Some(name.to_owned());
+    let again = env.create(Country::values().name("Again").code("BE"));
+    assert_eq!(violation(again)?, (ViolationKind::Unique, column("code")));
+    let france = env.create(Country::values().name("France").code("FR"))?;
+    assert_eq!(violation(france.set_code("BE"))?, (ViolationKind::Unique, column("code")));
+    assert_eq!(france.code()?, "FR");
+    assert_eq!(violation(france.set_code("XX"))?.0, ViolationKind::Check);
+    let nowhere = env.create(Partner::values().name("nowhere").country_id(77));
+    assert_eq!(violation(nowhere)?, (ViolationKind::ForeignKey, column("country_id")));
+    let azure = env.create(Partner::values().name("Azure"))?;
+    assert_eq!(violation(azure.set_country_id(77))?, (ViolationKind::ForeignKey, column("country_id")));
+    assert_eq!(azure.country_id().id()?, None);
+    let missing = env.create(Partner::values().lang("fr"));
+    assert!(
+        matches!(missing, Err(Error::MissingValue { model: "Partner", field: "name" })),
+        "{:?}",
+        missing.err()
+    );
+    let missing = env.create(Tag::values().name("no key"));
+    assert!(missing.is_err_and(|error| error.to_string().contains("Tag")));
+    // Many in one statement, one of them wrong: none is there.
+    let many =
+        (0..10).map(|n| Country::values().name("n").code(if n == 7 { "BE".into() } else { format!("c{n}") }));
+    assert_eq!(violation(env.create_many(many))?, (ViolationKind::Unique, column("code")));
+    assert_eq!(place.environment()?.all::<Country>()?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn a_refused_flush_names_records_and_loses_nothing() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let countries = env.create_many((0..5).map(|n| Country::values().name("n").code(format!("c{n}"))))?;
+    let refused = env.transaction(|| {
+        countries.iter().zip(0..).try_for_each(|(country, n)| country.set_name(format!("name {n}")))?;
+        countries.iter().try_for_each(|country| country.set_code("same"))
+    });
+    let error = refused.err().ok_or("codes are unique")?;
+    assert!(error.to_string().contains("Country.name, code"), "{error}");
+    assert!(error.to_string().contains('2'), "{error}");
+    assert_eq!(violation(Err::<(), _>(error))?.0, ViolationKind::Unique);
+    assert_eq!(countries.name()?, ["n"; 5]);
+    assert_eq!(countries.code()?, ["c0", "c1", "c2", "c3", "c4"]);
+    assert_eq!(env.stats().dirty, 0);
+    countries.set_name("later")?;
+    assert_eq!(place.environment()?.browse::<Country>(countries.ids()).name()?, ["later"; 5]);
+    Ok(())
+}
+
+#[test]
+fn an_error_that_was_swallowed_is_not_committed_over() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let azure = env.create(Partner::values().name("Azure"))?;
+    let is_committed = |result: Result<(), Error>| -> Outcome {
+        let stored = place.environment()?.record::<Partner>(azure.id()?).name()?;
+        assert_eq!(azure.name()?, stored, "the cache says what the database says");
+        assert_eq!(stored == "changed", result.is_ok(), "{result:?}");
+        azure.set_name("Azure")?;
+        Ok(())
+    };
+    // Refused by a constraint, by the parser, within the connection, and when reading
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        assert!(env.create(Country::values().name("Again").code("BE")).is_err());
+        Ok(())
+    }))?;
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        assert!(env.execute(diesel::sql_query("SELECT no_such_column FROM partners")).is_err());
+        Ok(())
+    }))?;
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        env.with_connection(|connection| {
+            assert!(connection.batch_execute("SELECT no_such_column FROM partners").is_err());
+            Ok(())
+        })
+    }))?;
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        env.flush()?;
+        env.with_connection(
+            |connection| Ok(connection.batch_execute("SAVEPOINT a; ROLLBACK TO SAVEPOINT a")?),
+        )
+    }))?;
+    // Within a savepoint it is undone with that.
+    let result = env.transaction(|| {
+        azure.set_name("changed")?;
+        assert!(
+            env.transaction(|| env.create(Country::values().name("Again").code("BE")).map(drop)).is_err()
+        );
+        Ok(())
+    });
+    assert!(result.is_ok(), "{result:?}");
+    is_committed(result)
+}
+
+#[test]
+fn what_failed_is_rolled_back() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let azure = env.create(Partner::values().name("Azure"))?;
+    let refused = env.transaction(|| {
+        azure.set_name("x")?;
+        env.create(Partner::values().name("new"))?;
+        azure.tag_ids().create(Tag::values().code("t").name("t"))?;
+        Err::<(), _>(Error::other("no"))
+    });
+    assert_eq!(refused.err().map(|error| error.to_string()).as_deref(), Some("no"));
+    assert_eq!(azure.name()?, "Azure");
+    assert!(azure.tag_ids().is_empty()?);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        env.transaction(|| {
+            azure.set_name("y")?;
+            env.flush()?;
+            if azure.name()? == "y" {
+                panic!("in the middle");
+            }
+            Ok(())
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(azure.name()?, "Azure");
+    // Savepoints: the inner one is undone, the outer one stays.
+    env.transaction(|| {
+        azure.set_name("outer")?;
+        let inner = env.transaction(|| {
+            azure.set_lang("xx")?;
+            azure.set_name("inner")?;
+            env.transaction(|| azure.set_credit(99.0))?;
+            Err::<(), _>(Error::other("no"))
+        });
+        assert!(inner.is_err());
+        assert_eq!((azure.name()?.as_str(), azure.lang()?.as_deref()), ("outer", Some("en")));
+        env.transaction(|| azure.set_active(false))
+    })?;
+    let read = place.environment()?;
+    let read = read.all::<Partner>()?.one()?;
+    assert_eq!((read.name()?.as_str(), read.credit()?, read.active()?), ("outer", 10.0, false));
+    Ok(())
+}
+
+#[test]
+fn a_row_that_is_gone_is_named() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let partners = env.create_many(["a", "b", "c"].map(|name| Partner::values().name(name)))?;
+    let mut other = place.connect()?;
+    diesel::delete(partners::table.find(2)).execute(&mut other)?;
+    let error = env
+        .transaction(|| {
+            partners.iter().zip(0..).try_for_each(|(partner, n)| partner.set_name(format!("x{n}")))
+        })
+        .err()
+        .ok_or("one of them is gone")?;
+    assert!(matches!(&error, Error::MissingRecord { model: "Partner", id } if id == "2"), "{error:?}");
+    let stored: Vec<String> = partners::table.select(partners::name).order(partners::id).load(&mut other)?;
+    assert_eq!(stored, ["a", "c"], "none was written");
+    let (a, c) = (partners.slice(0..1), partners.slice(2..3));
+    assert_eq!((a.name()?, c.name()?), (vec!["a".into()], vec!["c".into()]));
+    // What the transaction has read before does not hide it, as MySQL's snapshot would.
+    let made = env.create_many(["d", "e"].map(|name| Partner::values().name(name)))?;
+    let mut seen = |write: &dyn Fn(&Record<Partner>) -> Result<(), Error>, gone: i32| {
+        env.transaction(|| {
+            env.all::<Partner>()?;
+            diesel::delete(partners::table.find(gone)).execute(&mut other)?;
+            made.iter().try_for_each(|partner| write(&partner))
+        })
+    };
+    for (error, gone) in [
+        (seen(&|partner| partner.set_name(format!("x{}", partner.id()?)), made.ids()[1]), made.ids()[1]),
+        (seen(&|_| made.slice(0..1).delete(), made.ids()[0]), made.ids()[0]),
+    ] {
+        assert!(
+            matches!(&error, Err(Error::MissingRecord { model: "Partner", id }) if *id == gone.to_string()),
+            "{error:?}"
+        );
+    }
+    // An equal value is found all the same: the row is there.
+    diesel::update(partners::table.find(1)).set(partners::name.eq("same")).execute(&mut other)?;
+    a.set_name("same")?;
+    diesel::delete(partners::table.find(3)).execute(&mut other)?;
+    assert!(c.delete().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}
+
+#[test]
+fn a_version_that_moved_on_is_a_conflict() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let accounts = env.create_many((1..=3).map(|id| Account::values().id(id).amount(0)))?;
+    let other = place.environment()?;
+    other.record::<Account>(2).set_amount(50)?;
+    let conflict =
+        env.transaction(|| accounts.iter().zip(7..).try_for_each(|(account, n)| account.set_amount(n)));
+    assert!(matches!(&conflict, Err(Error::Conflict { model: "Account", id }) if id == "2"), "{conflict:?}");
+    let mut connection = place.connect()?;
+    let stored: Vec<i32> =
+        accounts::table.select(accounts::amount).order(accounts::id).load(&mut connection)?;
+    assert_eq!(stored, [0, 50, 0]);
+    // Also where the transaction has read the rows before
+    let conflict = env.transaction(|| {
+        env.cache().invalidate_all();
+        assert_eq!(accounts.version()?, [1, 2, 1]);
+        other.record::<Account>(3).set_amount(60)?;
+        accounts.iter().zip(7..).try_for_each(|(account, n)| account.set_amount(n))
+    });
+    assert!(matches!(&conflict, Err(Error::Conflict { model: "Account", id }) if id == "3"), "{conflict:?}");
+    // Read anew, it can be written.
+    let two = env.record::<Account>(2);
+    assert_eq!((two.amount()?, two.version()?), (50, 2));
+    two.set_amount(51)?;
+    assert_eq!(two.version()?, 3);
+    Ok(())
+}
+
+#[test]
+fn a_lock_that_is_not_given_is_an_error() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let azure = env.create(Partner::values().name("Azure"))?;
+    let deco = env.create(Partner::values().name("Deco"))?;
+    env.with_connection(|connection| Ok(connection.batch_execute(super::LOCK_TIMEOUT)?))?;
+    let mut other = place.connect()?;
+    other.batch_execute("BEGIN; UPDATE partners SET name = 'locked' WHERE id = 1")?;
+    let error = azure.set_name("x").err().ok_or("the row is locked")?;
+    assert!(matches!(error, Error::Database { model: "Partner", .. }), "{error:?}");
+    assert!(
+        error.to_string().contains("Partner.name of 1") && error.to_string().contains(super::TIMED_OUT),
+        "{error}"
+    );
+    let error = env.transaction(|| {
+        deco.set_name("y")?;
+        azure.set_name("y")
+    });
+    assert!(error.is_err_and(|error| error.to_string().contains(super::TIMED_OUT)));
+    assert_eq!(deco.name()?, "Deco");
+    deco.set_name("Deco Addict")?;
+    other.batch_execute("ROLLBACK")?;
+    azure.set_name("later")?;
+    assert_eq!(place.environment()?.browse::<Partner>([1, 2]).name()?, ["later", "Deco Addict"]);
+    Ok(())
+}
+
+/// Two transactions that wait for each other: the database ends one of them.
+#[test]
+fn a_deadlock_undoes_the_whole_transaction() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let partners = env.create_many((0..3).map(|n| Partner::values().name(format!("P{n}"))))?;
+    let [one, two, three] = [0, 1, 2].map(|n| partners.get(n));
+    let (one, two, three) = (one.ok_or("1")?, two.ok_or("2")?, three.ok_or("3")?);
+    let mut other = place.connect()?;
+    // On MariaDB the transaction that changed less is ended: the other one changes many rows.
+    other.batch_execute(
+        "INSERT INTO tags VALUES ('a', 'a'), ('b', 'b'), ('c', 'c'), ('d', 'd'), ('e', 'e')",
+    )?;
+    other.batch_execute(
+        "BEGIN; UPDATE tags SET name = 'x'; UPDATE partners SET name = 'theirs' WHERE id = 2",
+    )?;
+    let mut waiting = None;
+    let result = env.transaction(|| {
+        three.set_name("ours")?;
+        one.set_name("ours")?;
+        env.flush()?;
+        waiting = Some(std::thread::spawn(move || {
+            let ended = other.batch_execute("UPDATE partners SET name = 'theirs' WHERE id = 1");
+            ended.and_then(|()| other.batch_execute("COMMIT"))
+        }));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        // The savepoint is gone with all the rest, whoever swallows that.
+        let inner = env.transaction(|| two.set_name("ours"));
+        let lost = inner.is_err();
+        let after = three.set_lang("zz").and_then(|()| env.flush());
+        if lost { after.and(Ok(())) } else { Ok(()) }
+    });
+    let theirs = waiting.map(|thread| thread.join().map_err(|_| "the other one panicked")).transpose()?;
+    let theirs = theirs.ok_or("it was started")?;
+    assert!(
+        theirs.is_ok() != result.is_ok() || result.is_ok(),
+        "one of them is ended: {theirs:?} {result:?}"
+    );
+    let stored = place.environment()?;
+    let stored = stored.browse::<Partner>([1, 2, 3]);
+    if result.is_err() {
+        assert_eq!(stored.name()?[2], "P2", "{result:?}");
+        assert_eq!(stored.lang()?[2].as_deref(), Some("en"), "{result:?}");
+    }
+    assert_eq!(partners.name()?, stored.name()?);
+    assert_eq!(partners.lang()?, stored.lang()?);
+    partners.set_name("after")?;
+    Ok(())
+}
+
+fn pool(place: &Place<Db>) -> Outcome<Pool<ConnectionManager<Db>>> {
+    Ok(Pool::builder().max_size(1).build(ConnectionManager::new(&place.address))?)
+}
+
+/// Ends the only connection of a pool, which an environment has.
+fn kill(place: &mut Place<Db>, env: &Environment<Db>) -> Outcome {
+    let this = format!("SELECT CAST({} AS {}) AS number", super::CONNECTION, super::INTEGER);
+    let this = env.with_connection(|connection| {
+        shop::number(connection, &this).map_err(|error| Error::other(error.to_string()))
+    })?;
+    place.admin.batch_execute(&super::terminate(this))?;
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    Ok(())
+}
+
+#[test]
+fn after_a_connection_broke_the_environment_takes_another() -> Outcome {
+    let Some((mut place, first, _)) = shop::open()? else { return Ok(()) };
+    let id = first.create(Partner::values().name("Azure"))?.id()?;
+    let env = Environment::new(pool(&place)?);
+    let azure = env.record::<Partner>(id);
+    // In the middle of a transaction, before it, while it only reads, and within a savepoint
+    let broken = env.transaction(|| {
+        azure.set_name("x")?;
+        env.flush()?;
+        kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
+        azure.set_name("y")?;
+        env.flush()
+    });
+    let error = broken.err().ok_or("the connection is gone")?;
+    assert!(matches!(error, Error::Database { .. } | Error::Connection { .. }), "{error:?}");
+    assert!(error.to_string().contains("writing Partner.name of 1"), "{error}");
+    assert_eq!(azure.name()?, "Azure");
+    azure.set_name("second")?;
+    kill(&mut place, &env)?;
+    assert!(azure.set_name("third").is_err());
+    assert_eq!(azure.name()?, "second");
+    azure.set_name("third")?;
+    kill(&mut place, &env)?;
+    assert!(env.all::<Country>().is_err());
+    assert_eq!(env.all::<Country>()?.len(), 1);
+    kill(&mut place, &env)?;
+    assert!(azure.exists().is_err());
+    assert!(azure.exists()?);
+    kill(&mut place, &env)?;
+    assert!(azure.child_ids().len().is_err());
+    assert_eq!(azure.child_ids().len()?, 0);
+    let broken = env.transaction(|| {
+        let inner = env.transaction(|| {
+            kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
+            azure.set_name("fourth")
+        });
+        assert!(inner.is_err());
+        Ok(())
+    });
+    assert!(broken.is_err());
+    assert_eq!(azure.name()?, "third");
+    env.transaction(|| azure.set_name("fifth"))?;
+    assert_eq!(first.all::<Partner>()?.len(), 1);
+    first.cache().clear();
+    assert_eq!(first.all::<Partner>()?.name()?, ["fifth"]);
+    Ok(())
+}

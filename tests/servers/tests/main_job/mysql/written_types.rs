@@ -1,0 +1,211 @@
+//! What can be read can be written, each type of its own and several values in one statement
+
+use bigdecimal::BigDecimal;
+use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::Values;
+use orm_core::prelude::*;
+
+use super::types::{Binary, Document};
+use crate::place::{Outcome, Place};
+
+diesel::table! { counters { id -> Unsigned<BigInt>, name -> Text, flag -> Bool, wide -> BigInt } }
+diesel::table! { small { id -> Unsigned<Integer>, name -> Nullable<Text> } }
+
+#[derive(Model)]
+#[model(table = counters, connection = MysqlConnection)]
+pub struct Counter {
+    id: u64,
+    name: String,
+    flag: bool,
+    wide: i64,
+}
+
+#[derive(Model)]
+#[model(table = small, connection = MysqlConnection)]
+pub struct Small {
+    id: u32,
+    name: Option<String>,
+}
+
+const TABLE: &str = "CREATE TABLE documents (id BIGINT UNSIGNED PRIMARY KEY, body LONGTEXT NOT NULL,
+    image LONGBLOB NOT NULL, tiny TINYINT NOT NULL, small SMALLINT NOT NULL, quantity INTEGER UNSIGNED NOT NULL,
+    ratio FLOAT NOT NULL, amount DECIMAL(40, 9) NOT NULL, data JSON NOT NULL, created TIMESTAMP(6) NOT NULL,
+    local DATETIME(6) NOT NULL, day DATE NOT NULL, hour TIME(1) NOT NULL, code BINARY(4) NOT NULL, thumbnail BLOB,
+    extra JSON, limit_amount DECIMAL(10, 2), signed DATETIME, parent_id BIGINT UNSIGNED)";
+
+/// Values that have little in common; `seed` makes them others
+fn full(seed: u32) -> Outcome<Values<Document>> {
+    let time: NaiveDateTime = format!("2024-02-29T23:59:5{}.123456", seed % 10).parse()?;
+    Ok(Document::values()
+        .body(format!("{seed} Ünïcode ☃ 🦀 '\\\"`; -- {}", "x".repeat(seed as usize * 40_000)))
+        .image([0_u8, 255, 16].repeat(seed as usize * 30_000))
+        .tiny(-7)
+        .small(i16::MIN)
+        .quantity(u32::MAX - seed)
+        .ratio(0.5 + seed as f32)
+        .amount(format!("1234567890123456789{seed}.123456789").parse::<BigDecimal>()?)
+        .data(serde_json::json!({"a": [1, 2, {"b": null}], "seed": seed, "text": "it's \"so\" \\ ☃"}))
+        .created(time)
+        .local(time)
+        .day(time.date())
+        .hour("23:59:59.5".parse::<chrono::NaiveTime>()?)
+        .code(vec![0, 255, 39, seed as u8])
+        .thumbnail(vec![seed as u8; 3])
+        .extra(serde_json::json!([seed]))
+        .limit_amount("1.5".parse::<BigDecimal>()?)
+        .signed("1999-12-31T00:00:00".parse::<NaiveDateTime>()?)
+        .parent_id(u64::MAX))
+}
+
+fn empty() -> Outcome<Values<Document>> {
+    let time: NaiveDateTime = "1970-01-01T00:00:01".parse()?;
+    Ok(Document::values()
+        .body("")
+        .image(vec![])
+        .tiny(0)
+        .small(0)
+        .quantity(0)
+        .ratio(0.0)
+        .amount(BigDecimal::from(0))
+        .data(serde_json::Value::Null)
+        .created(time)
+        .local(time)
+        .day(time.date())
+        .hour(time.time())
+        .code(vec![0; 4])
+        .thumbnail(None)
+        .extra(None)
+        .limit_amount(None)
+        .signed(None)
+        .parent_id(None))
+}
+
+/// All that a record holds, as text
+fn all(document: &Record<Document>) -> Outcome<String> {
+    let (some, others) = (
+        (
+            document.id()?,
+            document.body()?,
+            document.image()?,
+            document.tiny()?,
+            document.small()?,
+            document.quantity()?,
+            document.ratio()?,
+        ),
+        (
+            document.amount()?.normalized(),
+            document.data()?,
+            document.created()?,
+            document.local()?,
+            document.day()?,
+            document.hour()?,
+            document.code()?,
+        ),
+    );
+    let nullable = (
+        document.thumbnail()?,
+        document.extra()?,
+        document.limit_amount()?.map(|amount| amount.normalized()),
+        document.signed()?,
+        document.parent_id().id()?,
+    );
+    Ok(format!("{some:?} {others:?} {nullable:?}"))
+}
+
+#[test]
+fn every_type_that_is_read_is_written() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(TABLE)?;
+    let open = || -> Outcome<Environment<MysqlConnection>> {
+        let mut connection = place.connect()?;
+        connection.batch_execute("SET time_zone = '+00:00'")?;
+        Ok(Environment::builder().connection(connection).build())
+    };
+    let (env, read) = (open()?, open()?);
+    let same = |documents: &RecordSet<Document>| -> Outcome {
+        read.cache().clear();
+        for (written, stored) in documents.iter().zip(&read.browse::<Document>(documents.ids())) {
+            assert_eq!(all(&written)?, all(&stored)?);
+        }
+        Ok(())
+    };
+    let documents =
+        env.create_many([empty()?.id(1), full(1)?.id(2), full(2)?.id(u64::MAX), empty()?.id(4)])?;
+    same(&documents)?;
+    // Each its own values, NULLs among them and of other lengths; twice, as the statement is prepared once.
+    for round in 1..3 {
+        env.transaction(|| {
+            for (document, n) in documents.iter().zip(0..) {
+                let values = if n % 2 == round % 2 { full(n + round) } else { empty() };
+                document.write(values.map_err(|error| orm_core::Error::other(error.to_string()))?)?;
+            }
+            Ok(())
+        })?;
+        same(&documents)?;
+        // One statement of its own each
+        documents.first().map(|first| first.write(full(5 + round).unwrap_or_default())).transpose()?;
+        same(&documents)?;
+    }
+    documents.write(full(3)?)?;
+    same(&documents)?;
+    documents.write(empty()?)?;
+    same(&documents)
+}
+
+#[test]
+fn keys_of_bytes_are_written() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE binaries (id BINARY(16) PRIMARY KEY, name VARCHAR(20) NOT NULL, next_id BINARY(16))",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let keys: Vec<Vec<u8>> = (0..50).map(|n| [n, 255, 39, 92].repeat(4)).collect();
+    let made = env.create_many(keys.iter().map(|key| Binary::values().id(key).name("n")))?;
+    env.transaction(|| {
+        made.iter().zip(&keys).zip(0..).try_for_each(|((binary, key), n)| {
+            binary.set_name(format!("name {n}"))?;
+            binary.set_next_id((n % 2 > 0).then(|| Id::<Binary>::new(key)))
+        })
+    })?;
+    for (binary, n) in read.browse::<Binary>(&keys).iter().zip(0..) {
+        assert_eq!(binary.name()?, format!("name {n}"));
+        assert_eq!(binary.next_id().id()?.is_some(), n % 2 > 0);
+    }
+    made.delete()?;
+    assert!(read.all::<Binary>()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn unsigned_keys_are_given_by_the_database() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
+             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
+         CREATE TABLE small (id INTEGER UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50))",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let rows = (0..1100_u16)
+        .map(|n| Counter::values().name(n.to_string()).flag(n % 2 > 0).wide(i64::MIN + i64::from(n)));
+    let counters = env.create_many(rows)?;
+    assert_eq!(counters.ids(), (1..=1100).collect::<Vec<u64>>());
+    assert_eq!(env.create(Small::values())?.id()?, 1);
+    assert_eq!(env.create_many([Small::values(), Small::values()])?.ids(), [2, 3]);
+    env.transaction(|| {
+        counters.iter().zip(0..).try_for_each(|(counter, n)| {
+            counter.set_wide(i64::MAX - n)?;
+            counter.set_flag(n % 3 > 0)
+        })
+    })?;
+    for (counter, n) in read.browse::<Counter>(counters.ids()).iter().zip(0..) {
+        assert_eq!(counter.name()?, n.to_string());
+        assert_eq!((counter.wide()?, counter.flag()?), (i64::MAX - n, n % 3 > 0));
+    }
+    // As large as they come
+    let large = env.create(Counter::values().id(u64::MAX - 5).name("large").flag(true).wide(0))?;
+    large.set_name("larger")?;
+    assert_eq!(read.record::<Counter>(u64::MAX - 5).name()?, "larger");
+    Ok(())
+}

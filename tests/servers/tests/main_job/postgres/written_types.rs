@@ -1,0 +1,193 @@
+//! What can be read can be written, each type of its own and several values in one statement
+
+use bigdecimal::BigDecimal;
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::Values;
+use orm_core::prelude::*;
+use uuid::Uuid;
+
+use super::types::Document;
+use crate::place::{Outcome, Place};
+
+diesel::table! { moods { id -> Uuid, name -> Text, code -> VarChar, wide -> BigInt, small -> SmallInt } }
+
+/// A key that the database makes, and text columns that are not called `text`
+#[derive(Model)]
+#[model(table = moods, connection = PgConnection)]
+pub struct Mood {
+    id: Uuid,
+    name: String,
+    code: String,
+    wide: i64,
+    small: i16,
+}
+
+const TABLE: &str = "CREATE TABLE documents (id UUID PRIMARY KEY, body TEXT NOT NULL, image BYTEA NOT NULL,
+    small SMALLINT NOT NULL, ratio REAL NOT NULL, amount NUMERIC NOT NULL, data JSONB NOT NULL, plain JSON NOT NULL,
+    created TIMESTAMPTZ NOT NULL, local TIMESTAMP NOT NULL, day DATE NOT NULL, hour TIME NOT NULL, words TEXT[] NOT NULL,
+    thumbnail BYTEA, extra JSONB, limit_amount NUMERIC, signed TIMESTAMPTZ, parent_id UUID)";
+
+/// Values that have little in common; `seed` makes them others
+fn full(seed: u32) -> Outcome<Values<Document>> {
+    let time: NaiveDateTime = format!("2024-02-29T23:59:5{}.123456", seed % 10).parse()?;
+    Ok(Document::values()
+        .body(format!("{seed} Ünïcode ☃ 🦀 '\\\"`; -- {}", "x".repeat(seed as usize * 40_000)))
+        .image([0_u8, 255, 16].repeat(seed as usize * 30_000))
+        .small(i16::MIN)
+        .ratio(0.5 + seed as f32)
+        .amount(format!("1234567890123456789{seed}.123456789").parse::<BigDecimal>()?)
+        .data(serde_json::json!({"a": [1, 2, {"b": null}], "seed": seed, "text": "it's \"so\" \\ ☃"}))
+        .plain(serde_json::json!({"z": seed}))
+        .created(time.and_utc())
+        .local(time)
+        .day(time.date())
+        .hour("23:59:59.5".parse::<NaiveTime>()?)
+        .words(vec!["a".to_owned(), "b\"c, {}".to_owned(), seed.to_string()])
+        .thumbnail(vec![seed as u8; 3])
+        .extra(serde_json::json!([seed]))
+        .limit_amount("1.5".parse::<BigDecimal>()?)
+        .signed("1999-12-31T00:00:00Z".parse::<DateTime<Utc>>()?)
+        .parent_id(Uuid::from_u128(2)))
+}
+
+fn empty() -> Values<Document> {
+    let time = DateTime::UNIX_EPOCH;
+    Document::values()
+        .body("")
+        .image(vec![])
+        .small(0)
+        .ratio(0.0)
+        .amount(BigDecimal::from(0))
+        .data(serde_json::Value::Null)
+        .plain(serde_json::Value::Bool(true))
+        .created(time)
+        .local(time.naive_utc())
+        .day(time.date_naive())
+        .hour(time.time())
+        .words(vec![])
+        .thumbnail(None)
+        .extra(None)
+        .limit_amount(None)
+        .signed(None)
+        .parent_id(None)
+}
+
+/// All that a record holds, as text
+fn all(document: &Record<Document>) -> Outcome<String> {
+    let (some, others) = (
+        (
+            document.id()?,
+            document.body()?,
+            document.image()?,
+            document.small()?,
+            document.ratio()?,
+            document.amount()?.normalized(),
+            document.data()?,
+        ),
+        (
+            document.plain()?,
+            document.created()?,
+            document.local()?,
+            document.day()?,
+            document.hour()?,
+            document.words()?,
+        ),
+    );
+    let nullable = (
+        document.thumbnail()?,
+        document.extra()?,
+        document.limit_amount()?.map(|amount| amount.normalized()),
+        document.signed()?,
+        document.parent_id().id()?,
+    );
+    Ok(format!("{some:?} {others:?} {nullable:?}"))
+}
+
+#[test]
+fn every_type_that_is_read_is_written() -> Outcome {
+    let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(TABLE)?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let same = |documents: &RecordSet<Document>| -> Outcome {
+        read.cache().clear();
+        for (written, stored) in documents.iter().zip(&read.browse::<Document>(documents.ids())) {
+            assert_eq!(all(&written)?, all(&stored)?);
+        }
+        Ok(())
+    };
+    let id = Uuid::from_u128;
+    let documents = env.create_many([
+        empty().id(id(1)),
+        full(1)?.id(id(2)),
+        full(2)?.id(id(u128::MAX)),
+        empty().id(id(4)),
+    ])?;
+    same(&documents)?;
+    // Each its own values, NULLs among them and first; then a statement of its own each.
+    for round in 1..3 {
+        env.transaction(|| {
+            for (document, n) in documents.iter().zip(0..) {
+                let values = if n % 2 == round % 2 { full(n + round) } else { Ok(empty()) };
+                document.write(values.map_err(|error| orm_core::Error::other(error.to_string()))?)?;
+            }
+            Ok(())
+        })?;
+        same(&documents)?;
+        documents.first().map(|first| first.write(full(5 + round).unwrap_or_default())).transpose()?;
+        same(&documents)?;
+    }
+    documents.write(full(3)?)?;
+    same(&documents)?;
+    documents.write(empty())?;
+    same(&documents)
+}
+
+#[test]
+fn keys_that_are_no_numbers_are_given_by_the_database() -> Outcome {
+    let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE moods (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), name VARCHAR(20) NOT NULL UNIQUE,
+             code CHAR(4) NOT NULL, wide BIGINT NOT NULL DEFAULT 7, small SMALLINT NOT NULL DEFAULT 8)",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let moods =
+        env.create_many((0..1500).map(|n| Mood::values().name(format!("mood {n}")).code(format!("{n:04}"))))?;
+    let stored = read.browse::<Mood>(moods.ids());
+    assert!(
+        stored.iter().zip(0..).all(|(mood, n)| mood.name().is_ok_and(|name| name == format!("mood {n}")))
+    );
+    assert_eq!((stored.wide()?[1499], stored.small()?[0]), (7, 8));
+    env.transaction(|| {
+        moods.iter().zip(0..).try_for_each(|(mood, n)| {
+            mood.set_wide(i64::MAX - i64::from(n))?;
+            mood.set_small(n)?;
+            mood.set_code(format!("{:04}", n + 1))
+        })
+    })?;
+    read.cache().clear();
+    for (mood, n) in stored.iter().zip(0..) {
+        assert_eq!((mood.wide()?, mood.small()?), (i64::MAX - i64::from(n), n));
+        assert_eq!(mood.code()?, format!("{:04}", n + 1));
+    }
+    // There already, and not: one statement each
+    let same = env.upsert(Mood::NAME, Mood::values().name("mood 3").code("same"))?;
+    assert_eq!(same.id()?, moods.ids()[3]);
+    assert_eq!((same.code()?.as_str(), same.small()?), ("same", 3));
+    let both = env.upsert_many(
+        Mood::NAME,
+        [Mood::values().name("new").code("newc"), Mood::values().name("mood 5").code("five")],
+    )?;
+    assert_eq!(both.ids()[1], moods.ids()[5]);
+    assert_eq!(both.name()?, ["new", "mood 5"]);
+    read.cache().clear();
+    assert_eq!(read.browse::<Mood>(both.ids()).code()?, ["newc", "five"]);
+    assert_eq!(read.all::<Mood>()?.len(), 1501);
+    let twice = env.upsert_many(Mood::NAME, ["a", "b"].map(|code| Mood::values().name("new").code(code)));
+    assert!(twice.is_err_and(|error| error.to_string().contains("a second time")));
+    let key = env.upsert(Mood::ID, Mood::values().id(same.id()?).name("mood three").code("3"))?;
+    assert_eq!(key, same);
+    assert_eq!(same.name()?, "mood three");
+    Ok(())
+}
