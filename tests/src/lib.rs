@@ -4,6 +4,7 @@
 #![allow(clippy::use_self)]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
+pub mod bank;
 pub mod database;
 pub mod harness;
 pub mod orders;

@@ -7,6 +7,7 @@ mod keys;
 mod link;
 mod stats;
 mod store;
+mod stores;
 
 use std::fmt;
 use std::time::Instant;
@@ -19,7 +20,8 @@ pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};
 pub use stats::{FieldStats, ModelStats, Stats};
-pub(crate) use store::{AnyStore, Store, Stores};
+pub(crate) use store::{AnyStore, Store};
+pub(crate) use stores::Stores;
 
 use crate::Environment;
 use crate::backend::Connection;

@@ -6,7 +6,6 @@ use std::fmt;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use once_cell::unsync::OnceCell;
 
 use super::codec::AnyColumn;
 use super::column::{Column, Moment, PAGE, Stamp};
@@ -20,7 +19,8 @@ use crate::model::{Columns, Model};
 use crate::origin::Marks;
 use crate::prefetch::{self, Ask};
 use crate::relation::{Batch, Want};
-use crate::write::{self, links};
+use crate::write;
+use crate::write::links::{self, Side};
 use crate::{Environment, Error, Result, Str};
 
 /// By field and slot: how many members, and when they were counted
@@ -311,10 +311,18 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn link_to(&self, field: usize, owners: &[u32]) -> Result<Option<(usize, Box<dyn Any>)>>;
     /// Makes missing what was cached since a time, dirty values too
     fn forget_since(&self, since: Stamp);
-    /// Makes all clean values of a record missing
-    fn forget_record(&self, slot: u32);
-    /// The records that link to some of a model, or of which it is not known
-    fn linking_to(&self, model: usize, targets: &Marks) -> Vec<u32>;
+    /// Makes all clean values of some records missing, and forgets whether they exist
+    fn forget_records(&self, slots: &[u32]);
+    /// The records that link to some of a model, or of which it is not known; `None` if there is no such link.
+    /// `listed` knows who links to them by a field, if the lists of the other side are cached
+    fn linking_to(
+        &self,
+        model: usize,
+        targets: &Marks,
+        listed: &dyn Fn(usize) -> Option<Vec<u32>>,
+    ) -> Option<Vec<u32>>;
+    /// The members of all these records' lists of one to-many link, if all of the lists are cached
+    fn members_of(&self, side: Side, owners: &[u32]) -> Option<Vec<u32>>;
     /// Takes members out of the cached lists of a model's records
     fn remove_from_lists(&self, model: usize, members: &Marks, now: Moment);
     /// Makes the lists missing in which some of a model's records are
@@ -492,28 +500,61 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.forget_dirty();
     }
 
-    fn forget_record(&self, slot: u32) {
-        self.forget_record(slot);
+    fn forget_records(&self, slots: &[u32]) {
+        // A page each; of many a look through all pages is less.
+        if slots.len() < PAGE {
+            return slots.iter().for_each(|&slot| self.forget_record(slot));
+        }
+        let gone = Marks::of(slots.iter().copied());
+        slots.iter().for_each(|&slot| self.set_absent(slot, None));
+        for column in self.columns.borrow_mut().each_mut() {
+            column.remove_where(&mut |slot, _| gone.has(slot));
+        }
+        self.counts.borrow_mut().retain(|&(_, slot), _| !gone.has(slot));
     }
 
-    fn linking_to(&self, model: usize, targets: &Marks) -> Vec<u32> {
+    fn linking_to(
+        &self,
+        model: usize,
+        targets: &Marks,
+        listed: &dyn Fn(usize) -> Option<Vec<u32>>,
+    ) -> Option<Vec<u32>> {
         let columns = self.columns.borrow();
-        let columns = columns.each();
-        let mut found = Marks::default();
-        let mut all: Option<Vec<u32>> = None;
-        for column in &columns {
+        let mut found: Option<Marks> = None;
+        for (field, column) in columns.each().iter().enumerate() {
             let Some(links) = column.cells().downcast_ref::<Column<Link>>() else { continue };
             if column.target() != Some(model) {
                 continue;
             }
-            // A record of which something is known, but not where it links to, may have gone along.
-            let all = all.get_or_insert_with(|| known(&columns, self.slots()));
-            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
-            all.iter().filter(|&&slot| links.get(slot).is_none_or(leads_there)).for_each(|&slot| {
+            let found = found.get_or_insert_with(|| Marks::new(self.slots()));
+            let mut mark = |slot: u32| {
                 found.mark(slot);
-            });
+            };
+            if let Some(linking) = listed(field) {
+                linking.into_iter().for_each(mark);
+                continue;
+            }
+            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
+            // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
+            // without any value of its own being cached.
+            let slots = 0..self.slots() as u32;
+            slots.filter(|&slot| links.get(slot).is_none_or(leads_there)).for_each(&mut mark);
         }
-        all.unwrap_or_default().into_iter().filter(|&slot| found.has(slot)).collect()
+        found.map(|found| (0..self.slots() as u32).filter(|&slot| found.has(slot)).collect())
+    }
+
+    fn members_of(&self, side: Side, owners: &[u32]) -> Option<Vec<u32>> {
+        let field = M::FIELDS
+            .iter()
+            .position(|info| info.relation.is_some_and(|relation| relation.side() == side))?;
+        let (mut members, mut are_known) = (Vec::new(), true);
+        self.with_column(field, |column| {
+            column.hop(&mut owners.iter().copied(), &mut |list| match list {
+                Some(list) => members.extend_from_slice(list),
+                None => are_known = false,
+            });
+        });
+        are_known.then_some(members)
     }
 
     fn remove_from_lists(&self, model: usize, members: &Marks, now: Moment) {
@@ -530,88 +571,5 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.each_list(models, |lists| {
             lists.remove_where(|_, _| true);
         });
-    }
-}
-
-/// The slots of which at least one value is cached
-fn known<C: Connection>(columns: &[&dyn AnyColumn<C>], slots: usize) -> Vec<u32> {
-    let mut known = Marks::new(slots);
-    columns.iter().for_each(|column| {
-        column.each_slot(&mut |slot| {
-            known.mark(slot);
-        });
-    });
-    (0..slots as u32).filter(|&slot| known.has(slot)).collect()
-}
-
-/// All stores of an environment, by model number. Grows without moving what it holds.
-pub(crate) struct Stores<C: Connection> {
-    first: [Place<C>; FIRST],
-    /// Chunk `i` has place for `FIRST << i` models.
-    more: [OnceCell<Box<[Place<C>]>>; CHUNKS],
-}
-
-type Place<C> = OnceCell<Box<dyn AnyStore<C>>>;
-
-const FIRST: usize = 64;
-const CHUNKS: usize = 24;
-
-impl<C: Connection> Default for Stores<C> {
-    fn default() -> Self {
-        Self { first: [const { OnceCell::new() }; FIRST], more: [const { OnceCell::new() }; CHUNKS] }
-    }
-}
-
-impl<C: Connection> Stores<C> {
-    #[inline]
-    fn place(&self, number: usize) -> &Place<C> {
-        match self.first.get(number) {
-            Some(place) => place,
-            None => self.place_in_chunks(number - FIRST),
-        }
-    }
-
-    #[cold]
-    fn place_in_chunks(&self, number: usize) -> &Place<C> {
-        let chunk = (number / FIRST + 1).ilog2() as usize;
-        let index = number - FIRST * ((1 << chunk) - 1);
-        let places = self.more[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| OnceCell::new()).collect());
-        &places[index]
-    }
-
-    #[inline]
-    pub(crate) fn get<M: Model<Connection = C>>(&self) -> &Store<M> {
-        let place = self.place(M::number().get());
-        let store: &dyn Any = match place.get() {
-            Some(store) => &**store,
-            None => &**place.get_or_init(|| Box::new(Store::<M>::default())),
-        };
-        match store.downcast_ref() {
-            Some(store) => store,
-            // A number is given to one model only.
-            None => unreachable!("two models with one number"),
-        }
-    }
-
-    /// The store of a model that has been used
-    pub(crate) fn by_number(&self, number: usize) -> Option<&dyn AnyStore<C>> {
-        self.place(number).get().map(|store| &**store)
-    }
-
-    /// All places up to the last one that may be used
-    pub(crate) fn by_number_all(&self) -> impl Iterator<Item = Option<&dyn AnyStore<C>>> {
-        let used = self.more.iter().filter_map(OnceCell::get).map(|chunk| chunk.len()).sum::<usize>();
-        (0..FIRST + used).map(|number| self.by_number(number))
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &dyn AnyStore<C>> {
-        let more = self.more.iter().filter_map(OnceCell::get).flat_map(|chunk| chunk.iter());
-        self.first.iter().chain(more).filter_map(OnceCell::get).map(|store| &**store)
-    }
-}
-
-impl<C: Connection> fmt::Debug for Stores<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.all().map(AnyStore::stats)).finish()
     }
 }

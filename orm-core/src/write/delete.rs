@@ -5,6 +5,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::flush::{WINDOW, told};
+use super::links::Side;
 use super::statement::Delete;
 use crate::backend::{Connection, Dialect};
 use crate::cache::Store;
@@ -27,7 +28,14 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     pub fn delete(&self) -> Result<()> {
         let group = &self.handle().group;
         let (env, store) = (group.env, group.store);
-        env.writing(|| delete(env, store, &K::slots(self.handle())?))
+        let slots = K::slots(self.handle())?;
+        if slots.len() > 1 {
+            // All or none, also where an open transaction goes on: one that is not there is found out when the others
+            // are gone.
+            env.transaction(|| delete(env, store, &slots))
+        } else {
+            env.writing(|| delete(env, store, &slots))
+        }
     }
 }
 
@@ -74,46 +82,51 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             }
         }
     }
-    let now = env.moment().time;
-    slots.iter().for_each(|&slot| {
-        store.forget_record(slot);
-        store.set_absent(slot, Some(now));
-    });
     forget_what_went_along(env, M::number().get(), &slots);
+    let now = env.moment().time;
+    slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     Ok(())
 }
 
-/// Makes missing what the database may have deleted, or set to NULL, with some records: whatever links to them, and
-/// whatever links to that in turn.
+/// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with
+/// them: whatever links to them, and whatever links to that in turn.
 fn forget_what_went_along<C: Connection>(env: &Environment<C>, model: usize, slots: &[u32]) {
     env.note_drop();
     let now = env.moment();
-    let mut touched: HashMap<usize, Marks, FixedState> = HashMap::default();
+    let mut touched: HashMap<usize, (Marks, Vec<u32>), FixedState> = HashMap::default();
     let mut next = vec![(model, slots.to_vec())];
     while let Some((model, slots)) = next.pop() {
-        let marks = touched.entry(model).or_default();
+        // Also where none of a model's records is known: its rows are, in the lists whose members were only counted.
+        let is_new = !touched.contains_key(&model);
+        let (marks, all) = touched.entry(model).or_default();
         let fresh: Vec<u32> = slots.into_iter().filter(|&slot| marks.mark(slot)).collect();
-        if fresh.is_empty() {
+        if fresh.is_empty() && !is_new {
             continue;
         }
-        let gone = Marks::of(fresh);
+        all.extend(&fresh);
+        let gone = Marks::of(fresh.iter().copied());
+        let targets = env.store_by_number(model);
         for (number, store) in env.stores.by_number_all().enumerate() {
             let Some(store) = store else { continue };
-            let linking = store.linking_to(model, &gone);
-            linking.iter().for_each(|&slot| store.forget_record(slot));
-            if !linking.is_empty() {
+            let listed = |field| targets?.members_of(Side::Inverse { model: number, field }, &fresh);
+            if let Some(linking) = store.linking_to(model, &gone, &listed) {
                 next.push((number, linking));
             }
         }
     }
+    for (&model, (_, slots)) in &touched {
+        if let Some(store) = env.store_by_number(model) {
+            store.forget_records(slots);
+        }
+    }
     // Of these it is known that they are gone, of the others of their model it is not.
-    if let Some(touched) = touched.get_mut(&model) {
+    if let Some((touched, _)) = touched.get_mut(&model) {
         slots.iter().for_each(|&slot| touched.unmark(slot));
     }
     let deleted = Marks::of(slots.iter().copied());
     for store in env.stores() {
         store.remove_from_lists(model, &deleted, now);
-        for (&model, marks) in &touched {
+        for (&model, (marks, _)) in &touched {
             store.forget_lists_of(model, marks);
         }
     }

@@ -1,0 +1,46 @@
+//! Random writes of every kind, in and out of transactions that are committed, fail, panic or are refused: after each
+//! step every cached value and list is what plain SQL finds on another connection, with what still waits in place.
+// diesel's tables are public modules.
+#![allow(missing_docs, unreachable_pub, missing_debug_implementations)]
+#![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
+
+mod lists;
+mod models;
+mod rows;
+mod run;
+mod steps;
+mod world;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::Environment;
+use proptest::prelude::*;
+use run::Run;
+use world::Eyes;
+
+/// A database in memory that several connections share; it goes with the last of them.
+fn fresh_url() -> String {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("file:random_writes_{}_{number}?mode=memory&cache=shared", std::process::id())
+}
+
+proptest! {
+    #[test]
+    fn the_cache_is_what_sql_finds(
+        steps in prop::collection::vec(steps::step(), 1..40),
+        prefetch_limit in prop_oneof![Just(1000_usize), 1..4_usize],
+    ) {
+        let url = fresh_url();
+        let eyes = Eyes::open(&url);
+        let mut connection = SqliteConnection::establish(&url).expect("a connection");
+        connection.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
+        let env = Environment::builder().connection(connection).prefetch_limit(prefetch_limit).build();
+        let run = Run::new(&env, &eyes);
+        if let Err(faults) = run.run(&steps) {
+            return Err(TestCaseError::fail(faults));
+        }
+    }
+}

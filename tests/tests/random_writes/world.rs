@@ -1,0 +1,326 @@
+//! What plain SQL finds, and whether the cache agrees with it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::Environment;
+
+use crate::models::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct PersonRow {
+    pub id: i64,
+    pub name: String,
+    pub nick: Option<String>,
+    pub team: i32,
+    pub guest: Option<i32>,
+    pub boss: Option<i64>,
+    pub tag: Option<String>,
+    pub notes: Option<String>,
+    pub version: i32,
+}
+
+/// All rows
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct World {
+    pub teams: BTreeMap<i32, (String, i32)>,
+    pub persons: BTreeMap<i64, PersonRow>,
+    pub badges: BTreeMap<i32, (String, i64)>,
+    pub tags: BTreeMap<String, String>,
+    pub person_tags: BTreeSet<(i64, String)>,
+    pub friends: BTreeSet<(i64, i64)>,
+}
+
+/// Connections beside the environment's, to a database in memory that all of them share
+pub struct Eyes {
+    /// Keeps to what is committed: a table that an open transaction has written is locked to it.
+    committed: RefCell<SqliteConnection>,
+    /// Sees what the environment's open transaction has done.
+    uncommitted: RefCell<SqliteConnection>,
+}
+
+impl Eyes {
+    pub fn open(url: &str) -> Self {
+        let mut committed = SqliteConnection::establish(url).expect("a connection");
+        committed.batch_execute(SCHEMA).expect("the tables");
+        let mut uncommitted = SqliteConnection::establish(url).expect("a connection");
+        uncommitted.batch_execute("PRAGMA read_uncommitted = 1").expect("a setting");
+        Self { committed: committed.into(), uncommitted: uncommitted.into() }
+    }
+
+    pub fn committed(&self) -> QueryResult<World> {
+        World::of(&mut self.committed.borrow_mut())
+    }
+
+    pub fn uncommitted(&self) -> World {
+        World::of(&mut self.uncommitted.borrow_mut()).expect("nothing is locked to this one")
+    }
+}
+
+impl World {
+    fn of(sql: &mut SqliteConnection) -> QueryResult<Self> {
+        let persons: Vec<PersonRow> = persons::table.load(sql)?;
+        let teams: Vec<(i32, String, i32)> = teams::table.load(sql)?;
+        let badges: Vec<(i32, String, i64)> = badges::table.load(sql)?;
+        Ok(Self {
+            teams: teams.into_iter().map(|(id, name, size)| (id, (name, size))).collect(),
+            persons: persons.into_iter().map(|row| (row.id, row)).collect(),
+            badges: badges.into_iter().map(|(id, label, person)| (id, (label, person))).collect(),
+            tags: tags::table.load::<(String, String)>(sql)?.into_iter().collect(),
+            person_tags: person_tags::table.load::<(i64, String)>(sql)?.into_iter().collect(),
+            friends: friends::table.load::<(i64, i64)>(sql)?.into_iter().collect(),
+        })
+    }
+
+    /// Whether neither world has a row that the other lacks
+    pub fn same_keys(&self, other: &Self) -> bool {
+        self.teams.keys().eq(other.teams.keys())
+            && self.persons.keys().eq(other.persons.keys())
+            && self.badges.keys().eq(other.badges.keys())
+            && self.tags.keys().eq(other.tags.keys())
+    }
+
+    pub fn person_keys(&self) -> Vec<i64> {
+        let last = self.persons.keys().last().copied().unwrap_or_default();
+        (0..=last.max(12) + 2).collect()
+    }
+
+    pub fn team_keys(&self) -> Vec<i32> {
+        let last = self.teams.keys().last().copied().unwrap_or_default();
+        (0..=last.max(8) + 2).collect()
+    }
+
+    pub fn badge_keys(&self) -> Vec<i32> {
+        let last = self.badges.keys().last().copied().unwrap_or_default();
+        (0..=last.max(8) + 2).collect()
+    }
+}
+
+/// Keys of tags that may exist at some time
+pub const CODES: [&str; 6] = ["a", "b'", "ä", "[\"", "", "zz"];
+
+/// What was written and is not in the database yet, as those who wrote it remember it
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
+    pub person_tags: BTreeMap<(i64, String), bool>,
+    pub friends: BTreeMap<(i64, i64), bool>,
+    /// Values of persons by field and key, as text: what a reader must see until somebody writes something else
+    pub written: BTreeMap<(String, String), String>,
+}
+
+impl Pending {
+    /// The pairs were sent, or are no more.
+    pub fn forget_pairs(&mut self) {
+        self.person_tags.clear();
+        self.friends.clear();
+    }
+}
+
+/// Collects what does not agree
+pub struct Check<'a> {
+    pub env: &'a Environment,
+    pub world: &'a World,
+    pub pending: &'a Pending,
+    /// Whether a transaction is open, so that something may be dirty
+    pub is_open: bool,
+    /// Something was refused in this transaction, which can only be rolled back: the versions of rows that it did write
+    /// may be behind.
+    pub is_refused: bool,
+    pub faults: Vec<String>,
+    /// The records that have a dirty value
+    pub dirty: BTreeSet<String>,
+}
+
+/// What a cached value must be: the row's, or, where it is dirty, the one that was written
+macro_rules! column {
+    ($check:ident, $field:expr, $keys:expr, $row:expr) => {{
+        let name = format!("{:?}", $field);
+        for key in $keys {
+            let Some(entry) = $check.env.cache().entry($field, key.clone()) else { continue };
+            let expected = $row(key.clone());
+            $check.value(&name, &key, entry.dirty, &entry.value, expected.as_ref());
+        }
+    }};
+}
+
+/// What a cached list must be
+macro_rules! list {
+    ($check:ident, $field:expr, $keys:expr, $is_sorted:expr, $members:expr) => {{
+        for key in $keys {
+            let Some(mut found) = $check.env.cache().get($field, key.clone()) else { continue };
+            let mut expected: Vec<_> = $members(&key);
+            expected.sort();
+            // An order that is not that of whole numbers is the database's to know.
+            if !$is_sorted {
+                found.sort();
+            }
+            if found != expected {
+                $check.fault(format!(
+                    "{} of {key:?} is cached as {found:?}, it is {expected:?}",
+                    $field.name()
+                ));
+            }
+        }
+    }};
+}
+
+impl Check<'_> {
+    fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    fn value<K: Debug, V: Debug + PartialEq>(
+        &mut self,
+        field: &str,
+        key: &K,
+        dirty: bool,
+        found: &V,
+        expected: Option<&V>,
+    ) {
+        if dirty {
+            let model = field.split('.').next().unwrap_or_default();
+            self.dirty.insert(format!("{model} {key:?}"));
+        }
+        if dirty && !self.is_open {
+            self.fault(format!("{field} of {key:?} is dirty outside a transaction"));
+        }
+        if !dirty && expected != Some(found) && !(self.is_refused && field == "Person.version") {
+            self.fault(format!("{field} of {key:?} is cached as {found:?}, the row has {expected:?}"));
+        }
+        // Dirty or flushed: it is what was written last.
+        if let Some(written) = self.pending.written.get(&(field.to_owned(), format!("{key:?}")))
+            && *written != format!("{found:?}")
+        {
+            self.fault(format!("{field} of {key:?} is {found:?}, but {written} was written"));
+        }
+    }
+
+    pub fn run(mut self) -> Vec<String> {
+        let (world, this) = (self.world, &mut self);
+        let (persons, teams, badges) = (world.person_keys(), world.team_keys(), world.badge_keys());
+        let codes: Vec<String> = CODES.iter().map(|&code| code.to_owned()).collect();
+        let text = |value: &String| orm_core::Str::from(value.as_str());
+        let person = |key: i64| world.persons.get(&key);
+        column!(this, Team::NAME, teams.clone(), |key| world.teams.get(&key).map(|row| text(&row.0)));
+        column!(this, Team::SIZE, teams.clone(), |key| world.teams.get(&key).map(|row| row.1));
+        column!(this, Person::NAME, persons.clone(), |key| person(key).map(|row| text(&row.name)));
+        column!(this, Person::NICK, persons.clone(), |key| person(key)
+            .map(|row| row.nick.as_ref().map(text)));
+        column!(this, Person::TEAM_ID, persons.clone(), |key| person(key).map(|row| row.team));
+        column!(this, Person::GUEST_ID, persons.clone(), |key| person(key).map(|row| row.guest));
+        column!(this, Person::BOSS_ID, persons.clone(), |key| person(key).map(|row| row.boss));
+        column!(this, Person::TAG_CODE, persons.clone(), |key| person(key)
+            .map(|row| row.tag.as_ref().map(text)));
+        column!(this, Person::NOTES, persons.clone(), |key| person(key)
+            .map(|row| row.notes.as_ref().map(text)));
+        column!(this, Person::VERSION, persons.clone(), |key| person(key).map(|row| row.version));
+        column!(this, Badge::LABEL, badges.clone(), |key| world.badges.get(&key).map(|row| text(&row.0)));
+        column!(this, Badge::PERSON_ID, badges.clone(), |key| world.badges.get(&key).map(|row| row.1));
+        column!(this, Tag::LABEL, codes.clone(), |key: String| world.tags.get(&key).map(text));
+        this.lists(persons, teams, codes);
+        let stats = self.env.stats();
+        // What a refused flush has sent counts until the transaction ends.
+        if !self.is_refused && stats.dirty != self.dirty.len() {
+            self.fault(format!("{} records are dirty, not {:?}", stats.dirty, self.dirty));
+        }
+        self.faults
+    }
+
+    fn lists(&mut self, persons: Vec<i64>, teams: Vec<i32>, codes: Vec<String>) {
+        let links = Links::of(self.env, self.world, self.pending);
+        let texts = |codes: Vec<String>| codes.into_iter().map(orm_core::Str::from).collect::<Vec<_>>();
+        list!(self, Team::MEMBER_IDS, teams.clone(), true, |team: &i32| owned(&links.team, team));
+        list!(self, Team::GUEST_IDS, teams, true, |team: &i32| owned(&links.guest, &Some(*team)));
+        list!(self, Person::REPORT_IDS, persons.clone(), false, |boss: &i64| owned(
+            &links.boss,
+            &Some(*boss)
+        ));
+        list!(self, Person::BADGE_IDS, persons.clone(), true, |person: &i64| owned(&links.badge, person));
+        list!(self, Tag::FAN_IDS, codes.clone(), true, |code: &String| owned(
+            &links.tag,
+            &Some(code.clone())
+        ));
+        list!(self, Person::TAG_CODES, persons.clone(), false, |person: &i64| texts(links.tags_of(*person)));
+        list!(self, Tag::PERSON_IDS, codes, true, |code: &String| links.persons_of(code));
+        list!(self, Person::FRIEND_IDS, persons.clone(), true, |person: &i64| links.friends_of(*person));
+        list!(self, Person::LIKED_BY_IDS, persons, false, |person: &i64| links.liked_by(*person));
+    }
+}
+
+pub fn owned<K: Copy, V: PartialEq>(links: &BTreeMap<K, V>, owner: &V) -> Vec<K> {
+    links.iter().filter(|(_, to)| *to == owner).map(|(key, _)| *key).collect()
+}
+
+/// Where links lead, those that wait to be written included
+#[derive(Debug, PartialEq, Eq)]
+pub struct Links {
+    pub team: BTreeMap<i64, i32>,
+    pub guest: BTreeMap<i64, Option<i32>>,
+    pub boss: BTreeMap<i64, Option<i64>>,
+    pub tag: BTreeMap<i64, Option<String>>,
+    pub badge: BTreeMap<i32, i64>,
+    person_tags: BTreeSet<(i64, String)>,
+    friends: BTreeSet<(i64, i64)>,
+}
+
+/// The links in the rows, and over them those that are dirty
+macro_rules! links {
+    ($env:ident, $field:expr, $keys:expr, $rows:expr) => {{
+        let dirty =
+            |key| $env.cache().entry($field, key).filter(|entry| entry.dirty).map(|entry| entry.value);
+        $keys.into_iter().filter_map(|key| Some((key, dirty(key).or_else(|| $rows(key))?))).collect()
+    }};
+}
+
+impl Links {
+    pub fn of(env: &Environment, world: &World, pending: &Pending) -> Self {
+        let (keys, text) = (world.person_keys(), |code: &String| orm_core::Str::from(code.as_str()));
+        let person = |key: i64| world.persons.get(&key);
+        let tag: BTreeMap<i64, Option<orm_core::Str>> =
+            links!(env, Person::TAG_CODE, keys.clone(), |key| person(key)
+                .map(|row| row.tag.as_ref().map(text)));
+        Self {
+            team: links!(env, Person::TEAM_ID, keys.clone(), |key| person(key).map(|row| row.team)),
+            guest: links!(env, Person::GUEST_ID, keys.clone(), |key| person(key).map(|row| row.guest)),
+            boss: links!(env, Person::BOSS_ID, keys, |key| person(key).map(|row| row.boss)),
+            tag: tag.into_iter().map(|(key, code)| (key, code.map(String::from))).collect(),
+            badge: links!(env, Badge::PERSON_ID, world.badge_keys(), |key| world
+                .badges
+                .get(&key)
+                .map(|row| row.1)),
+            person_tags: with(&world.person_tags, &pending.person_tags),
+            friends: with(&world.friends, &pending.friends),
+        }
+    }
+
+    pub fn tags_of(&self, person: i64) -> Vec<String> {
+        self.person_tags.iter().filter(|pair| pair.0 == person).map(|pair| pair.1.clone()).collect()
+    }
+
+    pub fn persons_of(&self, code: &str) -> Vec<i64> {
+        self.person_tags.iter().filter(|pair| pair.1 == code).map(|pair| pair.0).collect()
+    }
+
+    pub fn friends_of(&self, person: i64) -> Vec<i64> {
+        self.friends.iter().filter(|pair| pair.0 == person).map(|pair| pair.1).collect()
+    }
+
+    pub fn liked_by(&self, person: i64) -> Vec<i64> {
+        self.friends.iter().filter(|pair| pair.1 == person).map(|pair| pair.0).collect()
+    }
+}
+
+fn with<P: Ord + Clone>(pairs: &BTreeSet<P>, pending: &BTreeMap<P, bool>) -> BTreeSet<P> {
+    let mut pairs = pairs.clone();
+    for (pair, &is_added) in pending {
+        if is_added {
+            pairs.insert(pair.clone())
+        } else {
+            pairs.remove(pair)
+        };
+    }
+    pairs
+}

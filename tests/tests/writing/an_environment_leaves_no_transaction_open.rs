@@ -1,0 +1,70 @@
+//! E4: an environment that is dropped in the middle of a transaction rolls it back, and gives no connection to its pool
+//! on which one is open.
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::File;
+use orm_tests::bank::*;
+
+/// The ways to open a transaction on the connection itself
+const WAYS: [fn(&mut SqliteConnection) -> QueryResult<()>; 2] =
+    [AnsiTransactionManager::begin_transaction, |connection| connection.batch_execute("BEGIN IMMEDIATE")];
+
+fn write_and_leave(env: &Environment, begin: fn(&mut SqliteConnection) -> QueryResult<()>) -> Result<()> {
+    env.with_connection(|connection| {
+        begin(connection)?;
+        Ok(diesel::update(accounts::table).set(accounts::balance.eq(0)).execute(connection).map(drop)?)
+    })
+}
+
+#[test]
+fn on_a_connection_of_its_own() -> Result<()> {
+    for begin in WAYS {
+        let file = File::new(SCHEMA);
+        let env: Environment = Environment::connect(&file.url())?;
+        write_and_leave(&env, begin)?;
+        drop(env);
+        assert_eq!(balances(&file)[0], (1, 100));
+        file.run("UPDATE accounts SET balance = 1");
+    }
+    Ok(())
+}
+
+#[test]
+fn on_one_of_a_pool() -> Result<()> {
+    for begin in WAYS {
+        let file = File::new(SCHEMA);
+        let (pool, _) = file.pool(1);
+        let env: Environment = Environment::new(pool.clone());
+        write_and_leave(&env, begin)?;
+        drop(env);
+        assert_eq!(balances(&file)[0], (1, 100));
+        // The next one neither sees it nor stumbles over it.
+        let next: Environment = Environment::new(pool);
+        assert_eq!(next.record::<Account>(1).balance()?, 100);
+        next.record::<Account>(1).set_balance(1)?;
+        assert_eq!(balances(&file)[0], (1, 1));
+    }
+    Ok(())
+}
+
+#[test]
+fn when_it_goes_with_a_panic() {
+    let file = File::new(SCHEMA);
+    let (pool, _) = file.pool(1);
+    let env: Environment = Environment::new(pool.clone());
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let env = env;
+        env.transaction(|| -> Result<()> {
+            env.record::<Account>(1).set_balance(0)?;
+            env.flush()?;
+            std::panic::resume_unwind(Box::new("on purpose"))
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(balances(&file)[0], (1, 100));
+    let next: Environment = Environment::new(pool);
+    assert_eq!(next.record::<Account>(1).balance().ok(), Some(100));
+}
