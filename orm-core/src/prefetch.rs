@@ -103,6 +103,22 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     Ok(selects)
 }
 
+/// Loads a field of all these records so that all are cached at once, also where a limited cache would let go of the
+/// first windows for the last; at most as many as one statement takes.
+pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+    field: usize,
+) -> Result<()> {
+    load_all(env, store, slots, field, Want::Records)?;
+    let lacks = |&slot: &u32| !store.with_column(field, |column| column.has(slot)) && !store.is_absent(slot);
+    if slots.iter().any(lacks) {
+        query::by_keys(env, store, slots, &[field], M::FIELDS[field].name)?;
+    }
+    Ok(())
+}
+
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache
 fn window<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,

@@ -188,7 +188,10 @@ fn not_found<C: Connection, M: Model<Connection = C>>(
     query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
     let slot = gone.unwrap_or(slots[0]);
-    // What was read of it is no basis for another try.
-    store.forget_record(slot);
+    // What was read of them is no basis for another try; nor is the version, which has been kept for this one.
+    if let Some(version) = M::VERSION {
+        version::forget(store, version, slots);
+    }
+    slots.iter().for_each(|&slot| store.forget_record(slot));
     Ok(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })
 }

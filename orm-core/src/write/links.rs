@@ -95,6 +95,21 @@ pub(super) fn edit_all<C: Connection, T: Model<Connection = C>>(
     }
 }
 
+/// Makes the lists missing of all to-many links of `T` that are this one.
+pub(super) fn forget<C: Connection, T: Model<Connection = C>>(env: &Environment<C>, side: Side) {
+    let store = env.store::<T>();
+    for (field, info) in T::FIELDS.iter().enumerate() {
+        if info.relation.is_none_or(|relation| relation.side() != side) {
+            continue;
+        }
+        env.note_drop();
+        store.forget_counts(field);
+        if let Some(column) = store.columns.borrow_mut().column_mut(field) {
+            column.remove_where(&mut |_, _| true);
+        }
+    }
+}
+
 /// Points the to-one links of members at an owner, or at nothing.
 pub(crate) fn change_inverse<C, M, T>(
     batch: &Batch<'_, M>,
@@ -117,7 +132,6 @@ where
         (Link(owner), members.to_vec())
     } else {
         // Whoever is linked elsewhere is not taken away from there.
-        prefetch::load_all(env, target, members, link, Want::Records)?;
         let leads_here = |slot: &u32| {
             let leads_to = |to: &[u32]| to.iter().any(|owner| batch.slots.contains(owner));
             let mut here = false;
@@ -126,7 +140,12 @@ where
             });
             here
         };
-        (Link::NULL, members.iter().copied().filter(leads_here).collect())
+        let mut linked = Vec::new();
+        for members in members.chunks(super::flush::WINDOW) {
+            prefetch::load_together(env, target, members, link)?;
+            linked.extend(members.iter().copied().filter(leads_here));
+        }
+        (Link::NULL, linked)
     };
     if !add && !nullable && !members.is_empty() {
         return Err(Error::MissingValue { model: T::NAME, field: T::FIELDS[link].name });

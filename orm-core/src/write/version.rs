@@ -5,7 +5,6 @@ use crate::cache::{AnyColumn, Column, Store};
 use crate::key::Key;
 use crate::model::{Columns, Model};
 use crate::prefetch;
-use crate::relation::Want;
 use crate::{Environment, Result, query};
 
 /// The version of a record, if it is cached
@@ -36,7 +35,7 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
     field: usize,
     slots: &[u32],
 ) -> Result<()> {
-    prefetch::load_all(env, store, slots, field, Want::Records)?;
+    prefetch::load_together(env, store, slots, field)?;
     if !C::Backend::IS_MODERN {
         // The UPDATE will not say which rows it found: they are looked at, and held, before.
         let read = || -> Vec<Option<i64>> {
@@ -48,6 +47,7 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
         query::by_keys_for_write(env, store, slots, &[field], M::FIELDS[field].name)?;
         let changed = slots.iter().zip(expected).zip(read()).find(|((_, expected), found)| expected != found);
         if let Some(((&slot, _), Some(_))) = changed {
+            forget(store, field, slots);
             store.forget_record(slot);
             return Err(store.conflict(slot));
         }
