@@ -46,7 +46,7 @@ impl<C: Connection> Environment<C> {
     where
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        let slots = self.writing(|| insert(self, &Rows::of(&[values])))?;
+        let slots = create(self, &Rows::of(&[values]))?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -62,7 +62,7 @@ impl<C: Connection> Environment<C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let rows: Vec<V> = rows.into_iter().collect();
-        let slots = self.writing(|| insert(self, &Rows::of(&rows)))?;
+        let slots = create(self, &Rows::of(&rows))?;
         Ok(RecordSet::of_slots(self, slots))
     }
 
@@ -82,9 +82,7 @@ impl<C: Connection> Environment<C> {
         C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        let slots = self.writing(|| {
-            insert(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&[values]) })
-        })?;
+        let slots = create(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&[values]) })?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -104,8 +102,7 @@ impl<C: Connection> Environment<C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let rows: Vec<V> = rows.into_iter().collect();
-        let slots =
-            self.writing(|| insert(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&rows) }))?;
+        let slots = create(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&rows) })?;
         Ok(RecordSet::of_slots(self, slots))
     }
 }
@@ -194,8 +191,36 @@ impl Shape {
     }
 }
 
+/// Inserts rows, all or none of them; gives their slots, in order.
+fn create<C, V>(env: &Environment<C>, all: &Rows<'_, V>) -> Result<Vec<u32>>
+where
+    C: Connection,
+    V: ValueSet<Model: Model<Connection = C>>,
+{
+    let shapes = all.by_shape();
+    let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window::<V::Model>());
+    if shapes.iter().map(takes).sum::<usize>() > 1 {
+        // Also where an open transaction goes on after the second INSERT was refused.
+        env.transaction(|| insert_shapes(env, all, &shapes))
+    } else {
+        env.writing(|| insert_shapes(env, all, &shapes))
+    }
+}
+
 /// Inserts rows; gives their slots, in order.
 pub(super) fn insert<C, V>(env: &Environment<C>, all: &Rows<'_, V>) -> Result<Vec<u32>>
+where
+    C: Connection,
+    V: ValueSet<Model: Model<Connection = C>>,
+{
+    insert_shapes(env, all, &all.by_shape())
+}
+
+fn insert_shapes<C, V>(
+    env: &Environment<C>,
+    all: &Rows<'_, V>,
+    shapes: &IndexMap<Shape, Vec<usize>, FixedState>,
+) -> Result<Vec<u32>>
 where
     C: Connection,
     V: ValueSet<Model: Model<Connection = C>>,
@@ -206,13 +231,17 @@ where
         env.flush()?;
     }
     let mut slots = vec![u32::MAX; all.values.len()];
-    for (shape, places) in all.by_shape() {
+    for (shape, places) in shapes {
         let window = shape.window::<V::Model>();
         for places in places.chunks(window) {
             let rows: Vec<&V> = places.iter().map(|&place| &all.values[place]).collect();
-            let insert = Insert::new(all, &shape, &rows, rows.len() == window);
-            let new: Vec<u32> =
-                insert_window(env, &insert)?.into_iter().map(|key| store.intern(key)).collect();
+            let insert = Insert::new(all, shape, &rows, rows.len() == window);
+            let keys = insert_window(env, &insert)?;
+            let known = store.slots();
+            let new: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
+            if !insert.shape.with_keys && insert.all.conflict.is_none() {
+                no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
+            }
             places.iter().zip(&new).for_each(|(&place, &slot)| slots[place] = slot);
             remember(env, store, &insert, &new)?;
         }
@@ -274,6 +303,10 @@ where
             pen.put(env, column, Given::Each(&given), put);
         })?;
     }
+    let left = (0..V::Model::FIELDS.len()).filter(|field| !insert.shape.fields.contains(field));
+    for (field, pen) in left.filter_map(|field| Some((field, V::Model::FIELDS[field].pen?))) {
+        pen.left_to_default(env, V::Model::number().get(), field);
+    }
     if insert.all.conflict.is_some() {
         // A row that was there has another version now, and members of its own.
         if let Some(field) = <V::Model as Model>::VERSION {
@@ -282,19 +315,21 @@ where
         return Ok(());
     }
     version::first(env, store, slots);
-    if !insert.shape.with_keys {
-        no_members(env, store, slots);
-    }
     Ok(())
 }
 
-/// Nothing can link to a record whose key nobody knew before. Of a key that was given that cannot be said.
-fn no_members<M: Model>(env: &Environment<M::Connection>, store: &Store<M>, slots: &[u32]) {
+/// Nothing can link to a record whose key nobody knew before, but those that were created with it, which join its lists
+/// when their links are cached. Of a key that was given, or that a link had already, that cannot be said.
+fn no_members<M: Model>(
+    env: &Environment<M::Connection>,
+    store: &Store<M>,
+    slots: impl Iterator<Item = u32> + Clone,
+) {
     let (none, now) = (List([].into()), env.moment());
     let mut columns = store.columns.borrow_mut();
     for (field, _) in M::FIELDS.iter().enumerate().filter(|(_, info)| info.relation.is_some()) {
         if let Some(column) = columns.column_mut(field) {
-            slots.iter().for_each(|&slot| column.fill_list(slot, now, none.clone()));
+            slots.clone().for_each(|slot| column.fill_list(slot, now, none.clone()));
         }
     }
 }

@@ -52,8 +52,15 @@ pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
             update(env, store, &fields, slots, window, doing)?;
             let mut columns = store.columns.borrow_mut();
             for &field in &fields {
-                if let Some(column) = columns.column_mut(field) {
-                    slots.iter().for_each(|&slot| column.clean(slot));
+                let Some((column, pen)) = columns.column_mut(field).zip(M::FIELDS[field].pen) else {
+                    continue;
+                };
+                for &slot in slots {
+                    column.clean(slot);
+                    // NaN: what a database makes of it has to be read.
+                    if !pen.are_equal(column, &[slot, slot]) {
+                        column.remove(slot);
+                    }
                 }
             }
         }

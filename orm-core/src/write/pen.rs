@@ -51,6 +51,11 @@ pub trait Pen<C: Connection>: fmt::Debug + Sync {
     fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
         let _ = (env, model, field, moved);
     }
+
+    /// Makes the lists of the other side missing, if a default of the database has put new records into one of them.
+    fn left_to_default(&self, env: &Environment<C>, model: usize, field: usize) {
+        let _ = (env, model, field);
+    }
 }
 
 /// Which values go into cells
@@ -157,7 +162,7 @@ where
     T: Model<Connection = C>,
 {
     /// The pen of a to-one link
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&LinkPen::<T>(PhantomData));
+    pub const PEN: Option<&'static dyn Pen<C>> = Some(&LinkPen::<T, NULLABLE>(PhantomData));
 }
 
 /// The cells of a column, by their type; a pen is only ever used with the column that it was made for.
@@ -196,6 +201,12 @@ fn put_cells<'v, V: Clone + PartialEq + 'static>(
             continue;
         }
         on_change(slot, old, value);
+        // NaN: what a database makes of it has to be read.
+        #[allow(clippy::eq_op)]
+        if put.state != State::Written && value != value {
+            cells.remove(slot);
+            continue;
+        }
         match put.state {
             State::Written => {
                 put.changed.push(slot);
@@ -298,9 +309,9 @@ where
     }
 }
 
-struct LinkPen<T>(PhantomData<fn() -> T>);
+struct LinkPen<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
 
-impl<T> fmt::Debug for LinkPen<T> {
+impl<T, const NULLABLE: bool> fmt::Debug for LinkPen<T, NULLABLE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LinkPen")
     }
@@ -322,7 +333,7 @@ fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
     }
 }
 
-impl<C, T> Pen<C> for LinkPen<T>
+impl<C, T, const NULLABLE: bool> Pen<C> for LinkPen<T, NULLABLE>
 where
     C: Connection,
     T: Model<Connection = C>,
@@ -363,6 +374,13 @@ where
 
     fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
         links::moved::<C, T>(env, model, field, moved);
+    }
+
+    fn left_to_default(&self, env: &Environment<C>, model: usize, field: usize) {
+        // One that may be NULL is NULL, as good as always.
+        if !NULLABLE {
+            links::forget::<C, T>(env, links::Side::Inverse { model, field });
+        }
     }
 }
 

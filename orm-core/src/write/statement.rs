@@ -320,8 +320,9 @@ impl<V: ValueSet> QueryFragment<DbOf<V::Model>> for Insert<'_, V> {
             out.push_identifier(conflict)?;
             out.push_sql(") DO UPDATE SET ");
             // The field itself is set too, to what it is: there may be no other, and the row has to be returned.
-            separated(&mut out, &self.shape.fields, |out, &field| {
-                let column = V::Model::FIELDS[field].column;
+            let fields = self.shape.fields.iter().map(|&field| V::Model::FIELDS[field].column);
+            let only = self.shape.fields.is_empty().then_some(conflict);
+            separated(&mut out, fields.chain(only), |out, column| {
                 out.push_identifier(column)?;
                 out.push_sql(" = excluded.");
                 out.push_identifier(column)
