@@ -81,6 +81,8 @@ pub struct Environment<
     pub(crate) transactions: Transactions,
     /// Many2many links that wait to be written
     pub(crate) pairs: Pairs,
+    /// Whether the application has used the connection itself, so that it may have begun a transaction
+    pub(crate) was_lent: Cell<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -189,6 +191,7 @@ impl<C: Connection> Environment<C> {
             writes: Cell::new(0),
             transactions: Transactions::default(),
             pairs: Pairs::default(),
+            was_lent: Cell::new(false),
         };
         // So that the first read knows of a limit or an age.
         env.tick();
@@ -417,6 +420,16 @@ impl<C: Connection> Environment<C> {
 
     pub(crate) fn describe(&self, model: usize, slot: u32) -> String {
         self.store_by_number(model).map_or_else(String::new, |store| store.describe(slot).into())
+    }
+}
+
+/// The pool would not know of a transaction that was begun by a statement, and hand it to the next who asks.
+impl<C: Connection> Drop for Environment<C> {
+    fn drop(&mut self) {
+        if let (true, Some(Held::Pooled(connection))) = (self.was_lent.get(), self.connection.get_mut()) {
+            // Most of the time there is none, which SQLite calls an error.
+            let _ = connection.batch_execute("ROLLBACK");
+        }
     }
 }
 

@@ -36,6 +36,13 @@ pub trait Connection:
     /// What diesel's `establish` takes, from what a user may write; an error says what is wrong with it.
     #[doc(hidden)]
     fn database_url(url: &str) -> Result<&str, String>;
+
+    /// Whether the transaction that was begun is none any more, where it cannot be told by the error alone. Another one is
+    /// open then, to be rolled back.
+    #[doc(hidden)]
+    fn has_lost_transaction(&mut self) -> bool {
+        false
+    }
 }
 
 /// The connection of models and environments that do not name one: that of the only backend feature turned on

@@ -1,6 +1,7 @@
 //! SQLite: keys in one JSON bind, columns whose declared type is only a wish.
 
 use diesel::QueryResult;
+use diesel::connection::SimpleConnection;
 use diesel::query_builder::AstPass;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, SingleValue, Text};
@@ -21,6 +22,11 @@ impl Connection for SqliteConnection {
                  (for another backend write `Environment::<PgConnection>::connect`)"
             )),
         }
+    }
+
+    /// A trigger that says `RAISE(ROLLBACK, …)` says whatever it likes, as does a constraint with `ON CONFLICT ROLLBACK`.
+    fn has_lost_transaction(&mut self) -> bool {
+        self.batch_execute("BEGIN").is_ok()
     }
 }
 

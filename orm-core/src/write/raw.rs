@@ -123,6 +123,7 @@ impl<'env, C: Connection> Touching<'env, C> {
 
     fn run<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
         self.env.flush()?;
+        self.env.was_lent.set(true);
         // Also where it panics: a part of it may have run.
         let _forget = Forget(self);
         statement()

@@ -90,12 +90,12 @@ impl World {
 
     pub fn team_keys(&self) -> Vec<i32> {
         let last = self.teams.keys().last().copied().unwrap_or_default();
-        (0..=last.max(8) + 2).collect()
+        (0..=last.max(12) + 2).collect()
     }
 
     pub fn badge_keys(&self) -> Vec<i32> {
         let last = self.badges.keys().last().copied().unwrap_or_default();
-        (0..=last.max(8) + 2).collect()
+        (0..=last.max(12) + 2).collect()
     }
 }
 

@@ -59,7 +59,7 @@ fn of_a_commit_that_waits_for_a_reader() -> Result<()> {
     let mut reader = db.file.connect();
     reader.batch_execute("BEGIN; SELECT * FROM owners").expect("a reader");
     // Without a log beside the file, a commit needs it for itself.
-    let error = account.set_balance(5).unwrap_err();
+    let error = db.transaction(|| account.set_balance(5)).unwrap_err();
     assert_eq!(error.to_string(), "committing a transaction: database is locked");
     agree(&db);
     assert_eq!(account.balance()?, 100);

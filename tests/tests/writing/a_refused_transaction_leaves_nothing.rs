@@ -124,7 +124,7 @@ fn of_a_statement_in_the_middle_of_a_flush() -> Result<()> {
             "writing Owner.name of 1: ",
             "writing Account.balance of 1: ",
             "writing Account.iban of 2: ",
-            "adding to Account.label_codes: ",
+            "adding 1 pairs of Account.label_codes: ",
         ];
         assert!(error.to_string().starts_with(doing[refused]), "{error}");
         is_untouched(&db)?;

@@ -3,13 +3,24 @@
 //! One binary, as linking is what a test costs; one claim per file.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
+mod a_fault_of_the_database_is_an_error;
 mod a_flush_is_few_statements;
+mod a_refused_transaction_leaves_nothing;
+mod a_version_finds_lost_updates;
+mod all_or_none;
+mod an_environment_leaves_no_transaction_open;
+mod batches_can_be_written;
 mod links_are_written_from_both_sides;
 mod lists_follow_their_links;
+mod new_records_have_their_members;
 mod no_update_is_lost;
 mod records_are_created_in_few_statements;
 mod statements_of_your_own;
+mod threads_lose_no_update;
 mod transactions_put_everything_right;
+mod values_never_reach_sql;
+mod what_goes_with_a_deleted_record_is_not_cached;
 mod what_is_deleted_is_gone;
 mod what_is_written_is_seen_at_once;
+mod what_the_database_decides_is_read;
 mod what_waits_is_sent_before_it_could_be_missed;
