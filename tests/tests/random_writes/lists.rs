@@ -43,16 +43,21 @@ impl Run<'_> {
         match a % 9 {
             0 => self.both("members", ids!(team.member_ids()), owned(&self.links().team, &team_key), true),
             1 => {
-                self.both("guests", ids!(team.guest_ids()), owned(&self.links().guest, &Some(team_key)), true)
+                self.both(
+                    "guests",
+                    ids!(team.guest_ids()),
+                    owned(&self.links().guest, &Some(team_key)),
+                    true,
+                );
             }
             2 => {
-                self.both("reports", ids!(person.report_ids()), owned(&self.links().boss, &Some(key)), false)
+                self.both("reports", ids!(person.report_ids()), owned(&self.links().boss, &Some(key)), false);
             }
             3 => {
-                self.both("badges", person.badge_ids().load()?.ids(), owned(&self.links().badge, &key), true)
+                self.both("badges", person.badge_ids().load()?.ids(), owned(&self.links().badge, &key), true);
             }
             4 => {
-                self.both("fans", ids!(tag.fan_ids()), owned(&self.links().tag, &Some(code(b).into())), true)
+                self.both("fans", ids!(tag.fan_ids()), owned(&self.links().tag, &Some(code(b).into())), true);
             }
             5 => {
                 let codes = person.tag_codes().ids()?.into_iter().map(String::from).collect();
@@ -76,11 +81,15 @@ impl Run<'_> {
                 owned(&self.links().guest, &Some(team_key)).len(),
             ),
             2 => {
-                self.same("reports", person.report_ids().len()?, owned(&self.links().boss, &Some(key)).len())
+                self.same("reports", person.report_ids().len()?, owned(&self.links().boss, &Some(key)).len());
             }
             3 => self.same("badges", person.badge_ids().len()?, owned(&self.links().badge, &key).len()),
             4 => {
-                self.same("fans", tag.fan_ids().len()?, owned(&self.links().tag, &Some(code(b).into())).len())
+                self.same(
+                    "fans",
+                    tag.fan_ids().len()?,
+                    owned(&self.links().tag, &Some(code(b).into())).len(),
+                );
             }
             5 => self.same("tags", person.tag_codes().len()?, self.links().tags_of(key).len()),
             6 => self.same("persons", tag.person_ids().len()?, self.links().persons_of(code(b)).len()),
@@ -190,10 +199,14 @@ impl Run<'_> {
                     0 => pending.friends.extend(others.iter().map(|&other| ((key, other), add))),
                     1 => pending.friends.extend(others.iter().map(|&other| ((other, key), add))),
                     2 => {
-                        pending.person_tags.extend(tags.ids().iter().map(|tag| ((key, tag.to_string()), add)))
+                        pending
+                            .person_tags
+                            .extend(tags.ids().iter().map(|tag| ((key, tag.to_string()), add)));
                     }
                     _ => {
-                        pending.person_tags.extend(others.iter().map(|&other| ((other, code(b).into()), add)))
+                        pending
+                            .person_tags
+                            .extend(others.iter().map(|&other| ((other, code(b).into()), add)));
                     }
                 }
             }

@@ -258,7 +258,7 @@ impl Run<'_> {
                 self.wrote("nick", a, nick);
             }
             Kind::SetTeam => {
-                self.person(a).set_team_id(&self.team(b))?;
+                self.person(a).set_team_id(self.team(b))?;
                 self.wrote("team_id", a, b % 6);
             }
             Kind::SetGuest => {

@@ -218,7 +218,7 @@ impl Check<'_> {
             .map(|row| row.notes.as_ref().map(text)));
         column!(this, Person::VERSION, persons.clone(), |key| person(key).map(|row| row.version));
         column!(this, Badge::LABEL, badges.clone(), |key| world.badges.get(&key).map(|row| text(&row.0)));
-        column!(this, Badge::PERSON_ID, badges.clone(), |key| world.badges.get(&key).map(|row| row.1));
+        column!(this, Badge::PERSON_ID, badges, |key| world.badges.get(&key).map(|row| row.1));
         column!(this, Tag::LABEL, codes.clone(), |key: String| world.tags.get(&key).map(text));
         this.lists(persons, teams, codes);
         let stats = self.env.stats();

@@ -26,11 +26,8 @@ fn within_a_transaction() -> Result<()> {
 fn and_left_early() -> Result<()> {
     let db = bank();
     db.transaction(|| {
-        for batch in db.batches::<Account, _>(accounts::table.order(accounts::id), 2)? {
-            batch?.set_balance(7)?;
-            break;
-        }
-        Ok(())
+        let mut batches = db.batches::<Account, _>(accounts::table.order(accounts::id), 2)?;
+        batches.next().expect("a batch")?.set_balance(7)
     })?;
     assert_eq!(balances(&db.file), [(1, 7), (2, 7), (3, 300), (4, 400)]);
     Ok(())

@@ -119,8 +119,8 @@ fn of_new_records_alone_and_many() -> Result<()> {
     let db = filled()?;
     assert_eq!(rows(&db), expected(|i| next(i).to_owned()));
     let alone = empty();
-    for i in 0..HOSTILE.len() {
-        assert_eq!(alone.create(values(i))?.code()?, HOSTILE[i]);
+    for (i, &code) in HOSTILE.iter().enumerate() {
+        assert_eq!(alone.create(values(i))?.code()?, code);
     }
     assert_eq!(rows(&alone), rows(&db));
     are_all_bound(&db);
