@@ -26,6 +26,7 @@ use crate::{Environment, Id};
 )]
 pub trait Writable<ST, DB: Backend>: PartialEq + ToSql<ST, DB> {}
 
+#[diagnostic::do_not_recommend]
 impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
 
 /// How the values of one field are written
