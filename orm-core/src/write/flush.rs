@@ -188,7 +188,10 @@ fn not_found<C: Connection, M: Model<Connection = C>>(
     query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
     let slot = gone.unwrap_or(slots[0]);
-    // What was read of it is no basis for another try.
+    // What was read of it is no basis for another try; its version was held until it was sent.
+    if let Some(version) = M::VERSION {
+        version::forget(store, version, &[slot]);
+    }
     store.forget_record(slot);
     Ok(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })
 }
