@@ -74,7 +74,7 @@ fn moved_lines_are_in_the_right_lists() -> Result<()> {
     to.line_ids().text_of_all()?;
     db.assert_queries(1, || lines.first().unwrap().set_order_id(&to))?;
     db.assert_queries(0, || {
-        assert_eq!((from.line_ids().len().unwrap(), to.line_ids().len().unwrap()), (9, 11))
+        assert_eq!((from.line_ids().len().unwrap(), to.line_ids().len().unwrap()), (9, 11));
     });
     db.assert_queries(1, || to.line_ids().add(&lines))?;
     db.assert_queries(0, || {
