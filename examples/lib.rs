@@ -79,4 +79,6 @@ doctests! {
     Relations = "../docs/guide/src/relations.md";
     Prefetching = "../docs/guide/src/prefetching.md";
     Cache = "../docs/guide/src/cache.md";
+    Writing = "../docs/guide/src/writing.md";
+    Transactions = "../docs/guide/src/transactions.md";
 }

@@ -147,6 +147,14 @@ impl IntoKey<Str> for &String {
     }
 }
 
+/// A key that does not say of which model it is, unlike an [`Id`]
+pub trait PlainKey<K>: IntoKey<K> {}
+impl<K: Key> PlainKey<K> for K {}
+impl<K: Key> PlainKey<K> for &K {}
+impl PlainKey<Str> for &str {}
+impl PlainKey<Str> for String {}
+impl PlainKey<Str> for &String {}
+
 impl<M: Model> IntoKey<M::Key> for Id<M> {
     fn into_key(self) -> M::Key {
         self.0

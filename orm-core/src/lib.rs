@@ -4,7 +4,7 @@
 //! stays in one cache per environment, by model, field and key. Queries stay [diesel](https://docs.rs/diesel)'s.
 //!
 //! Goals, in this order: right answers and clear errors; few queries from plain code; the speed of hand-written diesel;
-//! types that say what a read can give. Hiding SQL is no goal. Reading is here; writing and computed fields are to come.
+//! types that say what a read can give. Hiding SQL is no goal. Reading and writing are here; computed fields are to come.
 //!
 //! ```
 //! # mod example {
@@ -44,17 +44,20 @@
 //! | [`Batches`], [`BatchesByKey`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
 //! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; not compared | `'static` |
+//! | [`Values`] | the values to create or write records with | never | its own |
+//! | [`Touching`] | a statement of your own, and which models it may change | never | until it is run |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
 //!
 //! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
 //! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query.
+//! [`Environment::create`] makes new ones, [`Environment::transaction`] collects what is written.
 //!
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
 //! `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
-//! columns, limits, statistics. `backend`: what differs between databases. `private`: what generated code may name.
-//! docs/ARCHITECTURE.md goes from file to file.
+//! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
+//! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
 //! # Features
 //!

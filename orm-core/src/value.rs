@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use crate::backend::Connection;
 use crate::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
-use crate::{Id, IntoKey, Model, Record, Result, Str};
+use crate::key::PlainKey;
+use crate::{Id, Model, Record, Result, Str};
 
 /// What can be given as a value of a field of type `T`: the value itself, text in any form
 #[diagnostic::on_unimplemented(
@@ -44,9 +45,12 @@ pub trait IntoLink<L, Via> {
 
 /// How a link is given; the second parameter of [`IntoLink`], which nobody writes
 pub mod via {
-    /// By a key or an `Id`
+    /// By a key
     #[derive(Debug)]
     pub enum Key {}
+    /// By an `Id` of the model that the link leads to
+    #[derive(Debug)]
+    pub enum Id {}
     /// By a record
     #[derive(Debug)]
     pub enum Record {}
@@ -55,25 +59,44 @@ pub mod via {
     pub enum Optional {}
 }
 
-impl<M: Model, K: IntoKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
+// Not for an `Id`: that of another model may have the same type of key.
+#[diagnostic::do_not_recommend]
+impl<M: Model, K: PlainKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
     fn into_link(self) -> Id<M> {
         Id::new(self)
     }
 }
 
-impl<M: Model, K: IntoKey<M::Key>> IntoLink<Option<Id<M>>, via::Key> for K {
+#[diagnostic::do_not_recommend]
+impl<M: Model, K: PlainKey<M::Key>> IntoLink<Option<Id<M>>, via::Key> for K {
     fn into_link(self) -> Option<Id<M>> {
         Some(Id::new(self))
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl<M: Model> IntoLink<Self, via::Id> for Id<M> {
+    fn into_link(self) -> Self {
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Model> IntoLink<Option<Self>, via::Id> for Id<M> {
+    fn into_link(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
 macro_rules! records_as_links {
     ($($record:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<M: Model> IntoLink<Id<M>, via::Record> for $record {
             fn into_link(self) -> Id<M> {
                 self.into()
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<M: Model> IntoLink<Option<Id<M>>, via::Record> for $record {
             fn into_link(self) -> Option<Id<M>> {
                 Some(self.into())
@@ -83,6 +106,7 @@ macro_rules! records_as_links {
 }
 records_as_links!(Record<'_, M>, &Record<'_, M>);
 
+#[diagnostic::do_not_recommend]
 impl<M: Model> IntoLink<Self, via::Optional> for Option<Id<M>> {
     fn into_link(self) -> Self {
         self
@@ -91,11 +115,13 @@ impl<M: Model> IntoLink<Self, via::Optional> for Option<Id<M>> {
 
 macro_rules! into_value {
     ($([$($parameter:tt)*] $from:ty => $to:ty: $convert:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<$($parameter)*> IntoValue<$to> for $from {
             fn into_value(self) -> $to {
                 $convert(self)
             }
         }
+        #[diagnostic::do_not_recommend]
         impl<$($parameter)*> IntoValue<Option<$to>> for $from {
             fn into_value(self) -> Option<$to> {
                 Some($convert(self))

@@ -31,6 +31,13 @@ fn sound(mut model: Model) -> Model {
         mend_key(key);
     }
     keys.for_each(|second| second.is_key = false);
+    let is_setter = |field: &Field| {
+        let other = field.name.strip_prefix("set_").unwrap_or_default();
+        model.fields.iter().any(|field| field.name == other && field.has_setter())
+    };
+    let setters: Vec<_> = model.fields.iter().map(is_setter).collect();
+    let mut setters = setters.into_iter();
+    model.fields.retain(|_| setters.next() == Some(false));
     let mut seen = Vec::new();
     model.fields.retain(|field| {
         let constant = names::constant(&field.ident);

@@ -1,7 +1,7 @@
 //! `#[derive(Model)]`, used through `orm-core`: depend on that, not on this crate.
 //!
-//! The derive writes data (types, names, one constant and one accessor per field); all behaviour is in the
-//! runtime. What it writes is to be seen in `src/snapshots`.
+//! The derive writes data (types, names; a constant, an accessor and a setter per field; the struct that `values()`
+//! gives); all behaviour is in the runtime. What it writes is to be seen in `src/snapshots`.
 //!
 //! # On the struct
 //!

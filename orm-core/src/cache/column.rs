@@ -384,7 +384,7 @@ impl<V> Page<V> {
 
 /// Bytes on the heap behind a value, for the types of which it is known; decided when it is compiled
 #[inline(always)]
-fn heap_bytes<V: 'static>(value: &V) -> usize {
+pub(crate) fn heap_bytes<V: 'static>(value: &V) -> usize {
     if !std::mem::needs_drop::<V>() {
         return 0;
     }

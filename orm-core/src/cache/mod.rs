@@ -15,7 +15,7 @@ use std::time::Instant;
 pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
-pub(crate) use column::Stamp;
+pub(crate) use column::{Stamp, heap_bytes};
 pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};

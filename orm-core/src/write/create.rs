@@ -7,7 +7,7 @@ use diesel::row::{Field as _, Row};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
-use super::flush::WINDOW;
+use super::flush::{WINDOW, fitting_bytes};
 use super::pen::{Given, State};
 use super::statement::{FirstInserted, Insert};
 use super::values::{ValueSet, given_key};
@@ -133,6 +133,13 @@ impl<'a, V: ValueSet> Rows<'a, V> {
         (0..V::Model::FIELDS.len()).filter(|&field| self.given(values, field).is_some())
     }
 
+    /// What the values of a row have on the heap
+    fn weight(&self, shape: &Shape, values: &V) -> usize {
+        let weight =
+            |&field: &usize| Some(V::Model::FIELDS[field].pen?.weight_of(self.given(values, field)?));
+        shape.fields.iter().filter_map(weight).sum()
+    }
+
     fn shape(&self, values: &V) -> Shape {
         Shape { with_keys: given_key(values).is_some(), fields: self.given_fields(values).collect() }
     }
@@ -233,7 +240,11 @@ where
     let mut slots = vec![u32::MAX; all.values.len()];
     for (shape, places) in shapes {
         let window = shape.window::<V::Model>();
-        for places in places.chunks(window) {
+        let mut rest = &places[..];
+        while !rest.is_empty() {
+            let rows = rest.iter().take(window).map(|&place| &all.values[place]);
+            let (places, others) = rest.split_at(fitting_bytes(rows.map(|row| all.weight(&shape, row))));
+            rest = others;
             let rows: Vec<&V> = places.iter().map(|&place| &all.values[place]).collect();
             let insert = Insert::new(all, shape, &rows, rows.len() == window);
             let keys = insert_window(env, &insert)?;

@@ -19,6 +19,20 @@ use crate::{Environment, Error, Result, Str, query};
 /// Rows that one statement writes at most
 pub(super) const WINDOW: usize = 1000;
 
+/// Bytes of text and blobs that one statement writes at most, if it writes several rows; the padding may double them.
+/// MariaDB takes 16 MiB unless it is told otherwise, and hangs up at more.
+const WINDOW_BYTES: usize = 4 << 20;
+
+/// How many rows, of these weights, one statement takes
+pub(super) fn fitting_bytes(weights: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fits = |&weight: &usize| {
+        bytes += weight;
+        bytes <= WINDOW_BYTES
+    };
+    weights.take_while(fits).count().max(1)
+}
+
 impl<C: Connection> Environment<C> {
     /// Whether something waits to be written
     pub(crate) fn has_pending(&self) -> bool {
@@ -47,7 +61,7 @@ pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
     for (fields, slots) in by_fields(store) {
         let binds = UpdateRows::<M>::binds_of_row(fields.len(), M::VERSION.is_some());
         let window = fitting(DbOf::<M>::MAX_BINDS / binds);
-        for slots in slots.chunks(window) {
+        for slots in slots.chunks(window).flat_map(|slots| by_bytes(store, &fields, slots)) {
             let doing = Doing { model: M::NAME, text: &|| told::<M>("writing", &fields, store, slots) };
             update(env, store, &fields, slots, window, doing)?;
             let mut columns = store.columns.borrow_mut();
@@ -67,6 +81,39 @@ pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
     }
     store.forget_dirty();
     Ok(())
+}
+
+/// A window in parts that are not too large for one statement
+fn by_bytes<'a, M: Model>(store: &Store<M>, fields: &[usize], slots: &'a [u32]) -> Vec<&'a [u32]> {
+    // A value that all of them have is sent once.
+    if M::VERSION.is_none() && are_equal(store, fields, slots) {
+        return vec![slots];
+    }
+    let (mut parts, mut rest) = (Vec::new(), slots);
+    while !rest.is_empty() {
+        let fit = fitting_bytes(rest.iter().map(|&slot| weight(store, fields, slot)));
+        // Such as need no padding
+        let (part, others) = rest.split_at(if fit < rest.len() { 1 << fit.ilog2() } else { fit });
+        parts.push(part);
+        rest = others;
+    }
+    parts
+}
+
+/// What the values of a record have on the heap
+fn weight<M: Model>(store: &Store<M>, fields: &[usize], slot: u32) -> usize {
+    let columns = store.columns.borrow();
+    let weight = |&field: &usize| Some(M::FIELDS[field].pen?.weight(columns.column(field)?, slot));
+    fields.iter().filter_map(weight).sum()
+}
+
+/// Whether the records have the same values
+fn are_equal<M: Model>(store: &Store<M>, fields: &[usize], slots: &[u32]) -> bool {
+    let columns = store.columns.borrow();
+    fields.iter().all(|&field| {
+        let column = columns.column(field).zip(M::FIELDS[field].pen);
+        column.is_some_and(|(column, pen)| pen.are_equal(column, slots))
+    })
 }
 
 /// How many rows a statement takes: a thousand, or as large a power of two as there are binds for
@@ -151,18 +198,17 @@ fn send<C: Connection, M: Model<Connection = C>>(
     };
     let assignments = fields.iter().map(|&field| assignment(field)).collect::<Result<Vec<_>>>()?;
     let version: Version<'_, M> = M::VERSION.map(assignment).transpose()?;
-    let are_equal = |&field: &usize| {
-        let column = columns.column(field).zip(M::FIELDS[field].pen);
-        column.is_some_and(|(column, pen)| pen.are_equal(column, slots))
-    };
     let (keys, table) = (store.keys_of(slots), M::Table::table());
     let (assignments, version) = (&assignments[..], &version);
-    if slots.len() == 1 || (version.is_none() && fields.iter().all(are_equal)) {
+    if slots.len() == 1 || (version.is_none() && are_equal(store, fields, slots)) {
         let keys = C::Backend::key_list(keys);
         run(env, store, doing, &UpdateEqual::<M> { table, keys, assignments, version })
     } else {
         let rows = slots.len().next_power_of_two().min(window);
-        run(env, store, doing, &UpdateRows::<M> { table, keys: &keys, assignments, version, rows })
+        // Of the lightest the last one
+        let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(store, fields, slots[row]));
+        let padding = lightest.unwrap_or_default();
+        run(env, store, doing, &UpdateRows::<M> { table, keys: &keys, assignments, version, rows, padding })
     }
 }
 

@@ -13,7 +13,7 @@ use diesel::sql_types::{Binary, HasSqlType, Nullable};
 
 use super::links::{self, Moved};
 use crate::backend::{Connection, Dialect};
-use crate::cache::{AnyColumn, Blob, BlobCell, Column, Link, Moment, Scalar, ToOneLink};
+use crate::cache::{AnyColumn, Blob, BlobCell, Column, Link, Moment, Scalar, ToOneLink, heap_bytes};
 use crate::key::{KeyCodec, SqlNull};
 use crate::model::{DbOf, Model};
 use crate::{Environment, Id};
@@ -26,6 +26,7 @@ use crate::{Environment, Id};
 )]
 pub trait Writable<ST, DB: Backend>: PartialEq + ToSql<ST, DB> {}
 
+#[diagnostic::do_not_recommend]
 impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
 
 /// How the values of one field are written
@@ -46,6 +47,18 @@ pub trait Pen<C: Connection>: fmt::Debug + Sync {
 
     /// Whether the cells of all these records hold the same value
     fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool;
+
+    /// The bytes that a record's cell has on the heap, as far as they are known
+    fn weight(&self, column: &dyn AnyColumn<C>, slot: u32) -> usize {
+        let _ = (column, slot);
+        0
+    }
+
+    /// The same of a value that is not in the cache
+    fn weight_of(&self, value: &dyn Any) -> usize {
+        let _ = value;
+        0
+    }
 
     /// Puts records whose link `field` leads elsewhere now into the lists of the other side.
     fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
@@ -306,6 +319,14 @@ where
 
     fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
         all_equal(cells::<C, V>(column), slots)
+    }
+
+    fn weight(&self, column: &dyn AnyColumn<C>, slot: u32) -> usize {
+        cells::<C, V>(column).get(slot).map_or(0, heap_bytes)
+    }
+
+    fn weight_of(&self, given: &dyn Any) -> usize {
+        heap_bytes::<V>(value(given))
     }
 }
 

@@ -118,14 +118,16 @@ pub(super) struct UpdateRows<'a, M: Model> {
     pub(super) keys: &'a [M::Key],
     pub(super) assignments: &'a [Assignment<'a, M>],
     pub(super) version: &'a Version<'a, M>,
-    /// As many rows as the text has: the last one is repeated, which changes nothing, so that few texts serve all.
+    /// As many rows as the text has: one of them is repeated, which changes nothing, so that few texts serve all.
     pub(super) rows: usize,
+    /// Which one is repeated
+    pub(super) padding: usize,
 }
 
 impl<M: Model> UpdateRows<'_, M> {
     fn rows(&self) -> impl Iterator<Item = usize> {
-        let last = self.keys.len().saturating_sub(1);
-        (0..self.rows).map(move |row| row.min(last))
+        let given = self.keys.len();
+        (0..self.rows).map(move |row| if row < given { row } else { self.padding })
     }
 
     /// The assigned columns, and the version's behind them
@@ -366,13 +368,14 @@ impl<M: Model> QueryFragment<DbOf<M>> for Delete<M> {
     }
 }
 
-/// The number of the first row of the last INSERT, for backends that do not return keys
+/// The number of the first row of the last INSERT, for backends that do not return keys; it is told once, so that an INSERT
+/// that numbers no rows does not get the number of another one.
 #[derive(Debug, Clone, Copy, QueryId)]
 pub(super) struct FirstInserted;
 
 impl<DB: Dialect> QueryFragment<DB> for FirstInserted {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT CAST(LAST_INSERT_ID() AS SIGNED), CAST(@@auto_increment_increment AS SIGNED)");
+        out.push_sql("SELECT CAST(LAST_INSERT_ID() AS SIGNED), CAST(@@auto_increment_increment AS SIGNED), LAST_INSERT_ID(0)");
         Ok(())
     }
 }

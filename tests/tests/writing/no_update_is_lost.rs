@@ -99,6 +99,30 @@ fn a_changed_row_is_a_conflict() -> Result<()> {
 }
 
 #[test]
+fn after_a_conflict_the_version_is_read_again() -> Result<()> {
+    let db = db();
+    let accounts = db.all::<Account>()?;
+    // Else a rollback would forget what was read in the same millisecond.
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 2");
+    let (one, two) = (db.record::<Account>(1), db.record::<Account>(2));
+    assert!(matches!(two.set_balance(21), Err(Error::Conflict { .. })));
+    assert_eq!((two.balance()?, two.version()?), (99, 2));
+    two.set_balance(100)?;
+    db.file.run("UPDATE accounts SET balance = 0, version = 9 WHERE id = 2");
+    let many =
+        db.transaction(|| accounts.iter().zip(1..).try_for_each(|(account, n)| account.set_balance(n)));
+    assert!(matches!(&many, Err(Error::Conflict { id, .. }) if id == "2"), "{many:?}");
+    assert_eq!((one.balance()?, one.version()?, two.balance()?, two.version()?), (10, 1, 0, 9));
+    accounts.write(Account::values().owner("x").balance(7))?;
+    assert_eq!(
+        db.file.values("SELECT balance || owner || version AS value FROM accounts"),
+        ["7x2", "7x10", "7x2"]
+    );
+    Ok(())
+}
+
+#[test]
 fn what_was_never_read_can_be_written() -> Result<()> {
     let db = db();
     let account = db.record::<Account>(3);

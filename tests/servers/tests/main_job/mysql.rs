@@ -89,3 +89,6 @@ pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
 pub const TIMED_OUT: &str = "Lock wait timeout exceeded";
+
+/// Makes room for long names
+pub const LONG_NAMES: &str = "ALTER TABLE partners MODIFY name LONGTEXT NOT NULL";

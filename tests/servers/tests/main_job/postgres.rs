@@ -87,3 +87,6 @@ pub const DISTINCT: &str = " FROM (VALUES ($1, $2, $3), ";
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
 pub const TIMED_OUT: &str = "lock timeout";
+
+/// Makes room for long names
+pub const LONG_NAMES: &str = "ALTER TABLE partners ALTER name TYPE TEXT";

@@ -1,5 +1,6 @@
 //! The writing job, on the connection that `super::Db` is: values, new records, deleted ones, links
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 
@@ -329,5 +330,49 @@ fn raw_statements_see_what_was_written_and_are_seen() -> Outcome {
         Ok(())
     })?;
     assert_eq!(belgium.name()?, "België");
+    Ok(())
+}
+
+/// MariaDB takes 16 MiB in one statement and hangs up at more; no statement has more than half of that.
+#[test]
+fn large_values_are_more_statements() -> Outcome {
+    let Some((place, env, log)) = shop::open()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    connection.batch_execute(super::LONG_NAMES)?;
+    let long = |n: usize| format!("{n} {}", "x".repeat(100_000));
+    let partners = env.create_many((0..300).map(|n| Partner::values().name(long(n))))?;
+    let inserts = log.take().len();
+    assert_eq!(inserts, 8 * (1 + super::ASKED_FOR_KEYS), "41 rows of 100,000 bytes are less than 4 MiB");
+    env.transaction(|| partners.iter().zip(1000..).try_for_each(|(partner, n)| partner.set_name(long(n))))?;
+    assert_eq!(log.take().len(), 10, "32 rows each");
+    let names: Vec<String> =
+        partners::table.select(partners::name).order(partners::id).load(&mut connection)?;
+    assert!(names.iter().zip(1000..).all(|(name, n)| *name == long(n)));
+    // The same value is sent once, and a short one fills the text up to a power of two.
+    partners.set_name(long(0))?;
+    assert_eq!(log.take().len(), 1);
+    env.transaction(|| {
+        partners
+            .iter()
+            .take(129)
+            .zip(0..)
+            .try_for_each(|(partner, n)| partner.set_name(if n == 128 { long(n) } else { n.to_string() }))
+    })?;
+    assert_eq!(log.take().len(), 1);
+    Ok(())
+}
+
+/// Rows of one UPDATE have no order: what one gives up and another one takes are two.
+#[test]
+fn a_unique_value_changes_hands_with_a_flush_between() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let belgium = env.record::<Country>(1);
+    let other = env.create(Country::values().name("Other").code("OO"))?;
+    env.transaction(|| {
+        other.set_code("O2")?;
+        env.flush()?;
+        belgium.set_code("OO")
+    })?;
+    assert_eq!(place.environment()?.all::<Country>()?.code()?, ["OO", "O2"]);
     Ok(())
 }

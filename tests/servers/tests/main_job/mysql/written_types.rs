@@ -4,8 +4,8 @@ use bigdecimal::BigDecimal;
 use chrono::NaiveDateTime;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use orm_core::Values;
 use orm_core::prelude::*;
+use orm_core::{Error, Values};
 
 use super::types::{Binary, Document};
 use crate::place::{Outcome, Place};
@@ -207,5 +207,23 @@ fn unsigned_keys_are_given_by_the_database() -> Outcome {
     let large = env.create(Counter::values().id(u64::MAX - 5).name("large").flag(true).wide(0))?;
     large.set_name("larger")?;
     assert_eq!(read.record::<Counter>(u64::MAX - 5).name()?, "larger");
+    Ok(())
+}
+
+/// LAST_INSERT_ID() keeps the number of another table's row when an INSERT numbers none.
+#[test]
+fn a_key_that_is_not_numbered_is_not_taken_from_elsewhere() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
+             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
+         CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY DEFAULT 77, name VARCHAR(50))",
+    )?;
+    let env = place.environment()?;
+    env.create_many([0, 1].map(|wide| Counter::values().name("n").flag(true).wide(wide)))?;
+    let made = env.create(Small::values().name("no number"));
+    assert!(matches!(made, Err(Error::MissingValue { model: "Small", field: "id" })), "{made:?}");
+    assert!(env.all::<Small>()?.is_empty());
+    assert_eq!(env.create(Counter::values().name("n").flag(true).wide(2))?.id()?, 3);
     Ok(())
 }
