@@ -164,9 +164,11 @@ where
 {
     #[inline]
     fn from_sql(mut value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> diesel::deserialize::Result<Self> {
-        let text = Self::from(value.read_text());
+        let text = value.read_text();
         // diesel puts U+FFFD where bytes are no text: then, and only then, the bytes are looked at.
-        if text.as_bytes().contains(&0xEF) {
+        let doubtful = !text.is_ascii() && text.contains('\u{FFFD}');
+        let text = Self::from(text);
+        if doubtful {
             std::str::from_utf8(value.read_blob())?;
         }
         Ok(text)

@@ -70,6 +70,7 @@ impl Dialect for Sqlite {
         Ok(())
     }
 
+    #[inline(always)]
     fn check<ST>() -> SqliteType
     where
         Self: HasSqlType<ST>,
@@ -83,25 +84,33 @@ impl Dialect for Sqlite {
 
     /// SQLite reads the text `abc` in a column of integers as 0, 1.5 as 1 and 5,000,000,000 as 705,032,704: nobody
     /// would see it. Text is read as diesel reads it, whatever the column holds.
-    #[inline]
+    #[inline(always)]
     fn verify(check: SqliteType, value: &mut SqliteValue<'_, '_, '_>) -> Result<(), String> {
         use SqliteType::{Binary, Double, Float, Integer, Long, SmallInt, Text};
-        let (wanted, range) = match check {
+        let sound = match check {
             Text | Binary => return Ok(()),
-            Integer => ("an integer", i32::MIN.into()..=i32::MAX.into()),
-            SmallInt => ("an integer", i16::MIN.into()..=i16::MAX.into()),
-            Long => ("an integer", i64::MIN..=i64::MAX),
-            Float | Double => ("a number", i64::MIN..=i64::MAX),
+            Integer => value.value_type() == Some(Long) && i32::try_from(value.read_long()).is_ok(),
+            SmallInt => value.value_type() == Some(Long) && i16::try_from(value.read_long()).is_ok(),
+            Long => value.value_type() == Some(Long),
+            Float | Double => matches!(value.value_type(), Some(Long | Double)),
         };
-        let held = match (value.value_type(), check) {
-            (Some(Text), _) => "text".to_owned(),
-            (Some(Binary), _) => "a blob".to_owned(),
-            (Some(Double | Float), Integer | SmallInt | Long) => "a fraction".to_owned(),
-            (_, Integer | SmallInt) if !range.contains(&value.read_long()) => {
-                format!("{}, which does not fit the field's type", value.read_long())
-            }
-            _ => return Ok(()),
-        };
-        Err(format!("{wanted} was expected, the column holds {held}"))
+        if sound { Ok(()) } else { Err(unsound(check, value)) }
     }
+}
+
+/// What a column holds instead of what was expected
+#[cold]
+#[inline(never)]
+fn unsound(check: SqliteType, value: &mut SqliteValue<'_, '_, '_>) -> String {
+    let wanted = match check {
+        SqliteType::Float | SqliteType::Double => "a number",
+        _ => "an integer",
+    };
+    let held = match value.value_type() {
+        Some(SqliteType::Text) => "text".to_owned(),
+        Some(SqliteType::Binary) => "a blob".to_owned(),
+        Some(SqliteType::Double | SqliteType::Float) => "a fraction".to_owned(),
+        _ => format!("{}, which does not fit the field's type", value.read_long()),
+    };
+    format!("{wanted} was expected, the column holds {held}")
 }

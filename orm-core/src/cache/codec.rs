@@ -327,6 +327,7 @@ where
 {
     type Cell = V;
 
+    #[inline(always)]
     fn check() -> DB::Check {
         DB::check::<ST>()
     }
@@ -344,6 +345,7 @@ where
 {
     type Cell = V;
 
+    #[inline(always)]
     fn check() -> DB::Check {
         DB::check::<ST>()
     }
@@ -356,15 +358,14 @@ where
 struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
     column: &'a mut Column<D::Cell>,
     now: Moment,
-    check: DB::Check,
+    codec: PhantomData<DB>,
 }
 
 impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
-        let check = self.check;
         self.column.fill(slot, self.now, || {
             if let Some(value) = &mut value {
-                DB::verify(check, value)?;
+                DB::verify(D::check(), value)?;
             }
             D::decode(value)
         })?;
@@ -387,11 +388,7 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> {
-            column,
-            now,
-            check: <Self as Decode<C::Backend>>::check(),
-        }))
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData }))
     }
 }
 
@@ -410,10 +407,6 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> {
-            column,
-            now,
-            check: <Self as Decode<C::Backend>>::check(),
-        }))
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData }))
     }
 }
