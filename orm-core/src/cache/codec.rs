@@ -1,7 +1,6 @@
 //! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::error::Error;
 use std::marker::PhantomData;
 
@@ -234,9 +233,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
     }
 
     fn fill_list(&mut self, slot: u32, now: Moment, list: List) {
-        if let Some(cell) = D::list(list) {
-            let filled: Result<(), Infallible> = self.column.fill(slot, now, || Ok(cell));
-            let Ok(()) = filled;
+        if let Some(list) = D::list(list)
+            && let Some(cell) = self.column.vacant(slot, now)
+        {
+            cell.fill(list);
         }
     }
 
@@ -363,12 +363,12 @@ struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
 
 impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
-        self.column.fill(slot, self.now, || {
+        if let Some(cell) = self.column.vacant(slot, self.now) {
             if let Some(value) = &mut value {
                 DB::verify(D::check(), value)?;
             }
-            D::decode(value)
-        })?;
+            cell.fill(D::decode(value)?);
+        }
         Ok(None)
     }
 }

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::convert::Infallible;
 
 use bytes::Bytes;
 
@@ -57,6 +56,24 @@ const _: () = assert!(PAGE == u64::BITS as usize);
 enum Loaded {
     All(Stamp),
     Each(Vec<Stamp>),
+}
+
+/// A cell about to be filled
+pub(crate) struct Vacant<'a, V> {
+    page: &'a mut Page<V>,
+    index: usize,
+    time: Stamp,
+    count: &'a mut usize,
+    bytes: &'a mut usize,
+}
+
+impl<V: 'static> Vacant<'_, V> {
+    #[inline(always)]
+    pub(crate) fn fill(self, value: V) {
+        *self.count += 1;
+        *self.bytes += heap_bytes(&value) + self.page.stamp(self.index, self.time);
+        self.page.cells[self.index] = Some(value);
+    }
 }
 
 impl<V> Default for Column<V> {
@@ -118,24 +135,22 @@ impl<V> Column<V> {
         self.get(slot).is_some()
     }
 
-    /// Fills the cell of a slot with what `value` gives unless it holds a value: what is cached stays (rule P9).
-    #[inline]
-    pub(crate) fn fill<E>(
-        &mut self,
-        slot: u32,
-        now: Moment,
-        value: impl FnOnce() -> Result<V, E>,
-    ) -> Result<(), E>
-    where
-        V: 'static,
-    {
-        let cell = self.cell(slot, now);
-        if cell.is_none() {
-            let heap = heap_bytes(cell.insert(value()?));
-            self.count += 1;
-            self.bytes += heap;
+    /// The cell of a slot to be filled, unless it holds a value: what is cached stays (rule P9).
+    #[inline(always)]
+    pub(crate) fn vacant(&mut self, slot: u32, now: Moment) -> Option<Vacant<'_, V>> {
+        let (number, index) = place(slot);
+        if number >= self.pages.len() {
+            self.pages.resize_with(number + 1, || None);
         }
-        Ok(())
+        let page = self.pages[number].get_or_insert_with(|| {
+            self.bytes += size_of::<Page<V>>();
+            Page::new(now)
+        });
+        page.used.set(now.turn);
+        if page.cells[index].is_some() {
+            return None;
+        }
+        Some(Vacant { page, index, time: now.time, count: &mut self.count, bytes: &mut self.bytes })
     }
 
     /// Puts a value into the cell of a slot, whatever is there but a dirty one.
@@ -171,8 +186,9 @@ impl<V> Column<V> {
             self.bytes -= heap_bytes(&old);
             self.count -= 1;
         }
-        let filled: Result<(), Infallible> = self.fill(slot, now, || Ok(value));
-        let Ok(()) = filled;
+        if let Some(cell) = self.vacant(slot, now) {
+            cell.fill(value);
+        }
     }
 
     pub(crate) fn is_dirty(&self, slot: u32) -> bool {
@@ -205,24 +221,6 @@ impl<V> Column<V> {
     {
         self.pages.iter_mut().flatten().for_each(|page| page.dirty = 0);
         self.remove_where(|_, loaded| loaded >= since);
-    }
-
-    /// The cell of a slot; an empty one is stamped with `now`, as it is about to be filled.
-    #[inline]
-    fn cell(&mut self, slot: u32, now: Moment) -> &mut Option<V> {
-        let (number, index) = place(slot);
-        if number >= self.pages.len() {
-            self.pages.resize_with(number + 1, || None);
-        }
-        let page = self.pages[number].get_or_insert_with(|| {
-            self.bytes += size_of::<Page<V>>();
-            Page::new(now)
-        });
-        if page.cells[index].is_none() {
-            self.bytes += page.stamp(index, now.time);
-        }
-        page.used.set(now.turn);
-        &mut page.cells[index]
     }
 
     /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
@@ -333,6 +331,7 @@ impl<V> Column<V> {
 
 impl<V> Page<V> {
     #[cold]
+    #[inline(never)]
     fn new(now: Moment) -> Box<Self> {
         Box::new(Self {
             cells: [const { None }; PAGE],

@@ -107,6 +107,18 @@ fn bytes_that_are_no_text() {
 }
 
 #[test]
+fn text_of_all_kinds_is_no_error() -> Result<()> {
+    let db = items();
+    // U+FFFD is what bytes that are no text would be read as; it may stand there of its own.
+    for text in ["", "café", "\u{FFFD}", "a replaced \u{FFFD} among longer text", "名前", "🦀"] {
+        db.file.run(&format!("UPDATE items SET name = '{text}' WHERE id = 3"));
+        db.cache().invalidate_all();
+        assert_eq!(db.record::<Item>(3).name()?, text);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_blob_in_a_column_of_text() {
     assert_names("name = x'ff00fe'", "name", |item| item.name());
 }
