@@ -90,7 +90,7 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
 
     #[doc(hidden)]
     fn heap_bytes(&self) -> usize {
-        (self as &dyn Any).downcast_ref::<Str>().map_or(0, Str::heap_bytes)
+        (self as &dyn Any).downcast_ref::<Str>().and_then(Str::heap_bytes).unwrap_or(0)
     }
 }
 

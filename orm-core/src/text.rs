@@ -37,11 +37,11 @@ impl Str {
         self.0.as_str()
     }
 
-    /// Bytes on the heap; shared text counts in full for each holder.
+    /// Bytes on the heap, if it lies there; shared text counts in full for each holder.
     #[inline]
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> Option<usize> {
         // Two counters lie in front of shared text.
-        if self.0.is_heap_allocated() { self.0.len() + 2 * size_of::<usize>() } else { 0 }
+        self.0.is_heap_allocated().then(|| self.0.len() + 2 * size_of::<usize>())
     }
 }
 

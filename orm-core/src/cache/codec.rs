@@ -92,6 +92,8 @@ pub trait AnyColumn<C: Connection> {
     fn any_mut(&mut self) -> &mut dyn AnyColumn<C>;
     /// Whether the slot's cell holds a value
     fn has(&self, slot: u32) -> bool;
+    /// Notes the use of a value in a turn; tells whether there is one
+    fn touch(&self, slot: u32, turn: u32) -> bool;
     /// Whether the slot's value was written and not flushed
     fn is_dirty(&self, slot: u32) -> bool;
     /// Keeps the value of a slot, as it is, until it is cleaned
@@ -187,6 +189,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
 
     fn has(&self, slot: u32) -> bool {
         self.column.has(slot)
+    }
+
+    fn touch(&self, slot: u32, turn: u32) -> bool {
+        self.column.touch(slot, turn)
     }
 
     fn remove(&mut self, slot: u32) -> bool {

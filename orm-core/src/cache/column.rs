@@ -71,7 +71,7 @@ impl<V: 'static> Vacant<'_, V> {
     #[inline(always)]
     pub(crate) fn fill(self, value: V) {
         *self.count += 1;
-        *self.bytes += heap_bytes(&value) + self.page.stamp(self.index, self.time);
+        *self.bytes += heap_bytes(&value).unwrap_or(0) + self.page.stamp(self.index, self.time);
         self.page.cells[self.index] = Some(value);
     }
 }
@@ -94,22 +94,34 @@ impl<V> Column<V> {
         self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
-    /// As `get`, counted as a hit, and as a use in this turn unless that is 0.
+    /// As `get`, counted as a hit, if the page was used in this turn before: else there is more to do, see `touch`.
     #[inline(always)]
     pub(crate) fn hit(&self, slot: u32, turn: u32) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
-        if turn != 0 {
-            page.used.set(turn);
+        if page.used.get() != turn {
+            return None;
         }
         self.hits.set(self.hits.get() + 1);
         Some(value)
     }
 
-    /// Counts a read that was answered by other means than the cell, as `hit` does.
+    /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
+    pub(crate) fn touch(&self, slot: u32, turn: u32) -> bool {
+        let (page, cell) = place(slot);
+        let Some(Some(page)) = self.pages.get(page) else { return false };
+        if page.cells[cell].is_none() {
+            return false;
+        }
+        page.used.set(turn);
+        self.hits.set(self.hits.get() + 1);
+        true
+    }
+
+    /// Counts a read that was answered by other means than the cell, as a hit is.
     pub(crate) fn count_hit(&self, slot: u32, turn: u32) {
-        if self.hit(slot, turn).is_none() {
+        if !self.touch(slot, turn) {
             self.hits.set(self.hits.get() + 1);
         }
     }
@@ -183,7 +195,7 @@ impl<V> Column<V> {
         if let Some(Some(page)) = self.pages.get_mut(page)
             && let Some(old) = page.cells[cell].take()
         {
-            self.bytes -= heap_bytes(&old);
+            self.bytes -= heap_bytes(&old).unwrap_or(0);
             self.count -= 1;
         }
         if let Some(cell) = self.vacant(slot, now) {
@@ -254,7 +266,7 @@ impl<V> Column<V> {
             if dirty || !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
                 left += 1;
             } else if let Some(value) = page.cells[index].take() {
-                self.bytes -= heap_bytes(&value);
+                self.bytes -= heap_bytes(&value).unwrap_or(0);
                 removed += 1;
             }
         }
@@ -381,22 +393,23 @@ impl<V> Page<V> {
     }
 }
 
-/// Bytes on the heap behind a value, for the types of which it is known; decided when it is compiled
+/// Bytes on the heap behind a value, for the types of which it is known; `None` if all of it lies in the value itself.
+/// Decided when it is compiled
 #[inline(always)]
-fn heap_bytes<V: 'static>(value: &V) -> usize {
+pub(crate) fn heap_bytes<V: 'static>(value: &V) -> Option<usize> {
     if !std::mem::needs_drop::<V>() {
-        return 0;
+        return None;
     }
     let value = value as &dyn Any;
     if let Some(text) = value.downcast_ref::<Str>() {
         text.heap_bytes()
     } else if let Some(text) = value.downcast_ref::<Option<Str>>() {
-        text.as_ref().map_or(0, Str::heap_bytes)
+        text.as_ref().and_then(Str::heap_bytes)
     } else if let Some(blob) = value.downcast_ref::<Bytes>() {
-        blob.len()
+        Some(blob.len())
     } else if let Some(blob) = value.downcast_ref::<Option<Bytes>>() {
-        blob.as_ref().map_or(0, Bytes::len)
+        blob.as_ref().map(Bytes::len)
     } else {
-        value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes)
+        Some(value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes))
     }
 }

@@ -15,6 +15,7 @@ pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Sto
 pub use column::Column;
 pub use column::Moment;
 pub(crate) use column::Stamp;
+pub(crate) use column::heap_bytes;
 pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};

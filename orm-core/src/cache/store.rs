@@ -170,6 +170,21 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// The first read of a page in a turn: makes a value missing that is too old, notes the use of one that is not.
+    ///
+    /// Tells whether there is one.
+    pub(crate) fn touch(
+        &self,
+        env: &Environment<M::Connection>,
+        field: usize,
+        slot: u32,
+    ) -> bool {
+        if env.settings.max_age.is_some() {
+            self.expire(env, field, slot);
+        }
+        self.with_column(field, |column| column.touch(slot, env.turn()))
+    }
+
     pub(crate) fn count_of(&self, field: usize, slot: u32) -> Option<usize> {
         self.counts.borrow().get(&(field, slot)).map(|&(count, _)| count)
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Records;
 use super::group::Group;
-use crate::cache::{Link, NULL, UNRESOLVED};
+use crate::cache::{Link, NULL, UNRESOLVED, heap_bytes};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
@@ -75,21 +75,31 @@ impl<M: Model> Reader<'_, '_, M> {
         D::Cell<T>: Clone,
     {
         let Group { env, store, .. } = self.group;
-        let turn = env.noted_turn();
-        if turn != 0 && env.settings.max_age.is_some() {
-            store.expire(env, field.index(), self.slot);
+        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+            return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
-        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, turn) {
-            return Ok(value.clone());
+        match no_hit(self.group, self.at, self.slot, field) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error),
         }
-        miss(self.group, self.at, self.slot, field)
+    }
+
+    /// The target of a to-one link, as far as it is known; nothing is asked.
+    #[inline(always)]
+    fn link<T: 'static, D: Kind<Cell<T> = Link>>(&self, field: Field<M, T, D>) -> u32 {
+        let Group { env, store, .. } = self.group;
+        if let Some(link) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+            return link.0;
+        }
+        peek(self.group, self.slot, field)
     }
 }
 
-/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory.
+/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory, and gives no value, so that
+/// a hit's goes straight to where it is wanted.
 #[cold]
 #[inline(never)]
-fn miss<M: Model, T: 'static, D: Kind>(
+fn no_hit<M: Model, T: 'static, D: Kind>(
     group: &Group<'_, M>,
     at: u32,
     slot: u32,
@@ -99,10 +109,32 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, ref origin, .. } = *group;
-    let at = (at != u32::MAX).then_some(at);
-    prefetch::load_field(env, store, Ask { origin, at, slot, field: field.index(), want: Want::Records })?;
+    if !store.touch(env, field.index(), slot) {
+        let at = (at != u32::MAX).then_some(at);
+        let ask = Ask { origin, at, slot, field: field.index(), want: Want::Records };
+        prefetch::load_field(env, store, ask)?;
+    }
     let value = field.column(&store.columns.borrow()).get(slot).cloned();
     value.ok_or_else(|| store.missing_record(slot))
+}
+
+/// As `no_hit`, along a to-one link.
+#[cold]
+#[inline(never)]
+fn peek<M: Model, T: 'static, D: Kind<Cell<T> = Link>>(
+    group: &Group<'_, M>,
+    slot: u32,
+    field: Field<M, T, D>,
+) -> u32 {
+    group.store.touch(group.env, field.index(), slot);
+    field.column(&group.store.columns.borrow()).get(slot).map_or(UNRESOLVED, |link| link.0)
+}
+
+/// A clone of what may lie on the heap; apart, as a value that both ways lead to would be moved through memory twice.
+#[cold]
+#[inline(never)]
+fn share<V: Clone>(value: &V) -> V {
+    value.clone()
 }
 
 impl<'env, M: Model, K> Handle<'env, M, K> {
@@ -157,18 +189,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
-        let Group { env, store, .. } = *self.group;
         let slot = self.own_slot();
-        let turn = env.noted_turn();
-        if turn != 0 && env.settings.max_age.is_some() && slot < UNRESOLVED {
-            store.expire(env, field.index(), slot);
-        }
-        let target = if slot < UNRESOLVED {
-            field.column(&store.columns.borrow()).hit(slot, turn).map_or(UNRESOLVED, |link| link.0)
-        } else {
-            // The target of nothing is nothing; that of something unknown is unknown.
-            slot
-        };
+        // The target of nothing is nothing; that of something unknown is unknown.
+        let target = if slot < UNRESOLVED { self.reader_of(slot).link(field) } else { slot };
         Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
     }
 
