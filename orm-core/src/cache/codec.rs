@@ -122,7 +122,7 @@ pub trait AnyColumn<C: Connection> {
     fn remove_since(&mut self, since: Stamp);
     /// Makes links missing that lead to a slot beyond those that are kept of its model
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
-    /// How many records a cell leads to, if it holds a value; that is a hit, and a use in this turn unless that is 0
+    /// How many records a cell leads to, if that is a hit and no more
     fn list_len(&self, slot: u32, turn: u32) -> Option<usize>;
     /// How many cells hold a value
     fn count(&self) -> usize;
@@ -136,7 +136,7 @@ pub trait AnyColumn<C: Connection> {
     fn bytes(&self) -> usize;
     /// Reads that found a value, and those that did not
     fn reads(&self) -> (usize, usize);
-    /// Counts a read that was answered by the cache, as a use in this turn unless that is 0
+    /// Counts a read that was answered by the cache, as a use in this turn
     fn count_hit(&self, slot: u32, turn: u32);
     /// Counts a read that did not find a value
     fn count_miss(&self);

@@ -351,24 +351,38 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     }
 
     /// How many there are: the length of the list if it is cached, else a count for the whole group
+    #[inline]
     pub(crate) fn member_count(&self) -> Result<usize> {
-        let Group { env, ref origin, .. } = *self.group;
-        let (slot, Some((step, before))) = (self.slot, origin.path.split_last()) else { return Ok(0) };
-        let store = env.store_by_number(step.model);
-        let (Some(store), false) = (store, slot == UNRESOLVED || slot == NULL) else {
+        let Group { env, link, .. } = *self.group;
+        if let Some((store, field)) = link
+            && self.slot < UNRESOLVED
+            && let Some(count) = store.list_len(env, field, self.slot)
+        {
+            return Ok(count);
+        }
+        self.count_members()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_members(&self) -> Result<usize> {
+        let Group { env, link, ref origin, .. } = *self.group;
+        let (slot, Some((store, field))) = (self.slot, link) else { return Ok(0) };
+        if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys)?.len());
-        };
+        }
         if env.settings.max_age.is_some() {
-            store.expire_old(env, step.field, slot);
+            store.expire_old(env, field, slot);
         }
-        match store.list_len(env, step.field, slot) {
-            Some(count) => Ok(count),
-            None => {
-                let at = (self.at != Self::ALL).then_some(self.at);
-                let origin = &origin.prefix(before.len());
-                store.count(env, Ask { origin, at, slot, field: step.field, want: Want::Keys })
-            }
+        let mut known = None;
+        store.hop(field, &mut std::iter::once(slot), &mut |targets| known = targets.map(<[u32]>::len));
+        if let Some(count) = known {
+            store.count_hit(env, field, slot);
+            return Ok(count);
         }
+        let at = (self.at != Self::ALL).then_some(self.at);
+        let origin = &origin.prefix(origin.path.len() - 1);
+        store.count(env, Ask { origin, at, slot, field, want: Want::Keys })
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's
