@@ -201,11 +201,10 @@ where
         DB::push_keys::<ST, K>(list, out)
     }
 
-    fn read(mut value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(value) = &mut value {
-            DB::verify(DB::check::<ST>(), value)?;
-        }
-        K::from_nullable_sql(value)
+    fn read(value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(mut value) = value else { return K::from_nullable_sql(None) };
+        DB::verify(DB::check::<ST>(), &mut value)?;
+        K::from_sql(value)
     }
 }
 

@@ -110,11 +110,12 @@ impl Dialect for Sqlite {
 /// finds a fraction between two of them, where a column holds one: that is an error, as it is wherever it is read.)
 /// For SQLite alone: other databases have indexes and partitions by hash, which are of no use to a range.
 fn ends<K: Key>(keys: &[K]) -> Option<(K, K)> {
-    let follows = |pair: &[K]| pair[0].number().and_then(|key| key.checked_add(1)) == pair[1].number();
+    let follows = |pair: &[K]| match (pair[0].number(), pair[1].number()) {
+        (Some(key), Some(next)) => key.checked_add(1) == Some(next),
+        _ => false,
+    };
     match keys {
-        [first, .., last] if K::is_number() && keys.windows(2).all(follows) => {
-            Some((first.clone(), last.clone()))
-        }
+        [first, .., last] if keys.windows(2).all(follows) => Some((first.clone(), last.clone())),
         _ => None,
     }
 }

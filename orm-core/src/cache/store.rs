@@ -97,6 +97,14 @@ impl<M: Model> Store<M> {
         self.keys.borrow_mut().set_absent(slot, since);
     }
 
+    /// Notes that the rows of these slots exist.
+    pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = u32>) {
+        let mut keys = self.keys.borrow_mut();
+        if keys.has_absent() {
+            slots.into_iter().for_each(|slot| keys.set_absent(slot, None));
+        }
+    }
+
     /// Forgets which rows did not exist.
     pub(crate) fn forget_absent(&self) {
         self.keys.borrow_mut().forget_absent();

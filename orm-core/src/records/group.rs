@@ -60,8 +60,7 @@ impl<'env, M: Model> Group<'env, M> {
     /// The group of some records of this one and of others, as a set of its own
     pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
         let others = others.iter().map(|set| &set.handle().group.origin);
-        let origins: Vec<_> = std::iter::once(&self.origin).chain(others).collect();
-        Self::new(self.env, Origin::taken_from(slots, &origins))
+        Self::new(self.env, Origin::taken_from(slots, std::iter::once(&self.origin).chain(others)))
     }
 
     /// The group that a link leads to
