@@ -73,9 +73,9 @@ pub struct Environment<
     pub(crate) alive: Arc<()>,
     /// The number of the last SELECT: the clock by which the cache tells what was used longest ago
     turn: Cell<u32>,
-    /// The same while there is a limit or an age to keep to, else 0: one look at it tells a read that it has nothing to
-    /// do but read
-    noted_turn: Cell<u32>,
+    /// The same unless there is an age to keep to, else 0, which is no turn: a page that was used in this turn needs no
+    /// more than to be read
+    known_turn: Cell<u32>,
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
@@ -186,7 +186,7 @@ impl<C: Connection> Environment<C> {
             statements: RefCell::default(),
             alive: Arc::default(),
             turn: Cell::new(1),
-            noted_turn: Cell::new(0),
+            known_turn: Cell::new(0),
             evictions: Cell::new(0),
             writes: Cell::new(0),
             transactions: Transactions::default(),
@@ -329,9 +329,8 @@ impl<C: Connection> Environment<C> {
 
     /// Moves the clock of use on.
     pub(crate) fn tick(&self) {
-        self.turn.set(self.turn.get().wrapping_add(1));
-        let noted = self.limits.any() || self.settings.max_age.is_some();
-        self.noted_turn.set(if noted { self.turn.get() } else { 0 });
+        self.turn.set(self.turn.get().wrapping_add(1).max(1));
+        self.known_turn.set(if self.settings.max_age.is_some() { 0 } else { self.turn.get() });
     }
 
     /// Starts or stops the noting of statements; gives those noted so far.
@@ -396,8 +395,8 @@ impl<C: Connection> Environment<C> {
     }
 
     #[inline]
-    pub(crate) fn noted_turn(&self) -> u32 {
-        self.noted_turn.get()
+    pub(crate) fn known_turn(&self) -> u32 {
+        self.known_turn.get()
     }
 
     pub(crate) fn moment(&self) -> Moment {

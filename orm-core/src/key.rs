@@ -90,7 +90,7 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
 
     #[doc(hidden)]
     fn heap_bytes(&self) -> usize {
-        (self as &dyn Any).downcast_ref::<Str>().map_or(0, Str::heap_bytes)
+        (self as &dyn Any).downcast_ref::<Str>().and_then(Str::heap_bytes).unwrap_or(0)
     }
 }
 
@@ -209,11 +209,10 @@ where
         DB::push_keys::<ST, K>(list, out)
     }
 
-    fn read(mut value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(value) = &mut value {
-            DB::verify(DB::check::<ST>(), value)?;
-        }
-        K::from_nullable_sql(value)
+    fn read(value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+        let Some(mut value) = value else { return K::from_nullable_sql(None) };
+        DB::verify(DB::check::<ST>(), &mut value)?;
+        K::from_sql(value)
     }
 }
 

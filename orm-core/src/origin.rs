@@ -61,11 +61,12 @@ pub(crate) struct Source {
 impl Origin {
     /// A set of its own
     pub(crate) fn of(slots: Vec<u32>) -> Self {
-        Self {
-            root: Rc::new(Root { slots, scans: RefCell::default(), is_created: false }),
-            path: Rc::default(),
-            rest: Rc::default(),
-        }
+        Self::over(slots, Rc::default())
+    }
+
+    fn over(slots: Vec<u32>, rest: Rc<[Source]>) -> Self {
+        let root = Root { slots, scans: RefCell::default(), is_created: false };
+        Self { root: Rc::new(root), path: Rc::default(), rest }
     }
 
     /// A record that was just created
@@ -75,7 +76,7 @@ impl Origin {
     }
 
     /// A set that was taken out of these
-    pub(crate) fn taken_from(slots: Vec<u32>, origins: &[&Self]) -> Self {
+    pub(crate) fn taken_from<'a>(slots: Vec<u32>, origins: impl Iterator<Item = &'a Self>) -> Self {
         let mut rest: Vec<Source> = Vec::new();
         for origin in origins {
             let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
@@ -95,7 +96,7 @@ impl Origin {
                 rest.push(source);
             }
         }
-        Self { rest: rest.into(), ..Self::of(slots) }
+        Self::over(slots, rest.into())
     }
 
     /// One link further

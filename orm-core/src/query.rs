@@ -310,9 +310,7 @@ where
             Ok(())
         },
     )?;
-    for &slot in &slots {
-        store.set_absent(slot, None);
-    }
+    store.set_present(slots.iter().copied());
     Ok(slots)
 }
 

@@ -132,9 +132,7 @@ impl<'a, M: Model> Batch<'a, M> {
             members.push((owner, place, member));
             Ok(())
         })?;
-        for &(_, _, member) in &members {
-            target.set_absent(member, None);
-        }
+        target.set_present(members.iter().map(|&(.., member)| member));
         self.keep(members);
         Ok(())
     }

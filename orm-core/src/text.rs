@@ -37,11 +37,11 @@ impl Str {
         self.0.as_str()
     }
 
-    /// Bytes on the heap; shared text counts in full for each holder.
+    /// Bytes on the heap, if it lies there; shared text counts in full for each holder.
     #[inline]
-    pub(crate) fn heap_bytes(&self) -> usize {
+    pub(crate) fn heap_bytes(&self) -> Option<usize> {
         // Two counters lie in front of shared text.
-        if self.0.is_heap_allocated() { self.0.len() + 2 * size_of::<usize>() } else { 0 }
+        self.0.is_heap_allocated().then(|| self.0.len() + 2 * size_of::<usize>())
     }
 }
 
@@ -164,9 +164,11 @@ where
 {
     #[inline]
     fn from_sql(mut value: diesel::sqlite::SqliteValue<'_, '_, '_>) -> diesel::deserialize::Result<Self> {
-        let text = Self::from(value.read_text());
+        let text = value.read_text();
         // diesel puts U+FFFD where bytes are no text: then, and only then, the bytes are looked at.
-        if text.as_bytes().contains(&0xEF) {
+        let doubtful = !text.is_ascii() && text.contains('\u{FFFD}');
+        let text = Self::from(text);
+        if doubtful {
             std::str::from_utf8(value.read_blob())?;
         }
         Ok(text)

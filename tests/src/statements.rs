@@ -31,9 +31,13 @@ impl Statement {
         self.sql.starts_with("SELECT")
     }
 
-    /// The distinct keys that it asks for, as text: the elements of a JSON bind, else the binds
+    /// The distinct keys that it asks for, as text: the elements of a JSON bind, all between two binds, else the binds
     pub fn keys(&self) -> Vec<String> {
         let mut keys = match &self.binds[..] {
+            [first, last] if self.sql.contains(" BETWEEN ") => {
+                let number = |bind: &String| bind.parse::<i64>().expect("a whole number");
+                (number(first)..=number(last)).map(|key| key.to_string()).collect()
+            }
             [only] if only.starts_with("\"[") => {
                 elements(&only[1..only.len() - 1].replace("\\\"", "\"").replace("\\\\", "\\"))
             }

@@ -79,6 +79,8 @@ pub struct KeyList<K> {
     pub(crate) keys: Vec<K>,
     /// SQLite: all keys in one bind, as a JSON array
     pub(crate) json: Option<String>,
+    /// SQLite: the first and the last, if the keys are all whole numbers between them
+    pub(crate) ends: Option<(K, K)>,
 }
 
 /// What the statements of this crate need to know of a backend

@@ -41,7 +41,7 @@ impl Dialect for Mysql {
     }
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
-        KeyList { keys, json: None }
+        KeyList { keys, json: None, ends: None }
     }
 
     fn push_keys<'b, ST, K>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>

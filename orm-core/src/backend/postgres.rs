@@ -90,7 +90,7 @@ impl Dialect for Pg {
     }
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
-        KeyList { keys, json: None }
+        KeyList { keys, json: None, ends: None }
     }
 
     fn push_keys<'b, ST, K>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()>

@@ -1,7 +1,6 @@
 //! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::error::Error;
 use std::marker::PhantomData;
 
@@ -93,6 +92,8 @@ pub trait AnyColumn<C: Connection> {
     fn any_mut(&mut self) -> &mut dyn AnyColumn<C>;
     /// Whether the slot's cell holds a value
     fn has(&self, slot: u32) -> bool;
+    /// Notes the use of a value in a turn; tells whether there is one
+    fn touch(&self, slot: u32, turn: u32) -> bool;
     /// Whether the slot's value was written and not flushed
     fn is_dirty(&self, slot: u32) -> bool;
     /// Keeps the value of a slot, as it is, until it is cleaned
@@ -121,7 +122,7 @@ pub trait AnyColumn<C: Connection> {
     fn remove_since(&mut self, since: Stamp);
     /// Makes links missing that lead to a slot beyond those that are kept of its model
     fn remove_links(&mut self, keep: &dyn Fn(usize) -> usize);
-    /// How many records a cell leads to, if it holds a value; that is a hit, and a use in this turn unless that is 0
+    /// How many records a cell leads to, if that is a hit and no more
     fn list_len(&self, slot: u32, turn: u32) -> Option<usize>;
     /// How many cells hold a value
     fn count(&self) -> usize;
@@ -135,7 +136,7 @@ pub trait AnyColumn<C: Connection> {
     fn bytes(&self) -> usize;
     /// Reads that found a value, and those that did not
     fn reads(&self) -> (usize, usize);
-    /// Counts a read that was answered by the cache, as a use in this turn unless that is 0
+    /// Counts a read that was answered by the cache, as a use in this turn
     fn count_hit(&self, slot: u32, turn: u32);
     /// Counts a read that did not find a value
     fn count_miss(&self);
@@ -190,6 +191,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
         self.column.has(slot)
     }
 
+    fn touch(&self, slot: u32, turn: u32) -> bool {
+        self.column.touch(slot, turn)
+    }
+
     fn remove(&mut self, slot: u32) -> bool {
         self.column.remove(slot)
     }
@@ -234,9 +239,10 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
     }
 
     fn fill_list(&mut self, slot: u32, now: Moment, list: List) {
-        if let Some(cell) = D::list(list) {
-            let filled: Result<(), Infallible> = self.column.fill(slot, now, || Ok(cell));
-            let Ok(()) = filled;
+        if let Some(list) = D::list(list)
+            && let Some(cell) = self.column.vacant(slot, now)
+        {
+            cell.fill(list);
         }
     }
 
@@ -327,6 +333,7 @@ where
 {
     type Cell = V;
 
+    #[inline(always)]
     fn check() -> DB::Check {
         DB::check::<ST>()
     }
@@ -344,6 +351,7 @@ where
 {
     type Cell = V;
 
+    #[inline(always)]
     fn check() -> DB::Check {
         DB::check::<ST>()
     }
@@ -356,18 +364,17 @@ where
 struct Decoder<'a, DB: Dialect, D: Decode<DB>> {
     column: &'a mut Column<D::Cell>,
     now: Moment,
-    check: DB::Check,
+    codec: PhantomData<DB>,
 }
 
 impl<DB: Dialect, D: Decode<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
-        let check = self.check;
-        self.column.fill(slot, self.now, || {
+        if let Some(cell) = self.column.vacant(slot, self.now) {
             if let Some(value) = &mut value {
-                DB::verify(check, value)?;
+                DB::verify(D::check(), value)?;
             }
-            D::decode(value)
-        })?;
+            cell.fill(D::decode(value)?);
+        }
         Ok(None)
     }
 }
@@ -387,11 +394,7 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> {
-            column,
-            now,
-            check: <Self as Decode<C::Backend>>::check(),
-        }))
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData }))
     }
 }
 
@@ -410,10 +413,6 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Option<Box<dyn CellWriter<C::Backend> + 'a>> {
-        Some(Box::new(Decoder::<C::Backend, Self> {
-            column,
-            now,
-            check: <Self as Decode<C::Backend>>::check(),
-        }))
+        Some(Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData }))
     }
 }

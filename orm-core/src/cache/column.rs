@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::cell::Cell;
-use std::convert::Infallible;
 
 use bytes::Bytes;
 
@@ -59,6 +58,24 @@ enum Loaded {
     Each(Vec<Stamp>),
 }
 
+/// A cell about to be filled
+pub(crate) struct Vacant<'a, V> {
+    page: &'a mut Page<V>,
+    index: usize,
+    time: Stamp,
+    count: &'a mut usize,
+    bytes: &'a mut usize,
+}
+
+impl<V: 'static> Vacant<'_, V> {
+    #[inline(always)]
+    pub(crate) fn fill(self, value: V) {
+        *self.count += 1;
+        *self.bytes += heap_bytes(&value).unwrap_or(0) + self.page.stamp(self.index, self.time);
+        self.page.cells[self.index] = Some(value);
+    }
+}
+
 impl<V> Default for Column<V> {
     fn default() -> Self {
         Self { pages: Vec::new(), count: 0, bytes: 0, hits: Cell::new(0), misses: Cell::new(0) }
@@ -77,22 +94,34 @@ impl<V> Column<V> {
         self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
-    /// As `get`, counted as a hit, and as a use in this turn unless that is 0.
+    /// As `get`, counted as a hit, if the page was used in this turn before: else there is more to do, see `touch`.
     #[inline(always)]
     pub(crate) fn hit(&self, slot: u32, turn: u32) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
-        if turn != 0 {
-            page.used.set(turn);
+        if page.used.get() != turn {
+            return None;
         }
         self.hits.set(self.hits.get() + 1);
         Some(value)
     }
 
-    /// Counts a read that was answered by other means than the cell, as `hit` does.
+    /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
+    pub(crate) fn touch(&self, slot: u32, turn: u32) -> bool {
+        let (page, cell) = place(slot);
+        let Some(Some(page)) = self.pages.get(page) else { return false };
+        if page.cells[cell].is_none() {
+            return false;
+        }
+        page.used.set(turn);
+        self.hits.set(self.hits.get() + 1);
+        true
+    }
+
+    /// Counts a read that was answered by other means than the cell, as a hit is.
     pub(crate) fn count_hit(&self, slot: u32, turn: u32) {
-        if self.hit(slot, turn).is_none() {
+        if !self.touch(slot, turn) {
             self.hits.set(self.hits.get() + 1);
         }
     }
@@ -118,24 +147,22 @@ impl<V> Column<V> {
         self.get(slot).is_some()
     }
 
-    /// Fills the cell of a slot with what `value` gives unless it holds a value: what is cached stays (rule P9).
-    #[inline]
-    pub(crate) fn fill<E>(
-        &mut self,
-        slot: u32,
-        now: Moment,
-        value: impl FnOnce() -> Result<V, E>,
-    ) -> Result<(), E>
-    where
-        V: 'static,
-    {
-        let cell = self.cell(slot, now);
-        if cell.is_none() {
-            let heap = heap_bytes(cell.insert(value()?));
-            self.count += 1;
-            self.bytes += heap;
+    /// The cell of a slot to be filled, unless it holds a value: what is cached stays (rule P9).
+    #[inline(always)]
+    pub(crate) fn vacant(&mut self, slot: u32, now: Moment) -> Option<Vacant<'_, V>> {
+        let (number, index) = place(slot);
+        if number >= self.pages.len() {
+            self.pages.resize_with(number + 1, || None);
         }
-        Ok(())
+        let page = self.pages[number].get_or_insert_with(|| {
+            self.bytes += size_of::<Page<V>>();
+            Page::new(now)
+        });
+        page.used.set(now.turn);
+        if page.cells[index].is_some() {
+            return None;
+        }
+        Some(Vacant { page, index, time: now.time, count: &mut self.count, bytes: &mut self.bytes })
     }
 
     /// Puts a value into the cell of a slot, whatever is there but a dirty one.
@@ -168,11 +195,12 @@ impl<V> Column<V> {
         if let Some(Some(page)) = self.pages.get_mut(page)
             && let Some(old) = page.cells[cell].take()
         {
-            self.bytes -= heap_bytes(&old);
+            self.bytes -= heap_bytes(&old).unwrap_or(0);
             self.count -= 1;
         }
-        let filled: Result<(), Infallible> = self.fill(slot, now, || Ok(value));
-        let Ok(()) = filled;
+        if let Some(cell) = self.vacant(slot, now) {
+            cell.fill(value);
+        }
     }
 
     pub(crate) fn is_dirty(&self, slot: u32) -> bool {
@@ -207,24 +235,6 @@ impl<V> Column<V> {
         self.remove_where(|_, loaded| loaded >= since);
     }
 
-    /// The cell of a slot; an empty one is stamped with `now`, as it is about to be filled.
-    #[inline]
-    fn cell(&mut self, slot: u32, now: Moment) -> &mut Option<V> {
-        let (number, index) = place(slot);
-        if number >= self.pages.len() {
-            self.pages.resize_with(number + 1, || None);
-        }
-        let page = self.pages[number].get_or_insert_with(|| {
-            self.bytes += size_of::<Page<V>>();
-            Page::new(now)
-        });
-        if page.cells[index].is_none() {
-            self.bytes += page.stamp(index, now.time);
-        }
-        page.used.set(now.turn);
-        &mut page.cells[index]
-    }
-
     /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
     pub(crate) fn remove(&mut self, slot: u32) -> bool
     where
@@ -256,7 +266,7 @@ impl<V> Column<V> {
             if dirty || !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
                 left += 1;
             } else if let Some(value) = page.cells[index].take() {
-                self.bytes -= heap_bytes(&value);
+                self.bytes -= heap_bytes(&value).unwrap_or(0);
                 removed += 1;
             }
         }
@@ -333,6 +343,7 @@ impl<V> Column<V> {
 
 impl<V> Page<V> {
     #[cold]
+    #[inline(never)]
     fn new(now: Moment) -> Box<Self> {
         Box::new(Self {
             cells: [const { None }; PAGE],
@@ -382,22 +393,23 @@ impl<V> Page<V> {
     }
 }
 
-/// Bytes on the heap behind a value, for the types of which it is known; decided when it is compiled
+/// Bytes on the heap behind a value, for the types of which it is known; `None` if all of it lies in the value itself.
+/// Decided when it is compiled
 #[inline(always)]
-pub(crate) fn heap_bytes<V: 'static>(value: &V) -> usize {
+pub(crate) fn heap_bytes<V: 'static>(value: &V) -> Option<usize> {
     if !std::mem::needs_drop::<V>() {
-        return 0;
+        return None;
     }
     let value = value as &dyn Any;
     if let Some(text) = value.downcast_ref::<Str>() {
         text.heap_bytes()
     } else if let Some(text) = value.downcast_ref::<Option<Str>>() {
-        text.as_ref().map_or(0, Str::heap_bytes)
+        text.as_ref().and_then(Str::heap_bytes)
     } else if let Some(blob) = value.downcast_ref::<Bytes>() {
-        blob.len()
+        Some(blob.len())
     } else if let Some(blob) = value.downcast_ref::<Option<Bytes>>() {
-        blob.as_ref().map_or(0, Bytes::len)
+        blob.as_ref().map(Bytes::len)
     } else {
-        value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes)
+        Some(value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes))
     }
 }

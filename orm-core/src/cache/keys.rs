@@ -106,6 +106,11 @@ impl<K: Key> Keys<K> {
         !self.absent.is_empty() && self.absent.contains_key(&slot)
     }
 
+    /// Whether a row is known not to exist
+    pub(crate) fn has_absent(&self) -> bool {
+        !self.absent.is_empty()
+    }
+
     /// When the row was looked for and not found
     pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
         self.absent.get(&slot).copied()
@@ -115,7 +120,7 @@ impl<K: Key> Keys<K> {
     pub(crate) fn set_absent(&mut self, slot: u32, since: Option<Stamp>) {
         if let Some(since) = since {
             self.absent.insert(slot, since);
-        } else if !self.absent.is_empty() {
+        } else if self.has_absent() {
             self.absent.remove(&slot);
         }
     }

@@ -1,6 +1,5 @@
 //! Links in the cache: slots of the targets, so that following one costs no look-up.
 
-use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -88,8 +87,9 @@ where
                 }
             }
         };
-        let filled: Result<(), Infallible> = self.column.fill(slot, self.now, || Ok(Link(target)));
-        let Ok(()) = filled;
+        if let Some(cell) = self.column.vacant(slot, self.now) {
+            cell.fill(Link(target));
+        }
         Ok(Some(target))
     }
 }

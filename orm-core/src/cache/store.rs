@@ -97,6 +97,14 @@ impl<M: Model> Store<M> {
         self.keys.borrow_mut().set_absent(slot, since);
     }
 
+    /// Notes that the rows of these slots exist.
+    pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = u32>) {
+        let mut keys = self.keys.borrow_mut();
+        if keys.has_absent() {
+            slots.into_iter().for_each(|slot| keys.set_absent(slot, None));
+        }
+    }
+
     /// Forgets which rows did not exist.
     pub(crate) fn forget_absent(&self) {
         self.keys.borrow_mut().forget_absent();
@@ -168,6 +176,16 @@ impl<M: Model> Store<M> {
             env.note_drop();
             AnyStore::<M::Connection>::expire(self, oldest);
         }
+    }
+
+    /// The first read of a page in a turn: makes a value missing that is too old, notes the use of one that is not.
+    ///
+    /// Tells whether there is one.
+    pub(crate) fn touch(&self, env: &Environment<M::Connection>, field: usize, slot: u32) -> bool {
+        if env.settings.max_age.is_some() {
+            self.expire(env, field, slot);
+        }
+        self.with_column(field, |column| column.touch(slot, env.turn()))
     }
 
     pub(crate) fn count_of(&self, field: usize, slot: u32) -> Option<usize> {
@@ -255,7 +273,7 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn hop(&self, field: usize, slots: &mut dyn Iterator<Item = u32>, out: &mut dyn FnMut(Option<&[u32]>));
     /// Makes all values missing that are older than `max_age`, if the one about to be read is
     fn expire_old(&self, env: &Environment<C>, field: usize, slot: u32);
-    /// How many members a to-many link has, if its list is cached; that is a hit
+    /// How many members a to-many link has, if that is a hit and no more
     fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize>;
     /// Counts a read of a field that the cache answered
     fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32);
@@ -341,11 +359,11 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize> {
-        self.columns.borrow().column(field)?.list_len(slot, env.noted_turn())
+        self.columns.borrow().column(field)?.list_len(slot, env.known_turn())
     }
 
     fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32) {
-        self.with_column(field, |column| column.count_hit(slot, env.noted_turn()));
+        self.with_column(field, |column| column.count_hit(slot, env.turn()));
     }
 
     fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
-use crate::cache::Store;
+use crate::cache::{AnyStore, Store};
 use crate::field::WayTo;
 use crate::model::Model;
 use crate::origin::{Origin, Step};
@@ -22,6 +22,8 @@ pub struct Group<'env, M: Model> {
     pub(crate) store: &'env Store<M>,
     pub(crate) origin: Origin,
     pub(crate) links: M::Links<'env>,
+    /// The link that leads here, if there is one: the store of its model, and its field
+    pub(crate) link: Option<(&'env dyn AnyStore<M::Connection>, usize)>,
     /// Tells the environment that records are held.
     _alive: Arc<()>,
 }
@@ -37,11 +39,20 @@ impl<M: Model> fmt::Debug for Group<'_, M> {
 
 impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn new(env: &'env Environment<M::Connection>, origin: Origin) -> Rc<Self> {
+        Self::behind(env, origin, None)
+    }
+
+    fn behind(
+        env: &'env Environment<M::Connection>,
+        origin: Origin,
+        link: Option<(&'env dyn AnyStore<M::Connection>, usize)>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             env,
             store: env.store::<M>(),
             origin,
             links: M::Links::default(),
+            link,
             _alive: Arc::clone(&env.alive),
         })
     }
@@ -49,8 +60,7 @@ impl<'env, M: Model> Group<'env, M> {
     /// The group of some records of this one and of others, as a set of its own
     pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
         let others = others.iter().map(|set| &set.handle().group.origin);
-        let origins: Vec<_> = std::iter::once(&self.origin).chain(others).collect();
-        Self::new(self.env, Origin::taken_from(slots, &origins))
+        Self::new(self.env, Origin::taken_from(slots, std::iter::once(&self.origin).chain(others)))
     }
 
     /// The group that a link leads to
@@ -73,6 +83,7 @@ impl<'env, M: Model> Group<'env, M> {
         T: Model<Connection = M::Connection>,
     {
         let step = Step { model: M::number().get(), field };
-        Rc::clone(way.get_or_init(|| Group::new(self.env, self.origin.step(step))))
+        let link = Some((self.store as &dyn AnyStore<_>, field));
+        Rc::clone(way.get_or_init(|| Group::behind(self.env, self.origin.step(step), link)))
     }
 }

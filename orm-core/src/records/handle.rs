@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Records;
 use super::group::Group;
-use crate::cache::{Link, NULL, UNRESOLVED};
+use crate::cache::{Link, NULL, UNRESOLVED, heap_bytes};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{Field, Kind, LinkKind, Readable};
 use crate::model::Model;
@@ -75,21 +75,31 @@ impl<M: Model> Reader<'_, '_, M> {
         D::Cell<T>: Clone,
     {
         let Group { env, store, .. } = self.group;
-        let turn = env.noted_turn();
-        if turn != 0 && env.settings.max_age.is_some() {
-            store.expire(env, field.index(), self.slot);
+        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+            return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
-        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, turn) {
-            return Ok(value.clone());
+        match no_hit(self.group, self.at, self.slot, field) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error),
         }
-        miss(self.group, self.at, self.slot, field)
+    }
+
+    /// The target of a to-one link, as far as it is known; nothing is asked.
+    #[inline(always)]
+    fn link<T: 'static, D: Kind<Cell<T> = Link>>(&self, field: Field<M, T, D>) -> u32 {
+        let Group { env, store, .. } = self.group;
+        if let Some(link) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+            return link.0;
+        }
+        peek(self.group, self.slot, field)
     }
 }
 
-/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory.
+/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory, and gives no value, so that
+/// a hit's goes straight to where it is wanted.
 #[cold]
 #[inline(never)]
-fn miss<M: Model, T: 'static, D: Kind>(
+fn no_hit<M: Model, T: 'static, D: Kind>(
     group: &Group<'_, M>,
     at: u32,
     slot: u32,
@@ -99,10 +109,32 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, ref origin, .. } = *group;
-    let at = (at != u32::MAX).then_some(at);
-    prefetch::load_field(env, store, Ask { origin, at, slot, field: field.index(), want: Want::Records })?;
+    if !store.touch(env, field.index(), slot) {
+        let at = (at != u32::MAX).then_some(at);
+        let ask = Ask { origin, at, slot, field: field.index(), want: Want::Records };
+        prefetch::load_field(env, store, ask)?;
+    }
     let value = field.column(&store.columns.borrow()).get(slot).cloned();
     value.ok_or_else(|| store.missing_record(slot))
+}
+
+/// As `no_hit`, along a to-one link.
+#[cold]
+#[inline(never)]
+fn peek<M: Model, T: 'static, D: Kind<Cell<T> = Link>>(
+    group: &Group<'_, M>,
+    slot: u32,
+    field: Field<M, T, D>,
+) -> u32 {
+    group.store.touch(group.env, field.index(), slot);
+    field.column(&group.store.columns.borrow()).get(slot).map_or(UNRESOLVED, |link| link.0)
+}
+
+/// A clone of what may lie on the heap; apart, as a value that both ways lead to would be moved through memory twice.
+#[cold]
+#[inline(never)]
+fn share<V: Clone>(value: &V) -> V {
+    value.clone()
 }
 
 impl<'env, M: Model, K> Handle<'env, M, K> {
@@ -157,18 +189,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
-        let Group { env, store, .. } = *self.group;
         let slot = self.own_slot();
-        let turn = env.noted_turn();
-        if turn != 0 && env.settings.max_age.is_some() && slot < UNRESOLVED {
-            store.expire(env, field.index(), slot);
-        }
-        let target = if slot < UNRESOLVED {
-            field.column(&store.columns.borrow()).hit(slot, turn).map_or(UNRESOLVED, |link| link.0)
-        } else {
-            // The target of nothing is nothing; that of something unknown is unknown.
-            slot
-        };
+        // The target of nothing is nothing; that of something unknown is unknown.
+        let target = if slot < UNRESOLVED { self.reader_of(slot).link(field) } else { slot };
         Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
     }
 
@@ -328,24 +351,38 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     }
 
     /// How many there are: the length of the list if it is cached, else a count for the whole group
+    #[inline]
     pub(crate) fn member_count(&self) -> Result<usize> {
-        let Group { env, ref origin, .. } = *self.group;
-        let (slot, Some((step, before))) = (self.slot, origin.path.split_last()) else { return Ok(0) };
-        let store = env.store_by_number(step.model);
-        let (Some(store), false) = (store, slot == UNRESOLVED || slot == NULL) else {
+        let Group { env, link, .. } = *self.group;
+        if let Some((store, field)) = link
+            && self.slot < UNRESOLVED
+            && let Some(count) = store.list_len(env, field, self.slot)
+        {
+            return Ok(count);
+        }
+        self.count_members()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_members(&self) -> Result<usize> {
+        let Group { env, link, ref origin, .. } = *self.group;
+        let (slot, Some((store, field))) = (self.slot, link) else { return Ok(0) };
+        if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys)?.len());
-        };
+        }
         if env.settings.max_age.is_some() {
-            store.expire_old(env, step.field, slot);
+            store.expire_old(env, field, slot);
         }
-        match store.list_len(env, step.field, slot) {
-            Some(count) => Ok(count),
-            None => {
-                let at = (self.at != Self::ALL).then_some(self.at);
-                let origin = &origin.prefix(before.len());
-                store.count(env, Ask { origin, at, slot, field: step.field, want: Want::Keys })
-            }
+        let mut known = None;
+        store.hop(field, &mut std::iter::once(slot), &mut |targets| known = targets.map(<[u32]>::len));
+        if let Some(count) = known {
+            store.count_hit(env, field, slot);
+            return Ok(count);
         }
+        let at = (self.at != Self::ALL).then_some(self.at);
+        let origin = &origin.prefix(origin.path.len() - 1);
+        store.count(env, Ask { origin, at, slot, field, want: Want::Keys })
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's

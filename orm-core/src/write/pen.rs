@@ -322,11 +322,11 @@ where
     }
 
     fn weight(&self, column: &dyn AnyColumn<C>, slot: u32) -> usize {
-        cells::<C, V>(column).get(slot).map_or(0, heap_bytes)
+        cells::<C, V>(column).get(slot).and_then(heap_bytes).unwrap_or(0)
     }
 
     fn weight_of(&self, given: &dyn Any) -> usize {
-        heap_bytes::<V>(value(given))
+        heap_bytes::<V>(value(given)).unwrap_or(0)
     }
 }
 

@@ -95,6 +95,25 @@ fn a_fraction_in_a_column_of_integers() {
 }
 
 #[test]
+fn a_fraction_between_keys_is_found_with_them() -> Result<()> {
+    use orm_tests::partners::Country;
+    let db = TestDb::of_partners(40, 5);
+    db.file.run("UPDATE partners SET country_id = 1.5 WHERE id = 7");
+    let partners = |keys: [i32; 2]| {
+        db.cache().invalidate_all();
+        db.browse::<Country>(keys).partner_ids().load().map(|partners| partners.len())
+    };
+    // Keys that follow each other are asked for as a range.
+    let error = partners([1, 2]).expect_err("a fraction is no key");
+    assert!(
+        matches!(&error, Error::InvalidValue { model: "Partner", field: "country_id", id, .. } if id == "7"),
+        "{error:?}"
+    );
+    assert!(partners([1, 3])? > 0);
+    Ok(())
+}
+
+#[test]
 fn a_number_too_large_for_its_type() {
     assert_names("size = 5000000000", "size", |item| item.size());
     assert_names("small = 70000", "small", |item| item.small());
@@ -104,6 +123,18 @@ fn a_number_too_large_for_its_type() {
 #[test]
 fn bytes_that_are_no_text() {
     assert_names("name = CAST(x'ff00fe' AS TEXT)", "name", |item| item.name());
+}
+
+#[test]
+fn text_of_all_kinds_is_no_error() -> Result<()> {
+    let db = items();
+    // U+FFFD is what bytes that are no text would be read as; it may stand there of its own.
+    for text in ["", "café", "\u{FFFD}", "a replaced \u{FFFD} among longer text", "名前", "🦀"] {
+        db.file.run(&format!("UPDATE items SET name = '{text}' WHERE id = 3"));
+        db.cache().invalidate_all();
+        assert_eq!(db.record::<Item>(3).name()?, text);
+    }
+    Ok(())
 }
 
 #[test]

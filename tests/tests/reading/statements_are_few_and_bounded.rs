@@ -75,6 +75,50 @@ fn forty_thousand_distinct_targets() -> Result<()> {
     Ok(())
 }
 
+/// The binds of the one statement that reads these partners
+#[track_caller]
+fn binds(db: &TestDb, ids: &[i32]) -> Vec<String> {
+    db.cache().invalidate_all();
+    let (names, statements) = db.watch(|| db.browse::<Partner>(ids.iter().copied()).name());
+    let expected: Vec<_> = ids.iter().map(|id| format!("Partner number {id}")).collect();
+    assert_eq!(names.expect("the names"), expected);
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    statements[0].binds.clone()
+}
+
+#[test]
+fn keys_that_follow_each_other_are_asked_for_by_the_first_and_the_last() -> Result<()> {
+    let db = TestDb::of_partners(1_000, 10);
+    assert_eq!(binds(&db, &(1..=1_000).collect::<Vec<_>>()), ["1", "1000"]);
+    assert_eq!(binds(&db, &[7, 8]), ["7", "8"]);
+    // With a gap, out of order or alone they are named.
+    assert_eq!(binds(&db, &[7, 8, 10]), ["\"[7,8,10]\""]);
+    assert_eq!(binds(&db, &[8, 7]), ["\"[8,7]\""]);
+    assert_eq!(binds(&db, &[7]), ["7"]);
+    // The owners of a list too; the tenth is named, as it does not follow.
+    let (_, statements) = db
+        .watch(|| db.browse::<Country>([2, 3, 4]).iter().try_for_each(|c| c.partner_ids().load().map(drop)));
+    assert_eq!(statements[0].binds, ["2", "4"]);
+    let (_, statements) = db
+        .watch(|| db.browse::<Country>([5, 6, 10]).iter().try_for_each(|c| c.partner_ids().len().map(drop)));
+    assert_eq!(statements[0].binds, ["\"[5,6,10]\""]);
+    Ok(())
+}
+
+#[test]
+fn neither_end_of_the_numbers_is_stepped_over() -> Result<()> {
+    let db = TestDb::of_partners(1, 1);
+    db.file.run(&format!(
+        "INSERT INTO countries VALUES ({}, 'last', 'L', NULL), ({}, 'first', 'F', NULL)",
+        i32::MAX,
+        i32::MIN
+    ));
+    let ends = db.browse::<Country>([i32::MAX, i32::MIN]);
+    let names = db.assert_keys(&[2], || ends.name())?;
+    assert_eq!(names, ["last", "first"]);
+    Ok(())
+}
+
 #[test]
 fn a_search_by_many_ids_is_the_applications_own_statement() -> Result<()> {
     let db = TestDb::of_partners(2_000, 10);

@@ -82,6 +82,39 @@ fn a_list_that_was_used_last_stays() -> Result<()> {
 }
 
 #[test]
+fn a_list_whose_length_was_asked_for_last_stays() -> Result<()> {
+    let db = test_db!(File::of_partners(5_000, 2), cache_limit(1_024));
+    let hot = db.browse::<Partner>(1..=64);
+    hot.tag_ids().ids()?;
+    let lengths = || hot.iter().try_for_each(|partner| partner.tag_ids().len().map(drop));
+    for start in (1_000..5_000).step_by(500) {
+        db.browse::<Partner>(start..start + 500).name()?;
+        // What is read record by record is read as late as the last SELECT.
+        db.record::<Country>(1).exists()?;
+        db.assert_queries(0, lengths)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_read_last_stays_under_a_limit_that_is_set_later() -> Result<()> {
+    let db = TestDb::of_partners(2_000, 2);
+    let hot = db.browse::<Partner>(1..=64);
+    hot.name()?;
+    db.browse::<Partner>(1_000..2_000).name()?;
+    // What is read record by record is read as late as the last SELECT.
+    db.record::<Country>(1).exists()?;
+    // One by one and twice: the first read of a page in a turn is another way through the code than the next.
+    let hits = db.stats().hits;
+    for _ in 0..2 {
+        hot.iter().try_for_each(|partner| partner.name().map(drop))?;
+    }
+    assert_eq!(db.stats().hits, hits + 128);
+    db.cache().set_limit(128);
+    db.assert_queries(0, || hot.iter().try_for_each(|partner| partner.name().map(drop)))
+}
+
+#[test]
 fn a_handle_to_an_evicted_record_reads_again() -> Result<()> {
     let db = test_db!(File::of_partners(2_000, 2), cache_limit(100));
     let set = db.browse::<Partner>(1..=2_000);
