@@ -243,7 +243,7 @@ where
         let mut rest = &places[..];
         while !rest.is_empty() {
             let rows = rest.iter().take(window).map(|&place| &all.values[place]);
-            let (places, others) = rest.split_at(fitting_bytes(rows.map(|row| all.weight(&shape, row))));
+            let (places, others) = rest.split_at(fitting_bytes(rows.map(|row| all.weight(shape, row))));
             rest = others;
             let rows: Vec<&V> = places.iter().map(|&place| &all.values[place]).collect();
             let insert = Insert::new(all, shape, &rows, rows.len() == window);
