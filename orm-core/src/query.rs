@@ -214,7 +214,7 @@ pub(crate) fn by_keys_for_write<C: Connection, M: Model<Connection = C>>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    read_by_keys(env, store, slots, fields, asked, !C::Backend::IS_MODERN)
+    read_by_keys(env, store, slots, fields, asked, !C::Backend::HAS_RETURNING)
 }
 
 fn read_by_keys<C: Connection, M: Model<Connection = C>>(

@@ -90,17 +90,15 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
 
     /// The most binds that one statement takes
     const MAX_BINDS: usize;
-    /// Whether `UPDATE … FROM (VALUES …)` and `INSERT … RETURNING` are there; the other way is `CASE` and the number of
-    /// the first row that was inserted
-    const IS_MODERN: bool;
+    /// Whether a list of `VALUES` may stand in place of a table, in an UPDATE too; the other way is `CASE`
+    const HAS_VALUES: bool;
+    /// Whether a statement that writes can return the keys of its rows; the other ways are to look at the rows before,
+    /// and to ask for the number of the first one that was inserted
+    const HAS_RETURNING: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
     /// Whether an error leaves nothing of a transaction, or of a savepoint, but to be rolled back
     const ERROR_ABORTS: bool = false;
-
-    /// Whether the database has rolled back the whole transaction, savepoints and all, when it gave this error. What is
-    /// sent afterwards is no part of it: it would be committed at once.
-    fn has_rolled_back(error: &diesel::result::Error) -> bool;
 
     /// Brings keys into the form in which they are bound.
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;

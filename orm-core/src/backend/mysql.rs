@@ -3,7 +3,6 @@
 use diesel::QueryResult;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
 use diesel::query_builder::AstPass;
-use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, SingleValue};
 
@@ -28,17 +27,9 @@ impl Dialect for Mysql {
     type Check = ();
 
     const MAX_BINDS: usize = 65_535;
-    const IS_MODERN: bool = false;
+    const HAS_VALUES: bool = false;
+    const HAS_RETURNING: bool = false;
     const HAS_DEFAULT: bool = true;
-
-    /// A deadlock does; a lock that was waited for too long does if `innodb_rollback_on_timeout` is on.
-    fn has_rolled_back(error: &Error) -> bool {
-        match error {
-            Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
-            Error::DatabaseError(_, said) => said.message().starts_with("Lock wait timeout exceeded"),
-            _ => false,
-        }
-    }
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None, ends: None }

@@ -80,14 +80,11 @@ impl Dialect for Pg {
     type Check = u32;
 
     const MAX_BINDS: usize = 65_535;
-    const IS_MODERN: bool = true;
+    const HAS_VALUES: bool = true;
+    const HAS_RETURNING: bool = true;
     const HAS_DEFAULT: bool = true;
     /// And a COMMIT then rolls back, without an error.
     const ERROR_ABORTS: bool = true;
-
-    fn has_rolled_back(_: &diesel::result::Error) -> bool {
-        false
-    }
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None, ends: None }

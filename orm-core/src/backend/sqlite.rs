@@ -36,15 +36,9 @@ impl Dialect for Sqlite {
     type Check = SqliteType;
 
     const MAX_BINDS: usize = 32_766;
-    const IS_MODERN: bool = true;
+    const HAS_VALUES: bool = true;
+    const HAS_RETURNING: bool = true;
     const HAS_DEFAULT: bool = false;
-
-    /// By sqlite.org/lang_transaction.html; it may have undone the statement alone, which nobody can see from here.
-    fn has_rolled_back(error: &diesel::result::Error) -> bool {
-        const ENDINGS: [&str; 4] =
-            ["database or disk is full", "disk I/O error", "out of memory", "interrupted"];
-        matches!(error, diesel::result::Error::DatabaseError(_, said) if ENDINGS.contains(&said.message()))
-    }
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         let mut list = KeyList { ends: ends(&keys), keys, json: None };

@@ -59,7 +59,7 @@ fn delete<C: Connection, M: Model<Connection = C>>(
         let statement = Delete::<M> {
             table: M::Table::table(),
             keys: DbOf::<M>::key_list(store.keys_of(slots)),
-            returning: C::Backend::IS_MODERN,
+            returning: C::Backend::HAS_RETURNING,
         };
         let doing = Doing { model: M::NAME, text: &|| told::<M>("deleting", &[], store, slots) };
         if statement.returning {

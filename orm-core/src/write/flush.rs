@@ -224,7 +224,7 @@ where
     M: Model<Connection = C>,
     Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
 {
-    if M::VERSION.is_none() || !C::Backend::IS_MODERN {
+    if M::VERSION.is_none() || !C::Backend::HAS_RETURNING {
         return env.run(doing, statement).map(Found::Count);
     }
     let keys = env.run_returning::<M, _>(doing, statement)?;

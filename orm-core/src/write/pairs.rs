@@ -99,7 +99,7 @@ where
     Other: diesel::Column<Table = Own::Table> + 'static,
 {
     let target = env.store::<T>();
-    let binds = if C::Backend::IS_MODERN { 2 } else { 4 };
+    let binds = if C::Backend::HAS_VALUES { 2 } else { 4 };
     for pairs in pairs.chunks(WINDOW.min(C::Backend::MAX_BINDS / binds)) {
         let pairs = pairs.iter().map(|&(own, other)| (store.key(own), target.key(other))).collect();
         let change = Change::<M, T, Own, Other> {
@@ -194,7 +194,7 @@ where
         out.push_sql(" (");
         self.push_columns(&mut out)?;
         out.push_sql(") ");
-        if C::Backend::IS_MODERN {
+        if C::Backend::HAS_VALUES {
             out.push_sql("SELECT DISTINCT v.column1, v.column2 FROM (VALUES ");
             self.push_pairs(&mut out)?;
             out.push_sql(") AS v");
@@ -237,7 +237,7 @@ where
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE (");
         self.push_columns(&mut out)?;
-        out.push_sql(if C::Backend::IS_MODERN { ") IN (VALUES " } else { ") IN (" });
+        out.push_sql(if C::Backend::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });
         self.push_pairs(&mut out)?;
         out.push_sql(")");
         Ok(())

@@ -105,7 +105,7 @@ impl<M: Model> QueryFragment<DbOf<M>> for UpdateEqual<'_, M> {
 
 /// Asks for the keys of the rows that had the version that was read: afterwards nobody could tell which they were.
 fn push_found<M: Model>(version: &Version<'_, M>, out: &mut AstPass<'_, '_, DbOf<M>>) -> QueryResult<()> {
-    if version.is_some() && DbOf::<M>::IS_MODERN {
+    if version.is_some() && DbOf::<M>::HAS_RETURNING {
         out.push_sql(" RETURNING ");
         out.push_identifier(<M::KeyColumn as diesel::Column>::NAME)?;
     }
@@ -217,7 +217,7 @@ impl<M: Model> UpdateRows<'_, M> {
     /// How many binds one row takes
     pub(super) fn binds_of_row(fields: usize, version: bool) -> usize {
         let fields = fields + usize::from(version);
-        if DbOf::<M>::IS_MODERN { 1 + fields } else { 1 + 2 * fields }
+        if DbOf::<M>::HAS_VALUES { 1 + fields } else { 1 + 2 * fields }
     }
 }
 
@@ -226,7 +226,7 @@ impl<M: Model> QueryFragment<DbOf<M>> for UpdateRows<'_, M> {
         out.push_sql("UPDATE ");
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" SET ");
-        if DbOf::<M>::IS_MODERN {
+        if DbOf::<M>::HAS_VALUES {
             self.push_from_values(&mut out)?;
         } else {
             self.push_cases(&mut out)?;
@@ -254,7 +254,7 @@ impl<'a, V: ValueSet> Insert<'a, V> {
             all,
             shape,
             rows,
-            returning: DbOf::<V::Model>::IS_MODERN && (!shape.with_keys || all.conflict.is_some()),
+            returning: DbOf::<V::Model>::HAS_RETURNING && (!shape.with_keys || all.conflict.is_some()),
             is_common: is_full || rows.len() == 1,
         }
     }

@@ -134,8 +134,7 @@ impl<C: Connection> Environment<C> {
 
     /// Notes what an error of the database leaves of the open transaction.
     pub(crate) fn doom_after(&self, error: &Error, source: &diesel::result::Error) {
-        let is_lost = || self.connection().is_ok_and(|mut connection| connection.has_lost_transaction());
-        if C::Backend::has_rolled_back(source) || is_lost() {
+        if self.connection().is_ok_and(|mut connection| connection.has_lost_transaction()) {
             self.transactions.doom(1, error, true);
         } else if C::Backend::ERROR_ABORTS && matches!(source, diesel::result::Error::DatabaseError(..)) {
             self.doom(error);

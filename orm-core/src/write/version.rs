@@ -36,7 +36,7 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
     slots: &[u32],
 ) -> Result<()> {
     prefetch::load_together(env, store, slots, field)?;
-    if !C::Backend::IS_MODERN {
+    if !C::Backend::HAS_RETURNING {
         // The UPDATE will not say which rows it found: they are looked at, and held, before.
         let read = || -> Vec<Option<i64>> {
             let number = |&slot: &u32| store.with_column(field, |column| number(column, slot));
