@@ -75,6 +75,8 @@ impl<M: Model> Reader<'_, '_, M> {
         D::Cell<T>: Clone,
     {
         let Group { env, store, .. } = self.group;
+        // Three ways to a value, and each has its own `Ok`: where two meet before, text goes through memory to be moved on,
+        // which was a fifth of a warm read.
         if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
@@ -95,8 +97,7 @@ impl<M: Model> Reader<'_, '_, M> {
     }
 }
 
-/// What a hit does not need; takes all by value, so that a hit need not lay it out in memory, and gives no value, so that
-/// a hit's goes straight to where it is wanted.
+/// The first read of a page in a turn, or a miss. Takes all by value, so that a hit need not lay it out in memory.
 #[cold]
 #[inline(never)]
 fn no_hit<M: Model, T: 'static, D: Kind>(
@@ -130,7 +131,7 @@ fn peek<M: Model, T: 'static, D: Kind<Cell<T> = Link>>(
     field.column(&group.store.columns.borrow()).get(slot).map_or(UNRESOLVED, |link| link.0)
 }
 
-/// A clone of what may lie on the heap; apart, as a value that both ways lead to would be moved through memory twice.
+/// A clone of what may lie on the heap
 #[cold]
 #[inline(never)]
 fn share<V: Clone>(value: &V) -> V {
