@@ -39,14 +39,16 @@ pub struct Column<V> {
     misses: Cell<usize>,
 }
 
+// In this order: what every read looks at shares a line of the processor's cache with the first cells.
 #[derive(Debug)]
+#[repr(C)]
 struct Page<V> {
-    cells: [Option<V>; PAGE],
-    loaded: Loaded,
     /// The turn in which a cell was last read or filled
     used: Cell<u32>,
     /// A bit for each cell that was written and not flushed: nothing but a flush or a rollback takes it away.
     dirty: u64,
+    cells: [Option<V>; PAGE],
+    loaded: Loaded,
 }
 
 const _: () = assert!(PAGE == u64::BITS as usize);
