@@ -17,6 +17,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::Environment;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use run::Run;
 use world::Eyes;
 
@@ -28,6 +29,14 @@ fn fresh_url() -> String {
 }
 
 proptest! {
+    // 768 cases, some 15 seconds, unless PROPTEST_CASES says otherwise. What fails is kept beside this file: by itself
+    // proptest would keep it in a folder for all of this crate's tests that are called `main.rs`.
+    #![proptest_config(ProptestConfig {
+        cases: 3 * ProptestConfig::default().cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("tests/random_writes/regressions.txt"))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn the_cache_is_what_sql_finds(
         steps in prop::collection::vec(steps::step(), 1..40),
