@@ -31,7 +31,7 @@ pub trait RecordQuery: Sized {
     ///
     /// # Errors
     ///
-    /// Those of the database, and [`Error::InvalidValue`] where a column holds what its field cannot take.
+    /// Those of the database, and [`Error::InvalidValue`](crate::Error::InvalidValue) where a column holds what its field cannot take.
     fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
     where
         M: Model,

@@ -23,7 +23,7 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRecord`] for a record whose row does not exist, and those of the database: a foreign key that
+    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, and those of the database: a foreign key that
     /// refuses. None is deleted then.
     pub fn delete(&self) -> Result<()> {
         let group = &self.handle().group;

@@ -580,5 +580,19 @@ fn tables_of_a_named_schema() -> Outcome {
     env.cache().invalidate_all();
     assert_eq!(two.name()?, "two");
     assert_eq!(env.all::<Thing>()?.len(), 4);
+    // Written, too
+    let new = env.create_many((5..8).map(|id| Thing::values().id(id).name("new").next_id(2)))?;
+    env.transaction(|| {
+        new.iter().zip(5..).try_for_each(|(thing, n)| thing.set_name(format!("new {n}")))?;
+        new.set_next_id(None)?;
+        two.right_ids().set(&new)
+    })?;
+    new.slice(0..1).delete()?;
+    two.right_ids().remove(&new.slice(1..2))?;
+    let other = elsewhere.environment()?;
+    assert_eq!(other.browse::<Thing>([6, 7]).name()?, ["new 6", "new 7"]);
+    assert_eq!(two.right_ids().ids()?, [7]);
+    env.execute(diesel::delete(pairs::table.filter(pairs::right_id.eq(5))))?;
+    assert_eq!(other.record::<Thing>(2).right_ids().ids()?, [7]);
     Ok(())
 }

@@ -6,6 +6,9 @@ use crate::Server;
 use crate::place::Places;
 
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "breaking.rs"]
+mod breaking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
@@ -92,3 +95,10 @@ pub const TIMED_OUT: &str = "Lock wait timeout exceeded";
 
 /// Makes room for long names
 pub const LONG_NAMES: &str = "ALTER TABLE partners MODIFY name LONGTEXT NOT NULL";
+
+/// Makes a foreign key one that is looked at when a transaction ends, where there are such
+pub const REFUSED_AT_COMMIT: &str = "SELECT 1";
+
+/// The transactions of a connection may read, and nothing else; or all again.
+pub const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
+pub const READ_WRITE: &str = "SET SESSION TRANSACTION READ WRITE";

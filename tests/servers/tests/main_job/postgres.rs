@@ -6,6 +6,9 @@ use crate::Server;
 use crate::place::Places;
 
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "breaking.rs"]
+mod breaking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
@@ -90,3 +93,11 @@ pub const TIMED_OUT: &str = "lock timeout";
 
 /// Makes room for long names
 pub const LONG_NAMES: &str = "ALTER TABLE partners ALTER name TYPE TEXT";
+
+/// Makes a foreign key one that is looked at when a transaction ends, where there are such
+pub const REFUSED_AT_COMMIT: &str =
+    "ALTER TABLE partners ALTER CONSTRAINT partners_country_id_fkey DEFERRABLE INITIALLY DEFERRED";
+
+/// The transactions of a connection may read, and nothing else; or all again.
+pub const READ_ONLY: &str = "SET default_transaction_read_only = on";
+pub const READ_WRITE: &str = "SET default_transaction_read_only = off";

@@ -122,8 +122,10 @@ impl Log {
     }
 }
 
+pub type Shop = (Place<Db>, Environment<Db>, Log);
+
 /// A place with the tables, a country, and an environment that tells what it sends; `None` where no server answers
-pub fn open() -> Outcome<Option<(Place<Db>, Environment<Db>, Log)>> {
+pub fn open() -> Outcome<Option<Shop>> {
     let Some(place) = Place::<Db>::new()? else { return Ok(None) };
     let mut connection = place.connect()?;
     connection.batch_execute(&TABLES.replace("SERIAL_KEY", super::SERIAL_KEY))?;
