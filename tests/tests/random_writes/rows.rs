@@ -78,6 +78,7 @@ impl Run<'_> {
                 }
                 // A list without members is nothing to delete, and nothing is sent.
                 if !self.world().same_keys(&before) {
+                    self.same("dirty", env.stats().dirty, 0);
                     self.pending.take();
                 }
             }
@@ -128,6 +129,7 @@ impl Run<'_> {
                             .execute(sql)?)
                     }),
                 }?;
+                self.same("dirty", env.stats().dirty, 0);
                 self.pending.take();
             }
             Kind::RawRefused => {
