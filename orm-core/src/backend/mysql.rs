@@ -1,6 +1,7 @@
 //! MySQL and MariaDB: a bind for each key.
 
 use diesel::QueryResult;
+use diesel::connection::SimpleConnection;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlValue};
 use diesel::query_builder::AstPass;
 use diesel::serialize::ToSql;
@@ -20,6 +21,14 @@ impl Connection for MysqlConnection {
             }
             None => Err("mysql://user:password@host:port/database was expected".to_owned()),
         }
+    }
+
+    /// A deadlock rolls back everything, a lock that was waited for too long if `innodb_rollback_on_timeout` is on. Outside of
+    /// a transaction a savepoint is gone as soon as it was made; BEGIN would commit what is open.
+    fn has_lost_transaction(&mut self) -> bool {
+        self.batch_execute("SAVEPOINT orm_core_is_open").is_ok()
+            && self.batch_execute("RELEASE SAVEPOINT orm_core_is_open").is_err()
+            && self.batch_execute("BEGIN").is_ok()
     }
 }
 
