@@ -59,8 +59,12 @@ pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
 ) -> Result<()> {
     for (fields, slots) in by_fields(store) {
-        let binds = UpdateRows::<M>::binds_of_row(fields.len(), M::VERSION.is_some());
-        let window = fitting(DbOf::<M>::MAX_BINDS / binds);
+        // A value that all of them have is sent once, whatever their number.
+        let window = if M::VERSION.is_none() && are_equal(store, &fields, &slots) {
+            1 << (DbOf::<M>::MAX_BINDS - fields.len()).ilog2()
+        } else {
+            fitting(DbOf::<M>::MAX_BINDS / UpdateRows::<M>::binds_of_row(fields.len(), M::VERSION.is_some()))
+        };
         for slots in slots.chunks(window).flat_map(|slots| by_bytes(store, &fields, slots)) {
             let doing = Doing { model: M::NAME, text: &|| told::<M>("writing", &fields, store, slots) };
             update(env, store, &fields, slots, window, doing)?;

@@ -143,10 +143,18 @@ impl<C: Connection> Environment<C> {
 
     /// Finds out whether an error was kept from us that has aborted the open transaction.
     pub(super) fn refuse_if_aborted(&self) -> Result<()> {
-        if !C::Backend::ERROR_ABORTS || !self.transactions.are_open() {
+        if !self.transactions.are_open() {
             return Ok(());
         }
         let what = "going on after a statement within `with_connection` whose error was not returned";
+        if self.connection()?.has_lost_transaction() {
+            let error = Error::database("", what, diesel::result::Error::RollbackTransaction);
+            self.transactions.doom(1, &error, true);
+            return Err(error);
+        }
+        if !C::Backend::ERROR_ABORTS {
+            return Ok(());
+        }
         self.giving_up_broken(|| self.in_transaction(what, |connection| connection.batch_execute("SELECT 1")))
     }
 

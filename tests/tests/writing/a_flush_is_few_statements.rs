@@ -53,7 +53,7 @@ fn distinct_values_are_one_update_per_thousand() -> Result<()> {
 
 #[test]
 fn equal_values_are_one_update_by_key() -> Result<()> {
-    let db = TestDb::of_partners(900, 10);
+    let db = TestDb::of_partners(2_500, 10);
     let partners = db.all::<Partner>()?;
     let (result, statements) = db.watch(|| partners.write(Partner::values().lang("fr").city("Liège")));
     result?;
