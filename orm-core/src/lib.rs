@@ -71,6 +71,7 @@ mod batches;
 mod builder;
 mod cache;
 mod cardinality;
+mod connection;
 mod environment;
 mod error;
 mod field;
