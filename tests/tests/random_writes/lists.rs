@@ -77,7 +77,11 @@ impl Run<'_> {
         for which in 0..9 {
             match which {
                 0 => {
-                    self.same("members", team.member_ids().len()?, owned(&self.links().team, &team_key).len())
+                    self.same(
+                        "members",
+                        team.member_ids().len()?,
+                        owned(&self.links().team, &team_key).len(),
+                    );
                 }
                 1 => self.same(
                     "guests",
