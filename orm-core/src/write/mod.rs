@@ -64,17 +64,22 @@ fn with_column<C: Connection, M: Model<Connection = C>>(
     if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
         return Err(store.missing_record(gone));
     }
-    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    let (mut based, mut moved) = (Vec::new(), Vec::new());
     if let Some(column) = store.columns.borrow_mut().column_mut(field) {
         let now = env.moment();
+        let mut changed = |slot: u32| {
+            store.note_dirty(slot);
+            if M::VERSION.is_some() {
+                based.push(slot);
+            }
+        };
         change(column, Put { slots, state, now, changed: &mut changed, moved: Some(&mut moved) });
     }
-    changed.iter().for_each(|&slot| store.note_dirty(slot));
     if let Some(version) = M::VERSION
         && let Some(column) = store.columns.borrow_mut().column_mut(version)
     {
         // What the write was based on must not be read anew before it is sent.
-        changed.iter().for_each(|&slot| column.pin(slot));
+        based.iter().for_each(|&slot| column.pin(slot));
     }
     if env.limits.any() {
         slots.iter().for_each(|&slot| store.add_resident(slot));

@@ -97,15 +97,20 @@ impl<'a> Given<'a> {
 }
 
 /// Into which cells values go, and what is to be known of it afterwards
-#[derive(Debug)]
 pub struct Put<'a> {
     pub(crate) slots: &'a [u32],
     pub(crate) state: State,
     pub(crate) now: Moment,
-    /// The records whose value is another one now, and dirty
-    pub(crate) changed: &'a mut Vec<u32>,
+    /// Called with each record whose value is another one now, and dirty
+    pub(crate) changed: &'a mut dyn FnMut(u32),
     /// The same, and where their link led before; nothing unless the field is a link
     pub(crate) moved: Option<&'a mut Vec<Moved>>,
+}
+
+impl fmt::Debug for Put<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put").field("slots", &self.slots).field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 /// Where a value is besides the cache
@@ -222,7 +227,7 @@ fn put_cells<'v, V: Clone + PartialEq + 'static>(
         }
         match put.state {
             State::Written => {
-                put.changed.push(slot);
+                (put.changed)(slot);
                 cells.write(slot, put.now, value.clone());
             }
             State::Stored | State::New => cells.set(slot, put.now, value.clone()),
