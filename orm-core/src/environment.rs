@@ -12,6 +12,7 @@ use crate::backend::Connection;
 use crate::builder::{EnvironmentBuilder, NoSource};
 use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
 use crate::connection::{Held, without_password};
+use crate::fragment::Fragment;
 use crate::key::IntoKey;
 use crate::model::Model;
 use crate::prefetch::Ask;
@@ -235,16 +236,16 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Counts a SELECT that is about to run, and notes its text if somebody listens.
-    pub(crate) fn before_select(&self, query: &impl QueryFragment<C::Backend>) {
+    pub(crate) fn before_select(&self, query: &dyn QueryFragment<C::Backend>) {
         self.note_statement(query);
         self.tick();
     }
 
     /// Counts a statement that is about to run, and notes its text if somebody listens.
-    pub(crate) fn note_statement(&self, query: &impl QueryFragment<C::Backend>) {
+    pub(crate) fn note_statement(&self, query: &dyn QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
-            statements.push(diesel::debug_query::<C::Backend, _>(query).to_string());
+            statements.push(diesel::debug_query::<C::Backend, _>(&Fragment(query)).to_string());
         }
     }
 

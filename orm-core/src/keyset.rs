@@ -49,7 +49,7 @@ where
                 M::NAME
             )));
         }
-        query::search::<_, M, _>(env, limited)
+        query::search::<_, M>(env, &limited)
     }
 }
 

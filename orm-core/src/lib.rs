@@ -75,6 +75,7 @@ mod connection;
 mod environment;
 mod error;
 mod field;
+mod fragment;
 mod key;
 mod keyset;
 mod model;

@@ -16,6 +16,7 @@ use diesel::row::{Field as _, Row};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{Store, make_room};
 use crate::error::Doing;
+use crate::fragment::Fragment;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
@@ -37,7 +38,7 @@ pub trait RecordQuery: Sized {
         M: Model,
         Self: SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
-        let slots = search::<_, M, _>(env, SelectDsl::select(self, AllColumns::new()))?;
+        let slots = search::<_, M>(env, &SelectDsl::select(self, AllColumns::new()))?;
         Ok(RecordSet::of_slots(env, slots))
     }
 
@@ -51,7 +52,7 @@ pub trait RecordQuery: Sized {
         M: Model,
         Self: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
-        let slots = find::<_, M, _>(env, &[], SelectDsl::select(self, KeyColumn::new()))?;
+        let slots = find::<_, M>(env, &[], &SelectDsl::select(self, KeyColumn::new()))?;
         Ok(RecordSet::of_slots(env, slots))
     }
 
@@ -67,7 +68,7 @@ pub trait RecordQuery: Sized {
         Self::Output:
             SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
-        let slots = search::<_, M, _>(env, SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
+        let slots = search::<_, M>(env, &SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
         Ok(RecordSet::<M>::of_slots(env, slots).first())
     }
 }
@@ -238,7 +239,7 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
     let select =
         Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None, reserve: 0 };
     let mut found = Marks::new(store.slots());
-    select.run(env, store, query, &mut |slot, _| {
+    select.run(env, store, &query, &mut |slot, _| {
         found.mark(slot);
         Ok(())
     })?;
@@ -254,7 +255,7 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
 
 /// Every record, in the order of the keys
 pub(crate) fn all<M: Model>(env: &Environment<M::Connection>) -> Result<Vec<u32>> {
-    search::<_, M, _>(env, All::<M> { columns: AllColumns::new() })
+    search::<_, M>(env, &All::<M> { columns: AllColumns::new() })
 }
 
 struct All<M: Model> {
@@ -282,21 +283,18 @@ impl<M: Model> Query for All<M> {
 }
 
 /// The slots that a query finds, its prefetchable columns put into the cache
-pub(crate) fn search<C, M, Q>(env: &Environment<C>, query: Q) -> Result<Vec<u32>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
-    find::<C, M, Q>(env, &prefetch::always::<M>().collect::<Vec<_>>(), query)
+pub(crate) fn search<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<u32>> {
+    find::<C, M>(env, &prefetch::always::<M>().collect::<Vec<_>>(), query)
 }
 
-fn find<C, M, Q>(env: &Environment<C>, fields: &[usize], query: Q) -> Result<Vec<u32>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
+fn find<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    fields: &[usize],
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<u32>> {
     // It could see what waits to be written.
     env.flush()?;
     let store = env.store::<M>();
@@ -324,26 +322,22 @@ where
     let start = Instant::now();
     env.before_select(&query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
-    let keys = read_keys::<M, Q>(env, doing, query)?;
+    let keys = read_keys::<M>(env, doing, &query)?;
     trace(M::NAME, Reason::Search, 0, keys.len(), start);
     Ok(keys)
 }
 
 /// The keys that a statement gives
-pub(crate) fn read_keys<M, Q>(
+pub(crate) fn read_keys<M: Model>(
     env: &Environment<M::Connection>,
     doing: Doing<'_>,
-    query: Q,
-) -> Result<Vec<M::Key>>
-where
-    M: Model,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<M::Key>> {
     env.giving_up_broken(|| {
         let fault = |error| doing.fault(error);
         let mut connection = env.connection()?;
         let mut keys = Vec::new();
-        for row in LoadConnection::load(&mut **connection, query).map_err(fault)? {
+        for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
             let row = row.map_err(fault)?;
             let key = row
                 .get(0)

@@ -127,7 +127,7 @@ impl<'a, M: Model> Batch<'a, M> {
         // having the database sort whole rows.
         let mut members: Vec<(u32, i64, u32)> = Vec::new();
         let target = self.env.store::<T>();
-        select.run(self.env, target, query, &mut |member, owner| {
+        select.run(self.env, target, &query, &mut |member, owner| {
             let place = if sort_here { target.key(member).number().unwrap_or_default() } else { 0 };
             let owner = match owner {
                 Shown::Slot(owner) => owner,
@@ -163,7 +163,7 @@ impl<'a, M: Model> Batch<'a, M> {
             reserve: 0,
         };
         let mut counts = Vec::new();
-        select.run(self.env, self.store, query, &mut |owner, count| {
+        select.run(self.env, self.store, &query, &mut |owner, count| {
             if let Shown::Value(count) = count {
                 counts.push((owner, C::Backend::read_count(count)?));
             }

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Instant;
 
 use diesel::connection::LoadConnection;
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_builder::QueryFragment;
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
 use crate::cache::{CellWriter, Store, make_room};
+use crate::fragment::Fragment;
 use crate::key::{Key, KeyCodec};
 use crate::model::{Columns, Model};
 use crate::{Environment, Error, Result, Str};
@@ -85,24 +85,23 @@ type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(),
 
 impl Select<'_> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
-    pub(crate) fn run<C, M, Q>(
+    pub(crate) fn run<C, M>(
         &self,
         env: &Environment<C>,
         store: &Store<M>,
-        query: Q,
+        query: &dyn QueryFragment<C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()>
     where
         C: Connection,
         M: Model<Connection = C>,
-        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
     {
         env.giving_up_broken(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
-            env.before_select(&query);
+            env.before_select(query);
             let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
-            let mut rows = LoadConnection::load(&mut **connection, query).map_err(fault)?;
+            let mut rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
             // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room
             // that there is, then room is made for a row, for two, for four, so that one that finds little drops little.
             let limited = env.limits.any() && !self.fields.is_empty();

@@ -269,7 +269,7 @@ where
     let told = || format!("creating {} {}", insert.rows.len(), V::Model::NAME);
     let doing = Doing { model: V::Model::NAME, text: &told };
     if insert.returning {
-        let keys = env.run_returning::<V::Model, _>(doing, insert).map_err(missing_value::<V::Model>)?;
+        let keys = env.run_returning::<V::Model>(doing, insert).map_err(missing_value::<V::Model>)?;
         return if keys.len() == insert.rows.len() {
             Ok(keys)
         } else {

@@ -64,7 +64,7 @@ fn delete<C: Connection, M: Model<Connection = C>>(
         let doing = Doing { model: M::NAME, text: &|| told::<M>("deleting", &[], store, slots) };
         if statement.returning {
             let mut found = Marks::new(store.slots());
-            for key in env.run_returning::<M, _>(doing, &statement)? {
+            for key in env.run_returning::<M>(doing, &statement)? {
                 store.find(&key).map(|slot| found.mark(slot));
             }
             if let Some(&gone) = slots.iter().find(|&&slot| !found.has(slot)) {

@@ -1,8 +1,7 @@
 //! The flush: dirty records, by model and by set of fields, in as few statements as there can be.
 
 use diesel::associations::HasTable;
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_builder::QueryFragment;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
@@ -222,16 +221,16 @@ enum Found {
     These(Marks),
 }
 
-fn run<C, M, Q>(env: &Environment<C>, store: &Store<M>, doing: Doing<'_>, statement: &Q) -> Result<Found>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
-{
+fn run<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    doing: Doing<'_>,
+    statement: &dyn QueryFragment<C::Backend>,
+) -> Result<Found> {
     if M::VERSION.is_none() || !C::Backend::HAS_RETURNING {
         return env.run(doing, statement).map(Found::Count);
     }
-    let keys = env.run_returning::<M, _>(doing, statement)?;
+    let keys = env.run_returning::<M>(doing, statement)?;
     Ok(Found::These(Marks::of(keys.iter().filter_map(|key| store.find(key)))))
 }
 

@@ -2,42 +2,40 @@
 
 use std::time::Instant;
 
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
 
 use crate::backend::Connection;
 use crate::error::Doing;
+use crate::fragment::Fragment;
 use crate::model::Model;
 use crate::{Environment, Result, query};
 
 impl<C: Connection> Environment<C> {
     /// Runs a statement that writes; tells how many rows it found.
-    pub(super) fn run<Q>(&self, doing: Doing<'_>, statement: &Q) -> Result<usize>
-    where
-        Q: QueryFragment<C::Backend> + QueryId,
-    {
+    pub(super) fn run(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
         self.giving_up_broken(|| {
             let mut connection = self.connection()?;
             self.writing_with(doing, statement, || {
-                ExecuteDsl::execute(statement, &mut **connection).map_err(|error| doing.fault(error))
+                ExecuteDsl::execute(Fragment(statement), &mut **connection)
+                    .map_err(|error| doing.fault(error))
             })
         })
     }
 
     /// Runs a statement that writes, and reads the keys that it returns.
-    pub(super) fn run_returning<M, Q>(&self, doing: Doing<'_>, statement: &Q) -> Result<Vec<M::Key>>
-    where
-        M: Model<Connection = C>,
-        Q: Query<SqlType = Untyped> + QueryFragment<C::Backend> + QueryId,
-    {
-        self.writing_with(doing, statement, || query::read_keys::<M, _>(self, doing, statement))
+    pub(super) fn run_returning<M: Model<Connection = C>>(
+        &self,
+        doing: Doing<'_>,
+        statement: &dyn QueryFragment<C::Backend>,
+    ) -> Result<Vec<M::Key>> {
+        self.writing_with(doing, statement, || query::read_keys::<M>(self, doing, statement))
     }
 
     fn writing_with<T>(
         &self,
         doing: Doing<'_>,
-        statement: &impl QueryFragment<C::Backend>,
+        statement: &dyn QueryFragment<C::Backend>,
         run: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
         self.writes.set(self.writes.get() + 1);
