@@ -156,7 +156,10 @@ fn missing_fields<M: Model>(store: &Store<M>, batch: &[u32], field: usize) -> Ve
     let columns = store.columns.borrow();
     let columns = crate::model::Columns::each(&*columns);
     (0..M::FIELDS.len())
-        .filter(|&other| M::FIELDS[other].prefetch.comes_with(kind, other == field))
+        // A version is never younger than what it is the version of.
+        .filter(|&other| {
+            M::FIELDS[other].prefetch.comes_with(kind, other == field) || M::VERSION == Some(other)
+        })
         .filter(|&other| batch.iter().any(|&slot| !columns[other].has(slot)))
         .collect()
 }

@@ -145,6 +145,9 @@ impl<'env, C: Connection> Cache<'env, C> {
             store.forget_count(field.position(), slot);
             columns.borrow_mut().each_mut()[field.position()].remove(slot);
         }
+        if M::VERSION == Some(field.position()) {
+            store.forget_unversioned();
+        }
         self.count_again(store);
     }
 
@@ -159,6 +162,9 @@ impl<'env, C: Connection> Cache<'env, C> {
         store.forget_counts(field.position());
         store.forget_absent();
         store.columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
+        if M::VERSION == Some(field.position()) {
+            store.forget_unversioned();
+        }
         self.count_again(store);
     }
 

@@ -156,6 +156,23 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// Makes the values missing of records whose version is: whoever wrote them anew would do so on the ground of a
+    /// version that is younger than what was read, and nobody would notice that somebody else wrote in between.
+    pub(crate) fn forget_unversioned(&self) {
+        let Some(version) = M::VERSION else { return };
+        let mut known = Marks::new(self.slots());
+        self.with_column(version, |column| {
+            column.each_slot(&mut |slot| {
+                known.mark(slot);
+            });
+        });
+        for (field, column) in self.columns.borrow_mut().each_mut().into_iter().enumerate() {
+            if M::FIELDS[field].relation.is_none() {
+                column.remove_where(&mut |slot, _| !known.has(slot));
+            }
+        }
+    }
+
     pub(crate) fn is_resident(&self, slot: u32) -> bool {
         self.resident.borrow().has(slot)
     }
@@ -405,6 +422,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         for column in self.columns.borrow_mut().each_mut() {
             column.remove_where(&mut |_, loaded| loaded < before);
         }
+        self.forget_unversioned();
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
         self.keys.borrow_mut().expire_absent(before);
         self.count_residents();
@@ -454,6 +472,8 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
                 column.remove_links(keep);
             }
         }
+        drop(columns);
+        self.forget_unversioned();
         self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
@@ -513,6 +533,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         for column in self.columns.borrow_mut().each_mut() {
             column.forget_since(since);
         }
+        self.forget_unversioned();
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted < since);
         self.keys.borrow_mut().forget_absent();
         self.forget_dirty();

@@ -322,6 +322,7 @@ where
         // A row that was there has another version now, and members of its own.
         if let Some(field) = <V::Model as Model>::VERSION {
             version::forget(store, field, slots);
+            slots.iter().for_each(|&slot| store.forget_record(slot));
         }
         return Ok(());
     }

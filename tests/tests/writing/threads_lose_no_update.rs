@@ -1,6 +1,7 @@
 //! E1: threads with an environment each over one pool write the same rows: with a version no update is lost, and none sees
 //! what another has not committed.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use diesel::prelude::*;
@@ -56,9 +57,11 @@ impl Drop for Done<'_> {
 #[test]
 fn counters_add_up() -> Result<()> {
     let file = File::new(SCHEMA);
-    let (conflicts, retries) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (conflicts, retries, read) = (AtomicUsize::new(0), AtomicUsize::new(0), Barrier::new(THREADS));
     on_threads(&file, |number, env| {
         let accounts = env.all::<Account>()?;
+        // All have read the first versions before the first of them is written: somebody must be in another's way.
+        read.wait();
         for round in 0..ROUNDS {
             // What one thread has cached is out of date as soon as another one has written: every write is a guess.
             let tries = insist(env, || {
