@@ -11,7 +11,7 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
 use crate::batches::Since;
-use crate::key::KeyCodec;
+use crate::key::{Key, KeyCodec};
 use crate::model::{DbOf, Model};
 use crate::query::{self, AllColumns, push_key_column};
 use crate::{Connection, Environment, Error, RecordSet, Result};
@@ -128,9 +128,20 @@ pub struct BatchesByKey<'env, M: Model, Q> {
 impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
     fn read(&mut self) -> Result<Vec<u32>> {
         self.since.begin()?;
-        let mut slots = self.query.clone().read(self.env, self.last.take(), self.size)?;
+        let (store, last) = (self.env.store::<M>(), self.last.take());
+        let passed = last.as_ref().and_then(Key::number);
+        let mut slots = self.query.clone().read(self.env, last, self.size)?;
+        if let (Some(passed), Some(&first)) = (passed, slots.first())
+            && store.number(first).is_some_and(|first| first <= passed)
+        {
+            return Err(Error::other(format!(
+                "a query for batches of {} by key gave a key twice: where its filter is SQL of your own with an OR, put \
+                 parentheses around it",
+                M::NAME
+            )));
+        }
         self.done = slots.len() < self.size;
-        self.last = slots.last().map(|&slot| self.env.store::<M>().key(slot));
+        self.last = slots.last().map(|&slot| store.key(slot));
         // A join may find a record several times, one after the other.
         slots.dedup();
         Ok(slots)

@@ -10,7 +10,7 @@ use crate::{Id, Model, Record, Result, Str};
 /// What can be given as a value of a field of type `T`: the value itself, text in any form
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given for a field of type `{T}`",
-    note = "give a value of the field's type, text in any form, or `None` where its column is nullable"
+    note = "give a value of the field's type, text in any form, or `None` where its column is nullable; an `Option` of another type by `.map(Str::from)`"
 )]
 pub trait IntoValue<T> {
     /// The value
@@ -36,7 +36,7 @@ impl<T> IntoValue<Option<T>> for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given for a link of type `{L}`",
     label = "no record, `Id` or key of the model that the link leads to",
-    note = "a link takes `&record`, an `Id`, the key itself, or `None` where its column is nullable"
+    note = "a link takes `&record`, an `Id`, the key itself, or `None` where its column is nullable; an `Option` of a key by `.map(Id::new)`"
 )]
 pub trait IntoLink<L, Via> {
     /// The link

@@ -63,11 +63,10 @@ fn delete<C: Connection, M: Model<Connection = C>>(
         };
         let doing = Doing { model: M::NAME, text: &|| told::<M>("deleting", &[], store, slots) };
         if statement.returning {
-            let mut found = Marks::new(store.slots());
-            for key in env.run_returning::<M>(doing, &statement)? {
-                store.find(&key).map(|slot| found.mark(slot));
-            }
-            if let Some(&gone) = slots.iter().find(|&&slot| !found.has(slot)) {
+            let found = env.run_returning::<M>(doing, &statement)?;
+            if found.len() < slots.len() {
+                let found = Marks::of(found.iter().filter_map(|key| store.find(key)));
+                let gone = slots.iter().copied().find(|&slot| !found.has(slot)).unwrap_or(slots[0]);
                 store.forget_record(gone);
                 return Err(store.missing_record(gone));
             }

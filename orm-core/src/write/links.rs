@@ -142,6 +142,9 @@ where
         };
         let mut linked = Vec::new();
         for members in members.chunks(super::flush::WINDOW) {
+            if env.settings.max_age.is_some() {
+                members.iter().for_each(|&member| target.expire(env, link, member));
+            }
             prefetch::load_together(env, target, members, link)?;
             linked.extend(members.iter().copied().filter(leads_here));
         }
@@ -168,18 +171,21 @@ pub(crate) fn change_pairs<C, M, T, Own: 'static, Other: 'static>(
     T: Model<Connection = C>,
 {
     let (env, field) = (batch.env, batch.field);
-    // What a cached list says need not be asked for again.
-    let is_so = |owner: u32, member: u32| {
+    let mut pairs = Vec::new();
+    for &owner in batch.slots {
+        if env.settings.max_age.is_some() {
+            batch.store.expire(env, field, owner);
+        }
+        // What a cached list says need not be asked for again.
         let mut listed = None;
         batch.store.with_column(field, |column| {
             column.hop(&mut std::iter::once(owner), &mut |list| {
-                listed = list.map(|list| list.contains(&member));
+                listed = list.map(|list| Marks::of(list.iter().copied()));
             });
         });
-        listed == Some(add)
-    };
-    let pairs = batch.slots.iter().flat_map(|&owner| members.iter().map(move |&member| (owner, member)));
-    let pairs: Vec<(u32, u32)> = pairs.filter(|&(owner, member)| !is_so(owner, member)).collect();
+        let is_so = |member: u32| listed.as_ref().is_some_and(|list| list.has(member) == add);
+        pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
+    }
     if pairs.is_empty() {
         return;
     }

@@ -64,6 +64,10 @@ fn with_column<C: Connection, M: Model<Connection = C>>(
     if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
         return Err(store.missing_record(gone));
     }
+    if env.settings.max_age.is_some() {
+        // What is too old to be read is too old to be compared with.
+        slots.iter().for_each(|&slot| store.expire(env, field, slot));
+    }
     let (mut based, mut moved) = (Vec::new(), Vec::new());
     if let Some(column) = store.columns.borrow_mut().column_mut(field) {
         let now = env.moment();

@@ -115,9 +115,10 @@ impl<'env, C: Connection> Touching<'env, C> {
     pub fn with_connection<T>(self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         let env = self.env;
         self.run(|| {
-            let value = env.giving_up_broken(|| f(&mut *env.connection()?))?;
-            env.refuse_if_aborted()?;
-            Ok(value)
+            let result = env.giving_up_broken(|| f(&mut *env.connection()?));
+            // Whatever it gave: of an error that it kept, or made another of, the transaction would know nothing.
+            let sound = env.refuse_if_aborted();
+            result.and_then(|value| sound.map(|()| value))
         })
     }
 
@@ -149,6 +150,10 @@ struct Forget<'a, 'env, C: Connection>(&'a Touching<'env, C>);
 
 impl<C: Connection> Drop for Forget<'_, '_, C> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Who catches it may go on: what there is to know is noted.
+            let _ = self.0.env.refuse_if_aborted();
+        }
         self.0.forget();
     }
 }

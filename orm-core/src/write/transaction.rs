@@ -261,8 +261,12 @@ impl<C: Connection> Drop for Level<'_, C> {
         let Transactions { depth, doomed } = &env.transactions;
         let undone = env.in_transaction("rolling back", |connection| {
             match C::TransactionManager::rollback_transaction(connection) {
-                // diesel did it, when the commit failed.
-                Err(diesel::result::Error::NotInTransaction) => Ok(()),
+                // diesel did it, when the commit failed; or has seen that SQLite did it, but not that another one was
+                // begun since, to hold what followed.
+                Err(diesel::result::Error::NotInTransaction) => {
+                    let _ = connection.batch_execute("ROLLBACK");
+                    Ok(())
+                }
                 undone => undone,
             }
         });
@@ -273,6 +277,9 @@ impl<C: Connection> Drop for Level<'_, C> {
             tracing::warn!("{error}");
             if depth.get() == 0 {
                 env.heal();
+            } else {
+                // What the savepoint held is still there.
+                env.doom(&error);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! W10: statements through `execute` and `with_connection` flush first and invalidate after: the models named, else all.
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::Result;
 use orm_tests::TestDb;
@@ -68,5 +69,25 @@ fn a_failing_one_says_so_and_the_cache_is_not_believed() -> Result<()> {
     });
     assert_eq!(result.expect_err("undone").to_string(), "undone");
     assert_eq!(partner.name()?, "Partner number 3");
+    Ok(())
+}
+
+#[test]
+fn a_transaction_that_one_of_them_has_ended_is_not_gone_on_with() -> Result<()> {
+    let db = TestDb::of_partners(30, 4);
+    db.file.run("CREATE UNIQUE INDEX names ON tags (name)");
+    let result: Result<()> = db.transaction(|| {
+        db.create(Tag::values().name("before"))?;
+        // Made another error, and swallowed.
+        let _ = db.with_connection(|connection| {
+            let twice = "INSERT OR ROLLBACK INTO tags (name) VALUES ('Tag 1')";
+            connection.batch_execute(twice).map_err(orm_core::Error::other)
+        });
+        let _ = db.create(Tag::values().name("after"));
+        Ok(())
+    });
+    assert!(result.is_err());
+    assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM tags"), ["10"]);
+    assert_eq!(db.create(Tag::values().name("later"))?.name()?, "later");
     Ok(())
 }

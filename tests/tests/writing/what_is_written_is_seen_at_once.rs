@@ -90,3 +90,23 @@ fn an_equal_value_is_no_write() -> Result<()> {
     db.assert_queries(1, || db.browse::<Partner>([2]).set_name("x"))?;
     Ok(())
 }
+
+/// What is too old to be read is too old to be compared with: an equal value is written when somebody else has written
+/// another one.
+#[test]
+fn a_value_that_is_too_old_is_written_again() -> Result<()> {
+    let age = std::time::Duration::from_millis(5);
+    let db = orm_tests::test_db!(orm_tests::File::of_partners(20, 5), max_age(age));
+    let (partner, tag) = (db.record::<Partner>(4), db.record::<Tag>(5));
+    let (name, had) = (partner.name()?, partner.tag_ids().load()?.contains(&tag));
+    assert!(had);
+    db.file.run(
+        "UPDATE partners SET name = 'other' WHERE id = 4; DELETE FROM partner_tags WHERE partner_id = 4",
+    );
+    std::thread::sleep(2 * age);
+    partner.set_name(&name)?;
+    partner.tag_ids().add(&tag)?;
+    assert_eq!(name_of(&db, 4), name);
+    assert_eq!(db.file.values("SELECT tag_id || '' AS value FROM partner_tags WHERE partner_id = 4"), ["5"]);
+    Ok(())
+}

@@ -100,6 +100,24 @@ fn an_error_that_was_swallowed_is_not_committed_over() -> Outcome {
             Ok(())
         })
     }))?;
+    // And when it was made another error before it was swallowed, or a panic
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        let _ = env.with_connection(|connection| {
+            connection.batch_execute("SELECT no_such_column FROM partners").map_err(Error::other)
+        });
+        Ok(())
+    }))?;
+    is_committed(env.transaction(|| {
+        azure.set_name("changed")?;
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            env.with_connection(|connection| -> Result<(), Error> {
+                let result = connection.batch_execute("SELECT no_such_column FROM partners");
+                panic!("in the middle: {result:?}");
+            })
+        }));
+        Ok(())
+    }))?;
     is_committed(env.transaction(|| {
         azure.set_name("changed")?;
         env.flush()?;
