@@ -2,6 +2,7 @@
 
 mod codec;
 mod column;
+mod columns;
 mod evict;
 mod keys;
 mod link;
@@ -16,6 +17,7 @@ pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Sto
 pub use column::Column;
 pub use column::Moment;
 pub(crate) use column::{Stamp, heap_bytes};
+pub(crate) use columns::by_fields;
 pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};

@@ -1,9 +1,5 @@
 //! Numbers about an environment.
 
-use super::codec::AnyColumn;
-use crate::Model;
-use crate::backend::Connection;
-
 /// What an environment has done and holds, exact at the moment it was asked
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,35 +67,4 @@ pub struct FieldStats {
     pub values: usize,
     /// Bytes that the values take
     pub bytes: usize,
-}
-
-impl ModelStats {
-    pub(crate) fn of<C: Connection, M: Model<Connection = C>>(
-        columns: &[&dyn AnyColumn<C>],
-        slots: usize,
-        key_bytes: usize,
-    ) -> Self {
-        let mut fields = Vec::with_capacity(columns.len());
-        let mut cached = vec![false; slots];
-        for (column, info) in columns.iter().zip(M::FIELDS) {
-            let (hits, misses) = column.reads();
-            fields.push(FieldStats {
-                name: info.name,
-                hits,
-                misses,
-                values: column.count(),
-                bytes: column.bytes(),
-            });
-            column.each_slot(&mut |slot| cached[slot as usize] = true);
-        }
-        Self {
-            name: M::NAME,
-            hits: fields.iter().map(|field| field.hits).sum(),
-            misses: fields.iter().map(|field| field.misses).sum(),
-            records: cached.iter().filter(|&&cached| cached).count(),
-            values: fields.iter().map(|field| field.values).sum(),
-            bytes: key_bytes + fields.iter().map(|field| field.bytes).sum::<usize>(),
-            fields,
-        }
-    }
 }

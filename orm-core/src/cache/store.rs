@@ -8,10 +8,10 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::codec::AnyColumn;
-use super::column::{Column, Moment, PAGE, Stamp};
+use super::column::{Moment, PAGE, Stamp};
+use super::columns;
 use super::evict::Resident;
 use super::keys::Keys;
-use super::link::{Link, List};
 use super::stats::ModelStats;
 use crate::backend::Connection;
 use crate::key::Key;
@@ -20,11 +20,11 @@ use crate::origin::Marks;
 use crate::prefetch::{self, Ask};
 use crate::relation::{Batch, Want};
 use crate::write;
-use crate::write::links::{self, Side};
+use crate::write::links::Side;
 use crate::{Environment, Error, Result, Str};
 
 /// By field and slot: how many members, and when they were counted
-type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
+pub(super) type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
 
 /// The records of one model that an environment has met
 pub(crate) struct Store<M: Model> {
@@ -160,17 +160,7 @@ impl<M: Model> Store<M> {
     /// version that is younger than what was read, and nobody would notice that somebody else wrote in between.
     pub(crate) fn forget_unversioned(&self) {
         let Some(version) = M::VERSION else { return };
-        let mut known = Marks::new(self.slots());
-        self.with_column(version, |column| {
-            column.each_slot(&mut |slot| {
-                known.mark(slot);
-            });
-        });
-        for (field, column) in self.columns.borrow_mut().each_mut().into_iter().enumerate() {
-            if M::FIELDS[field].relation.is_none() {
-                column.remove_where(&mut |slot, _| !known.has(slot));
-            }
-        }
+        columns::forget_unversioned(self.columns.borrow_mut().each_mut(), version, self.slots());
     }
 
     pub(crate) fn is_resident(&self, slot: u32) -> bool {
@@ -256,18 +246,6 @@ impl<M: Model> Store<M> {
     /// Bytes that the values take
     pub(crate) fn value_bytes(&self) -> usize {
         self.columns.borrow().each().iter().map(|column| column.bytes()).sum()
-    }
-
-    /// Runs work on the lists of each to-many link to these models, and forgets how many members were counted.
-    fn each_list(&self, models: &dyn Fn(usize) -> bool, mut f: impl FnMut(&mut Column<List>)) {
-        let mut counts = self.counts.borrow_mut();
-        for (field, column) in self.columns.borrow_mut().each_mut().into_iter().enumerate() {
-            let leads_there = column.target().is_some_and(models);
-            if let (true, Some(lists)) = (leads_there, column.cells_mut().downcast_mut::<Column<List>>()) {
-                counts.retain(|&(counted, _), _| counted != field);
-                f(lists);
-            }
-        }
     }
 
     /// Runs work on one column, whatever its type.
@@ -410,18 +388,14 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn invalidate(&self) {
-        for column in self.columns.borrow_mut().each_mut() {
-            column.remove_where(&mut |_, _| true);
-        }
+        columns::remove_where(self.columns.borrow_mut().each_mut(), &mut |_, _| true);
         self.forget_absent();
         self.counts.borrow_mut().clear();
         self.count_residents();
     }
 
     fn expire(&self, before: Stamp) {
-        for column in self.columns.borrow_mut().each_mut() {
-            column.remove_where(&mut |_, loaded| loaded < before);
-        }
+        columns::remove_where(self.columns.borrow_mut().each_mut(), &mut |_, loaded| loaded < before);
         self.forget_unversioned();
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
         self.keys.borrow_mut().expire_absent(before);
@@ -433,21 +407,11 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn count_residents(&self) {
-        let mut resident = self.resident.borrow_mut();
-        resident.clear();
-        self.columns
-            .borrow()
-            .each()
-            .iter()
-            .for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
+        columns::count_residents(&self.columns.borrow().each(), &mut self.resident.borrow_mut());
     }
 
     fn page_uses(&self, out: &mut dyn FnMut(usize, u32)) {
-        let mut uses = vec![0; self.slots().div_ceil(PAGE)];
-        for column in self.columns.borrow().each() {
-            column.each_use(&mut |page, turn| uses[page] = turn.max(uses[page]));
-        }
-        uses.into_iter().enumerate().filter(|&(_, turn)| turn > 0).for_each(|(page, turn)| out(page, turn));
+        columns::page_uses(&self.columns.borrow().each(), self.slots(), out);
     }
 
     fn evict_page(&self, page: usize) -> usize {
@@ -487,8 +451,8 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn stats(&self) -> ModelStats {
-        let columns = self.columns.borrow();
-        ModelStats::of::<C, M>(&columns.each(), self.slots(), self.key_bytes())
+        let names: Vec<&'static str> = M::FIELDS.iter().map(|field| field.name).collect();
+        columns::stats(M::NAME, &names, &self.columns.borrow().each(), self.slots(), self.key_bytes())
     }
 
     fn has_dirty(&self) -> bool {
@@ -546,9 +510,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         }
         let gone = Marks::of(slots.iter().copied());
         slots.iter().for_each(|&slot| self.set_absent(slot, None));
-        for column in self.columns.borrow_mut().each_mut() {
-            column.remove_where(&mut |slot, _| gone.has(slot));
-        }
+        columns::remove_where(self.columns.borrow_mut().each_mut(), &mut |slot, _| gone.has(slot));
         self.counts.borrow_mut().retain(|&(_, slot), _| !gone.has(slot));
     }
 
@@ -558,28 +520,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         targets: &Marks,
         listed: &dyn Fn(usize) -> Option<Vec<u32>>,
     ) -> Option<Vec<u32>> {
-        let columns = self.columns.borrow();
-        let mut found: Option<Marks> = None;
-        for (field, column) in columns.each().iter().enumerate() {
-            let Some(links) = column.cells().downcast_ref::<Column<Link>>() else { continue };
-            if column.target() != Some(model) {
-                continue;
-            }
-            let found = found.get_or_insert_with(|| Marks::new(self.slots()));
-            let mut mark = |slot: u32| {
-                found.mark(slot);
-            };
-            if let Some(linking) = listed(field) {
-                linking.into_iter().for_each(mark);
-                continue;
-            }
-            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
-            // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
-            // without any value of its own being cached.
-            let slots = 0..self.slots() as u32;
-            slots.filter(|&slot| links.get(slot).is_none_or(leads_there)).for_each(&mut mark);
-        }
-        found.map(|found| (0..self.slots() as u32).filter(|&slot| found.has(slot)).collect())
+        columns::linking_to(&self.columns.borrow().each(), self.slots(), model, targets, listed)
     }
 
     fn members_of(&self, side: Side, owners: &[u32]) -> Option<Vec<u32>> {
@@ -597,18 +538,17 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn remove_from_lists(&self, model: usize, members: &Marks, now: Moment) {
-        self.each_list(&|target| target == model, |lists| links::remove_members(lists, members, now));
+        let (mut columns, mut counts) = (self.columns.borrow_mut(), self.counts.borrow_mut());
+        columns::remove_from_lists(columns.each_mut(), &mut counts, model, members, now);
     }
 
     fn forget_lists_of(&self, model: usize, members: &Marks) {
-        self.each_list(&|target| target == model, |lists| {
-            lists.remove_values(|list| list.0.iter().any(|&member| members.has(member)));
-        });
+        let (mut columns, mut counts) = (self.columns.borrow_mut(), self.counts.borrow_mut());
+        columns::forget_lists_of(columns.each_mut(), &mut counts, model, members);
     }
 
     fn forget_lists(&self, models: &dyn Fn(usize) -> bool) {
-        self.each_list(models, |lists| {
-            lists.remove_where(|_, _| true);
-        });
+        let (mut columns, mut counts) = (self.columns.borrow_mut(), self.counts.borrow_mut());
+        columns::forget_lists(columns.each_mut(), &mut counts, models);
     }
 }

@@ -2,13 +2,11 @@
 
 use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
-use foldhash::fast::FixedState;
-use indexmap::IndexMap;
 
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
 use crate::backend::{Connection, Dialect};
-use crate::cache::{AnyColumn, Store};
+use crate::cache::{Store, by_fields};
 use crate::error::Doing;
 use crate::key::Key;
 use crate::model::{Columns, DbOf, Model};
@@ -57,7 +55,8 @@ pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
 ) -> Result<()> {
-    for (fields, slots) in by_fields(store) {
+    let groups = by_fields(&store.columns.borrow().each(), M::VERSION, &store.dirty());
+    for (fields, slots) in groups {
         // A value that all of them have is sent once, whatever their number.
         let window = if M::VERSION.is_none() && are_equal(store, &fields, &slots) {
             1 << (DbOf::<M>::MAX_BINDS - fields.len()).ilog2()
@@ -124,37 +123,22 @@ fn fitting(rows: usize) -> usize {
     if rows >= WINDOW { WINDOW } else { 1 << rows.max(1).ilog2() }
 }
 
-/// The dirty records by the set of their dirty fields, each in the order in which they were first written
-fn by_fields<M: Model>(store: &Store<M>) -> IndexMap<Vec<usize>, Vec<u32>, FixedState> {
-    let columns = store.columns.borrow();
-    let columns: Vec<&dyn AnyColumn<M::Connection>> = columns.each();
-    let mut groups: IndexMap<Vec<usize>, Vec<u32>, FixedState> = IndexMap::default();
-    let mut fields = Vec::new();
-    for slot in store.dirty() {
-        fields.clear();
-        let is_written = |&field: &usize| Some(field) != M::VERSION && columns[field].is_dirty(slot);
-        fields.extend((0..columns.len()).filter(is_written));
-        match groups.get_mut(&fields) {
-            Some(slots) => slots.push(slot),
-            None => {
-                groups.insert(fields.clone(), vec![slot]);
-            }
-        }
-    }
-    groups.shift_remove(&Vec::new());
-    groups
-}
-
 /// What a statement does, for messages: a few of the records by name, and how many there are
 pub(super) fn told<M: Model>(what: &str, fields: &[usize], store: &Store<M>, slots: &[u32]) -> String {
-    const SHOWN: usize = 5;
     let fields: Vec<&str> = fields.iter().map(|&field| M::FIELDS[field].name).collect();
-    let mut keys: Vec<Str> = slots.iter().take(SHOWN).map(|&slot| store.key(slot).text()).collect();
-    if slots.len() > SHOWN {
-        keys.push(Str::from(format!("… {} records", slots.len())));
+    let keys = slots.iter().take(SHOWN).map(|&slot| store.key(slot).text()).collect();
+    tell(what, M::NAME, &fields, keys, slots.len())
+}
+
+/// Records that a message names
+const SHOWN: usize = 5;
+
+fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: usize) -> String {
+    if records > SHOWN {
+        keys.push(Str::from(format!("… {records} records")));
     }
     let fields = if fields.is_empty() { String::new() } else { format!(".{}", fields.join(", ")) };
-    format!("{what} {}{fields} of {}", M::NAME, keys.join(", "))
+    format!("{what} {model}{fields} of {}", keys.join(", "))
 }
 
 /// One UPDATE of these records; an error if it did not find all of them.
