@@ -359,3 +359,20 @@ mod other_keys {
         Ok(())
     }
 }
+
+/// `WHERE a OR b AND key > last`: without parentheses the first rows would come with every batch, for ever.
+#[test]
+fn a_raw_or_without_parentheses_is_an_error_and_no_endless_loop() -> Result<()> {
+    use diesel::dsl::sql;
+    use diesel::sql_types::Bool;
+    let db = TestDb::of_partners(30, 2);
+    let raw = "name = 'Partner number 1' OR name LIKE 'Partner%'";
+    let mut batches = db.batches_by_key::<Partner, _>(partners::table.filter(sql::<Bool>(raw)), 3);
+    assert_eq!(batches.next().expect("a first batch")?.ids(), [1, 2, 3]);
+    let error = batches.next().expect("a second one").expect_err("record 1 once more");
+    assert!(error.to_string().contains("put parentheses around it"), "{error}");
+    assert!(batches.next().is_none());
+    let whole = partners::table.filter(sql::<Bool>(&format!("({raw})")));
+    assert_eq!(keys(db.batches_by_key(whole, 3))?.concat().len(), 30);
+    Ok(())
+}
