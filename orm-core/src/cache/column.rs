@@ -234,7 +234,7 @@ impl<V> Column<V> {
         V: 'static,
     {
         self.pages.iter_mut().flatten().for_each(|page| page.dirty = 0);
-        self.remove_where(|_, loaded| loaded >= since);
+        self.remove_since(since);
     }
 
     /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
