@@ -83,7 +83,7 @@ impl<'env, M: Model> Batches<'env, M> {
             prefetch::load_all(self.env, store, &slots, field, Want::Records)?;
         }
         // Rows that were deleted since the keys were read are no records any more.
-        Ok(RecordSet::of_slots(self.env, slots.into_iter().filter(|&slot| !store.is_absent(slot)).collect()))
+        Ok(RecordSet::named(self.env, slots.into_iter().filter(|&slot| !store.is_absent(slot)).collect()))
     }
 }
 

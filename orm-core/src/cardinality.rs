@@ -175,6 +175,7 @@ impl Cardinality for Many {
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
+        let _call = records.group.env.begin_call();
         records.readers().map(read).collect()
     }
 
@@ -182,6 +183,7 @@ impl Cardinality for Many {
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
+        let _call = records.group.env.begin_call();
         records.readers().map(read).collect()
     }
 }
@@ -201,6 +203,7 @@ impl Cardinality for Several {
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
+        let _call = records.group.env.begin_call();
         records.resolved()?.readers().map(read).collect()
     }
 
@@ -208,6 +211,7 @@ impl Cardinality for Several {
         records: &Handle<'env, M, Self>,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
+        let _call = records.group.env.begin_call();
         records.resolved()?.readers().map(read).collect()
     }
 }

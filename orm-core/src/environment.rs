@@ -15,7 +15,7 @@ use crate::connection::{Held, without_password};
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
 use crate::model::Model;
-use crate::prefetch::Ask;
+use crate::prefetch::Miss;
 use crate::write::Transactions;
 use crate::write::pairs::Pairs;
 use crate::{Error, Record, RecordSet, Result, query};
@@ -25,6 +25,10 @@ const PREFETCH_LIMIT: usize = 1000;
 
 /// So many batches of one record in a row, of one field, are taken for a loop that could not be batched.
 const TOLERATED_SINGLES: usize = 10;
+
+/// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
+const LOOKS: usize = 1 << 12;
+const MOST_LOOKS: usize = 1 << 20;
 
 /// Bytes that one batch may bring, as far as they can be foreseen, unless the builder says otherwise
 const PREFETCH_BYTES: usize = 16 << 20;
@@ -66,7 +70,11 @@ pub struct Environment<
     earliest: Cell<Stamp>,
     queries: Cell<usize>,
     /// Counts the times that something was dropped from the cache
-    pub(crate) epoch: Cell<usize>,
+    drops: Cell<usize>,
+    /// How many records may be looked at in vain when a batch is planned
+    looks: Cell<usize>,
+    /// When the call began that reads many records at once, while there is one
+    call: Cell<Option<Stamp>>,
     /// The texts of the SELECTs, while somebody listens
     statements: RefCell<Option<Vec<String>>>,
     /// Held by every group of records: while this is the only one, no record is held anywhere.
@@ -105,6 +113,17 @@ pub(crate) struct Mark {
     since: Stamp,
     /// How many slots each store had, by model number
     slots: Vec<usize>,
+}
+
+/// A call that reads many records at once, until it is dropped
+pub(crate) struct Call<'a>(Option<&'a Cell<Option<Stamp>>>);
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(call) = self.0 {
+            call.set(None);
+        }
+    }
 }
 
 impl<C: Connection> Environment<C> {
@@ -158,7 +177,9 @@ impl<C: Connection> Environment<C> {
             born: Instant::now(),
             earliest: Cell::new(0),
             queries: Cell::new(0),
-            epoch: Cell::new(0),
+            drops: Cell::new(0),
+            looks: Cell::new(MOST_LOOKS),
+            call: Cell::new(None),
             statements: RefCell::default(),
             alive: Arc::default(),
             turn: Cell::new(1),
@@ -187,7 +208,7 @@ impl<C: Connection> Environment<C> {
     ) -> RecordSet<'_, M> {
         let store = self.store::<M>();
         let slots = keys.into_iter().map(|key| store.intern(key.into_key())).collect();
-        RecordSet::of_slots(self, slots)
+        RecordSet::named(self, slots)
     }
 
     /// Every record of a model, in the order of the keys: one SELECT
@@ -197,7 +218,7 @@ impl<C: Connection> Environment<C> {
     /// Those of the database.
     pub fn all<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
         let slots = query::all::<M>(self)?;
-        Ok(RecordSet::of_slots(self, slots))
+        Ok(RecordSet::found(self, slots))
     }
 
     /// The cache, for those who look into it or manage it
@@ -262,7 +283,7 @@ impl<C: Connection> Environment<C> {
 
     /// Notes that something was dropped from the cache.
     pub(crate) fn note_drop(&self) {
-        self.epoch.set(self.epoch.get() + 1);
+        self.drops.set(self.drops.get() + 1);
     }
 
     /// Marks this moment, so that what is cached from now on can be released.
@@ -290,25 +311,38 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.
-    pub(crate) fn watch<M>(&self, store: &Store<M>, ask: Ask<'_>, batch: &[u32]) -> Result<()>
-    where
-        M: Model<Connection = C>,
-    {
-        let Ask { origin, field, .. } = ask;
+    pub(crate) fn watch(&self, store: &dyn AnyStore<C>, miss: Miss<'_>, batch: &[u32]) -> Result<()> {
+        let field = miss.field;
         // The last records of a larger set, or a set that has all else cached, are no sign of a loop.
-        let size = if origin.root.slots.len() > 1 { batch.len().max(2) } else { batch.len() };
-        let reads = store.note_batch(field, size);
+        let reads = store.paces().note_single(field, batch.len() == 1 && !miss.scope.is_of_set());
         if reads < TOLERATED_SINGLES {
             return Ok(());
         }
-        let error = Error::Unbatched { model: M::NAME, field: M::FIELDS[field].name, reads };
+        let (model, field) = (store.name(), store.field_name(field));
+        let error = Error::Unbatched { model, field, reads };
         if self.settings.strict {
             return Err(error);
         }
         if reads.is_multiple_of(TOLERATED_SINGLES) {
-            tracing::warn!(model = M::NAME, field = M::FIELDS[field].name, reads, "{error}");
+            tracing::warn!(model, field, reads, "{error}");
         }
         Ok(())
+    }
+
+    /// Counts the times that something was dropped from the cache.
+    pub(crate) fn drops(&self) -> usize {
+        self.drops.get()
+    }
+
+    /// Each batch pays for so many looks at records that were in vain.
+    pub(crate) fn earn_looks(&self) {
+        self.looks.set((self.looks.get() + LOOKS).min(MOST_LOOKS));
+    }
+
+    /// Whether a look at so many records, which was in vain the last time, is worth another try.
+    pub(crate) fn afford_look(&self, cost: usize) -> bool {
+        let left = self.looks.get().checked_sub(cost);
+        left.inspect(|&left| self.looks.set(left)).is_some()
     }
 
     #[inline]
@@ -332,7 +366,18 @@ impl<C: Connection> Environment<C> {
 
     /// The oldest time that `max_age` lets a value have
     pub(crate) fn oldest(&self, max_age: Duration) -> Stamp {
-        Stamp::try_from(self.born.elapsed().saturating_sub(max_age).as_millis()).unwrap_or(Stamp::MAX)
+        let oldest = Stamp::try_from(self.born.elapsed().saturating_sub(max_age).as_millis());
+        // What a call has loaded is not too old for the same call.
+        oldest.unwrap_or(Stamp::MAX).min(self.call.get().unwrap_or(Stamp::MAX))
+    }
+
+    /// Begins a call that reads many records at once, unless it is part of one.
+    pub(crate) fn begin_call(&self) -> Call<'_> {
+        let is_outer = self.settings.max_age.is_some() && self.call.get().is_none();
+        if is_outer {
+            self.call.set(Some(self.now()));
+        }
+        Call(is_outer.then_some(&self.call))
     }
 
     pub(crate) fn instant(&self, stamp: Stamp) -> Instant {

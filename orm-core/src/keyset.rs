@@ -159,7 +159,7 @@ impl<'env, M: Model, Q: ByKey<M>> Iterator for BatchesByKey<'env, M, Q> {
         self.done = true;
         match self.read() {
             Ok(slots) if slots.is_empty() => self.next(),
-            read => Some(read.map(|slots| RecordSet::of_slots(self.env, slots))),
+            read => Some(read.map(|slots| RecordSet::named(self.env, slots))),
         }
     }
 }

@@ -80,6 +80,8 @@ mod key;
 mod keyset;
 mod model;
 mod origin;
+mod pace;
+mod plan;
 mod prefetch;
 #[doc(hidden)]
 pub mod private;

@@ -7,8 +7,12 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// How many sets a derived set remembers having been taken from. More would make unions in a loop quadratic.
-const MAX_REST: usize = 8;
+/// How many sets besides the nearest a derived set remembers having been taken from. More would make unions in a loop
+/// quadratic.
+const MAX_BEYOND: usize = 7;
+
+/// So many links behind each other are planned one by one; of longer ways only which links they follow is kept.
+pub(crate) const MAX_STEPS: usize = 16;
 
 /// One link on the way from a root to a group
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,94 +23,280 @@ pub(crate) struct Step {
     pub(crate) field: usize,
 }
 
+/// The links from a root to a group, one after the other
+///
+/// A list that shares its beginning with the paths that it was made from: one link further costs the same however
+/// long it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Path(Option<Rc<Node>>);
+
+#[derive(Debug)]
+struct Node {
+    before: Path,
+    step: Step,
+    len: usize,
+}
+
+impl Path {
+    pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |node| node.len)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn last(&self) -> Option<Step> {
+        self.0.as_ref().map(|node| node.step)
+    }
+
+    /// All but the last link
+    pub(crate) fn before(&self) -> Self {
+        self.0.as_ref().map_or_else(Self::default, |node| node.before.clone())
+    }
+
+    pub(crate) fn then(&self, step: Step) -> Self {
+        Self(Some(Rc::new(Node { before: self.clone(), step, len: self.len() + 1 })))
+    }
+
+    pub(crate) fn to_vec(&self) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(self.len());
+        let mut at = self;
+        while let Some(node) = &at.0 {
+            steps.push(node.step);
+            at = &node.before;
+        }
+        steps.reverse();
+        steps
+    }
+}
+
+// Node by node: a long path must not be dropped by a call within a call.
+impl Drop for Path {
+    fn drop(&mut self) {
+        let mut at = self.0.take();
+        while let Some(mut node) = at.and_then(Rc::into_inner) {
+            at = node.before.0.take();
+        }
+    }
+}
+
+/// A path as it is planned: link by link, or, where it is long and comes back to a link that it has followed, the
+/// links that are followed again and again
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Trail(Vec<Stage>);
+
+/// A part of a trail
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Once(Step),
+    /// Any of these links, any number of times
+    Loop(Vec<Step>),
+}
+
+impl Stage {
+    fn steps(&self) -> &[Step] {
+        match self {
+            Self::Once(step) => std::slice::from_ref(step),
+            Self::Loop(steps) => steps,
+        }
+    }
+
+    /// The model that it starts from: that of its first link
+    pub(crate) fn model(&self) -> usize {
+        self.steps()[0].model
+    }
+}
+
+impl From<&[Stage]> for Trail {
+    fn from(stages: &[Stage]) -> Self {
+        Self(stages.to_vec())
+    }
+}
+
+impl FromIterator<Step> for Trail {
+    fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
+        let mut trail = Self::default();
+        steps.into_iter().for_each(|step| trail.push(step));
+        trail
+    }
+}
+
+impl Trail {
+    pub(crate) fn of(path: &Path) -> Self {
+        path.to_vec().into_iter().collect()
+    }
+
+    pub(crate) fn stages(&self) -> &[Stage] {
+        &self.0
+    }
+
+    /// Whether each link is followed once
+    pub(crate) fn is_straight(&self) -> bool {
+        self.0.iter().all(|stage| matches!(stage, Stage::Once(_)))
+    }
+
+    pub(crate) fn first_model(&self) -> Option<usize> {
+        self.0.first().map(Stage::model)
+    }
+
+    /// Goes on along a link.
+    pub(crate) fn push(&mut self, step: Step) {
+        let is_long = self.0.len() >= MAX_STEPS || !self.is_straight();
+        let known = self.0.iter().position(|stage| stage.steps().contains(&step)).filter(|_| is_long);
+        let Some(first) = known else { return self.0.push(Stage::Once(step)) };
+        if self.0.len() == first + 1 && matches!(self.0[first], Stage::Loop(_)) {
+            return;
+        }
+        let mut steps: Vec<Step> = Vec::new();
+        for step in self.0.drain(first..).flat_map(|stage| stage.steps().to_vec()) {
+            if !steps.contains(&step) {
+                steps.push(step);
+            }
+        }
+        self.0.push(Stage::Loop(steps));
+    }
+
+    /// This trail, then another one
+    pub(crate) fn then(&self, next: &Self) -> Self {
+        let mut trail = self.clone();
+        for stage in &next.0 {
+            match stage {
+                Stage::Once(step) => trail.push(*step),
+                Stage::Loop(steps) => trail.push_loop(steps),
+            }
+        }
+        trail
+    }
+
+    fn push_loop(&mut self, steps: &[Step]) {
+        let first = self.0.iter().position(|stage| stage.steps().iter().any(|step| steps.contains(step)));
+        let mut all: Vec<Step> = Vec::new();
+        let before = first.map(|first| self.0.split_off(first)).unwrap_or_default();
+        for &step in before.iter().flat_map(Stage::steps).chain(steps) {
+            if !all.contains(&step) {
+                all.push(step);
+            }
+        }
+        self.0.push(Stage::Loop(all));
+    }
+}
+
 /// A set of records
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     pub(crate) scans: RefCell<Vec<Scan>>,
-    /// Whether it is one record that was just created: a set with the others that were
-    pub(crate) is_created: bool,
+    pub(crate) reach: Reach,
+}
+
+/// With whom else the records of a set are read
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// What a search found: a batch that is not full takes in what other searches have named
+    Found,
+    /// With those that the set was taken from
+    Named,
+    /// One record that was just created: with the others that were
+    Created,
+}
+
+impl Reach {
+    /// That of a set which is taken out of sets of both kinds
+    pub(crate) fn with(self, other: Self) -> Self {
+        if (self, other) == (Self::Found, Self::Found) { Self::Found } else { Self::Named }
+    }
 }
 
 /// For one way through a root: the ordinals behind which nothing is missing, as far as known
 #[derive(Debug)]
 pub(crate) struct Scan {
-    pub(crate) path: Vec<Step>,
+    pub(crate) trail: Trail,
     pub(crate) field: usize,
     /// Where the last batch was wanted
     pub(crate) at: usize,
     pub(crate) done: Range<usize>,
     /// What was known is worthless once something was dropped from the cache.
-    pub(crate) epoch: usize,
+    pub(crate) drops: usize,
+    /// How many records were looked at in vain
+    pub(crate) cost: usize,
 }
 
 /// Where records came from, and so what is prefetched together: all at the end of a path from a root
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) root: Rc<Root>,
-    pub(crate) path: Rc<[Step]>,
-    /// The sets that the root was taken from; they are prefetched after its own records (rule P7). Flat: a set that
-    /// was derived a thousand times holds on to eight others, not to a chain of a thousand.
-    pub(crate) rest: Rc<[Source]>,
+    pub(crate) path: Path,
+    pub(crate) rest: Rest,
+}
+
+/// The sets that a root was taken from; they are prefetched after its own records (rule P7)
+///
+/// Flat: a set that was derived a thousand times holds on to a few others, not to a chain of a thousand.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rest {
+    pub(crate) nearest: Option<Source>,
+    /// Shared by all sets that were taken out of one group
+    pub(crate) beyond: Beyond,
+}
+
+pub(crate) type Beyond = Option<Rc<[Source]>>;
+
+impl Rest {
+    /// The nearest first
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.nearest.iter().chain(self.beyond.as_deref().into_iter().flatten())
+    }
+
+    /// The same sets, as they are behind a trail
+    pub(crate) fn behind(&self, trail: &Trail, is_walked: bool) -> Vec<Source> {
+        let behind = self.sources().map(|source| Source {
+            trail: Rc::new(source.trail.then(trail)),
+            is_walked: source.is_walked && is_walked,
+            ..source.clone()
+        });
+        behind.collect()
+    }
+}
+
+/// The nearest of some sets, and the one that all began with
+pub(crate) fn bounded(sources: impl IntoIterator<Item = Source>) -> Beyond {
+    let mut bounded: Vec<Source> = Vec::new();
+    for source in sources {
+        let known = |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.trail == source.trail;
+        if !bounded.iter().any(known) {
+            bounded.truncate(MAX_BEYOND - 1);
+            bounded.push(source);
+        }
+    }
+    (!bounded.is_empty()).then(|| bounded.into())
 }
 
 /// A set that another one was taken from
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) root: Rc<Root>,
-    pub(crate) path: Rc<[Step]>,
+    pub(crate) trail: Rc<Trail>,
+    /// The ordinal in its root that the other set was reached from, if it was one
+    pub(crate) at: Option<u32>,
+    /// Whether the other set is what a link of one of its records leads to, so that the turn of the others comes too;
+    /// else it is some of its records that were chosen
+    pub(crate) is_walked: bool,
 }
 
 impl Origin {
-    /// A set of its own
-    pub(crate) fn of(slots: Vec<u32>) -> Self {
-        Self::over(slots, Rc::default())
+    pub(crate) fn of(slots: Vec<u32>, reach: Reach) -> Self {
+        Self::over(slots, Rest::default(), reach)
     }
 
-    fn over(slots: Vec<u32>, rest: Rc<[Source]>) -> Self {
-        let root = Root { slots, scans: RefCell::default(), is_created: false };
-        Self { root: Rc::new(root), path: Rc::default(), rest }
-    }
-
-    /// A record that was just created
-    pub(crate) fn of_created(slot: u32) -> Self {
-        let root = Root { slots: vec![slot], scans: RefCell::default(), is_created: true };
-        Self { root: Rc::new(root), path: Rc::default(), rest: Rc::default() }
-    }
-
-    /// A set that was taken out of these
-    pub(crate) fn taken_from<'a>(slots: Vec<u32>, origins: impl Iterator<Item = &'a Self>) -> Self {
-        let mut rest: Vec<Source> = Vec::new();
-        for origin in origins {
-            let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
-            // What the origin's root was taken from leads here too, along the same path.
-            let further = origin.rest.iter().map(|source| Source {
-                root: Rc::clone(&source.root),
-                path: source.path.iter().chain(&*origin.path).copied().collect(),
-            });
-            for source in std::iter::once(own).chain(further) {
-                let known =
-                    |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.path == source.path;
-                if rest.iter().any(known) {
-                    continue;
-                }
-                // The nearest sets, and the one that all began with.
-                rest.truncate(MAX_REST - 1);
-                rest.push(source);
-            }
-        }
-        Self::over(slots, rest.into())
+    pub(crate) fn over(slots: Vec<u32>, rest: Rest, reach: Reach) -> Self {
+        Self { root: Rc::new(Root { slots, scans: RefCell::default(), reach }), path: Path::default(), rest }
     }
 
     /// One link further
     pub(crate) fn step(&self, step: Step) -> Self {
-        Self { path: self.path.iter().copied().chain([step]).collect(), ..self.clone() }
-    }
-
-    /// Where a link on the path starts from
-    pub(crate) fn prefix(&self, depth: usize) -> Self {
-        Self { path: self.path[..depth].into(), ..self.clone() }
+        Self { path: self.path.then(step), ..self.clone() }
     }
 }
 

@@ -1,68 +1,191 @@
-//! Which records a read that misses loads: the record at hand, then those that it came with.
-//!
-//! Nothing is registered while values are read: the links are followed when a batch is planned, through the cache.
-
-use std::ops::Range;
+//! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
 use crate::backend::Connection;
 use crate::cache::{AnyStore, Store};
 use crate::model::{Model, Prefetch};
-use crate::origin::{Marks, Origin, Root, Scan, Step};
-use crate::relation::{Batch, Want};
+use crate::origin::{Marks, Rest, Trail};
+use crate::pace::Counters;
+use crate::plan::{Gap, Wanted, plan};
+use crate::relation::Want;
 use crate::{Environment, Result, query};
 
-/// What a miss asks for
+pub(crate) use crate::plan::Scope;
+
+/// Batches of nearer links that one miss may load to fill its own, unless the loop has come further than that
+const AHEAD: usize = 16;
+
+/// What a read did not find in the cache
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    /// Where the record came from
-    pub(crate) origin: &'a Origin,
-    /// The ordinal in its root that it was reached from; `None`: all of them
-    pub(crate) at: Option<u32>,
-    /// The record at hand
-    pub(crate) slot: u32,
+pub(crate) struct Miss<'a> {
+    pub(crate) scope: Scope<'a>,
+    /// The records at hand
+    pub(crate) slots: &'a [u32],
     pub(crate) field: usize,
     /// What of the members, if the field is a to-many link
     pub(crate) want: Want,
 }
 
-/// Loads a field of the record at hand, and of the records it came with: at most one window, one SELECT.
-pub(crate) fn load_field<C: Connection, M: Model<Connection = C>>(
+/// Loads a field of the records at hand as far as they lack it, batch by batch; what is left of the last batch is filled
+/// with those that they were reached with.
+///
+/// Returns how many SELECTs the records at hand took. Rows that do not exist are left out.
+pub(crate) fn load<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
-    ask: Ask<'_>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
+) -> Result<usize> {
+    let Miss { field, want, .. } = miss;
+    let mut missing = lacking(store, field, want, miss.slots);
+    let mut selects = 0;
+    while let Some(&first) = missing.first() {
+        let limit = window_of(env, store, field, want, first);
+        let batch = batch(env, store, Miss { slots: &missing, ..miss }, limit)?;
+        if batch.is_empty() {
+            // Filling the batch has brought the records at hand.
+            missing = lacking(store, field, want, &missing);
+            continue;
+        }
+        store.count_miss(field);
+        env.watch(store, miss, &batch)?;
+        load_batch(env, store, &batch, field, want)?;
+        if batch.len() > 1 && lacks(store, field, want, first) {
+            // Its list was longer than a batch may be.
+            load_batch(env, store, &[first], field, want)?;
+        }
+        selects += 1;
+        // Of lists a batch may bring fewer than were asked for.
+        let asked = missing.len().min(limit);
+        let left = missing.split_off(asked);
+        missing = lacking(store, field, want, &missing[1..]);
+        missing.extend(left);
+    }
+    Ok(selects)
+}
+
+/// Those that lack a field, each once
+fn lacking<C: Connection>(store: &dyn AnyStore<C>, field: usize, want: Want, slots: &[u32]) -> Vec<u32> {
+    let mut lacking = Vec::new();
+    store.probe(field, want, &mut |lacks| match slots {
+        &[slot] if lacks(slot) => lacking.push(slot),
+        [_] => {}
+        _ => {
+            let mut seen = Marks::default();
+            lacking.extend(slots.iter().copied().filter(|&slot| lacks(slot) && seen.mark(slot)));
+        }
+    });
+    lacking
+}
+
+fn lacks<C: Connection>(store: &dyn AnyStore<C>, field: usize, want: Want, slot: u32) -> bool {
+    !lacking(store, field, want, &[slot]).is_empty()
+}
+
+/// The next batch; where it is not full and links on the way to others are not cached, these are loaded first, so that
+/// not every batch of them is followed by one of a few records.
+///
+/// Empty if that has brought what the first record lacked.
+fn batch<C: Connection>(
+    env: &Environment<C>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
+    limit: usize,
+) -> Result<Vec<u32>> {
+    let Miss { scope, slots, field, want } = miss;
+    let is_usual = want == Want::Records && store.prefetch_of(field) == Prefetch::Always;
+    let wanted = Wanted { scope, slots, field, limit, is_usual };
+    env.earn_looks();
+    let passed = scope.at.map_or(0, |at| at as usize / limit);
+    let mut ahead = Ahead { batches: AHEAD.max(2 * passed), bytes: env.settings.prefetch_bytes };
+    let mut size = 0;
+    loop {
+        let mut planned = (Vec::new(), None);
+        store.probe(field, want, &mut |lacks| planned = plan(env, store, &wanted, lacks));
+        let (batch, gap) = planned;
+        let grew = batch.len() > size || size == 0;
+        size = batch.len();
+        let Some(gap) = gap.filter(|_| size < limit && grew && store.paces().is_steady(field)) else {
+            return Ok(batch);
+        };
+        if !fill(env, &gap, &mut ahead)? {
+            return Ok(batch);
+        }
+        if slots.first().is_some_and(|&first| !lacks(store, field, want, first)) {
+            return Ok(Vec::new());
+        }
+    }
+}
+
+/// What a miss may still load beside what was asked for
+struct Ahead {
+    batches: usize,
+    bytes: usize,
+}
+
+/// Loads links that are not cached; returns whether it did.
+fn fill<C: Connection>(env: &Environment<C>, gap: &Gap, ahead: &mut Ahead) -> Result<bool> {
+    let Gap { source, depth, step, slots } = gap;
+    let Some(store) = env.store_by_number(step.model) else { return Ok(false) };
+    // One record alone is not worth a SELECT for each link on the way to it.
+    let links_left = source.trail.stages().len() - depth;
+    if ahead.batches == 0 || slots.len() <= links_left || !store.paces().is_steady(step.field) {
+        return Ok(false);
+    }
+    let (field, want) = (step.field, Want::Records);
+    let missing = lacking(store, field, want, slots);
+    let Some(&first) = missing.first() else { return Ok(false) };
+    let limit = window_of(env, store, field, want, first);
+    let loaded = store.paces().loaded(field);
+    let foreseen = loaded.bytes.saturating_mul(missing.len().min(limit)) / loaded.records.max(1);
+    if foreseen > ahead.bytes || (store.is_list(field) && foreseen > store.paces().budget(field) / 2) {
+        return Ok(false);
+    }
+    ahead.batches -= 1;
+    ahead.bytes -= foreseen;
+    let trail = Trail::from(&source.trail.stages()[..*depth]);
+    let rest = Rest::default();
+    let scope = Scope { root: &source.root, trail: &trail, at: source.at, rest: &rest };
+    let now = &missing[..missing.len().min(limit)];
+    let batch = batch(env, store, Miss { scope, slots: now, field, want }, limit)?;
+    if !batch.is_empty() {
+        load_batch(env, store, &batch, field, want)?;
+    }
+    Ok(true)
+}
+
+/// Loads a field of the record at hand, and of the records it came with; at most one batch of its own.
+pub(crate) fn load_field<C: Connection>(
+    env: &Environment<C>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
 ) -> Result<()> {
-    let Ask { slot, field, want, .. } = ask;
+    let &[slot] = miss.slots else { return load(env, store, miss).map(drop) };
     if store.is_absent(slot) {
         return Err(store.missing_record(slot));
     }
-    let batch = store.with_column(field, |column| {
-        column.count_miss();
-        plan(env, store, ask, &|slot| !column.has(slot) && !store.is_absent(slot))
-    });
-    env.watch(store, ask, &batch)?;
-    load_batch(env, store, &batch, field, want)?;
+    load(env, store, miss)?;
     // Every row that was found has its value now, so one that has none does not exist.
-    if store.with_column(field, |column| column.has(slot)) { Ok(()) } else { Err(store.missing_record(slot)) }
+    if store.has(miss.field, slot) { Ok(()) } else { Err(store.missing_record(slot)) }
 }
 
 /// How many members a to-many link of the record at hand has; those of its group are counted with it.
-pub(crate) fn count_field<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn count<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
-    ask: Ask<'_>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
 ) -> Result<usize> {
-    let Ask { slot, field, .. } = ask;
+    let Miss { slots: &[slot], field, .. } = miss else { return Ok(0) };
     if let Some(count) = store.count_of(field, slot) {
-        AnyStore::<C>::count_hit(store, env, field, slot);
+        store.count_hit(env, field, slot);
         return Ok(count);
     }
-    let Some(relation) = M::FIELDS[field].relation else { return Ok(0) };
-    let batch = store.with_column(field, |column| {
-        column.count_miss();
-        plan(env, store, ask, &|slot| !column.has(slot) && store.count_of(field, slot).is_none())
-    });
-    env.watch(store, ask, &batch)?;
-    relation.count(Batch::new(env, store, &batch, field, Want::Keys))?;
+    if store.paces().is_counted_first(field) {
+        // The lists are read after they were counted, so far: then one SELECT is enough.
+        load(env, store, Miss { want: Want::Records, ..miss })?;
+        let mut count = None;
+        store.hop(field, &mut std::iter::once(slot), &mut |list| count = list.map(<[u32]>::len));
+        return Ok(count.unwrap_or(0));
+    }
+    load(env, store, miss)?;
     Ok(store.count_of(field, slot).unwrap_or(0))
 }
 
@@ -80,7 +203,7 @@ pub(crate) fn read_all<C: Connection, M: Model<Connection = C>>(
     load_all(env, store, slots, field, want)
 }
 
-/// Loads a field of all records of a group: as many SELECTs as there are windows of missing ones; tells how many.
+/// Loads a field of all these records and of no others: as many SELECTs as there are batches; returns how many.
 pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
@@ -88,23 +211,23 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     field: usize,
     want: Want,
 ) -> Result<usize> {
-    let mut missing = store.with_column(field, |column| {
-        let mut seen = Marks::new(store.slots());
-        let lacks = |slot: &u32| !column.has(*slot) && !store.is_absent(*slot);
-        slots.iter().copied().filter(lacks).filter(|&slot| seen.mark(slot)).collect::<Vec<_>>()
-    });
+    let mut missing = lacking(store, field, want, slots);
     let mut selects = 0;
-    while !missing.is_empty() {
-        let left = missing.split_off(missing.len().min(window(env, store, field)));
-        load_batch(env, store, &missing, field, want)?;
-        missing = left;
+    while let Some(&first) = missing.first() {
+        let left = missing.split_off(missing.len().min(window(env, store, field, want)));
+        store.load_batch(env, &missing, field, want)?;
+        if missing.len() > 1 && lacks(store, field, want, first) {
+            store.load_batch(env, &[first], field, want)?;
+        }
+        missing = lacking(store, field, want, &missing[1..]);
+        missing.extend(left);
         selects += 1;
     }
     Ok(selects)
 }
 
 /// Loads a field of all these records so that all are cached at once, also where a limited cache would let go of the
-/// first windows for the last; at most as many as one statement takes.
+/// first batches for the last; at most as many as one statement takes.
 pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     store: &Store<M>,
@@ -112,250 +235,58 @@ pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
     field: usize,
 ) -> Result<()> {
     load_all(env, store, slots, field, Want::Records)?;
-    let lacks = |&slot: &u32| !store.with_column(field, |column| column.has(slot)) && !store.is_absent(slot);
-    if slots.iter().any(lacks) {
+    if !lacking(store, field, Want::Records, slots).is_empty() {
         query::by_keys(env, store, slots, &[field], M::FIELDS[field].name)?;
     }
     Ok(())
 }
 
-/// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache
-fn window<C: Connection, M: Model<Connection = C>>(
+/// How many records one SELECT may load that a miss of `first` begins: a window, and of it what is read before it is
+/// dropped.
+fn window_of<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: &dyn AnyStore<C>,
     field: usize,
+    want: Want,
+    first: u32,
 ) -> usize {
+    let now = Counters { hits: store.hits(field), drops: env.drops() };
+    window(env, store, field, want).min(store.paces().records(field, first, now))
+}
+
+/// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache.
+fn window<C: Connection>(env: &Environment<C>, store: &dyn AnyStore<C>, field: usize, want: Want) -> usize {
+    let paces = store.paces();
     let half = env.limits.bytes.get().map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);
-    let window = env.settings.prefetch_limit.min(store.fitting(field, bytes));
+    let is_list = store.is_list(field) && want != Want::Count;
+    let bytes = if is_list { bytes.min(paces.budget(field)) } else { bytes };
+    let fitting = if want == Want::Count { usize::MAX } else { paces.fitting(field, bytes) };
+    let window = env.settings.prefetch_limit.min(fitting);
     // Half of a limited cache: the records that a batch links to need place beside it, or the two push each other out.
-    env.limits.records.get().map_or(window, |limit| window.min(limit / 2)).max(1)
+    let records = |limit: usize| {
+        let loaded = paces.loaded(field);
+        let rows = if is_list { 1 + loaded.rows / loaded.records.max(1) } else { 1 };
+        (limit / 2 / rows).min(window)
+    };
+    env.limits.records.get().map_or(window, records).max(1)
 }
 
 /// One SELECT: the columns that come with `field`, as far as one of these records lacks them.
-fn load_batch<C: Connection, M: Model<Connection = C>>(
+fn load_batch<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: &dyn AnyStore<C>,
     batch: &[u32],
     field: usize,
     want: Want,
 ) -> Result<()> {
-    if let Some(relation) = M::FIELDS[field].relation {
-        return relation.load(Batch::new(env, store, batch, field, want));
-    }
-    let fields = missing_fields(store, batch, field);
-    let before = store.value_bytes();
-    query::by_keys(env, store, batch, &fields, M::FIELDS[field].name)?;
-    store.weigh(field, batch.len(), store.value_bytes().saturating_sub(before));
+    store.load_batch(env, batch, field, want)?;
+    let now = Counters { hits: store.hits(field), drops: env.drops() };
+    store.paces().note_batch(field, batch, now);
     Ok(())
-}
-
-/// The fields that are loaded together with `field` and that at least one of these records lacks
-fn missing_fields<M: Model>(store: &Store<M>, batch: &[u32], field: usize) -> Vec<usize> {
-    let kind = M::FIELDS[field].prefetch;
-    let columns = store.columns.borrow();
-    let columns = crate::model::Columns::each(&*columns);
-    (0..M::FIELDS.len())
-        // A version is never younger than what it is the version of.
-        .filter(|&other| {
-            M::FIELDS[other].prefetch.comes_with(kind, other == field) || M::VERSION == Some(other)
-        })
-        .filter(|&other| batch.iter().any(|&slot| !columns[other].has(slot)))
-        .collect()
 }
 
 /// The fields that come with every search
 pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
     (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].prefetch == Prefetch::Always)
-}
-
-/// The batch for a miss: the record at hand, then the following records of the group that lack the field, then the
-/// preceding ones, then those of the sets that the group was taken from; at most one window.
-fn plan<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    store: &Store<M>,
-    ask: Ask<'_>,
-    lacks: &dyn Fn(u32) -> bool,
-) -> Vec<u32> {
-    let Ask { origin, at, slot, field, .. } = ask;
-    let mut seen = Marks::new(store.slots());
-    seen.mark(slot);
-    let model = M::number().get();
-    let mut plan =
-        Plan { env, model, field, lacks, limit: window(env, store, field), seen, batch: vec![slot] };
-    plan.scan(&origin.root, &origin.path, at.map(|at| at as usize));
-    for other in &*origin.rest {
-        let path: Vec<Step> = other.path.iter().chain(&*origin.path).copied().collect();
-        plan.scan(&other.root, &path, None);
-    }
-    if origin.root.is_created {
-        plan.scan_created(origin);
-    }
-    plan.batch
-}
-
-struct Plan<'a, C: Connection> {
-    env: &'a Environment<C>,
-    model: usize,
-    field: usize,
-    lacks: &'a dyn Fn(u32) -> bool,
-    limit: usize,
-    seen: Marks,
-    batch: Vec<u32>,
-}
-
-/// Ordinals that are followed along a path at once
-const CHUNK: usize = 256;
-
-impl<C: Connection> Plan<'_, C> {
-    fn is_full(&self) -> bool {
-        self.batch.len() >= self.limit
-    }
-
-    /// Looks through the records that were created one by one, from the one at hand on.
-    fn scan_created(&mut self, origin: &Origin) {
-        let model = origin.path.first().map_or(self.model, |step| step.model);
-        let created = self.env.store_by_number(model).map(|store| store.created()).unwrap_or_default();
-        let at = created.iter().position(|slot| origin.root.slots.first() == Some(slot));
-        self.scan(&Origin::of(created).root, &origin.path, at);
-    }
-
-    /// Looks through a root, from one ordinal on and then backwards from it, past what is known to be done.
-    fn scan(&mut self, root: &Root, path: &[Step], at: Option<usize>) {
-        if self.is_full() {
-            return;
-        }
-        let (field, epoch) = (self.field, self.env.epoch.get());
-        let known = root.scans.borrow().iter().position(|scan| scan.path == path && scan.field == field);
-        let mut done = 0..0;
-        if let Some(known) = known
-            && root.scans.borrow()[known].epoch == epoch
-        {
-            done = root.scans.borrow()[known].done.clone();
-        }
-        let at = match at {
-            // It is missing although it was seen: its link leads elsewhere now.
-            Some(at) if done.contains(&at) => {
-                done = at..at;
-                at
-            }
-            Some(at) => at,
-            None => done.end,
-        };
-        // A set that is walked backwards wants what comes before.
-        let backwards = known.is_some_and(|known| at < root.scans.borrow()[known].at);
-        let (mut start, mut end) = (at, at);
-        if backwards {
-            start = self.backward(root, path, at, &done);
-        }
-        if !self.is_full() {
-            end = self.forward(root, path, at, &done);
-        }
-        if !backwards && !self.is_full() {
-            start = self.backward(root, path, at, &done);
-        }
-        let (start, end) = (start.min(at), end.max(at));
-        let touching = !done.is_empty() && done.start <= end && start <= done.end;
-        let done = if touching { done.start.min(start)..done.end.max(end) } else { start..end };
-        let mut scans = root.scans.borrow_mut();
-        match known {
-            Some(known) => {
-                scans[known] = Scan { at, done, epoch, path: std::mem::take(&mut scans[known].path), field }
-            }
-            None => scans.push(Scan { path: path.to_vec(), field, at, done, epoch }),
-        }
-    }
-
-    /// Looks at ordinals from `at` on; tells up to which everything is known now.
-    fn forward(&mut self, root: &Root, path: &[Step], at: usize, done: &Range<usize>) -> usize {
-        let (mut next, mut unknown) = (at, Unknown::default());
-        while next < root.slots.len() && !self.is_full() && unknown.run < self.limit {
-            if done.contains(&next) {
-                next = done.end;
-                continue;
-            }
-            let end = (next + CHUNK).min(root.slots.len());
-            let end = if next < done.start { end.min(done.start) } else { end };
-            next = self.look(root, path, next..end, &mut unknown).map_or(end, |last| last + 1);
-        }
-        unknown.first.unwrap_or(next)
-    }
-
-    /// Looks at ordinals before `at`, the nearest first; tells from which on everything is known now.
-    fn backward(&mut self, root: &Root, path: &[Step], at: usize, done: &Range<usize>) -> usize {
-        let (mut start, mut unknown) = (at.min(root.slots.len()), Unknown::default());
-        while start > 0 && !self.is_full() && unknown.run < self.limit {
-            if done.contains(&(start - 1)) {
-                start = done.start;
-                continue;
-            }
-            let from = start.saturating_sub(CHUNK);
-            let from = if start > done.end { from.max(done.end) } else { from };
-            start = self.look(root, path, (from..start).rev(), &mut unknown).unwrap_or(from);
-        }
-        unknown.first.map_or(start, |first| first + 1)
-    }
-
-    /// Takes what is behind these ordinals and lacks the field; tells at which one the batch was full.
-    fn look(
-        &mut self,
-        root: &Root,
-        path: &[Step],
-        mut ordinals: impl Iterator<Item = usize>,
-        unknown: &mut Unknown,
-    ) -> Option<usize> {
-        if path.is_empty() {
-            return ordinals.find(|&ordinal| self.take(root.slots[ordinal]));
-        }
-        let mut at: Vec<(usize, u32)> = ordinals.map(|ordinal| (ordinal, root.slots[ordinal])).collect();
-        let mut on_the_way = Vec::new();
-        for step in path {
-            let mut reached = Vec::with_capacity(at.len());
-            let mut from = at.iter().copied();
-            let mut arrive = |targets: Option<&[u32]>| {
-                let Some((ordinal, slot)) = from.next() else { return };
-                match targets {
-                    Some(targets) => {
-                        unknown.run = 0;
-                        reached.extend(targets.iter().map(|&target| (ordinal, target)));
-                    }
-                    None => {
-                        unknown.met(ordinal);
-                        // A record of the same model without its link lacks the field too, and will be walked through.
-                        if step.model == self.model {
-                            on_the_way.push((ordinal, slot));
-                        }
-                    }
-                }
-            };
-            match self.env.store_by_number(step.model) {
-                Some(store) => store.hop(step.field, &mut at.iter().map(|(_, slot)| *slot), &mut arrive),
-                None => at.iter().for_each(|_| arrive(None)),
-            }
-            at = reached;
-        }
-        at.into_iter().chain(on_the_way).find(|&(_, slot)| self.take(slot)).map(|(ordinal, _)| ordinal)
-    }
-
-    /// Takes a record into the batch if it lacks the field; tells whether the batch is full now.
-    fn take(&mut self, slot: u32) -> bool {
-        if self.seen.mark(slot) && (self.lacks)(slot) {
-            self.batch.push(slot);
-        }
-        self.is_full()
-    }
-}
-
-/// Ordinals whose links are not cached, so that nothing can be said of what is behind them
-#[derive(Default)]
-struct Unknown {
-    first: Option<usize>,
-    run: usize,
-}
-
-impl Unknown {
-    fn met(&mut self, ordinal: usize) {
-        self.first.get_or_insert(ordinal);
-        self.run += 1;
-    }
 }

@@ -39,7 +39,7 @@ pub trait RecordQuery: Sized {
         Self: SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
         let slots = search::<_, M>(env, &SelectDsl::select(self, AllColumns::new()))?;
-        Ok(RecordSet::of_slots(env, slots))
+        Ok(RecordSet::found(env, slots))
     }
 
     /// The records that the query finds, by key only; columns come when they are read, batch by batch
@@ -53,7 +53,7 @@ pub trait RecordQuery: Sized {
         Self: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
         let slots = find::<_, M>(env, &[], &SelectDsl::select(self, KeyColumn::new()))?;
-        Ok(RecordSet::of_slots(env, slots))
+        Ok(RecordSet::found(env, slots))
     }
 
     /// The first record that the query finds: one SELECT with a limit of 1
@@ -69,7 +69,7 @@ pub trait RecordQuery: Sized {
             SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
     {
         let slots = search::<_, M>(env, &SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
-        Ok(RecordSet::<M>::of_slots(env, slots).first())
+        Ok(RecordSet::<M>::found(env, slots).first())
     }
 }
 

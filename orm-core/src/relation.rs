@@ -16,6 +16,8 @@ use crate::cache::{List, Store};
 use crate::field::{Field, Linked, LinkedNullable};
 use crate::key::{Key, KeyCodec};
 use crate::model::{Columns, DbOf, Model};
+use crate::origin::Marks;
+use crate::pace::Loaded;
 use crate::prefetch;
 use crate::query::{push_column, push_key_column};
 use crate::select::{Reason, Select, Shown};
@@ -24,6 +26,10 @@ use crate::{Environment, Id, Result};
 
 pub use inverse::{Inverse, InverseOf};
 pub use through::Through;
+
+/// What a member is taken to weigh until one was read: the record, and each of its values
+const BYTES_OF_ROW: usize = 32;
+const BYTES_OF_VALUE: usize = 16;
 
 /// How a to-many link of `M` is loaded
 pub trait Relation<M: Model> {
@@ -69,7 +75,7 @@ pub struct Batch<'a, M: Model> {
     pub(crate) store: &'a Store<M>,
     pub(crate) slots: &'a [u32],
     pub(crate) field: usize,
-    want: Want,
+    pub(crate) want: Want,
 }
 
 /// What of a to-many link's members is wanted
@@ -79,6 +85,8 @@ pub(crate) enum Want {
     Records,
     /// Keys alone
     Keys,
+    /// How many there are
+    Count,
 }
 
 impl<'a, M: Model> Batch<'a, M> {
@@ -102,9 +110,10 @@ impl<'a, M: Model> Batch<'a, M> {
         self.env.flush_before_list::<T>(order.is_some())?;
         let fields: Vec<usize> = match self.want {
             Want::Records => prefetch::always::<T>().collect(),
-            Want::Keys => Vec::new(),
+            Want::Keys | Want::Count => Vec::new(),
         };
         let sort_here = order.is_none() && T::Key::is_number();
+        let most = self.most_rows(&fields);
         let query = Members::<M, T> {
             table: T::Table::table(),
             sorted: !sort_here,
@@ -112,6 +121,7 @@ impl<'a, M: Model> Batch<'a, M> {
             source,
             keys: C::Backend::key_list(self.store.keys_of(self.slots)),
             order: order.map(|order| order()),
+            most,
         };
         let name = format!("{}.{}", M::NAME, M::FIELDS[self.field].name);
         // The owner's key is one of the fields that are read anyhow, or stands behind them.
@@ -127,6 +137,7 @@ impl<'a, M: Model> Batch<'a, M> {
         // having the database sort whole rows.
         let mut members: Vec<(u32, i64, u32)> = Vec::new();
         let target = self.env.store::<T>();
+        let before = target.value_bytes();
         select.run(self.env, target, &query, &mut |member, owner| {
             let place = if sort_here { target.key(member).number().unwrap_or_default() } else { 0 };
             let owner = match owner {
@@ -137,8 +148,57 @@ impl<'a, M: Model> Batch<'a, M> {
             Ok(())
         })?;
         target.set_present(members.iter().map(|&(.., member)| member));
-        self.keep(members);
+        let rows = members.len();
+        let is_cut = most.is_some_and(|most| rows >= most);
+        // The owners come one after the other: all but the last are complete.
+        let complete = is_cut.then(|| {
+            let last = members.last().map(|&(owner, ..)| owner);
+            members.retain(|&(owner, ..)| Some(owner) != last);
+            Marks::of(members.iter().map(|&(owner, ..)| owner))
+        });
+        let is_complete = |slot: &u32| complete.as_ref().is_none_or(|complete| complete.has(*slot));
+        let owners: Vec<u32> = self.slots.iter().copied().filter(is_complete).collect();
+        let members_size = members.len() * size_of::<u32>();
+        let bytes = target.value_bytes().saturating_sub(before) + members_size;
+        // Of those that are not complete it is not known how long their lists are.
+        let records = if is_cut { owners.len().max(1) } else { owners.len() };
+        self.store.paces.weigh(self.field, Loaded { records, rows, bytes });
+        if is_cut || bytes >= self.store.paces.budget(self.field) / 2 {
+            self.store.paces.note_full(self.field);
+        }
+        if owners
+            .iter()
+            .chain(self.slots.first())
+            .any(|&slot| self.store.count_of(self.field, slot).is_some())
+        {
+            self.store.paces.note_counted_first(self.field);
+        }
+        self.keep(&owners, members);
         Ok(())
+    }
+
+    /// How many rows the SELECT may bring; all of them for one owner, whose list has to be complete
+    ///
+    /// Nobody knows beforehand how long lists are. What more than the budget would be is left to the next batch, which
+    /// may bring twice as much.
+    fn most_rows(&self, fields: &[usize]) -> Option<usize> {
+        if self.slots.len() == 1 {
+            return None;
+        }
+        let (env, paces) = (self.env, &self.store.paces);
+        let Loaded { records, rows, bytes } = paces.loaded(self.field);
+        let row = if rows > 0 && !fields.is_empty() {
+            bytes.div_ceil(rows)
+        } else {
+            BYTES_OF_ROW + BYTES_OF_VALUE * fields.len()
+        };
+        let budget = paces.budget(self.field).min(env.settings.prefetch_bytes);
+        // As it stands in the text of the statement: few different ones.
+        let most = (budget / row.max(1)).max(1).next_power_of_two();
+        let most = env.limits.records.get().map_or(most, |limit| most.min((limit / 2).max(1)));
+        // Far fewer are expected: then the database need not put them in the order of their owners.
+        let foreseen = (records > 0).then(|| rows.saturating_mul(self.slots.len()) / records);
+        foreseen.is_none_or(|foreseen| 4 * foreseen > most).then_some(most)
     }
 
     /// Counts the members of each of the records.
@@ -176,19 +236,19 @@ impl<'a, M: Model> Batch<'a, M> {
     }
 
     /// Puts the members into the lists of their owners.
-    fn keep(&self, mut members: Vec<(u32, i64, u32)>) {
+    fn keep(&self, owners: &[u32], mut members: Vec<(u32, i64, u32)>) {
         // Stable: what the database has put in order stays so.
         members.sort_by_key(|&(owner, place, _)| (owner, place));
         // A table of pairs may hold a pair twice.
         members.dedup();
         let now = self.env.moment();
         if self.env.limits.any() {
-            self.slots.iter().for_each(|&slot| self.store.add_resident(slot));
+            owners.iter().for_each(|&slot| self.store.add_resident(slot));
         }
         let mut columns = self.store.columns.borrow_mut();
         let mut columns = columns.each_mut();
         let column = &mut columns[self.field];
-        for &slot in self.slots {
+        for &slot in owners {
             let start = members.partition_point(|&(owner, ..)| owner < slot);
             let own = members[start..].iter().take_while(|&&(owner, ..)| owner == slot);
             column.fill_list(slot, now, List(own.map(|&(.., member)| member).collect()));
@@ -216,6 +276,8 @@ struct Members<'a, M: Model, T: Model> {
     source: &'a dyn Source<T::Connection>,
     keys: KeyList<M::Key>,
     order: Option<Box<dyn QueryFragment<DbOf<T>>>>,
+    /// How many rows may come; if there are more, they are in the order of their owners
+    most: Option<usize>,
 }
 
 impl<C, M, T> QueryFragment<C::Backend> for Members<'_, M, T>
@@ -240,15 +302,27 @@ where
         out.push_sql(" WHERE ");
         self.source.push_owner(&mut out)?;
         M::KeyCodec::push(&self.keys, out.reborrow())?;
-        if !self.sorted {
+        if !self.sorted && self.most.is_none() {
             return Ok(());
         }
         out.push_sql(" ORDER BY ");
-        if let Some(order) = &self.order {
-            order.walk_ast(out.reborrow())?;
-            out.push_sql(", ");
+        if self.most.is_some() {
+            self.source.push_owner(&mut out)?;
         }
-        push_key_column::<T>(&self.table, &mut out)
+        if self.sorted {
+            if self.most.is_some() {
+                out.push_sql(", ");
+            }
+            if let Some(order) = &self.order {
+                order.walk_ast(out.reborrow())?;
+                out.push_sql(", ");
+            }
+            push_key_column::<T>(&self.table, &mut out)?;
+        }
+        if let Some(most) = self.most {
+            out.push_sql(&format!(" LIMIT {most}"));
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod bank;
 pub mod database;
 pub mod harness;
+pub mod music;
 pub mod orders;
 pub mod partners;
 pub mod statements;

@@ -1,7 +1,7 @@
 //! One model's part of the cache: its keys and its columns.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use foldhash::fast::FixedState;
@@ -15,13 +15,13 @@ use super::keys::Keys;
 use super::stats::ModelStats;
 use crate::backend::Connection;
 use crate::key::Key;
-use crate::model::{Columns, Model};
+use crate::model::{Columns, Model, Prefetch};
 use crate::origin::Marks;
-use crate::prefetch::{self, Ask};
+use crate::pace::{Loaded, Paces};
 use crate::relation::{Batch, Want};
 use crate::write;
 use crate::write::links::Side;
-use crate::{Environment, Error, Result, Str};
+use crate::{Environment, Error, Result, Str, query};
 
 /// By field and slot: how many members, and when they were counted
 pub(super) type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
@@ -32,12 +32,12 @@ pub(crate) struct Store<M: Model> {
     pub(crate) columns: RefCell<M::Columns>,
     /// Which records count against a limit; kept only while there is one
     pub(super) resident: RefCell<Resident>,
-    /// What a record's values of a field, and of those that come with it, took so far: records and bytes
-    weights: RefCell<Vec<(usize, usize)>>,
     /// Members of to-many links that were counted and not listed, by field and slot
     counts: RefCell<Counts>,
-    /// For each field, how many batches of one record ran in a row
-    singles: RefCell<Vec<usize>>,
+    /// What batches have shown so far
+    pub(crate) paces: Paces,
+    /// All slots before this one have been looked at as something to fill a batch with
+    named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
     dirty: RefCell<(Vec<u32>, Marks)>,
     /// The records that were created one by one
@@ -56,9 +56,9 @@ impl<M: Model> Default for Store<M> {
             keys: RefCell::default(),
             columns: RefCell::default(),
             resident: RefCell::default(),
-            weights: RefCell::default(),
             counts: RefCell::default(),
-            singles: RefCell::default(),
+            paces: Paces::default(),
+            named: Cell::default(),
             dirty: RefCell::default(),
             created: RefCell::default(),
         }
@@ -211,31 +211,18 @@ impl<M: Model> Store<M> {
         self.counts.borrow_mut().retain(|&(other, _), _| other != field);
     }
 
-    /// Notes the size of a batch; tells how many of one record ran in a row.
-    pub(crate) fn note_batch(&self, field: usize, size: usize) -> usize {
-        let mut singles = self.singles.borrow_mut();
-        if singles.len() <= field {
-            singles.resize(field + 1, 0);
-        }
-        singles[field] = if size == 1 { singles[field] + 1 } else { 0 };
-        singles[field]
-    }
-
-    /// How many records fit into so many bytes when `field` is loaded, by those seen so far
-    pub(crate) fn fitting(&self, field: usize, bytes: usize) -> usize {
-        match self.weights.borrow().get(field) {
-            Some(&(records, taken)) if taken > 0 => (bytes.saturating_mul(records) / taken).max(1),
-            _ => usize::MAX,
-        }
-    }
-
-    pub(crate) fn weigh(&self, field: usize, records: usize, bytes: usize) {
-        let mut weights = self.weights.borrow_mut();
-        if weights.len() <= field {
-            weights.resize(field + 1, (0, 0));
-        }
-        weights[field].0 += records;
-        weights[field].1 += bytes;
+    /// The fields that are loaded together with `field` and that at least one of these records lacks
+    fn missing_fields(&self, batch: &[u32], field: usize) -> Vec<usize> {
+        let kind = M::FIELDS[field].prefetch;
+        let columns = self.columns.borrow();
+        let columns = columns.each();
+        (0..M::FIELDS.len())
+            // A version is never younger than what it is the version of.
+            .filter(|&other| {
+                M::FIELDS[other].prefetch.comes_with(kind, other == field) || M::VERSION == Some(other)
+            })
+            .filter(|&other| batch.iter().any(|&slot| !columns[other].has(slot)))
+            .collect()
     }
 
     /// Bytes that keys and counts take
@@ -272,12 +259,32 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn list_len(&self, env: &Environment<C>, field: usize, slot: u32) -> Option<usize>;
     /// Counts a read of a field that the cache answered
     fn count_hit(&self, env: &Environment<C>, field: usize, slot: u32);
-    /// Loads a field of a record, and of its group with it
-    fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()>;
-    /// Counts the members of a to-many link of a record, and of its group's with it
-    fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize>;
-    /// Loads a field of these records, as reading them does; tells how many of the reads had to ask the database
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize>;
+    /// The model's number
+    fn number(&self) -> usize;
+    /// The model's name
+    fn name(&self) -> &'static str;
+    /// What batches have shown so far
+    fn paces(&self) -> &Paces;
+    /// Calls with what says whether a record lacks a field and could have it
+    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(&dyn Fn(u32) -> bool));
+    fn has(&self, field: usize, slot: u32) -> bool;
+    fn is_absent(&self, slot: u32) -> bool;
+    fn missing_record(&self, slot: u32) -> Error;
+    /// Counts a read of a field that had to ask the database
+    fn count_miss(&self, field: usize);
+    /// How many reads of a field the cache has answered
+    fn hits(&self, field: usize) -> usize;
+    fn count_of(&self, field: usize, slot: u32) -> Option<usize>;
+    fn is_list(&self, field: usize) -> bool;
+    fn prefetch_of(&self, field: usize) -> Prefetch;
+    /// The model that a link leads to
+    fn target(&self, field: usize) -> Option<usize>;
+    /// The to-one links that lead to a model
+    fn links_to(&self, model: usize) -> Vec<usize>;
+    /// Calls with the records that have been named since the last call, until that says so
+    fn each_named(&self, f: &mut dyn FnMut(u32) -> bool);
+    /// Loads a field of these records, and what comes with it: one SELECT
+    fn load_batch(&self, env: &Environment<C>, batch: &[u32], field: usize, want: Want) -> Result<()>;
     /// The records that were created one by one
     fn created(&self) -> Vec<u32>;
     /// What a record is called in messages
@@ -361,18 +368,90 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.with_column(field, |column| column.count_hit(slot, env.turn()));
     }
 
-    fn load(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<()> {
-        prefetch::load_field(env, self, ask)
+    fn number(&self) -> usize {
+        M::number().get()
     }
 
-    fn count(&self, env: &Environment<C>, ask: Ask<'_>) -> Result<usize> {
-        prefetch::count_field(env, self, ask)
+    fn name(&self) -> &'static str {
+        M::NAME
     }
 
-    fn load_all(&self, env: &Environment<C>, slots: &[u32], field: usize, want: Want) -> Result<usize> {
-        let selects = prefetch::read_all(env, self, slots, field, want)?;
-        self.with_column(field, |column| (0..selects).for_each(|_| column.count_miss()));
-        Ok(selects)
+    fn paces(&self) -> &Paces {
+        &self.paces
+    }
+
+    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(&dyn Fn(u32) -> bool)) {
+        let counted = |slot| want == Want::Count && self.count_of(field, slot).is_some();
+        self.with_column(field, |column| {
+            f(&|slot| !column.has(slot) && !self.is_absent(slot) && !counted(slot));
+        });
+    }
+
+    fn has(&self, field: usize, slot: u32) -> bool {
+        self.with_column(field, |column| column.has(slot))
+    }
+
+    fn is_absent(&self, slot: u32) -> bool {
+        self.is_absent(slot)
+    }
+
+    fn missing_record(&self, slot: u32) -> Error {
+        self.missing_record(slot)
+    }
+
+    fn count_miss(&self, field: usize) {
+        self.with_column(field, |column| column.count_miss());
+    }
+
+    fn hits(&self, field: usize) -> usize {
+        self.with_column(field, |column| column.reads().0)
+    }
+
+    fn count_of(&self, field: usize, slot: u32) -> Option<usize> {
+        self.count_of(field, slot)
+    }
+
+    fn is_list(&self, field: usize) -> bool {
+        M::FIELDS[field].relation.is_some()
+    }
+
+    fn prefetch_of(&self, field: usize) -> Prefetch {
+        M::FIELDS[field].prefetch
+    }
+
+    fn target(&self, field: usize) -> Option<usize> {
+        self.with_column(field, |column| column.target())
+    }
+
+    fn links_to(&self, model: usize) -> Vec<usize> {
+        let columns = self.columns.borrow();
+        let columns = columns.each();
+        let leads_there =
+            |&field: &usize| M::FIELDS[field].relation.is_none() && columns[field].target() == Some(model);
+        (0..columns.len()).filter(leads_there).collect()
+    }
+
+    fn each_named(&self, f: &mut dyn FnMut(u32) -> bool) {
+        let slots = self.slots();
+        let (mut next, mut is_over) = (self.named.get(), false);
+        while next < slots && !is_over {
+            is_over = f(next as u32);
+            next += 1;
+        }
+        self.named.set(next);
+    }
+
+    fn load_batch(&self, env: &Environment<C>, batch: &[u32], field: usize, want: Want) -> Result<()> {
+        if let Some(relation) = M::FIELDS[field].relation {
+            let batch = Batch::new(env, self, batch, field, want);
+            return if want == Want::Count { relation.count(batch) } else { relation.load(batch) };
+        }
+        let fields = self.missing_fields(batch, field);
+        let before = self.value_bytes();
+        query::by_keys(env, self, batch, &fields, M::FIELDS[field].name)?;
+        let bytes = self.value_bytes().saturating_sub(before);
+        self.paces.weigh(field, Loaded { records: batch.len(), rows: batch.len(), bytes });
+        Ok(())
     }
 
     fn created(&self) -> Vec<u32> {
@@ -391,6 +470,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         columns::remove_where(self.columns.borrow_mut().each_mut(), &mut |_, _| true);
         self.forget_absent();
         self.counts.borrow_mut().clear();
+        self.named.set(self.slots());
         self.count_residents();
     }
 
@@ -443,6 +523,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         if keep.is_some() {
             self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
             self.keys.borrow_mut().truncate(from);
+            self.named.set(self.named.get().min(from));
         }
     }
 

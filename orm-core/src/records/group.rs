@@ -10,7 +10,8 @@ use once_cell::unsync::OnceCell;
 use crate::cache::{AnyStore, Store};
 use crate::field::WayTo;
 use crate::model::Model;
-use crate::origin::{Origin, Step};
+use crate::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
+use crate::prefetch::Scope;
 use crate::{Environment, RecordSet};
 
 /// The records that are prefetched together, and the groups that their links lead to
@@ -24,6 +25,9 @@ pub struct Group<'env, M: Model> {
     pub(crate) links: M::Links<'env>,
     /// The link that leads here, if there is one: the store of its model, and its field
     pub(crate) link: Option<(&'env dyn AnyStore<M::Connection>, usize)>,
+    trail: OnceCell<Rc<Trail>>,
+    /// What the sets that are taken out of here have beyond this group
+    beyond: OnceCell<Beyond>,
     /// Tells the environment that records are held.
     _alive: Arc<()>,
 }
@@ -53,37 +57,89 @@ impl<'env, M: Model> Group<'env, M> {
             origin,
             links: M::Links::default(),
             link,
+            trail: OnceCell::new(),
+            beyond: OnceCell::new(),
             _alive: Arc::clone(&env.alive),
         })
     }
 
-    /// The group of some records of this one and of others, as a set of its own
-    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
-        let others = others.iter().map(|set| &set.handle().group.origin);
-        Self::new(self.env, Origin::taken_from(slots, std::iter::once(&self.origin).chain(others)))
+    pub(crate) fn trail(&self) -> &Rc<Trail> {
+        self.trail.get_or_init(|| Rc::new(Trail::of(&self.origin.path)))
     }
 
-    /// The group that a link leads to
-    #[inline(always)]
-    pub(crate) fn follow<T>(&self, way: WayTo<M, T>, field: usize) -> Rc<Group<'env, T>>
-    where
-        T: Model<Connection = M::Connection>,
-    {
-        let way = way(&self.links, PhantomData);
-        match way.get() {
-            Some(group) => Rc::clone(group),
-            None => self.open(way, field),
+    /// Where a record of the group is read, if it was reached from one ordinal of the root
+    pub(crate) fn scope(&self, at: Option<u32>) -> Scope<'_> {
+        Scope { root: &self.origin.root, trail: self.trail(), at, rest: &self.origin.rest }
+    }
+
+    /// This group, as a set that another one was taken from
+    fn source(&self, at: Option<u32>, is_walked: bool) -> Source {
+        let (root, trail) = (Rc::clone(&self.origin.root), Rc::clone(self.trail()));
+        Source { root, trail, at, is_walked }
+    }
+
+    /// What a set that is taken out of this one inherits
+    fn reach(&self) -> Reach {
+        match self.origin.root.reach {
+            Reach::Created => Reach::Named,
+            reach => reach,
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn open<T>(&self, way: &Way<'env, T>, field: usize) -> Rc<Group<'env, T>>
+    /// The group of some records of this one and of others that were chosen, as a set of its own
+    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
+        let groups = || others.iter().map(|set| &*set.handle().group);
+        let of_others = groups().flat_map(|group| {
+            let behind = group.origin.rest.behind(group.trail(), false);
+            std::iter::once(group.source(None, false)).chain(behind)
+        });
+        let beyond = self.origin.rest.behind(self.trail(), false);
+        let rest = Rest {
+            nearest: Some(self.source(None, false)),
+            beyond: bounded(beyond.into_iter().chain(of_others)),
+        };
+        let reach = groups().fold(self.reach(), |reach, group| reach.with(group.reach()));
+        Self::new(self.env, Origin::over(slots, rest, reach))
+    }
+
+    /// The group of records that were reached from one ordinal of the root, as a set of its own
+    pub(crate) fn reached(&self, slots: Vec<u32>, at: u32) -> Rc<Self> {
+        let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail(), true)));
+        let rest = Rest { nearest: Some(self.source(Some(at), true)), beyond: beyond.clone() };
+        Self::new(self.env, Origin::over(slots, rest, self.reach()))
+    }
+
+    /// The group of all that is at the end of the path, as a set of its own
+    pub(crate) fn arrived(&self, slots: Vec<u32>) -> Rc<Self> {
+        let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail(), true)) };
+        Self::new(self.env, Origin::over(slots, rest, self.reach()))
+    }
+
+    /// The group that a link leads to, if it was followed before
+    #[inline(always)]
+    pub(crate) fn followed<'a, T>(&'a self, way: WayTo<M, T>) -> Option<&'a Rc<Group<'env, T>>>
+    where
+        T: Model<Connection = M::Connection>,
+    {
+        way(&self.links, PhantomData).get()
+    }
+
+    /// The group that a link leads to
+    ///
+    /// At the end of every so many links it is made anew each time: a chain of groups, each held by the one before,
+    /// would be dropped by a call within a call.
+    pub(crate) fn open<T>(&self, way: WayTo<M, T>, field: usize) -> Rc<Group<'env, T>>
     where
         T: Model<Connection = M::Connection>,
     {
         let step = Step { model: M::number().get(), field };
         let link = Some((self.store as &dyn AnyStore<_>, field));
-        Rc::clone(way.get_or_init(|| Group::behind(self.env, self.origin.step(step), link)))
+        let make = || Group::behind(self.env, self.origin.step(step), link);
+        if self.is_deep() { make() } else { Rc::clone(way(&self.links, PhantomData).get_or_init(make)) }
+    }
+
+    pub(crate) fn is_deep(&self) -> bool {
+        let len = self.origin.path.len();
+        len > 0 && len.is_multiple_of(MAX_STEPS)
     }
 }

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use super::Records;
 use super::group::Group;
-use crate::cache::{Link, NULL, UNRESOLVED, heap_bytes};
+use crate::cache::{AnyStore, Link, NULL, UNRESOLVED, heap_bytes};
 use crate::cardinality::{Cardinality, Many, One, Several};
-use crate::field::{Field, Kind, LinkKind, Readable};
+use crate::field::{Field, Kind, LinkKind, Readable, WayTo};
 use crate::model::Model;
-use crate::origin::{Marks, Origin, Step};
-use crate::prefetch::{self, Ask};
+use crate::origin::{Marks, Step, Trail};
+use crate::prefetch::{self, Miss};
 use crate::relation::Want;
 use crate::{Error, Result};
 
@@ -22,9 +22,6 @@ pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
     /// The handle
     fn handle(&self) -> &Handle<'env, M, K>;
 }
-
-/// So many links behind each other share a set; a record that is reached by more is a set of its own.
-const MAX_PATH: usize = 64;
 
 /// Group and selection of some records; small and flat, as it is copied with every record
 pub struct Handle<'env, M: Model, K> {
@@ -109,11 +106,11 @@ fn no_hit<M: Model, T: 'static, D: Kind>(
 where
     D::Cell<T>: Clone,
 {
-    let Group { env, store, ref origin, .. } = *group;
+    let Group { env, store, .. } = *group;
     if !store.touch(env, field.index(), slot) {
-        let at = (at != u32::MAX).then_some(at);
-        let ask = Ask { origin, at, slot, field: field.index(), want: Want::Records };
-        prefetch::load_field(env, store, ask)?;
+        let scope = group.scope((at != u32::MAX).then_some(at));
+        let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records };
+        prefetch::load_field(env, store, miss)?;
     }
     let value = field.column(&store.columns.borrow()).get(slot).cloned();
     value.ok_or_else(|| store.missing_record(slot))
@@ -172,11 +169,6 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// One of the records, in the same group
     pub(crate) fn as_record(&self, slot: u32) -> Records<'env, M, One> {
-        // A chain of links that is walked on and on (a list, an endless tree) would make each path longer than the
-        // one before.
-        if self.group.origin.path.len() >= MAX_PATH {
-            return Records::wrap(Handle::new(Group::new(self.group.env, Origin::of(vec![slot])), slot, 0));
-        }
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
@@ -193,7 +185,10 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let slot = self.own_slot();
         // The target of nothing is nothing; that of something unknown is unknown.
         let target = if slot < UNRESOLVED { self.reader_of(slot).link(field) } else { slot };
-        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), target, self.at))
+        match self.group.followed(field.way()) {
+            Some(group) => Records::wrap(Handle::new(Rc::clone(group), target, self.at)),
+            None => Records::wrap(self.open(field.way(), field.index(), slot, target)),
+        }
     }
 
     /// Along a to-many link: nothing is asked.
@@ -205,7 +200,30 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         D: LinkKind<M, Target = L>,
         L: Model<Connection = M::Connection>,
     {
-        Records::wrap(Handle::new(self.group.follow(field.way(), field.index()), self.own_slot(), self.at))
+        let slot = self.own_slot();
+        match self.group.followed(field.way()) {
+            Some(group) => Records::wrap(Handle::new(Rc::clone(group), slot, self.at)),
+            None => Records::wrap(self.open(field.way(), field.index(), slot, slot)),
+        }
+    }
+
+    /// The first step along a link of the group
+    #[cold]
+    #[inline(never)]
+    fn open<L: Model<Connection = M::Connection>, N>(
+        &self,
+        way: WayTo<M, L>,
+        field: usize,
+        slot: u32,
+        target: u32,
+    ) -> Handle<'env, L, N> {
+        // A chain that is walked on and on (a list, an endless tree) begins anew at the record at hand: else the way
+        // back to the set would become longer with each link.
+        if self.group.is_deep() && slot < UNRESOLVED && self.at != Self::ALL {
+            let group = self.group.reached(vec![slot], self.at);
+            return Handle::new(group.open(way, field), target, 0);
+        }
+        Handle::new(self.group.open(way, field), target, self.at)
     }
 
     /// What a to-one link points at; `None` if it is NULL
@@ -228,11 +246,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[cold]
     #[inline(never)]
     fn resolve(&self) -> Result<Option<u32>> {
-        Ok(self.walk(0, self.depth(), self.start(), Want::Records)?.first().copied())
-    }
-
-    fn depth(&self) -> usize {
-        self.group.origin.path.len()
+        Ok(self.walk(&self.group.origin.path.to_vec(), Want::Records)?.first().copied())
     }
 
     /// The records that the path starts from
@@ -241,50 +255,73 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
     }
 
-    /// The slots that the path leads to, from one depth on up to another; links are loaded where they are missing: the
-    /// group's, a window at a time.
-    fn walk(&self, from: usize, to: usize, mut level: Vec<u32>, want: Want) -> Result<Vec<u32>> {
-        let Group { env, ref origin, .. } = *self.group;
-        let at = (self.at != Self::ALL).then_some(self.at);
-        for (depth, step) in origin.path.iter().enumerate().take(to).skip(from) {
+    fn ordinal(&self) -> Option<u32> {
+        (self.at != Self::ALL).then_some(self.at)
+    }
+
+    /// The slots that links lead to from the beginning of the path; links are loaded where they are missing.
+    fn walk(&self, steps: &[Step], want: Want) -> Result<Vec<u32>> {
+        let env = self.group.env;
+        let mut level = self.start();
+        let mut trail = None;
+        for (depth, step) in steps.iter().enumerate() {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
             // Of what is only passed through the columns are wanted: they hold the next links.
-            let want = if depth + 1 == to { want } else { Want::Records };
-            let mut misses = 0;
-            if at.is_none() {
-                // Reading a link of a whole set is later than what was read before.
-                env.tick();
-                misses = store.load_all(env, &level, step.field, want)?;
+            let want = if depth + 1 == steps.len() { want } else { Want::Records };
+            level = self.hop(store, step.field, &level, want, || {
+                trail.get_or_insert_with(|| Trail::from_iter(steps[..depth].iter().copied())).clone()
+            })?;
+            if let Some(trail) = &mut trail {
+                trail.push(*step);
             }
-            let mut next = Next::new(level.len() > 1);
-            for &slot in &level {
-                if env.settings.max_age.is_some() {
-                    store.expire_old(env, step.field, slot);
-                }
-                let mut known = false;
-                store
-                    .hop(step.field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
-                if known && misses > 0 {
-                    misses -= 1;
-                } else if known {
-                    store.count_hit(env, step.field, slot);
-                } else {
-                    let ask = Ask { origin: &origin.prefix(depth), at, slot, field: step.field, want };
-                    store.load(env, ask)?;
-                    store.hop(step.field, &mut std::iter::once(slot), &mut |targets| {
-                        known = next.arrive(targets);
-                    });
-                }
-                if !known {
-                    return Err(Error::other(format!(
-                        "{} has no value for a link just loaded",
-                        store.describe(slot)
-                    )));
-                }
-            }
-            level = next.slots;
         }
         Ok(level)
+    }
+
+    /// The slots that one link of these records leads to; it is loaded where it is missing.
+    fn hop(
+        &self,
+        store: &dyn AnyStore<M::Connection>,
+        field: usize,
+        level: &[u32],
+        want: Want,
+        mut trail: impl FnMut() -> Trail,
+    ) -> Result<Vec<u32>> {
+        let env = self.group.env;
+        if self.at == Self::ALL {
+            // Reading a link of a whole set is later than what was read before.
+            env.tick();
+        }
+        if env.settings.max_age.is_some() {
+            level.iter().for_each(|&slot| store.expire_old(env, field, slot));
+        }
+        let mut load = |slots: &[u32]| {
+            let trail = trail();
+            let scope = self.group.scope(self.ordinal()).on(&trail);
+            prefetch::load(env, store, Miss { scope, slots, field, want })
+        };
+        let mut misses = if level.iter().all(|&slot| store.has(field, slot)) { 0 } else { load(level)? };
+        let mut next = Next::new(level.len() > 1);
+        for &slot in level {
+            let mut known = false;
+            let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
+            store.hop(field, &mut std::iter::once(slot), &mut arrive);
+            if known && misses > 0 {
+                misses -= 1;
+            } else if known {
+                store.count_hit(env, field, slot);
+            } else if store.is_absent(slot) {
+                return Err(store.missing_record(slot));
+            } else {
+                // A limited cache has let go of it for the last ones.
+                load(&[slot])?;
+                store.hop(field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
+                if !known {
+                    return Err(store.missing_record(slot));
+                }
+            }
+        }
+        Ok(next.slots)
     }
 }
 
@@ -332,20 +369,26 @@ impl<'env, M: Model> Handle<'env, M, Many> {
 impl<'env, M: Model> Handle<'env, M, Several> {
     /// The records that the link leads to
     pub(crate) fn members(&self, want: Want) -> Result<Vec<u32>> {
-        match self.slot {
-            NULL => Ok(Vec::new()),
-            UNRESOLVED => self.walk(0, self.depth(), self.start(), want),
+        match (self.slot, self.group.link) {
+            (NULL, _) | (_, None) => Ok(Vec::new()),
+            (UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want),
             // The last link is that of a record which is known.
-            slot => self.walk(self.depth().saturating_sub(1), self.depth(), vec![slot], want),
+            (slot, Some((store, field))) => self.hop(store, field, &[slot], want, || self.trail_before()),
         }
+    }
+
+    /// The way to the records whose link it is
+    fn trail_before(&self) -> Trail {
+        Trail::of(&self.group.origin.path.before())
     }
 
     /// The link's model and field, and the records whose link it is
     pub(crate) fn owners(&self) -> Result<Option<(Step, Vec<u32>)>> {
-        let Some((&step, before)) = self.group.origin.path.split_last() else { return Ok(None) };
+        let path = &self.group.origin.path;
+        let Some(step) = path.last() else { return Ok(None) };
         let owners = match self.slot {
             NULL => Vec::new(),
-            UNRESOLVED => self.walk(0, before.len(), self.start(), Want::Records)?,
+            UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records)?,
             slot => vec![slot],
         };
         Ok(Some((step, owners)))
@@ -367,7 +410,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     #[cold]
     #[inline(never)]
     fn count_members(&self) -> Result<usize> {
-        let Group { env, link, ref origin, .. } = *self.group;
+        let Group { env, link, .. } = *self.group;
         let (slot, Some((store, field))) = (self.slot, link) else { return Ok(0) };
         if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys)?.len());
@@ -381,18 +424,18 @@ impl<'env, M: Model> Handle<'env, M, Several> {
             store.count_hit(env, field, slot);
             return Ok(count);
         }
-        let at = (self.at != Self::ALL).then_some(self.at);
-        let origin = &origin.prefix(origin.path.len() - 1);
-        store.count(env, Ask { origin, at, slot, field, want: Want::Keys })
+        let trail = self.trail_before();
+        let scope = self.group.scope(self.ordinal()).on(&trail);
+        prefetch::count(env, store, Miss { scope, slots: &[slot], field, want: Want::Count })
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's
     pub(crate) fn resolved(&self) -> Result<Handle<'env, M, Many>> {
         let members = self.members(Want::Records)?;
         let group = if self.at == Self::ALL {
-            Group::new(self.group.env, Origin::of(members))
+            self.group.arrived(members)
         } else {
-            self.group.taken(members, &[])
+            self.group.reached(members, self.at)
         };
         Ok(Handle::set(group))
     }

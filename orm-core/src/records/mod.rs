@@ -18,8 +18,8 @@ use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
 use crate::key::Key;
 use crate::model::Model;
-use crate::origin::Origin;
-use crate::prefetch::{self, Ask};
+use crate::origin::{Origin, Reach};
+use crate::prefetch::{self, Miss};
 use crate::relation::Want;
 use crate::{Environment, Error, Result, query};
 
@@ -135,13 +135,13 @@ impl<'env, M: Model> Get<'env, M, Many> for usize {
 
 impl<'env, M: Model> Record<'env, M> {
     pub(crate) fn single(env: &'env Environment<M::Connection>, slot: u32) -> Self {
-        Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot])), slot, 0))
+        Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Named)), slot, 0))
     }
 
     /// A record that was just created, to be prefetched with the others that were
     pub(crate) fn created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
         env.store::<M>().note_created(slot);
-        Self::wrap(Handle::new(Group::new(env, Origin::of_created(slot)), slot, 0))
+        Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Created)), slot, 0))
     }
 
     pub(crate) fn slot(&self) -> u32 {
@@ -166,14 +166,14 @@ impl<'env, M: Model> Record<'env, M> {
     /// Those of the database; [`Error::MissingRecord`] if the row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         let Handle { ref group, slot, at, .. } = *self.handle();
-        let Group { env, store, ref origin, .. } = **group;
+        let Group { env, store, .. } = **group;
         for field in prefetch::always::<M>() {
             if env.settings.max_age.is_some() {
                 store.expire(env, field, slot);
             }
             if !store.with_column(field, |column| column.has(slot)) {
-                let ask = Ask { origin, at: Some(at), slot, field, want: Want::Records };
-                prefetch::load_field(env, store, ask)?;
+                let scope = group.scope(Some(at));
+                prefetch::load_field(env, store, Miss { scope, slots: &[slot], field, want: Want::Records })?;
             }
         }
         Ok(())
@@ -344,13 +344,14 @@ impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
                 write!(f, "{}({})", M::NAME, store.key(slot).text())
             }
             _ => {
-                match origin.path.first() {
+                let steps = origin.path.to_vec();
+                match steps.first() {
                     Some(step) if *at != Handle::<M, K>::ALL => {
                         f.write_str(&env.describe(step.model, origin.root.slots[*at as usize]))?;
                     }
                     _ => write!(f, "[{} records]", origin.root.slots.len())?,
                 }
-                origin.path.iter().try_for_each(|step| match env.store_by_number(step.model) {
+                steps.iter().try_for_each(|step| match env.store_by_number(step.model) {
                     Some(store) => write!(f, ".{}", store.field_name(step.field)),
                     None => Ok(()),
                 })

@@ -14,14 +14,28 @@ use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::field::Cached;
 use crate::model::Model;
-use crate::origin::{Marks, Origin};
+use crate::origin::{Marks, Origin, Reach};
 use crate::prefetch;
 use crate::relation::Want;
 use crate::{Environment, Result, query};
 
 impl<'env, M: Model> RecordSet<'env, M> {
-    pub(crate) fn of_slots(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
-        Self::wrap(Handle::set(Group::new(env, Origin::of(slots))))
+    /// What a search found
+    pub(crate) fn found(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+        Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Found))))
+    }
+
+    /// Records that were named by their keys
+    pub(crate) fn named(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+        Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Named))))
+    }
+
+    /// These records, to be read with no others: not with those of the set that they were taken from
+    ///
+    /// What their links lead to is read for these records alone, too.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self::named(self.env(), self.slots().to_vec())
     }
 
     #[inline]

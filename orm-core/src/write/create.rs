@@ -63,7 +63,7 @@ impl<C: Connection> Environment<C> {
     {
         let rows: Vec<V> = rows.into_iter().collect();
         let slots = create(self, &Rows::of(&rows))?;
-        Ok(RecordSet::of_slots(self, slots))
+        Ok(RecordSet::named(self, slots))
     }
 
     /// Creates a record, or writes the values to the one that has the same value of a unique field: one statement
@@ -103,7 +103,7 @@ impl<C: Connection> Environment<C> {
     {
         let rows: Vec<V> = rows.into_iter().collect();
         let slots = create(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&rows) })?;
-        Ok(RecordSet::of_slots(self, slots))
+        Ok(RecordSet::named(self, slots))
     }
 }
 

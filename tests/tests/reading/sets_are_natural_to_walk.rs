@@ -150,7 +150,8 @@ fn an_error_in_a_closure_comes_out() -> Result<()> {
 fn filtering_reads_in_windows() -> Result<()> {
     let db = TestDb::of_partners(2_500, 50);
     let set = db.browse::<Partner>(1..=2_500);
-    let ones = db.assert_keys(&[1000, 50, 1000, 500], || {
+    // The second thousand names no further country, so the third is not read for the first record's sake.
+    let ones = db.assert_keys(&[1000, 1000, 50, 500], || {
         set.filter(|partner| {
             let country = partner.country_id().name()?;
             Ok(country.is_some_and(|name| name.ends_with('1')))

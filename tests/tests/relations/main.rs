@@ -10,5 +10,7 @@ mod counts_are_one_select_for_the_group;
 mod every_select_is_an_event;
 mod many_to_many_is_one_select;
 mod owned_copies_leave_the_environment;
+mod sets_out_of_sets_cost_what_the_whole_costs;
 mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;
+mod whatever_is_held_and_whatever_was_dropped;

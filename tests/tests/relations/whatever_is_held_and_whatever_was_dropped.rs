@@ -1,0 +1,128 @@
+//! P2, P7, P15: records that are held while the cache is cleared are read with those that they came with; a loop never
+//! costs more than one that reads record by record, whatever is dropped meanwhile.
+
+use std::time::Duration;
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::music::{self, *};
+use orm_tests::partners::{self, Partner};
+use orm_tests::{File, TestDb, test_db};
+
+fn chinook() -> File {
+    File::new(&music::sql(music::CHINOOK))
+}
+
+/// How many keys the SELECTs of a piece of work ask for, and how many SELECTs these are
+fn keys_and_statements<T>(db: &TestDb, work: impl FnOnce() -> Result<T>) -> Result<(usize, usize)> {
+    let (result, mut statements) = db.watch(work);
+    result?;
+    statements.retain(|statement| statement.sql.starts_with("SELECT"));
+    Ok((statements.iter().map(|statement| statement.keys().len()).sum(), statements.len()))
+}
+
+#[test]
+fn targets_of_links() -> Result<()> {
+    let db = test_db!(chinook(), strict());
+    let lines = lines::table.order(lines::id).limit(200).records::<Line>(&db)?;
+    let tracks = lines.map(|line| line.track_id().load())?;
+    db.assert_queries(1, || tracks.iter().try_for_each(|track| track.name().map(drop)))?;
+    db.cache().clear();
+    // The links of the lines again, then the tracks.
+    db.assert_queries(2, || tracks.iter().try_for_each(|track| track.name().map(drop)))?;
+    db.execute(diesel::update(tracks::table).set(tracks::name.eq("new")))?;
+    db.assert_queries(2, || tracks.iter().try_for_each(|track| track.name().map(drop)))
+}
+
+#[test]
+fn lists() -> Result<()> {
+    let db = test_db!(chinook(), strict());
+    let lists = db.all::<Invoice>()?.map(|invoice| invoice.lines().load())?;
+    db.cache().clear();
+    db.assert_queries(1, || lists.iter().flatten().try_for_each(|line| line.track_id().id().map(drop)))?;
+    db.cache().clear();
+    db.assert_queries(3, || lists.iter().try_for_each(|list| list.track_id().name().map(drop)))
+}
+
+#[test]
+fn one_record_that_is_held_is_read_alone() -> Result<()> {
+    let db = TestDb::of_partners(1_000, 50);
+    let country = db.record::<Partner>(3).country_id().load()?;
+    db.cache().clear();
+    db.assert_keys(&[1], || country.expect("a country").name().map(drop))
+}
+
+#[test]
+fn whatever_is_cleared_in_each_turn() -> Result<()> {
+    let db = test_db!(chinook());
+    let lines = lines::table.order(lines::id).limit(500).records::<Line>(&db)?;
+    let tracks = lines.map(|line| line.track_id().load())?;
+    let (keys, statements) = keys_and_statements(&db, || {
+        tracks.iter().try_for_each(|track| {
+            db.cache().clear();
+            track.name().map(drop)
+        })
+    })?;
+    // Two windows are read in vain, until that is seen: the links and the tracks of 500 lines each time.
+    assert!(statements <= tracks.len() + 2, "{statements} SELECTs for {} reads", tracks.len());
+    assert!(keys <= tracks.len() + 4 * 500, "{keys} keys for {} reads", tracks.len());
+    Ok(())
+}
+
+#[test]
+fn a_statement_of_ones_own_in_each_turn() -> Result<()> {
+    let db = TestDb::of_partners(1_000, 50);
+    let all = db.all::<Partner>()?;
+    let (keys, statements) = keys_and_statements(&db, || {
+        all.iter().try_for_each(|partner| {
+            let name = partner.name()?;
+            db.execute(diesel::update(partners::tags::table).set(partners::tags::name.eq(&*name))).map(drop)
+        })
+    })?;
+    assert!(statements <= all.len(), "{statements} SELECTs for {} records", all.len());
+    assert!(keys <= 2 * 1_000 + all.len() * 5 / 4, "{keys} keys for {} records", all.len());
+    Ok(())
+}
+
+#[test]
+fn after_the_last_drop_whole_windows_are_read_again() -> Result<()> {
+    let db = TestDb::of_partners(3_000, 50);
+    let all = partners::partners::table.order(partners::partners::id).record_ids::<Partner>(&db)?;
+    for partner in &all.slice(..20) {
+        db.cache().clear();
+        partner.name()?;
+    }
+    let (_, statements) = keys_and_statements(&db, || all.name())?;
+    // One by one at first, then 2, 4, 8 …
+    assert!(statements <= 4 + 9 + 3, "{statements} SELECTs for 3,000 records");
+    Ok(())
+}
+
+#[test]
+fn one_drop_between_two_reads_is_no_reason_to_read_singly() -> Result<()> {
+    let db = TestDb::of_partners(100, 5);
+    let all = partners::partners::table.record_ids::<Partner>(&db)?;
+    db.assert_keys(&[100], || all.first().expect("some").name())?;
+    db.cache().clear();
+    db.assert_keys(&[100], || all.name().map(drop))
+}
+
+#[test]
+fn an_age_shorter_than_a_batch() -> Result<()> {
+    for age in [Duration::ZERO, Duration::from_micros(100)] {
+        let db = test_db!(File::of_partners(3_000, 50), max_age(age));
+        let all = partners::partners::table.order(partners::partners::id).record_ids::<Partner>(&db)?;
+        // One call reads what it has read.
+        db.assert_queries(3, || all.name())?;
+        db.assert_queries(4, || all.country_id().name())?;
+        let few = all.slice(..300);
+        let (keys, statements) =
+            keys_and_statements(&db, || few.iter().try_for_each(|partner| partner.name().map(drop)))?;
+        assert!(
+            statements <= 300 && keys <= 2 * 300 + 2 * 1_000,
+            "{statements} SELECTs of {keys} keys for 300 records"
+        );
+    }
+    Ok(())
+}
