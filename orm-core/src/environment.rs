@@ -27,7 +27,7 @@ const PREFETCH_LIMIT: usize = 1000;
 const TOLERATED_SINGLES: usize = 10;
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
-const LOOKS: usize = 1 << 12;
+const LOOKS: usize = 1 << 9;
 const MOST_LOOKS: usize = 1 << 20;
 
 /// Bytes that one batch may bring, as far as they can be foreseen, unless the builder says otherwise

@@ -96,19 +96,19 @@ fn batch<C: Connection>(
     env.earn_looks();
     let passed = scope.at.map_or(0, |at| at as usize / limit);
     let mut ahead = Ahead { batches: AHEAD.max(2 * passed), bytes: env.settings.prefetch_bytes };
-    let mut size = 0;
+    let (mut size, mut filled) = (0, None);
     loop {
         let mut planned = (Vec::new(), None);
         store.probe(field, want, &mut |lacks| planned = plan(env, store, &wanted, lacks));
         let (batch, gap) = planned;
-        let grew = batch.len() > size || size == 0;
-        size = batch.len();
-        let Some(gap) = gap.filter(|_| size < limit && grew && store.paces().is_steady(field)) else {
-            return Ok(batch);
-        };
+        // Links that lead to nothing new, neither to what is wanted nor to where its links are, are not worth more.
+        let led_on = |gap: &Gap| batch.len() > size || filled.is_none_or(|depth| gap.depth > depth);
+        let is_room = batch.len() < limit && store.paces().is_steady(field);
+        let Some(gap) = gap.filter(|gap| is_room && led_on(gap)) else { return Ok(batch) };
         if !fill(env, &gap, &mut ahead)? {
             return Ok(batch);
         }
+        (size, filled) = (batch.len(), Some(gap.depth));
         if slots.first().is_some_and(|&first| !lacks(store, field, want, first)) {
             return Ok(Vec::new());
         }
