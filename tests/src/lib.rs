@@ -6,6 +6,7 @@
 
 pub mod bank;
 pub mod database;
+pub mod geonames;
 pub mod harness;
 pub mod music;
 pub mod orders;

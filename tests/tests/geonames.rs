@@ -1,166 +1,24 @@
 //! Real data: 170,391 cities with their states, countries and time zones, neighbours and languages of countries.
 //! What comes out is what plain SQL gives, at ceil(missing / 1000) SELECTs a level.
 //!
-//! Skipped, with a message, where the data is not there: it is not part of this repository.
+//! Skipped, with a message, where the data is not there.
 // diesel's tables are public modules.
 #![allow(missing_docs, unreachable_pub)]
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
-use std::fmt::Write;
-use std::path::Path;
 use std::sync::LazyLock;
 
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
+use orm_tests::geonames::{self, *};
 use orm_tests::{File, TestDb};
 
-diesel::table! { continent { id -> Integer, code -> Text, name -> Text } }
-diesel::table! { language { id -> Integer, code -> Text } }
-diesel::table! { timezone { id -> Integer, name -> Text } }
-diesel::table! {
-    country {
-        id -> Integer, code -> Text, iso3 -> Text, name -> Text, capital -> Nullable<Text>, area_km2 -> Double,
-        population -> BigInt, currency_code -> Nullable<Text>, phone -> Nullable<Text>, tld -> Nullable<Text>,
-        continent_id -> Integer,
-    }
-}
-diesel::table! { country_language (country_id, language_id) { country_id -> Integer, language_id -> Integer, sequence -> Integer } }
-diesel::table! { country_neighbour (country_id, neighbour_id) { country_id -> Integer, neighbour_id -> Integer } }
-diesel::table! { state { id -> Integer, country_id -> Integer, code -> Text, name -> Text } }
-diesel::table! {
-    city {
-        id -> Integer, name -> Text, country_id -> Integer, state_id -> Nullable<Integer>, timezone_id -> Integer,
-        latitude -> Double, longitude -> Double, population -> BigInt,
-    }
-}
-
-#[derive(Model)]
-#[model(table = continent)]
-struct Continent {
-    id: i32,
-    code: String,
-    name: String,
-    #[model(inverse = Country::CONTINENT_ID)]
-    country_ids: OneToMany<Country>,
-}
-
-#[derive(Model)]
-#[model(table = language)]
-struct Language {
-    id: i32,
-    code: String,
-    #[model(through(country_language::language_id, country_language::country_id), order = country::name.asc())]
-    country_ids: ManyToMany<Country>,
-}
-
-#[derive(Model)]
-#[model(table = timezone)]
-struct Timezone {
-    id: i32,
-    name: String,
-}
-
-#[derive(Model)]
-#[model(table = country)]
-struct Country {
-    id: i32,
-    code: String,
-    iso3: String,
-    name: String,
-    capital: Option<String>,
-    area_km2: f64,
-    population: i64,
-    currency_code: Option<String>,
-    phone: Option<String>,
-    tld: Option<String>,
-    continent_id: Id<Continent>,
-    #[model(through(country_neighbour::country_id, country_neighbour::neighbour_id))]
-    neighbour_ids: ManyToMany<Country>,
-    #[model(through(country_language::country_id, country_language::language_id))]
-    language_ids: ManyToMany<Language>,
-    #[model(inverse = State::COUNTRY_ID)]
-    state_ids: OneToMany<State>,
-}
-
-#[derive(Model)]
-#[model(table = state)]
-struct State {
-    id: i32,
-    country_id: Id<Country>,
-    code: String,
-    name: String,
-    #[model(inverse = City::STATE_ID)]
-    city_ids: OneToMany<City>,
-}
-
-#[derive(Model)]
-#[model(table = city)]
-struct City {
-    id: i32,
-    name: String,
-    country_id: Id<Country>,
-    state_id: Option<Id<State>>,
-    timezone_id: Id<Timezone>,
-    latitude: f64,
-    longitude: f64,
-    population: i64,
-}
-
-const TABLES: [&str; 8] = [
-    "continent",
-    "language",
-    "timezone",
-    "country",
-    "country_language",
-    "country_neighbour",
-    "state",
-    "city",
-];
-
-static DATABASE: LazyLock<Option<File>> = LazyLock::new(|| {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = here.join("../../shared/data/geonames");
-    if !folder.is_dir() {
-        eprintln!("skipped: no ../../shared/data/geonames beside the tests crate");
-        return None;
-    }
-    Some(load(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())))
-});
-
-/// A SQLite file with the tables of the folder's CSV files
-fn load(folder: &Path) -> std::result::Result<File, Box<dyn std::error::Error>> {
-    let file = File::new(
-        std::fs::read_to_string(folder.join("schema_sqlite.sql"))?.trim_end().trim_end_matches(';'),
-    );
-    let mut connection = file.connect();
-    for table in TABLES {
-        let mut rows = csv::Reader::from_path(folder.join(format!("{table}.csv")))?;
-        let columns = rows.headers()?.iter().collect::<Vec<_>>().join(", ");
-        let (mut sql, mut count) = (String::from("BEGIN"), 0);
-        for row in csv::Reader::records(&mut rows) {
-            if count % 500 == 0 {
-                write!(sql, ";\nINSERT INTO {table} ({columns}) VALUES ")?;
-            } else {
-                sql.push(',');
-            }
-            count += 1;
-            let row = row?;
-            let values = row.iter().map(|value| match value {
-                "" => "NULL".to_owned(),
-                value => format!("'{}'", value.replace('\'', "''")),
-            });
-            write!(sql, "({})", values.collect::<Vec<_>>().join(","))?;
-        }
-        connection.batch_execute(&(sql + ";\nCOMMIT"))?;
-    }
-    Ok(file)
-}
+static DATABASE: LazyLock<Option<File>> = LazyLock::new(geonames::database);
 
 /// An environment over the data, and a connection for plain SQL; `None` without the data
-fn geonames() -> Option<(TestDb, SqliteConnection)> {
+fn open() -> Option<(TestDb, SqliteConnection)> {
     let file = DATABASE.as_ref()?;
     let (connection, statements) = file.recorded();
     let env = Environment::builder().connection(connection).build();
@@ -170,7 +28,7 @@ fn geonames() -> Option<(TestDb, SqliteConnection)> {
 
 macro_rules! data {
     () => {
-        match geonames() {
+        match open() {
             Some(data) => data,
             None => return Ok(()),
         }
@@ -338,6 +196,48 @@ fn from_continents_down_to_cities() -> Result<()> {
     assert_eq!(result?.0 as i64, in_states);
     // Countries, states, and the cities counted: a thousand states at a time.
     assert_eq!(statements.len(), 1 + 1 + (states as usize).div_ceil(1000), "{statements:#?}");
+    Ok(())
+}
+
+#[test]
+fn the_cities_of_one_country_do_not_bring_those_of_all() -> Result<()> {
+    let (db, _) = data!();
+    let countries = db.all::<Country>()?;
+    let first = countries.first().expect("a country");
+    let cities = first.city_ids().load()?.len();
+    let read = db.stats().model("City").map_or(0, |city| city.records);
+    assert!(read <= cities + 32_768, "{read} cities read for {cities}");
+    Ok(())
+}
+
+#[test]
+fn languages_of_five_countries_lead_to_the_cities_of_these_countries() -> Result<()> {
+    let (db, mut sql) = data!();
+    #[derive(QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = BigInt)]
+        cities: i64,
+        #[diesel(sql_type = BigInt)]
+        people: i64,
+    }
+    let expected: Sum = diesel::sql_query(
+        "SELECT count(*) AS cities, sum(population) AS people FROM city WHERE country_id IN (SELECT country_id FROM country_language
+         WHERE language_id IN (SELECT language_id FROM country_language GROUP BY language_id HAVING count(*) >= 5))",
+    )
+    .get_result(&mut sql)?;
+    let wide = db.all::<Language>()?.filter(|language| Ok(language.country_ids().len()? >= 5))?;
+    let mut seen = std::collections::HashSet::new();
+    let mut people = 0;
+    for language in &wide {
+        for country in &language.country_ids().load()? {
+            if seen.insert(country.id()?) {
+                people += country.city_ids().population()?.iter().sum::<i64>();
+            }
+        }
+    }
+    assert_eq!(people, expected.people);
+    let read = db.stats().model("City").map_or(0, |city| city.records);
+    assert!(read <= expected.cities as usize * 6 / 5, "{read} cities read for {}", expected.cities);
     Ok(())
 }
 
