@@ -191,6 +191,12 @@ pub(crate) struct Root {
     pub(crate) reach: Reach,
 }
 
+impl Root {
+    pub(crate) fn forget_scans(&self, field: usize) {
+        self.scans.borrow_mut().retain(|scan| scan.field != field);
+    }
+}
+
 /// With whom else the records of a set are read
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -250,12 +256,10 @@ impl Rest {
     }
 
     /// The same sets, as they are behind a trail
-    pub(crate) fn behind(&self, trail: &Trail, is_walked: bool) -> Vec<Source> {
-        let behind = self.sources().map(|source| Source {
-            trail: Rc::new(source.trail.then(trail)),
-            is_walked: source.is_walked && is_walked,
-            ..source.clone()
-        });
+    pub(crate) fn behind(&self, trail: &Trail) -> Vec<Source> {
+        let behind = self
+            .sources()
+            .map(|source| Source { trail: Rc::new(source.trail.then(trail)), ..source.clone() });
         behind.collect()
     }
 }
@@ -283,6 +287,15 @@ pub(crate) struct Source {
     /// Whether the other set is what a link of one of its records leads to, so that the turn of the others comes too;
     /// else it is some of its records that were chosen
     pub(crate) is_walked: bool,
+}
+
+impl Source {
+    /// The same set, so many links before; `None` if it has not as many that are followed once
+    pub(crate) fn before(&self, links: usize) -> Option<Self> {
+        let stages = self.trail.stages();
+        let trail = Trail::from(&stages[..stages.len().checked_sub(links)?]);
+        self.trail.is_straight().then(|| Self { trail: Rc::new(trail), ..self.clone() })
+    }
 }
 
 impl Origin {

@@ -20,6 +20,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) at: Option<u32>,
     /// The sets that the root was taken from
     pub(crate) rest: &'a Rest,
+    /// These sets instead of all of them
+    pub(crate) only: Option<&'a [Source]>,
 }
 
 impl<'a> Scope<'a> {
@@ -34,24 +36,27 @@ impl<'a> Scope<'a> {
     }
 
     /// The sets to look through, the nearest first, each as it is behind the trail
-    fn sources(self) -> impl Iterator<Item = Source> + 'a {
-        let Scope { root, trail, at, rest } = self;
+    pub(crate) fn sources(self) -> Vec<Source> {
+        let Scope { root, trail, at, rest, only } = self;
+        if let Some(only) = only {
+            return only.to_vec();
+        }
         let own = Source { root: Rc::clone(root), trail: Rc::new(trail.clone()), at, is_walked: true };
-        std::iter::once(own).chain(rest.sources().map(move |source| Source {
-            trail: if trail.stages().is_empty() {
-                Rc::clone(&source.trail)
-            } else {
-                Rc::new(source.trail.then(trail))
-            },
-            ..source.clone()
-        }))
+        let mut sources = vec![own];
+        if trail.stages().is_empty() {
+            sources.extend(rest.sources().cloned());
+        } else {
+            sources.extend(rest.behind(trail));
+        }
+        sources
     }
 }
 
 /// Links that are not cached, on the way from a set to what a batch could take as well
 #[derive(Debug)]
 pub(crate) struct Gap {
-    pub(crate) source: Source,
+    /// Which of the scope's sets
+    pub(crate) source: usize,
     /// How many links lie before the one that is not cached
     pub(crate) depth: usize,
     pub(crate) step: Step,
@@ -62,8 +67,6 @@ pub(crate) struct Gap {
 /// What a batch is planned for
 pub(crate) struct Wanted<'a> {
     pub(crate) scope: Scope<'a>,
-    /// The records at hand, which lack the field
-    pub(crate) slots: &'a [u32],
     pub(crate) field: usize,
     /// The most that the batch may take
     pub(crate) limit: usize,
@@ -71,30 +74,39 @@ pub(crate) struct Wanted<'a> {
     pub(crate) is_usual: bool,
 }
 
-/// A batch of at most `limit` records, and if there is room for more the links behind which there could be some.
+/// A batch that begins with these records and takes at most `limit`; and if there is room for more, the links behind
+/// which there could be some.
 pub(crate) fn plan<C: Connection>(
     env: &Environment<C>,
     store: &dyn AnyStore<C>,
     wanted: &Wanted<'_>,
+    batch: Vec<u32>,
     lacks: &dyn Fn(u32) -> bool,
 ) -> (Vec<u32>, Option<Gap>) {
-    let Wanted { scope, slots, field, limit, is_usual } = *wanted;
+    let Wanted { scope, field, limit, is_usual } = *wanted;
     let mut seen = Marks::new(store.slots());
-    let batch: Vec<u32> = slots.iter().copied().take(limit).collect();
     batch.iter().for_each(|&slot| {
         seen.mark(slot);
     });
     let mut plan =
         Plan { env, model: store.number(), field, lacks, limit, seen, batch, gap: None, looked: 0 };
     let reach = scope.root.reach;
-    for (number, source) in scope.sources().enumerate() {
-        plan.scan(&source, number == 0, source.is_walked);
-        plan.scan_siblings(&source);
+    // Who walks through more than a window of chosen records is taken to come to the others, too.
+    let mut is_large = false;
+    let sources = scope.sources();
+    for (number, source) in sources.iter().enumerate() {
+        is_large |= source.is_walked && source.root.slots.len() >= limit;
+        plan.scan(source, number == 0, (source.is_walked || is_large).then_some(number));
+    }
+    // Others do not come in the place of those who are yet to be found.
+    let is_left = |plan: &Plan<'_, C>| plan.gap.is_none() && !plan.is_full();
+    if is_left(&plan) {
+        sources.iter().for_each(|source| plan.scan_siblings(source));
     }
     if reach == Reach::Created {
         plan.scan_created(scope);
     }
-    if reach == Reach::Found && is_usual && !plan.is_full() {
+    if reach == Reach::Found && is_usual && is_left(&plan) {
         store.each_named(&mut |slot| plan.take(slot));
     }
     (plan.batch, plan.gap)
@@ -130,7 +142,7 @@ impl<C: Connection> Plan<'_, C> {
                 let mut trail = Trail::from(before);
                 trail.push(Step { field, ..step });
                 // Not worth loading a link for: the one at hand is another.
-                self.scan(&Source { trail: Rc::new(trail), ..source.clone() }, false, false);
+                self.scan(&Source { trail: Rc::new(trail), ..source.clone() }, false, None);
             }
         }
     }
@@ -143,13 +155,13 @@ impl<C: Connection> Plan<'_, C> {
         let root = Root { slots: created, scans: Default::default(), reach: Reach::Named };
         let at = at.and_then(|at| u32::try_from(at).ok());
         let trail = Rc::new(scope.trail.clone());
-        self.scan(&Source { root: Rc::new(root), trail, at, is_walked: true }, true, false);
+        self.scan(&Source { root: Rc::new(root), trail, at, is_walked: true }, true, None);
     }
 
     /// Looks through a set, from one ordinal on and then backwards from it, past what is known to be done.
     ///
-    /// `fills` says whether links that are not cached are worth loading for it.
-    fn scan(&mut self, source: &Source, is_own: bool, fills: bool) {
+    /// Links that are not cached are worth loading for one of the scope's sets, whose number it is.
+    fn scan(&mut self, source: &Source, is_own: bool, fills: Option<usize>) {
         if self.is_full() {
             return;
         }
@@ -218,9 +230,10 @@ impl<C: Connection> Plan<'_, C> {
             let end = (next + chunk).min(count);
             chunk = (2 * chunk).min(CHUNKS.1);
             let end = if next < done.start { end.min(done.start) } else { end };
-            next = self.look(look, next..end).map_or(end, |last| last + 1);
+            // More may be behind the last one.
+            next = self.look(look, next..end).unwrap_or(end);
         }
-        look.unknown.first.unwrap_or(next)
+        look.unknown.first.map_or(next, |first| first.min(next))
     }
 
     /// Looks at ordinals before `at`, the nearest first; returns from which on everything is known now.
@@ -235,9 +248,9 @@ impl<C: Connection> Plan<'_, C> {
             let from = start.saturating_sub(chunk);
             chunk = (2 * chunk).min(CHUNKS.1);
             let from = if start > done.end { from.max(done.end) } else { from };
-            start = self.look(look, (from..start).rev()).unwrap_or(from);
+            start = self.look(look, (from..start).rev()).map_or(from, |last| last + 1);
         }
-        look.unknown.first.map_or(start, |first| first + 1)
+        look.unknown.first.map_or(start, |first| start.max(first + 1))
     }
 
     /// Takes what is behind these ordinals and lacks the field; returns at which one the batch was full.
@@ -350,15 +363,11 @@ impl<C: Connection> Plan<'_, C> {
 
     /// Notes a link that is not cached: of those of the nearest set that has any, the last ones of the trail.
     fn note_gap(&mut self, look: &Look<'_>, depth: usize, step: Step, slot: u32) {
-        let source = look.source;
-        if !look.fills || !source.trail.is_straight() {
-            return;
-        }
+        let Some(source) = look.fills.filter(|_| look.source.trail.is_straight()) else { return };
         match &mut self.gap {
-            Some(gap) if !Rc::ptr_eq(&gap.source.root, &source.root) || gap.source.trail != source.trail => {}
-            Some(gap) if gap.depth > depth => {}
+            Some(gap) if gap.source != source || gap.depth > depth => {}
             Some(gap) if gap.depth == depth => gap.slots.push(slot),
-            gap => *gap = Some(Gap { source: source.clone(), depth, step, slots: vec![slot] }),
+            gap => *gap = Some(Gap { source, depth, step, slots: vec![slot] }),
         }
     }
 
@@ -383,8 +392,8 @@ struct Look<'a> {
     source: &'a Source,
     /// Whom a link was followed from already, by the place of the link on the trail
     visited: Vec<(usize, Marks)>,
-    /// Whether links that are not cached are worth loading
-    fills: bool,
+    /// The number of the set, if links that are not cached are worth loading for it
+    fills: Option<usize>,
     unknown: Unknown,
 }
 

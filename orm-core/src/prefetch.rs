@@ -3,7 +3,7 @@
 use crate::backend::Connection;
 use crate::cache::{AnyStore, Store};
 use crate::model::{Model, Prefetch};
-use crate::origin::{Marks, Rest, Trail};
+use crate::origin::{Marks, Source};
 use crate::pace::Counters;
 use crate::plan::{Gap, Wanted, plan};
 use crate::relation::Want;
@@ -13,6 +13,9 @@ pub(crate) use crate::plan::Scope;
 
 /// Batches of nearer links that one miss may load to fill its own, unless the loop has come further than that
 const AHEAD: usize = 16;
+
+/// Rows that may be loaded for the sake of their links before these have led to something new
+const BARREN: usize = 1000;
 
 /// What a read did not find in the cache
 #[derive(Debug, Clone, Copy)]
@@ -92,42 +95,66 @@ fn batch<C: Connection>(
 ) -> Result<Vec<u32>> {
     let Miss { scope, slots, field, want } = miss;
     let is_usual = want == Want::Records && store.prefetch_of(field) == Prefetch::Always;
-    let wanted = Wanted { scope, slots, field, limit, is_usual };
     env.earn_looks();
     let passed = scope.at.map_or(0, |at| at as usize / limit);
-    let mut ahead = Ahead { batches: AHEAD.max(2 * passed), bytes: env.settings.prefetch_bytes };
-    let (mut size, mut filled) = (0, None);
+    let mut ahead = Ahead { batches: AHEAD.max(2 * passed), rows: 0, bytes: env.settings.prefetch_bytes };
+    let mut batch = slots[..slots.len().min(limit)].to_vec();
+    let mut filled = None;
     loop {
+        let size = batch.len();
+        let wanted = Wanted { scope, field, limit, is_usual };
         let mut planned = (Vec::new(), None);
-        store.probe(field, want, &mut |lacks| planned = plan(env, store, &wanted, lacks));
-        let (batch, gap) = planned;
-        // Links that lead to nothing new, neither to what is wanted nor to where its links are, are not worth more.
-        let led_on = |gap: &Gap| batch.len() > size || filled.is_none_or(|depth| gap.depth > depth);
+        store.probe(field, want, &mut |lacks| {
+            // What an earlier round has found counts as looked at.
+            let found = batch.iter().copied().filter(|&slot| lacks(slot)).collect();
+            planned = plan(env, store, &wanted, found, lacks);
+        });
+        let gap;
+        (batch, gap) = planned;
+        // Links that lead to nothing new, neither to what is wanted nor to where its links are, are not worth a second
+        // window of them.
+        let led_on = |gap: &Gap| {
+            batch.len() > size || ahead.rows < BARREN || filled.is_none_or(|depth| gap.depth > depth)
+        };
         let is_room = batch.len() < limit && store.paces().is_steady(field);
         let Some(gap) = gap.filter(|gap| is_room && led_on(gap)) else { return Ok(batch) };
-        if !fill(env, &gap, &mut ahead)? {
+        if !fill(env, scope, &gap, &mut ahead)? {
             return Ok(batch);
         }
-        (size, filled) = (batch.len(), Some(gap.depth));
         if slots.first().is_some_and(|&first| !lacks(store, field, want, first)) {
+            // What was found for the batch has to be found again.
+            scope.sources().iter().for_each(|source| source.root.forget_scans(field));
             return Ok(Vec::new());
         }
+        filled = Some(gap.depth);
     }
 }
 
 /// What a miss may still load beside what was asked for
 struct Ahead {
     batches: usize,
+    /// What it has loaded so far
+    rows: usize,
     bytes: usize,
 }
 
 /// Loads links that are not cached; returns whether it did.
-fn fill<C: Connection>(env: &Environment<C>, gap: &Gap, ahead: &mut Ahead) -> Result<bool> {
+fn fill<C: Connection>(
+    env: &Environment<C>,
+    wanted: Scope<'_>,
+    gap: &Gap,
+    ahead: &mut Ahead,
+) -> Result<bool> {
     let Gap { source, depth, step, slots } = gap;
     let Some(store) = env.store_by_number(step.model) else { return Ok(false) };
-    // One record alone is not worth a SELECT for each link on the way to it.
-    let links_left = source.trail.stages().len() - depth;
-    if ahead.batches == 0 || slots.len() <= links_left || !store.paces().is_steady(step.field) {
+    let sources = wanted.sources();
+    let Some(nearest) = sources.get(*source) else { return Ok(false) };
+    // Of one record, or of few that are held while all else was dropped, a SELECT for each link on the way is not worth
+    // it; the last ones of a walk are.
+    let links_left = nearest.trail.stages().len() - depth;
+    let size = nearest.root.slots.len();
+    let is_worth_it = size > 1 && (slots.len() >= links_left || 2 * slots.len() <= size);
+    if ahead.batches == 0 || !is_worth_it || !store.paces().is_steady(step.field) {
         return Ok(false);
     }
     let (field, want) = (step.field, Want::Records);
@@ -140,10 +167,10 @@ fn fill<C: Connection>(env: &Environment<C>, gap: &Gap, ahead: &mut Ahead) -> Re
         return Ok(false);
     }
     ahead.batches -= 1;
+    ahead.rows += missing.len().min(limit);
     ahead.bytes -= foreseen;
-    let trail = Trail::from(&source.trail.stages()[..*depth]);
-    let rest = Rest::default();
-    let scope = Scope { root: &source.root, trail: &trail, at: source.at, rest: &rest };
+    let only: Vec<Source> = sources[*source..].iter().filter_map(|other| other.before(links_left)).collect();
+    let scope = Scope { only: Some(&only), ..wanted };
     let now = &missing[..missing.len().min(limit)];
     let batch = batch(env, store, Miss { scope, slots: now, field, want }, limit)?;
     if !batch.is_empty() {

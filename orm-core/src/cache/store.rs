@@ -381,10 +381,12 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
     }
 
     fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(&dyn Fn(u32) -> bool)) {
-        let counted = |slot| want == Want::Count && self.count_of(field, slot).is_some();
-        self.with_column(field, |column| {
-            f(&|slot| !column.has(slot) && !self.is_absent(slot) && !counted(slot));
-        });
+        // Members can be counted of a record that is not there, too.
+        let has_none = |slot| match want {
+            Want::Count => self.count_of(field, slot).is_some(),
+            Want::Records | Want::Keys => self.is_absent(slot),
+        };
+        self.with_column(field, |column| f(&|slot| !column.has(slot) && !has_none(slot)));
     }
 
     fn has(&self, field: usize, slot: u32) -> bool {

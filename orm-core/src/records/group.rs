@@ -69,7 +69,7 @@ impl<'env, M: Model> Group<'env, M> {
 
     /// Where a record of the group is read, if it was reached from one ordinal of the root
     pub(crate) fn scope(&self, at: Option<u32>) -> Scope<'_> {
-        Scope { root: &self.origin.root, trail: self.trail(), at, rest: &self.origin.rest }
+        Scope { root: &self.origin.root, trail: self.trail(), at, rest: &self.origin.rest, only: None }
     }
 
     /// This group, as a set that another one was taken from
@@ -86,16 +86,18 @@ impl<'env, M: Model> Group<'env, M> {
         }
     }
 
-    /// The group of some records of this one and of others that were chosen, as a set of its own
-    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
+    /// The group of some records of this one and of others, as a set of its own
+    ///
+    /// `is_walked` says whether the others' turn is taken to come too: else these were chosen.
+    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>], is_walked: bool) -> Rc<Self> {
         let groups = || others.iter().map(|set| &*set.handle().group);
         let of_others = groups().flat_map(|group| {
-            let behind = group.origin.rest.behind(group.trail(), false);
-            std::iter::once(group.source(None, false)).chain(behind)
+            let behind = group.origin.rest.behind(group.trail());
+            std::iter::once(group.source(None, is_walked)).chain(behind)
         });
-        let beyond = self.origin.rest.behind(self.trail(), false);
+        let beyond = self.origin.rest.behind(self.trail());
         let rest = Rest {
-            nearest: Some(self.source(None, false)),
+            nearest: Some(self.source(None, is_walked)),
             beyond: bounded(beyond.into_iter().chain(of_others)),
         };
         let reach = groups().fold(self.reach(), |reach, group| reach.with(group.reach()));
@@ -104,14 +106,14 @@ impl<'env, M: Model> Group<'env, M> {
 
     /// The group of records that were reached from one ordinal of the root, as a set of its own
     pub(crate) fn reached(&self, slots: Vec<u32>, at: u32) -> Rc<Self> {
-        let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail(), true)));
+        let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail())));
         let rest = Rest { nearest: Some(self.source(Some(at), true)), beyond: beyond.clone() };
         Self::new(self.env, Origin::over(slots, rest, self.reach()))
     }
 
     /// The group of all that is at the end of the path, as a set of its own
     pub(crate) fn arrived(&self, slots: Vec<u32>) -> Rc<Self> {
-        let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail(), true)) };
+        let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail())) };
         Self::new(self.env, Origin::over(slots, rest, self.reach()))
     }
 

@@ -191,7 +191,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// This record, to be read as part of a set: a miss loads the record, then the set's
     #[must_use]
     pub fn with_prefetch(&self, other: &RecordSet<'env, M>) -> Self {
-        Self::wrap(Handle::new(other.handle().group.taken(vec![self.slot()], &[]), self.slot(), 0))
+        Self::wrap(Handle::new(other.handle().group.taken(vec![self.slot()], &[], false), self.slot(), 0))
     }
 }
 

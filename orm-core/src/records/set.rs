@@ -52,7 +52,12 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// Some of these records, and others', to be prefetched with the sets that they came from
     fn taken(&self, slots: Vec<u32>, others: &[&Self]) -> Self {
-        Self::wrap(Handle::set(self.handle().group.taken(slots, others)))
+        Self::wrap(Handle::set(self.handle().group.taken(slots, others, false)))
+    }
+
+    /// Records of these where the others' turn comes too
+    fn arranged(&self, slots: Vec<u32>) -> Self {
+        Self::wrap(Handle::set(self.handle().group.taken(slots, &[], true)))
     }
 
     /// How many records there are
@@ -143,13 +148,13 @@ impl<'env, M: Model> RecordSet<'env, M> {
         let keyed = self.iter().map(|record| Ok((key(&record)?, record.slot())));
         let mut keyed = keyed.collect::<Result<Vec<_>>>()?;
         keyed.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(self.taken(keyed.into_iter().map(|(_, slot)| slot).collect(), &[]))
+        Ok(self.arranged(keyed.into_iter().map(|(_, slot)| slot).collect()))
     }
 
     /// The records in the opposite order
     #[must_use]
     pub fn reversed(&self) -> Self {
-        self.taken(self.slots().iter().rev().copied().collect(), &[])
+        self.arranged(self.slots().iter().rev().copied().collect())
     }
 
     /// The records by what a function gives for each, in order of first appearance
@@ -165,7 +170,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
         for record in self {
             groups.entry(key(&record)?).or_default().push(record.slot());
         }
-        Ok(groups.into_iter().map(|(key, slots)| (key, self.taken(slots, &[]))).collect())
+        Ok(groups.into_iter().map(|(key, slots)| (key, self.arranged(slots))).collect())
     }
 
     /// What a function gives for each of the records
@@ -232,7 +237,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// These records, to be read as part of another set: a miss loads these first, then those
     #[must_use]
     pub fn with_prefetch(&self, other: &Self) -> Self {
-        Self::wrap(Handle::set(other.handle().group.taken(self.slots().to_vec(), &[])))
+        Self::wrap(Handle::set(other.handle().group.taken(self.slots().to_vec(), &[], false)))
     }
 
     /// Takes slots that are, or are not, in another set; each once
@@ -304,7 +309,8 @@ impl<M: Model> Eq for RecordSet<'_, M> {}
 impl<'env, M: Model> From<Record<'env, M>> for RecordSet<'env, M> {
     /// A set of one, still prefetched with what the record came with
     fn from(record: Record<'env, M>) -> Self {
-        Self::wrap(Handle::set(record.handle().group.taken(vec![record.slot()], &[])))
+        let Handle { ref group, slot, at, .. } = *record.handle();
+        Self::wrap(Handle::set(group.reached(vec![slot], at)))
     }
 }
 
