@@ -55,7 +55,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `query`, `fields`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -75,6 +75,7 @@ mod connection;
 mod environment;
 mod error;
 mod field;
+mod fields;
 mod fragment;
 mod key;
 mod keyset;
@@ -101,11 +102,12 @@ pub use cardinality::Cardinality;
 pub use environment::Environment;
 pub use error::{Error, Result, Violation, ViolationKind};
 pub use field::Field;
+pub use fields::Fields;
 pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
-pub use query::{AllColumns, KeyColumn, RecordQuery};
+pub use query::{ModelColumns, RecordQuery};
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};

@@ -16,10 +16,12 @@ use diesel::row::{Field as _, Row};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{Store, make_room};
 use crate::error::Doing;
+use crate::fields::{Chosen, Fields};
 use crate::fragment::Fragment;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
+use crate::relation::Want;
 use crate::select::{Reason, Select, invalid, trace};
 use crate::{Environment, Record, RecordSet, Result, prefetch};
 
@@ -36,9 +38,49 @@ pub trait RecordQuery: Sized {
     fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
     where
         M: Model,
-        Self: SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+        Self: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let slots = search::<_, M>(env, &SelectDsl::select(self, AllColumns::new()))?;
+        let slots = search::<_, M>(env, &SelectDsl::select(self, ModelColumns::always()))?;
+        Ok(RecordSet::of_slots(env, slots))
+    }
+
+    /// The records that the query finds, with these fields alone: one SELECT of the key, the fields and the version if
+    /// the model has one
+    ///
+    /// For loops that need few of many columns. Any column may be named, a deferred one too; the key behind a to-one
+    /// link is such a column. The lists of a to-many link are read as well, with its members' columns: one SELECT more
+    /// for each link, for up to 1,000 of the records. What is read beyond that comes when it is first read, for the whole set: all prefetchable
+    /// columns that were left out, with one SELECT.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text, lang -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String, lang: String }
+    /// fn names(env: &Environment) -> orm_core::Result<Vec<Str>> {
+    ///     partners::table.records_with_fields::<Partner>(env, Partner::NAME)?.name()
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records).
+    fn records_with_fields<M>(
+        self,
+        env: &Environment<M::Connection>,
+        fields: impl Fields<M>,
+    ) -> Result<RecordSet<'_, M>>
+    where
+        M: Model,
+        Self: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
+    {
+        let Chosen { columns, lists } = Chosen::of::<M>(fields);
+        let query = SelectDsl::select(self, ModelColumns::of(columns.clone()));
+        let slots = find::<_, M>(env, &columns, &query)?;
+        for list in lists {
+            prefetch::read_all(env, env.store::<M>(), &slots, list, Want::Records)?;
+        }
         Ok(RecordSet::of_slots(env, slots))
     }
 
@@ -50,9 +92,9 @@ pub trait RecordQuery: Sized {
     fn record_ids<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
     where
         M: Model,
-        Self: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+        Self: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let slots = find::<_, M>(env, &[], &SelectDsl::select(self, KeyColumn::new()))?;
+        let slots = find::<_, M>(env, &[], &SelectDsl::select(self, ModelColumns::of(Vec::new())))?;
         Ok(RecordSet::of_slots(env, slots))
     }
 
@@ -65,10 +107,10 @@ pub trait RecordQuery: Sized {
     where
         M: Model,
         Self: LimitDsl,
-        Self::Output:
-            SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+        Self::Output: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let slots = search::<_, M>(env, &SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
+        let slots =
+            search::<_, M>(env, &SelectDsl::select(LimitDsl::limit(self, 1), ModelColumns::always()))?;
         Ok(RecordSet::<M>::of_slots(env, slots).first())
     }
 }
@@ -76,67 +118,73 @@ pub trait RecordQuery: Sized {
 // Not for every type: another crate's `records()` must stay callable where the prelude is in scope.
 impl<Q: diesel::QueryDsl> RecordQuery for Q {}
 
-macro_rules! selections {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        pub struct $name<M: Model> {
-            table: M::Table,
-        }
-
-        impl<M: Model> $name<M> {
-            pub(crate) fn new() -> Self {
-                Self { table: M::Table::table() }
-            }
-        }
-        impl<M: Model> fmt::Debug for $name<M> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-        impl<M: Model> Expression for $name<M> {
-            type SqlType = Untyped;
-        }
-        // The key column proves that the query is over the model's table and not over a nullable side of a join.
-        impl<M: Model, QS> AppearsOnTable<QS> for $name<M> where M::KeyColumn: AppearsOnTable<QS> {}
-        impl<M: Model, QS> SelectableExpression<QS> for $name<M> where
-            M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
-        {
-        }
-        impl<M: Model, GB> ValidGrouping<GB> for $name<M>
-        where
-            M::KeyColumn: ValidGrouping<GB>,
-        {
-            type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
-        }
-        impl<M: Model> QueryId for $name<M> {
-            type QueryId = Self;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-    )*};
+/// The key of a model and some of its columns, as a diesel select clause
+pub struct ModelColumns<M: Model> {
+    table: M::Table,
+    fields: Vec<usize>,
 }
 
-selections! {
-    /// The key and all prefetchable columns of a model, as a diesel select clause
-    AllColumns;
-    /// The key of a model, as a diesel select clause
-    KeyColumn;
-}
+impl<M: Model> ModelColumns<M> {
+    pub(crate) fn of(fields: Vec<usize>) -> Self {
+        Self { table: M::Table::table(), fields }
+    }
 
-impl<M: Model> QueryFragment<DbOf<M>> for AllColumns<M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        push_key_column::<M>(&self.table, &mut out)?;
-        for field in prefetch::always::<M>() {
-            out.push_sql(", ");
-            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
-        }
-        Ok(())
+    /// All columns that come with a search
+    pub(crate) fn always() -> Self {
+        Self::of(prefetch::always::<M>().collect())
     }
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for KeyColumn<M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        push_key_column::<M>(&self.table, &mut out)
+impl<M: Model> fmt::Debug for ModelColumns<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.fields.iter().map(|&field| M::FIELDS[field].name);
+        f.debug_list().entry(&M::KEY_FIELD).entries(names).finish()
     }
+}
+
+impl<M: Model> Expression for ModelColumns<M> {
+    type SqlType = Untyped;
+}
+
+// The key column proves that the query is over the model's table and not over a nullable side of a join.
+impl<M: Model, QS> AppearsOnTable<QS> for ModelColumns<M> where M::KeyColumn: AppearsOnTable<QS> {}
+
+impl<M: Model, QS> SelectableExpression<QS> for ModelColumns<M> where
+    M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
+{
+}
+
+impl<M: Model, GB> ValidGrouping<GB> for ModelColumns<M>
+where
+    M::KeyColumn: ValidGrouping<GB>,
+{
+    type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
+}
+
+impl<M: Model> QueryId for ModelColumns<M> {
+    type QueryId = ();
+    // The text depends on the fields, so statements are cached by text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        push_columns::<M>(&self.table, &self.fields, &mut out)
+    }
+}
+
+/// The key and some fields of a model, as a SELECT names them
+fn push_columns<'b, M: Model>(
+    table: &'b M::Table,
+    fields: &[usize],
+    out: &mut AstPass<'_, 'b, DbOf<M>>,
+) -> QueryResult<()> {
+    push_key_column::<M>(table, out)?;
+    for &field in fields {
+        out.push_sql(", ");
+        push_column::<M>(table, M::FIELDS[field].column, out)?;
+    }
+    Ok(())
 }
 
 /// `"table"."column"`, by diesel's own quoting
@@ -169,11 +217,7 @@ struct ByKeys<'a, M: Model> {
 impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        push_key_column::<M>(&self.table, &mut out)?;
-        for &field in self.fields {
-            out.push_sql(", ");
-            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
-        }
+        push_columns::<M>(&self.table, self.fields, &mut out)?;
         out.push_sql(" FROM ");
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE ");
@@ -255,11 +299,11 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
 
 /// Every record, in the order of the keys
 pub(crate) fn all<M: Model>(env: &Environment<M::Connection>) -> Result<Vec<u32>> {
-    search::<_, M>(env, &All::<M> { columns: AllColumns::new() })
+    search::<_, M>(env, &All::<M> { columns: ModelColumns::always() })
 }
 
 struct All<M: Model> {
-    columns: AllColumns<M>,
+    columns: ModelColumns<M>,
 }
 
 impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
@@ -274,8 +318,8 @@ impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
 }
 
 impl<M: Model> QueryId for All<M> {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl<M: Model> Query for All<M> {
@@ -313,16 +357,15 @@ fn find<C: Connection, M: Model<Connection = C>>(
 }
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.
-pub(crate) fn keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
-where
-    M: Model,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
+pub(crate) fn keys<M: Model>(
+    env: &Environment<M::Connection>,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<M::Key>> {
     env.flush()?;
     let start = Instant::now();
-    env.before_select(&query);
+    env.before_select(query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
-    let keys = read_keys::<M>(env, doing, &query)?;
+    let keys = read_keys::<M>(env, doing, query)?;
     trace(M::NAME, Reason::Search, 0, keys.len(), start);
     Ok(keys)
 }

@@ -7,6 +7,7 @@ mod a_long_chain_can_be_walked;
 mod a_million_records;
 mod a_miss_loads_the_whole_set;
 mod a_missing_row_is_its_own_error;
+mod a_search_can_bring_some_fields;
 mod a_search_is_one_select;
 mod an_environment_is_send;
 mod any_diesel_query_finds_records;
