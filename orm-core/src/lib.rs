@@ -97,7 +97,7 @@ mod write;
 pub use backend::{Connection, DefaultConnection, OnConflict};
 pub use batches::Batches;
 pub use builder::EnvironmentBuilder;
-pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
+pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats, Unread};
 pub use cardinality::Cardinality;
 pub use environment::Environment;
 pub use error::{Error, Result, Violation, ViolationKind};

@@ -8,7 +8,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
-use crate::cache::{CellWriter, Store, make_room};
+use crate::cache::{AnyColumn, Brought, CellWriter, Store, make_room};
 use crate::fragment::Fragment;
 use crate::key::{Key, KeyCodec};
 use crate::model::{Columns, Model};
@@ -115,16 +115,21 @@ impl Select<'_> {
                 };
                 let keep = room > 0;
                 let mut columns = store.columns.borrow_mut();
+                let held = self.held(&*columns);
                 // What does not find room is read later, when it is its turn.
                 let mut writers = if keep { self.writers(env, columns.each_mut()) } else { Vec::new() };
                 let (before, taken) = (count, if keep { room } else { usize::MAX });
-                for row in rows.by_ref().take(taken) {
+                let written: Result<()> = rows.by_ref().take(taken).try_for_each(|row| {
                     let slot = self.write(store, &row.map_err(fault)?, &mut writers, on_row)?;
                     if limited && keep {
                         store.add_resident(slot);
                     }
                     count += 1;
-                }
+                    Ok(())
+                });
+                drop(writers);
+                self.note_brought(&mut *columns, held);
+                written?;
                 if count - before < taken {
                     break;
                 }
@@ -137,11 +142,28 @@ impl Select<'_> {
         })
     }
 
+    /// What the columns of this SELECT's fields hold
+    fn held<C: Connection>(&self, columns: &impl Columns<C>) -> Vec<Brought> {
+        let column = |&field: &usize| columns.column(field).map(AnyColumn::held).unwrap_or_default();
+        self.fields.iter().map(column).collect()
+    }
+
+    /// Notes what has come on top of that, but for the column that says whose the members of a list are: it was needed.
+    fn note_brought<C: Connection>(&self, columns: &mut impl Columns<C>, held: Vec<Brought>) {
+        for (index, (&field, held)) in self.fields.iter().zip(held).enumerate() {
+            if self.owner != Some(index + 1)
+                && let Some(column) = columns.column_mut(field)
+            {
+                column.note_brought(held);
+            }
+        }
+    }
+
     /// The writers of this SELECT's fields, in its order
     fn writers<'a, C: Connection>(
         &self,
         env: &'a Environment<C>,
-        columns: Vec<&'a mut dyn crate::cache::AnyColumn<C>>,
+        columns: Vec<&'a mut dyn AnyColumn<C>>,
     ) -> Vec<Box<dyn CellWriter<C::Backend> + 'a>> {
         let now = env.moment();
         // `fields` is in the order of the columns.

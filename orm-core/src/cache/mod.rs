@@ -16,12 +16,12 @@ use std::time::Instant;
 pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
-pub(crate) use column::{Stamp, heap_bytes};
+pub(crate) use column::{Brought, Stamp, heap_bytes};
 pub(crate) use columns::by_fields;
 pub(crate) use evict::{Limits, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};
-pub use stats::{FieldStats, ModelStats, Stats};
+pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub(crate) use store::{AnyStore, Store};
 pub(crate) use stores::Stores;
 

@@ -452,7 +452,8 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
 
     fn stats(&self) -> ModelStats {
         let names: Vec<&'static str> = M::FIELDS.iter().map(|field| field.name).collect();
-        columns::stats(M::NAME, &names, &self.columns.borrow().each(), self.slots(), self.key_bytes())
+        let columns = self.columns.borrow();
+        columns::stats(M::NAME, &names, &columns.each(), M::VERSION, self.slots(), self.key_bytes())
     }
 
     fn has_dirty(&self) -> bool {

@@ -27,3 +27,4 @@ mod the_cache_can_be_looked_into;
 mod threads_share_a_pool;
 mod two_sets_share_one_cache;
 mod values_never_reach_sql;
+mod what_nobody_reads_is_seen;
