@@ -11,7 +11,6 @@ use crate::environment::Mark;
 use crate::model::{DbOf, Model};
 use crate::prefetch;
 use crate::query::{self, ModelColumns};
-use crate::relation::Want;
 use crate::{Connection, Environment, RecordSet, Result};
 
 /// What is cached since the first of some batches; all before that stays.
@@ -79,9 +78,7 @@ impl<'env, M: Model> Batches<'env, M> {
                 query::by_keys(self.env, store, window, &[], M::KEY_FIELD)?;
             }
         }
-        for field in prefetch::always::<M>() {
-            prefetch::load_all(self.env, store, &slots, field, Want::Records)?;
-        }
+        prefetch::load_columns(self.env, store, &slots)?;
         // Rows that were deleted since the keys were read are no records any more.
         Ok(RecordSet::of_slots(self.env, slots.into_iter().filter(|&slot| !store.is_absent(slot)).collect()))
     }

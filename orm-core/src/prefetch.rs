@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::backend::Connection;
-use crate::cache::{AnyStore, Store};
+use crate::cache::{AnyStore, Store, bytes_for_values};
 use crate::model::{Model, Prefetch};
 use crate::origin::{Marks, Origin, Root, Scan, Step};
 use crate::relation::{Batch, Want};
@@ -103,6 +103,35 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     Ok(selects)
 }
 
+/// Loads all prefetchable columns of these records that are missing or too old: window by window, so that under a limit
+/// no window is read again for the next column.
+pub(crate) fn load_columns<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+) -> Result<()> {
+    let fields: Vec<usize> = always::<M>().collect();
+    let Some(&first) = fields.first() else { return Ok(()) };
+    if env.settings.max_age.is_some() {
+        let expire = |&field: &usize| slots.iter().for_each(|&slot| store.expire(env, field, slot));
+        fields.iter().for_each(expire);
+    }
+    let mut missing: Vec<u32> = {
+        let columns = store.columns.borrow();
+        let columns = crate::model::Columns::each(&*columns);
+        let mut seen = Marks::new(store.slots());
+        let lacks = |slot: &u32| fields.iter().any(|&field| !columns[field].has(*slot));
+        let missing = slots.iter().copied().filter(lacks).filter(|&slot| !store.is_absent(slot));
+        missing.filter(|&slot| seen.mark(slot)).collect()
+    };
+    while !missing.is_empty() {
+        let left = missing.split_off(missing.len().min(window(env, store, first)));
+        load_batch(env, store, &missing, first, Want::Records)?;
+        missing = left;
+    }
+    Ok(())
+}
+
 /// Loads a field of all these records so that all are cached at once, also where a limited cache would let go of the
 /// first windows for the last; at most as many as one statement takes.
 pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
@@ -125,7 +154,7 @@ fn window<C: Connection, M: Model<Connection = C>>(
     store: &Store<M>,
     field: usize,
 ) -> usize {
-    let half = env.limits.bytes.get().map_or(usize::MAX, |limit| limit / 2);
+    let half = bytes_for_values(env).map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);
     let window = env.settings.prefetch_limit.min(store.fitting(field, bytes));
     // Half of a limited cache: the records that a batch links to need place beside it, or the two push each other out.

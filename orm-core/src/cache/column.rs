@@ -321,6 +321,9 @@ impl<V> Column<V> {
         }
         let used = self.pages.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.pages.truncate(used.max(from.div_ceil(PAGE)));
+        if self.pages.is_empty() {
+            self.pages = Vec::new();
+        }
     }
 
     /// Makes all cells missing that were loaded at a time or later; pages that were filled before are not looked through.
