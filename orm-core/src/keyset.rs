@@ -54,7 +54,7 @@ where
 }
 
 /// A query's text, without its values
-fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
+pub(crate) fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
     let mut out = <DbOf<M> as diesel::backend::Backend>::QueryBuilder::default();
     let built = query.to_sql(&mut out, &DbOf::<M>::default());
     built.map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))?;

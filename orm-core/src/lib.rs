@@ -55,7 +55,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `fields`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `query`, `fields`, `combination`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -71,6 +71,7 @@ mod batches;
 mod builder;
 mod cache;
 mod cardinality;
+mod combination;
 mod connection;
 mod environment;
 mod error;
@@ -107,7 +108,7 @@ pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
-pub use query::{ModelColumns, RecordQuery};
+pub use query::{FindRecords, ModelColumns, RecordQuery, by};
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};

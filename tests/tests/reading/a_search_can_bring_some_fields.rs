@@ -16,7 +16,11 @@ fn only_these_columns_are_asked_for() -> Result<()> {
     let db = TestDb::of_partners(100, 10);
     let (set, statements) = db.watch(|| found(&db, (Partner::COUNTRY_ID, Partner::NAME)));
     assert_eq!(statements.len(), 1);
-    assert_eq!(statements[0].columns(), ["id", "name", "country_id"], "each once, in the order of the struct");
+    assert_eq!(
+        statements[0].columns(),
+        ["id", "name", "country_id"],
+        "each once, in the order of the struct"
+    );
     assert_eq!(db.stats().values, 200);
     db.assert_queries(0, || {
         for partner in &set {
@@ -34,8 +38,9 @@ fn only_these_columns_are_asked_for() -> Result<()> {
 fn what_was_left_out_comes_for_the_set_in_one_select() -> Result<()> {
     let db = TestDb::of_partners(100, 10);
     let set = found(&db, (Partner::NAME, Partner::COUNTRY_ID));
-    let (read, statements) =
-        db.watch(|| set.iter().map(|partner| Ok((partner.email()?, partner.city()?))).collect::<Result<Vec<_>>>());
+    let (read, statements) = db.watch(|| {
+        set.iter().map(|partner| Ok((partner.email()?, partner.city()?))).collect::<Result<Vec<_>>>()
+    });
     assert_eq!(statements.len(), 1, "{statements:?}");
     assert_eq!(
         statements[0].columns(),
@@ -114,9 +119,11 @@ fn what_is_cached_stays_and_is_not_read_again() -> Result<()> {
 #[test]
 fn joins_filters_and_the_inferred_model() -> Result<()> {
     let db = TestDb::of_partners(100, 10);
-    let query = partners::table.inner_join(countries::table).filter(countries::code.eq("03")).order(partners::id);
+    let query =
+        partners::table.inner_join(countries::table).filter(countries::code.eq("03")).order(partners::id);
     // The fields say which model is meant.
-    let found = db.assert_queries(1, || query.records_with_fields(&db.env, (Partner::NAME, Partner::CITY)))?;
+    let found =
+        db.assert_queries(1, || query.records_with_fields(&db.env, (Partner::NAME, Partner::CITY)))?;
     assert_eq!(found.ids(), query.record_ids::<Partner>(&db)?.ids());
     db.assert_queries(0, || found.city())?;
     Ok(())

@@ -18,6 +18,7 @@ mod keys_of_any_type;
 mod links_cost_one_select_per_thousand_targets;
 mod links_of_all_shapes;
 mod planning_is_linear;
+mod queries_of_other_shapes_find_records;
 mod sets_are_natural_to_walk;
 mod statements_are_few_and_bounded;
 mod statistics_are_exact;

@@ -1,6 +1,5 @@
 //! `stats().unread()`: the columns that searches and batches brought and nobody read, with their values and bytes.
 
-use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Result, Stats};
 use orm_tests::database::File;

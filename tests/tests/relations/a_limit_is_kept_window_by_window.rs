@@ -19,7 +19,9 @@ fn a_prefetch_is_a_select_a_window() -> Result<()> {
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 1000, "each record once");
-    assert!(statements.iter().all(|statement| statement.columns().len() == 10 && statement.keys().len() == 50));
+    assert!(
+        statements.iter().all(|statement| statement.columns().len() == 10 && statement.keys().len() == 50)
+    );
     assert!(db.stats().records <= 100);
     Ok(())
 }

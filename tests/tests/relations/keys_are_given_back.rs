@@ -39,8 +39,7 @@ fn file() -> File {
 }
 
 fn job<'env>(db: &'env TestDb, job: i64) -> Result<RecordSet<'env, Person>> {
-    let people =
-        people::table.order(people::id).offset(job * 1000).limit(1000).records::<Person>(&db.env)?;
+    let people = people::table.order(people::id).offset(job * 1000).limit(1000).records::<Person>(&db.env)?;
     for person in &people {
         person.name()?;
         person.team_id().name()?;
