@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 mod a_limit_is_kept_window_by_window;
+mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_list_is_one_select_for_the_group;
 mod batches_bound_memory;
 mod batches_by_key_keep_nothing_of_the_whole;
