@@ -55,7 +55,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `fields`, `combination`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `search`, `fields`, `combination`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -88,6 +88,7 @@ pub mod private;
 mod query;
 mod records;
 mod relation;
+mod search;
 mod select;
 #[cfg(feature = "serde")]
 mod serde;
@@ -108,8 +109,9 @@ pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
-pub use query::{FindRecords, ModelColumns, RecordQuery, by};
+pub use query::ModelColumns;
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use search::{FindRecords, RecordQuery, by};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
 pub use write::Touching;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Instant;
 
+use diesel::QueryResult;
 use diesel::connection::LoadConnection;
 use diesel::query_builder::QueryFragment;
 use diesel::row::{Field as _, Row};
@@ -81,7 +82,7 @@ pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Takes the slot of a row, and what stands at `owner`.
-type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
+pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
 
 impl Select<'_> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -96,17 +97,16 @@ impl Select<'_> {
         C: Connection,
         M: Model<Connection = C>,
     {
-        self.run_with(env, store, query, Some(Layout::in_place(self.fields)), on_row)
+        self.run_with(env, store, query, &Layout::in_place(self.fields), on_row)
     }
 
-    /// The same where the rows hold the key, and those of the fields that are there at all, elsewhere; `None`: anywhere,
-    /// to be found by the names of the columns.
+    /// The same where the rows hold the key, and those of the fields that are there at all, elsewhere.
     pub(crate) fn run_with<C, M>(
         &self,
         env: &Environment<C>,
         store: &Store<M>,
         query: &dyn QueryFragment<C::Backend>,
-        layout: Option<Layout>,
+        layout: &Layout,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()>
     where
@@ -117,53 +117,102 @@ impl Select<'_> {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
-            let fault = |error| Error::database(M::NAME, self.reason.text(M::NAME), error);
-            let mut rows =
-                LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?.peekable();
-            let layout = match (&layout, rows.peek()) {
-                (Some(layout), _) => layout,
-                (None, Some(Ok(row))) => &Layout::by_name::<C, M, _>(self.fields, row)?,
-                // Nothing is there to be read.
-                (None, _) => &Layout::in_place(&[]),
+            let rows = LoadConnection::load(&mut **connection, Fragment(query));
+            let rows = rows.map_err(|error| self.fault::<M>(error))?;
+            self.take(env, store, rows, layout, on_row, start)
+        })
+    }
+
+    /// The same where it is the names of the columns that say where they are.
+    pub(crate) fn run_by_name<C, M>(
+        &self,
+        env: &Environment<C>,
+        store: &Store<M>,
+        query: &dyn QueryFragment<C::Backend>,
+        on_row: OnRow<'_, C::Backend>,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+    {
+        env.giving_up_broken(|| {
+            let start = Instant::now();
+            let mut connection = env.connection()?;
+            env.before_select(query);
+            let rows = LoadConnection::load(&mut **connection, Fragment(query));
+            let mut rows = rows.map_err(|error| self.fault::<M>(error))?;
+            let first = rows.next();
+            let layout = match &first {
+                Some(Ok(row)) => Layout::by_name::<C, M, _>(self.fields, row)?,
+                // There is nothing to be read.
+                _ => Layout::in_place(&[]),
             };
-            // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room
-            // that there is, then room is made for a row, for two, for four, so that one that finds little drops little.
-            let limited = env.limits.any() && !layout.fields.is_empty();
-            let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
-            let (mut count, mut wanted) = (0, 1);
-            loop {
-                let room = if unforeseen {
-                    make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
-                } else {
-                    usize::MAX
-                };
-                let keep = room > 0;
-                let mut columns = store.columns.borrow_mut();
-                let held = layout.held(&*columns);
-                // What does not find room is read later, when it is its turn.
-                let mut writers = if keep { layout.writers(env, columns.each_mut()) } else { Vec::new() };
-                let (before, taken) = (count, if keep { room } else { usize::MAX });
-                let written: Result<()> = rows.by_ref().take(taken).try_for_each(|row| {
-                    let slot = self.write(store, layout, &row.map_err(fault)?, &mut writers, on_row)?;
+            self.take(env, store, first.into_iter().chain(rows), &layout, on_row, start)
+        })
+    }
+
+    #[cold]
+    fn fault<M: Model>(&self, error: diesel::result::Error) -> Error {
+        Error::database(M::NAME, self.reason.text(M::NAME), error)
+    }
+
+    /// Writes rows into the cache, as many as find room.
+    fn take<'r, C, M, R>(
+        &self,
+        env: &Environment<C>,
+        store: &Store<M>,
+        mut rows: impl Iterator<Item = QueryResult<R>>,
+        layout: &Layout,
+        on_row: OnRow<'_, C::Backend>,
+        start: Instant,
+    ) -> Result<()>
+    where
+        C: Connection,
+        M: Model<Connection = C>,
+        R: Row<'r, C::Backend>,
+    {
+        // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
+        // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
+        let limited = env.limits.any() && !layout.fields.is_empty();
+        let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
+        let (mut count, mut wanted) = (0, 1);
+        loop {
+            let room = if unforeseen {
+                make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
+            } else {
+                usize::MAX
+            };
+            let keep = room > 0;
+            let mut columns = store.columns.borrow_mut();
+            let held = layout.held(&*columns);
+            // What does not find room is read later, when it is its turn.
+            let mut writers = if keep { layout.writers(env, columns.each_mut()) } else { Vec::new() };
+            let (before, taken) = (count, if keep { room } else { usize::MAX });
+            let mut write = || {
+                for row in rows.by_ref().take(taken) {
+                    let row = row.map_err(|error| self.fault::<M>(error))?;
+                    let slot = self.write(store, layout, &row, &mut writers, on_row)?;
                     if limited && keep {
                         store.add_resident(slot);
                     }
                     count += 1;
-                    Ok(())
-                });
-                drop(writers);
-                layout.note_brought(&mut *columns, held, self.owner);
-                written?;
-                if count - before < taken {
-                    break;
                 }
-                wanted = (2 * wanted).min(CHUNK);
+                Ok(())
+            };
+            let written: Result<()> = write();
+            drop(writers);
+            // What came before a fault came, too.
+            layout.note_brought(&mut *columns, held, self.owner);
+            written?;
+            if count - before < taken {
+                break;
             }
-            // What is read from now on was used after this SELECT.
-            env.tick();
-            trace(M::NAME, self.reason, self.keys, count, start);
-            Ok(())
-        })
+            wanted = (2 * wanted).min(CHUNK);
+        }
+        // What is read from now on was used after this SELECT.
+        env.tick();
+        trace(M::NAME, self.reason, self.keys, count, start);
+        Ok(())
     }
 
     #[inline]
