@@ -4,14 +4,13 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment, QueryId};
+use diesel::query_builder::{Query, QueryFragment};
 use diesel::query_dsl::methods::SelectDsl;
 
 use crate::environment::Mark;
 use crate::model::{DbOf, Model};
 use crate::prefetch;
-use crate::query::{self, KeyColumn};
-use crate::relation::Want;
+use crate::query::{self, ModelColumns};
 use crate::{Connection, Environment, RecordSet, Result};
 
 /// What is cached since the first of some batches; all before that stays.
@@ -79,9 +78,7 @@ impl<'env, M: Model> Batches<'env, M> {
                 query::by_keys(self.env, store, window, &[], M::KEY_FIELD)?;
             }
         }
-        for field in prefetch::always::<M>() {
-            prefetch::load_all(self.env, store, &slots, field, Want::Records)?;
-        }
+        prefetch::load_columns(self.env, store, &slots)?;
         // Rows that were deleted since the keys were read are no records any more.
         Ok(RecordSet::named(self.env, slots.into_iter().filter(|&slot| !store.is_absent(slot)).collect()))
     }
@@ -132,7 +129,7 @@ impl<C: Connection> Environment<C> {
     ) -> Result<()>
     where
         M: Model<Connection = C>,
-        Q: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+        Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
         self.batches(query, size)?.try_for_each(|batch| f(batch?))
     }
@@ -145,9 +142,9 @@ impl<C: Connection> Environment<C> {
     pub fn batches<M, Q>(&self, query: Q, size: usize) -> Result<Batches<'_, M>>
     where
         M: Model<Connection = C>,
-        Q: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
+        Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let keys = query::keys::<M, _>(self, SelectDsl::select(query, KeyColumn::new()))?;
+        let keys = query::keys::<M>(self, &SelectDsl::select(query, ModelColumns::of(Vec::new())))?;
         Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }
 }

@@ -87,7 +87,8 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
-    /// Caches at most so many bytes of keys and values; no limit unless said
+    /// Caches at most so many bytes of keys and values; no limit unless said. Keys count up to half of it, as only
+    /// [`clear`](crate::Cache::clear) gives them back
     #[must_use]
     pub fn cache_bytes(self, bytes: usize) -> Self {
         self.limits.bytes.set(Some(bytes));

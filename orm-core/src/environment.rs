@@ -299,8 +299,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn release(&self, mark: &Mark) {
         self.note_drop();
         let before = |model: usize| mark.slots.get(model).copied().unwrap_or(0);
-        // A value that waits to be written needs its record's key.
-        let forget_keys = Arc::strong_count(&self.alive) == 1 && !self.has_pending();
+        let forget_keys = !self.needs_keys();
         for (model, store) in self.stores.by_number_all().enumerate() {
             let Some(store) = store else { continue };
             store.release(mark.since, before(model), forget_keys.then_some(&before));
@@ -308,6 +307,20 @@ impl<C: Connection> Environment<C> {
         if self.limits.any() {
             self.stores.all().for_each(AnyStore::count_residents);
         }
+    }
+
+    /// Whether a record or a set is held somewhere, or a value waits to be written: those name records by their slots.
+    fn needs_keys(&self) -> bool {
+        Arc::strong_count(&self.alive) > 1 || self.has_pending()
+    }
+
+    /// Frees everything that is not waiting to be written; keys too, unless somebody needs them.
+    pub(crate) fn clear(&self) {
+        if self.needs_keys() {
+            self.note_drop();
+            return self.stores().for_each(AnyStore::invalidate);
+        }
+        self.release(&Mark { since: 0, slots: Vec::new() });
     }
 
     /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.

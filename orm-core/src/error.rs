@@ -75,6 +75,28 @@ pub enum Error {
         /// What is wrong with the value
         message: Str,
     },
+    /// A `UNION` or SQL of the application's own gives no key
+    #[error(
+        "the rows of this query for {model} lack its key: select `{column}` of its table, under that name, in every part of \
+         the query"
+    )]
+    MissingColumn {
+        /// The model's name
+        model: &'static str,
+        /// The column's name
+        column: &'static str,
+    },
+    /// SQL of the application's own gives a column twice
+    #[error(
+        "the rows of this query for {model} have several columns `{column}`: select one, or give the others names of \
+         their own"
+    )]
+    AmbiguousColumn {
+        /// The model's name
+        model: &'static str,
+        /// The column's name
+        column: &'static str,
+    },
     /// A row was changed by somebody else since it was read
     #[error("{model} with key {id} was changed by somebody else; read it again and repeat the change")]
     Conflict {

@@ -13,7 +13,7 @@ use diesel::sql_types::Bool;
 use crate::batches::Since;
 use crate::key::{Key, KeyCodec};
 use crate::model::{DbOf, Model};
-use crate::query::{self, AllColumns, push_key_column};
+use crate::query::{self, ModelColumns, push_key_column};
 use crate::{Connection, Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time
@@ -28,13 +28,13 @@ pub trait ByKey<M: Model>: Clone {
 impl<M, Q, F, O, L> ByKey<M> for Q
 where
     M: Model,
-    Q: Clone + SelectDsl<AllColumns<M>, Output: FilterDsl<AfterKey<M>, Output = F>>,
+    Q: Clone + SelectDsl<ModelColumns<M>, Output: FilterDsl<AfterKey<M>, Output = F>>,
     F: OrderDsl<M::KeyColumn, Output = O> + QueryFragment<DbOf<M>>,
     O: LimitDsl<Output = L> + QueryFragment<DbOf<M>>,
-    L: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
+    L: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
     fn read(self, env: &Environment<M::Connection>, after: Option<M::Key>, rows: usize) -> Result<Vec<u32>> {
-        let found = FilterDsl::filter(SelectDsl::select(self, AllColumns::new()), AfterKey::new(after));
+        let found = FilterDsl::filter(SelectDsl::select(self, ModelColumns::always()), AfterKey::new(after));
         let found_text = text::<M>(&found)?;
         let ordered = OrderDsl::order(found, M::KeyColumn::default());
         let ordered_text = text::<M>(&ordered)?;
@@ -54,7 +54,7 @@ where
 }
 
 /// A query's text, without its values
-fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
+pub(crate) fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
     let mut out = <DbOf<M> as diesel::backend::Backend>::QueryBuilder::default();
     let built = query.to_sql(&mut out, &DbOf::<M>::default());
     built.map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))?;

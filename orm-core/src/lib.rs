@@ -55,7 +55,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `search`, `fields`, `combination`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -71,10 +71,12 @@ mod batches;
 mod builder;
 mod cache;
 mod cardinality;
+mod combination;
 mod connection;
 mod environment;
 mod error;
 mod field;
+mod fields;
 mod fragment;
 mod key;
 mod keyset;
@@ -88,6 +90,7 @@ pub mod private;
 mod query;
 mod records;
 mod relation;
+mod search;
 mod select;
 #[cfg(feature = "serde")]
 mod serde;
@@ -98,17 +101,19 @@ mod write;
 pub use backend::{Connection, DefaultConnection, OnConflict};
 pub use batches::Batches;
 pub use builder::EnvironmentBuilder;
-pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats};
+pub use cache::{Cache, CacheEntry, FieldStats, ModelStats, Stats, Unread};
 pub use cardinality::Cardinality;
 pub use environment::Environment;
 pub use error::{Error, Result, Violation, ViolationKind};
 pub use field::Field;
+pub use fields::Fields;
 pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use model::{Computed, ManyToMany, Model, OneToMany};
 pub use orm_derive::Model;
-pub use query::{AllColumns, KeyColumn, RecordQuery};
+pub use query::ModelColumns;
 pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use search::{FindRecords, RecordQuery, by};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
 pub use write::Touching;

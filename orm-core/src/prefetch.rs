@@ -1,7 +1,7 @@
 //! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
 use crate::backend::Connection;
-use crate::cache::{AnyStore, Store};
+use crate::cache::{AnyStore, Store, bytes_for_values};
 use crate::model::{Model, Prefetch};
 use crate::origin::{Marks, Source};
 use crate::pace::Counters;
@@ -253,6 +253,35 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     Ok(selects)
 }
 
+/// Loads all prefetchable columns of these records that are missing or too old: window by window, so that under a limit
+/// no window is read again for the next column.
+pub(crate) fn load_columns<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    store: &Store<M>,
+    slots: &[u32],
+) -> Result<()> {
+    let fields: Vec<usize> = always::<M>().collect();
+    let Some(&first) = fields.first() else { return Ok(()) };
+    if env.settings.max_age.is_some() {
+        let expire = |&field: &usize| slots.iter().for_each(|&slot| store.expire(env, field, slot));
+        fields.iter().for_each(expire);
+    }
+    let mut missing: Vec<u32> = {
+        let columns = store.columns.borrow();
+        let columns = crate::model::Columns::each(&*columns);
+        let mut seen = Marks::new(store.slots());
+        let lacks = |slot: &u32| fields.iter().any(|&field| !columns[field].has(*slot));
+        let missing = slots.iter().copied().filter(lacks).filter(|&slot| !store.is_absent(slot));
+        missing.filter(|&slot| seen.mark(slot)).collect()
+    };
+    while !missing.is_empty() {
+        let left = missing.split_off(missing.len().min(window(env, store, first, Want::Records)));
+        store.load_batch(env, &missing, first, Want::Records)?;
+        missing = left;
+    }
+    Ok(())
+}
+
 /// Loads a field of all these records so that all are cached at once, also where a limited cache would let go of the
 /// first batches for the last; at most as many as one statement takes.
 pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
@@ -284,7 +313,7 @@ fn window_of<C: Connection>(
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache.
 fn window<C: Connection>(env: &Environment<C>, store: &dyn AnyStore<C>, field: usize, want: Want) -> usize {
     let paces = store.paces();
-    let half = env.limits.bytes.get().map_or(usize::MAX, |limit| limit / 2);
+    let half = bytes_for_values(env).map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);
     let is_list = store.is_list(field) && want != Want::Count;
     let bytes = if is_list { bytes.min(paces.budget(field)) } else { bytes };

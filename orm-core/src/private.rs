@@ -14,7 +14,7 @@ pub use crate::field::{
 pub use crate::key::{IntoKey, KeyCodec, KeyOf};
 pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Prefetch};
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
-pub use crate::relation::{Batch, Inverse, InverseOf, Order, Relation, Through};
+pub use crate::relation::{Batch, Inverse, InverseOf, Order, OrderOf, Relation, Through};
 pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::write::pen::{Pen, PenOf, ReadOnly, Writable};
 pub use crate::write::values::{ValueSet, given};
@@ -42,11 +42,11 @@ pub const fn column_name<Col: diesel::Column>() -> &'static str {
     Col::NAME
 }
 
-/// An order of the records of `T`, checked to be one
-pub fn order<T, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Connection>>>
+/// An order of the records of `T`, checked to be of the tables of `S`
+pub fn order<T, S, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Connection>>>
 where
     T: Model,
-    E: QueryFragment<BackendOf<T::Connection>> + diesel::AppearsOnTable<T::Table> + 'static,
+    E: QueryFragment<BackendOf<T::Connection>> + OrderOf<S> + 'static,
 {
     Box::new(expression)
 }

@@ -1,4 +1,4 @@
-//! SELECTs: an application's own diesel queries with our columns, and our batches by key.
+//! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
 use std::fmt;
 use std::time::Instant;
@@ -10,7 +10,6 @@ use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::{Connection, Dialect, KeyList};
@@ -20,123 +19,76 @@ use crate::fragment::Fragment;
 use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
-use crate::select::{Reason, Select, invalid, trace};
-use crate::{Environment, Record, RecordSet, Result, prefetch};
+use crate::select::{Layout, OnRow, Reason, Select, invalid, trace};
+use crate::{Environment, Result, prefetch};
 
-/// Finds records with any diesel query over a model's table
-///
-/// Filters, joins, order, limit, distinct, boxed queries, sub-selects: all that diesel takes. What the query selects
-/// is replaced by the model's columns.
-pub trait RecordQuery: Sized {
-    /// The records that the query finds, with all prefetchable columns: one SELECT
-    ///
-    /// # Errors
-    ///
-    /// Those of the database, and [`Error::InvalidValue`](crate::Error::InvalidValue) where a column holds what its field cannot take.
-    fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
-    where
-        M: Model,
-        Self: SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
-    {
-        let slots = search::<_, M>(env, &SelectDsl::select(self, AllColumns::new()))?;
-        Ok(RecordSet::found(env, slots))
+/// The key of a model and some of its columns, as a diesel select clause
+pub struct ModelColumns<M: Model> {
+    table: M::Table,
+    fields: Vec<usize>,
+}
+
+impl<M: Model> ModelColumns<M> {
+    pub(crate) fn of(fields: Vec<usize>) -> Self {
+        Self { table: M::Table::table(), fields }
     }
 
-    /// The records that the query finds, by key only; columns come when they are read, batch by batch
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    fn record_ids<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
-    where
-        M: Model,
-        Self: SelectDsl<KeyColumn<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
-    {
-        let slots = find::<_, M>(env, &[], &SelectDsl::select(self, KeyColumn::new()))?;
-        Ok(RecordSet::found(env, slots))
-    }
-
-    /// The first record that the query finds: one SELECT with a limit of 1
-    ///
-    /// # Errors
-    ///
-    /// As [`records`](Self::records).
-    fn first_record<M>(self, env: &Environment<M::Connection>) -> Result<Option<Record<'_, M>>>
-    where
-        M: Model,
-        Self: LimitDsl,
-        Self::Output:
-            SelectDsl<AllColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId>,
-    {
-        let slots = search::<_, M>(env, &SelectDsl::select(LimitDsl::limit(self, 1), AllColumns::new()))?;
-        Ok(RecordSet::<M>::found(env, slots).first())
+    /// All columns that come with a search
+    pub(crate) fn always() -> Self {
+        Self::of(prefetch::always::<M>().collect())
     }
 }
 
-// Not for every type: another crate's `records()` must stay callable where the prelude is in scope.
-impl<Q: diesel::QueryDsl> RecordQuery for Q {}
-
-macro_rules! selections {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
-        $(#[$doc])*
-        pub struct $name<M: Model> {
-            table: M::Table,
-        }
-
-        impl<M: Model> $name<M> {
-            pub(crate) fn new() -> Self {
-                Self { table: M::Table::table() }
-            }
-        }
-        impl<M: Model> fmt::Debug for $name<M> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-        impl<M: Model> Expression for $name<M> {
-            type SqlType = Untyped;
-        }
-        // The key column proves that the query is over the model's table and not over a nullable side of a join.
-        impl<M: Model, QS> AppearsOnTable<QS> for $name<M> where M::KeyColumn: AppearsOnTable<QS> {}
-        impl<M: Model, QS> SelectableExpression<QS> for $name<M> where
-            M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
-        {
-        }
-        impl<M: Model, GB> ValidGrouping<GB> for $name<M>
-        where
-            M::KeyColumn: ValidGrouping<GB>,
-        {
-            type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
-        }
-        impl<M: Model> QueryId for $name<M> {
-            type QueryId = Self;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-    )*};
+impl<M: Model> fmt::Debug for ModelColumns<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.fields.iter().map(|&field| M::FIELDS[field].name);
+        f.debug_list().entry(&M::KEY_FIELD).entries(names).finish()
+    }
 }
 
-selections! {
-    /// The key and all prefetchable columns of a model, as a diesel select clause
-    AllColumns;
-    /// The key of a model, as a diesel select clause
-    KeyColumn;
+impl<M: Model> Expression for ModelColumns<M> {
+    type SqlType = Untyped;
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for AllColumns<M> {
+// The key column proves that the query is over the model's table and not over a nullable side of a join.
+impl<M: Model, QS> AppearsOnTable<QS> for ModelColumns<M> where M::KeyColumn: AppearsOnTable<QS> {}
+
+impl<M: Model, QS> SelectableExpression<QS> for ModelColumns<M> where
+    M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
+{
+}
+
+impl<M: Model, GB> ValidGrouping<GB> for ModelColumns<M>
+where
+    M::KeyColumn: ValidGrouping<GB>,
+{
+    type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
+}
+
+impl<M: Model> QueryId for ModelColumns<M> {
+    type QueryId = ();
+    // The text depends on the fields, so statements are cached by text.
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        push_key_column::<M>(&self.table, &mut out)?;
-        for field in prefetch::always::<M>() {
-            out.push_sql(", ");
-            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
-        }
-        Ok(())
+        push_columns::<M>(&self.table, &self.fields, &mut out)
     }
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for KeyColumn<M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        push_key_column::<M>(&self.table, &mut out)
+/// The key and some fields of a model, as a SELECT names them
+fn push_columns<'b, M: Model>(
+    table: &'b M::Table,
+    fields: &[usize],
+    out: &mut AstPass<'_, 'b, DbOf<M>>,
+) -> QueryResult<()> {
+    push_key_column::<M>(table, out)?;
+    for &field in fields {
+        out.push_sql(", ");
+        push_column::<M>(table, M::FIELDS[field].column, out)?;
     }
+    Ok(())
 }
 
 /// `"table"."column"`, by diesel's own quoting
@@ -169,11 +121,7 @@ struct ByKeys<'a, M: Model> {
 impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         out.push_sql("SELECT ");
-        push_key_column::<M>(&self.table, &mut out)?;
-        for &field in self.fields {
-            out.push_sql(", ");
-            push_column::<M>(&self.table, M::FIELDS[field].column, &mut out)?;
-        }
+        push_columns::<M>(&self.table, self.fields, &mut out)?;
         out.push_sql(" FROM ");
         self.table.walk_ast(out.reborrow())?;
         out.push_sql(" WHERE ");
@@ -255,11 +203,11 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
 
 /// Every record, in the order of the keys
 pub(crate) fn all<M: Model>(env: &Environment<M::Connection>) -> Result<Vec<u32>> {
-    search::<_, M>(env, &All::<M> { columns: AllColumns::new() })
+    search::<_, M>(env, &All::<M> { columns: ModelColumns::always() })
 }
 
 struct All<M: Model> {
-    columns: AllColumns<M>,
+    columns: ModelColumns<M>,
 }
 
 impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
@@ -274,8 +222,8 @@ impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
 }
 
 impl<M: Model> QueryId for All<M> {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl<M: Model> Query for All<M> {
@@ -287,42 +235,55 @@ pub(crate) fn search<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
-    find::<C, M>(env, &prefetch::always::<M>().collect::<Vec<_>>(), query)
+    let fields: Vec<usize> = prefetch::always::<M>().collect();
+    find::<C, M>(env, &Layout::in_place(&fields), query)
 }
 
-fn find<C: Connection, M: Model<Connection = C>>(
+/// The slots that a query finds, the fields that its rows hold put into the cache
+pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    layout: &Layout,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<u32>> {
+    found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, layout, on_row))
+}
+
+/// The same where the names of the columns say what a row holds
+pub(crate) fn find_by_name<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     fields: &[usize],
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
+    found::<M>(env, fields, |select, on_row| select.run_by_name(env, env.store::<M>(), query, on_row))
+}
+
+fn found<M: Model>(
+    env: &Environment<M::Connection>,
+    fields: &[usize],
+    run: impl FnOnce(&Select<'_>, OnRow<'_, DbOf<M>>) -> Result<()>,
+) -> Result<Vec<u32>> {
     // It could see what waits to be written.
     env.flush()?;
-    let store = env.store::<M>();
     let mut slots = Vec::new();
-    Select { fields, reason: Reason::Search, keys: 0, owner: None, reserve: 0 }.run(
-        env,
-        store,
-        query,
-        &mut |slot, _| {
-            slots.push(slot);
-            Ok(())
-        },
-    )?;
-    store.set_present(slots.iter().copied());
+    let select = Select { fields, reason: Reason::Search, keys: 0, owner: None, reserve: 0 };
+    run(&select, &mut |slot, _| {
+        slots.push(slot);
+        Ok(())
+    })?;
+    env.store::<M>().set_present(slots.iter().copied());
     Ok(slots)
 }
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.
-pub(crate) fn keys<M, Q>(env: &Environment<M::Connection>, query: Q) -> Result<Vec<M::Key>>
-where
-    M: Model,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>> + QueryId,
-{
+pub(crate) fn keys<M: Model>(
+    env: &Environment<M::Connection>,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<M::Key>> {
     env.flush()?;
     let start = Instant::now();
-    env.before_select(&query);
+    env.before_select(query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
-    let keys = read_keys::<M>(env, doing, &query)?;
+    let keys = read_keys::<M>(env, doing, query)?;
     trace(M::NAME, Reason::Search, 0, keys.len(), start);
     Ok(keys)
 }

@@ -11,6 +11,9 @@ use diesel::associations::HasTable;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::cache::{List, Store};
 use crate::field::{Field, Linked, LinkedNullable};
@@ -173,6 +176,11 @@ impl<'a, M: Model> Batch<'a, M> {
         {
             self.store.paces.note_counted_first(self.field);
         }
+        if order.is_some() && source.owner_field().is_none() {
+            // In an order of the link's own the two of a pair that is there twice need not be neighbours.
+            let mut seen = HashSet::with_hasher(FixedState::default());
+            members.retain(|&(owner, _, member)| seen.insert((owner, member)));
+        }
         self.keep(&owners, members);
         Ok(())
     }
@@ -268,6 +276,17 @@ trait Source<C: Connection> {
 
 /// An order of a to-many link's members, made anew for each statement
 pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
+
+/// An expression that a to-many link can be in the order of, over the tables of `S`
+#[diagnostic::on_unimplemented(
+    message = "a to-many link has no order of this kind",
+    label = "no column of the link's own tables",
+    note = "an order is of columns of the model that the link leads to, as in `order = partners::name.asc()`; that of a \
+            `ManyToMany` may be of columns of the table of pairs too; several stand in parentheses"
+)]
+pub trait OrderOf<S> {}
+#[diagnostic::do_not_recommend]
+impl<S, E: diesel::AppearsOnTable<S>> OrderOf<S> for E {}
 
 struct Members<'a, M: Model, T: Model> {
     table: T::Table,

@@ -87,6 +87,18 @@ fn main() {
             ours as f64 / hand as f64
         );
         times.push(time);
+        let env: Environment<SqliteConnection> = Environment::connect(&path).expect("database");
+        let (some, time) = peak(|| {
+            let fields = (Partner::NAME, Partner::COUNTRY_ID);
+            let set = partners::partners::table.records_with_fields::<Partner>(&env, fields);
+            assert_eq!(walk(&set.expect("partners")).expect("walk"), expected);
+        });
+        println!(
+            "{:<44} {:>10.1} {time:>12.2?} {:>8.2}",
+            format!("orm-core, two of ten columns, {n}"),
+            mib(some),
+            some as f64 / hand as f64
+        );
     }
     let growth = times[2].as_secs_f64() / times[0].as_secs_f64();
     println!("100 times the rows took {growth:.0} times as long, ≤ 110");

@@ -9,7 +9,7 @@ use diesel::backend::Backend;
 use diesel::deserialize::FromSql;
 use diesel::sql_types::HasSqlType;
 
-use super::column::{Column, Moment, Stamp};
+use super::column::{Brought, Column, Moment, Stamp};
 use super::link::List;
 use crate::Environment;
 use crate::backend::{Connection, Dialect};
@@ -134,6 +134,12 @@ pub trait AnyColumn<C: Connection> {
     fn each_slot(&self, f: &mut dyn FnMut(u32));
     /// Bytes taken
     fn bytes(&self) -> usize;
+    /// The values that are cached, and the bytes that go with them
+    fn held(&self) -> Brought;
+    /// Notes that all that is held beyond this came from a SELECT
+    fn note_brought(&mut self, before: Brought);
+    /// What came from SELECTs so far
+    fn brought(&self) -> Brought;
     /// Reads that found a value, and those that did not
     fn reads(&self) -> (usize, usize);
     /// Counts a read that was answered by the cache, as a use in this turn
@@ -252,6 +258,18 @@ impl<C: Connection, D: Codec<C>> AnyColumn<C> for Stored<C, D> {
 
     fn bytes(&self) -> usize {
         self.column.bytes()
+    }
+
+    fn held(&self) -> Brought {
+        self.column.held()
+    }
+
+    fn note_brought(&mut self, before: Brought) {
+        self.column.note_brought(before);
+    }
+
+    fn brought(&self) -> Brought {
+        self.column.brought()
     }
 
     fn reads(&self) -> (usize, usize) {

@@ -37,6 +37,15 @@ pub struct Column<V> {
     bytes: usize,
     hits: Cell<usize>,
     misses: Cell<usize>,
+    /// What SELECTs have put here so far
+    brought: Brought,
+}
+
+/// Values that came from the database, and the bytes that they took
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Brought {
+    pub(crate) values: usize,
+    pub(crate) bytes: usize,
 }
 
 // In this order: what every read looks at shares a line of the processor's cache with the first cells.
@@ -80,7 +89,14 @@ impl<V: 'static> Vacant<'_, V> {
 
 impl<V> Default for Column<V> {
     fn default() -> Self {
-        Self { pages: Vec::new(), count: 0, bytes: 0, hits: Cell::new(0), misses: Cell::new(0) }
+        Self {
+            pages: Vec::new(),
+            count: 0,
+            bytes: 0,
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+            brought: Brought::default(),
+        }
     }
 }
 
@@ -138,6 +154,21 @@ impl<V> Column<V> {
 
     pub(crate) fn misses(&self) -> usize {
         self.misses.get()
+    }
+
+    /// What is held now, but for the table of the pages
+    pub(crate) fn held(&self) -> Brought {
+        Brought { values: self.count, bytes: self.bytes }
+    }
+
+    /// Notes that all that is held beyond this came from a SELECT.
+    pub(crate) fn note_brought(&mut self, before: Brought) {
+        self.brought.values += self.count - before.values;
+        self.brought.bytes += self.bytes - before.bytes;
+    }
+
+    pub(crate) fn brought(&self) -> Brought {
+        self.brought
     }
 
     /// How many values are cached
@@ -290,6 +321,9 @@ impl<V> Column<V> {
         }
         let used = self.pages.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.pages.truncate(used.max(from.div_ceil(PAGE)));
+        if self.pages.is_empty() {
+            self.pages = Vec::new();
+        }
     }
 
     /// Makes all cells missing that were loaded at a time or later; pages that were filled before are not looked through.

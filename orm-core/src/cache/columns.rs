@@ -165,15 +165,25 @@ pub(super) fn stats<C: Connection>(
     name: &'static str,
     names: &[&'static str],
     columns: &[&dyn AnyColumn<C>],
+    version: Option<usize>,
     slots: usize,
     key_bytes: usize,
 ) -> ModelStats {
     let mut fields = Vec::with_capacity(columns.len());
     let mut cached = Marks::new(slots);
     let mut records = 0;
-    for (column, &name) in columns.iter().zip(names) {
-        let (hits, misses) = column.reads();
-        fields.push(FieldStats { name, hits, misses, values: column.count(), bytes: column.bytes() });
+    for (field, (column, &name)) in columns.iter().zip(names).enumerate() {
+        let ((hits, misses), brought) = (column.reads(), column.brought());
+        fields.push(FieldStats {
+            name,
+            hits,
+            misses,
+            values: column.count(),
+            bytes: column.bytes(),
+            brought: brought.values,
+            brought_bytes: brought.bytes,
+            is_version: version == Some(field),
+        });
         column.each_slot(&mut |slot| records += usize::from(cached.mark(slot)));
     }
     ModelStats {

@@ -80,11 +80,19 @@ impl Resident {
 /// How many more records find place; `None` if what is cached is too much already
 fn room<C: Connection>(env: &Environment<C>) -> Option<usize> {
     let resident = || env.stores().map(|store| store.residents()).sum::<usize>();
-    let bytes = || env.stores().map(|store| store.bytes()).sum::<usize>();
-    if env.limits.bytes.get().is_some_and(|limit| bytes() > limit) {
+    let values = || env.stores().map(|store| store.evictable_bytes()).sum::<usize>();
+    if bytes_for_values(env).is_some_and(|limit| values() > limit) {
         return None;
     }
     env.limits.records.get().map_or(Some(usize::MAX), |limit| limit.checked_sub(resident()))
+}
+
+/// What a limit of bytes leaves to values. Keys take up to half of it: no eviction could free them, so were they all of
+/// it, each load would drop what the one before it brought.
+pub(crate) fn bytes_for_values<C: Connection>(env: &Environment<C>) -> Option<usize> {
+    let limit = env.limits.bytes.get()?;
+    let keys = env.stores().map(|store| store.bytes() - store.evictable_bytes()).sum::<usize>();
+    Some(limit - keys.min(limit / 2))
 }
 
 /// Drops what was used longest ago, until `records` more find place; pages used in turn `since` or later stay.

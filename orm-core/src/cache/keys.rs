@@ -137,6 +137,10 @@ impl<K: Key> Keys<K> {
 
     /// Forgets the slots from one on, and their keys.
     pub(crate) fn truncate(&mut self, from: usize) {
+        if from == 0 {
+            *self = Self::default();
+            return;
+        }
         for slot in from..self.keys.len() {
             match small(&self.keys[slot]) {
                 Some(number) if self.dense.get(number) == Some(&(slot as u32)) => self.dense[number] = NULL,

@@ -16,12 +16,12 @@ use std::time::Instant;
 pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
-pub(crate) use column::{Stamp, heap_bytes};
+pub(crate) use column::{Brought, Stamp, heap_bytes};
 pub(crate) use columns::by_fields;
-pub(crate) use evict::{Limits, make_room};
+pub(crate) use evict::{Limits, bytes_for_values, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};
-pub use stats::{FieldStats, ModelStats, Stats};
+pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub(crate) use store::{AnyStore, Store};
 pub(crate) use stores::Stores;
 
@@ -189,27 +189,36 @@ impl<'env, C: Connection> Cache<'env, C> {
         self.env.stores().for_each(AnyStore::invalidate);
     }
 
-    /// Forgets everything that is not waiting for a flush; the same as [`invalidate_all`](Self::invalidate_all)
+    /// Forgets everything that is not waiting for a flush, as [`invalidate_all`](Self::invalidate_all) does; keys too, if
+    /// no record or set is held and nothing is waiting
+    ///
+    /// For an environment that lives long: called between two jobs, it leaves the memory as it was before the first.
     pub fn clear(self) {
-        self.invalidate_all();
+        self.env.clear();
     }
 
-    /// Caches at most so many records from now on: those used longest ago leave first, unflushed writes never
-    pub fn set_limit(self, records: usize) {
-        self.env.limits.records.set(Some(records));
+    /// Caches at most so many records from now on, or any number if it is `None`: those used longest ago leave first,
+    /// unflushed writes never
+    pub fn set_limit(self, records: impl Into<Option<usize>>) {
+        self.env.limits.records.set(records.into());
         self.keep_to_limits();
     }
 
-    /// Caches at most so many bytes of keys and values from now on
-    pub fn set_byte_limit(self, bytes: usize) {
-        self.env.limits.bytes.set(Some(bytes));
+    /// Caches at most so many bytes of keys and values from now on, or any number if it is `None`
+    ///
+    /// Keys stay for as long as somebody may name their records, see [`clear`](Self::clear), so they count up to half of
+    /// the limit alone.
+    pub fn set_byte_limit(self, bytes: impl Into<Option<usize>>) {
+        self.env.limits.bytes.set(bytes.into());
         self.keep_to_limits();
     }
 
     fn keep_to_limits(self) {
-        self.env.tick();
-        self.env.stores().for_each(|store| store.count_residents());
-        make_room(self.env, 0, u32::MAX);
+        if self.env.limits.any() {
+            self.env.tick();
+            self.env.stores().for_each(|store| store.count_residents());
+            make_room(self.env, 0, u32::MAX);
+        }
     }
 
     /// What was done so far, and what is cached

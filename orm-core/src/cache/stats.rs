@@ -31,6 +31,53 @@ impl Stats {
     pub fn model(&self, name: &str) -> Option<&ModelStats> {
         self.models.iter().find(|model| model.name == name)
     }
+
+    /// The columns that searches and batches brought and no read has asked for, the largest first
+    ///
+    /// A column that is always here is one to make `deferred`, or to leave out with
+    /// [`records_with_fields`](crate::RecordQuery::records_with_fields). A version is not among them, nor what told
+    /// whose member a record of a list is: those were needed. [`Cache::get`](crate::Cache::get) is no read.
+    ///
+    /// ```
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// fn over_fetched(env: &Environment) {
+    ///     for unread in env.stats().unread() {
+    ///         println!("{}.{}: {} values in {} bytes", unread.model, unread.field, unread.values, unread.bytes);
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn unread(&self) -> Vec<Unread> {
+        let of_model = |model: &ModelStats| {
+            let model_name = model.name;
+            let unread = model.fields.iter().filter(|field| field.is_unread()).map(move |field| Unread {
+                model: model_name,
+                field: field.name,
+                values: field.brought,
+                bytes: field.brought_bytes,
+            });
+            unread.collect::<Vec<_>>()
+        };
+        let mut unread: Vec<Unread> = self.models.iter().flat_map(of_model).collect();
+        unread.sort_by_key(|unread| std::cmp::Reverse(unread.bytes));
+        unread
+    }
+}
+
+/// A column that was brought and not read; from [`Stats::unread`]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unread {
+    /// The model's name
+    pub model: &'static str,
+    /// The field's name
+    pub field: &'static str,
+    /// How many values came
+    pub values: usize,
+    /// Bytes that they took in the cache
+    pub bytes: usize,
 }
 
 /// What is cached of one model
@@ -67,4 +114,16 @@ pub struct FieldStats {
     pub values: usize,
     /// Bytes that the values take
     pub bytes: usize,
+    /// Values that SELECTs have brought so far, whether they are still cached or not
+    pub brought: usize,
+    /// Bytes that those took when they came
+    pub brought_bytes: usize,
+    /// Whether it is needed whether anybody reads it or not
+    pub(crate) is_version: bool,
+}
+
+impl FieldStats {
+    fn is_unread(&self) -> bool {
+        self.brought > 0 && self.hits == 0 && self.misses == 0 && !self.is_version
+    }
 }

@@ -309,6 +309,8 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>);
     /// Bytes that keys and values take
     fn bytes(&self) -> usize;
+    /// Those of them that go with the values
+    fn evictable_bytes(&self) -> usize;
     fn stats(&self) -> ModelStats;
     /// Whether a record has a value that is not in the database
     fn has_dirty(&self) -> bool;
@@ -533,9 +535,14 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         self.key_bytes() + self.value_bytes()
     }
 
+    fn evictable_bytes(&self) -> usize {
+        self.columns.borrow().each().iter().map(|column| column.held().bytes).sum()
+    }
+
     fn stats(&self) -> ModelStats {
         let names: Vec<&'static str> = M::FIELDS.iter().map(|field| field.name).collect();
-        columns::stats(M::NAME, &names, &self.columns.borrow().each(), self.slots(), self.key_bytes())
+        let columns = self.columns.borrow();
+        columns::stats(M::NAME, &names, &columns.each(), M::VERSION, self.slots(), self.key_bytes())
     }
 
     fn has_dirty(&self) -> bool {

@@ -219,9 +219,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// Those of the database. Rows that do not exist are left out.
     pub fn prefetch(&self) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
-        prefetch::always::<M>().try_for_each(|field| {
-            prefetch::read_all(env, store, self.slots(), field, Want::Records).map(drop)
-        })
+        prefetch::load_columns(env, store, self.slots())
     }
 
     /// Loads one field for all of these records, a deferred one or a link too: a SELECT for each window

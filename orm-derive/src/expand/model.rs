@@ -141,9 +141,10 @@ fn relation(field: &Field) -> TokenStream {
     };
     let order = match field.order() {
         Some(order) => {
+            let (source, items) = order_source(target, field);
             let at = span_of(order);
-            let checked = quote_spanned!(at=> ::orm_core::private::order::<#target, _>(#order));
-            quote!(::core::option::Option::Some(|| #checked))
+            let checked = quote_spanned!(at=> ::orm_core::private::order::<#target, #source, _>(#order));
+            quote!(::core::option::Option::Some(|| { #items #checked }))
         }
         None => quote!(::core::option::Option::None),
     };
@@ -160,4 +161,23 @@ fn relation(field: &Field) -> TokenStream {
         _ => return quote!(::core::option::Option::None),
     };
     quote!(::core::option::Option::Some(#relation))
+}
+
+/// The tables that an order can be of, as diesel's query source, and what declares that: the members' own, and the table
+/// of pairs
+fn order_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream) {
+    let Some((own, _)) = field.through() else {
+        return (quote!(<#target as ::orm_core::private::Model>::Table), TokenStream::new());
+    };
+    let diesel = quote!(::orm_core::private::diesel);
+    let items = quote! {
+        struct __Joined;
+        impl #diesel::query_source::AppearsInFromClause<<#target as ::orm_core::private::Model>::Table> for __Joined {
+            type Count = #diesel::query_source::Once;
+        }
+        impl #diesel::query_source::AppearsInFromClause<<#own as #diesel::Column>::Table> for __Joined {
+            type Count = #diesel::query_source::Once;
+        }
+    };
+    (quote!(__Joined), items)
 }

@@ -11,6 +11,9 @@ mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "fetching.rs"]
+mod fetching;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
@@ -18,6 +21,7 @@ mod job;
 #[path = "shop.rs"]
 mod shop;
 mod types;
+mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "writing.rs"]
 mod writing;
@@ -58,6 +62,9 @@ pub const CONNECTION: &str = "connection_id()";
 pub fn terminate(connection: i64) -> String {
     format!("KILL {connection}")
 }
+
+/// The first bind in SQL of one's own
+pub const BIND: &str = "?";
 
 /// What `CAST` calls 64 bits
 pub const INTEGER: &str = "SIGNED";

@@ -11,6 +11,9 @@ mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "fetching.rs"]
+mod fetching;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
@@ -53,6 +56,9 @@ pub const CONNECTION: &str = "pg_backend_pid()";
 pub fn terminate(connection: i64) -> String {
     format!("SELECT pg_terminate_backend({connection})")
 }
+
+/// The first bind in SQL of one's own
+pub const BIND: &str = "$1";
 
 /// What `CAST` calls 64 bits
 pub const INTEGER: &str = "BIGINT";

@@ -1,0 +1,67 @@
+//! Which fields a query brings, where it is not all of them.
+
+use crate::field::{Field, Kind};
+use crate::model::Model;
+
+/// A field of `M`, or a tuple of up to twelve: what [`records_with_fields`](crate::RecordQuery::records_with_fields) takes
+///
+/// A tuple may hold tuples, so that more than twelve can be named.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no fields of `{M}`",
+    label = "no field of `{M}`, nor a tuple of its fields",
+    note = "name fields of the model that is searched, as in `(Partner::NAME, Partner::COUNTRY_ID)`"
+)]
+pub trait Fields<M: Model> {
+    /// Calls with the place of each field.
+    #[doc(hidden)]
+    fn each(self, take: &mut dyn FnMut(usize));
+}
+
+impl<M: Model, T, K: Kind> Fields<M> for Field<M, T, K> {
+    fn each(self, take: &mut dyn FnMut(usize)) {
+        take(self.index());
+    }
+}
+
+macro_rules! tuples {
+    ($first:ident $($rest:ident)*) => {
+        impl<M: Model, $first: Fields<M>, $($rest: Fields<M>),*> Fields<M> for ($first, $($rest,)*) {
+            #[allow(non_snake_case)]
+            fn each(self, take: &mut dyn FnMut(usize)) {
+                let ($first, $($rest,)*) = self;
+                $first.each(take);
+                $($rest.each(take);)*
+            }
+        }
+        tuples!($($rest)*);
+    };
+    () => {};
+}
+tuples!(A B C D E F G H I J K L);
+
+/// What a search brings besides the keys
+pub(crate) struct Chosen {
+    /// In the order of the model's fields
+    pub(crate) columns: Vec<usize>,
+    /// To-many links, whose lists are read next
+    pub(crate) lists: Vec<usize>,
+}
+
+impl Chosen {
+    pub(crate) fn of<M: Model>(fields: impl Fields<M>) -> Self {
+        let mut wanted = vec![false; M::FIELDS.len()];
+        fields.each(&mut |field| {
+            // The primary key is no column of the cache, and comes with every row.
+            if let Some(wanted) = wanted.get_mut(field) {
+                *wanted = true;
+            }
+        });
+        // What comes without its version could not be written with care.
+        if let Some(version) = M::VERSION {
+            wanted[version] = true;
+        }
+        let wanted = (0..M::FIELDS.len()).filter(|&field| wanted[field]);
+        let (lists, columns) = wanted.partition(|&field| M::FIELDS[field].relation.is_some());
+        Self { columns, lists }
+    }
+}
