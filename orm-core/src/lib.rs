@@ -55,7 +55,7 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `query`, `lookup`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -78,6 +78,7 @@ mod field;
 mod fragment;
 mod key;
 mod keyset;
+mod lookup;
 mod model;
 mod origin;
 mod prefetch;
@@ -103,10 +104,11 @@ pub use error::{Error, Result, Violation, ViolationKind};
 pub use field::Field;
 pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
-pub use model::{Computed, ManyToMany, Model, OneToMany};
+pub use lookup::Condition;
+pub use model::{Computed, ManyToMany, Model, OneToMany, Ordered};
 pub use orm_derive::Model;
 pub use query::{AllColumns, KeyColumn, RecordQuery};
-pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use records::{Chunks, IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
 pub use write::Touching;

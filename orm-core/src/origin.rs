@@ -20,9 +20,11 @@ pub(crate) struct Step {
 }
 
 /// A set of records
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
+    /// The same, each once; made when sets are united into this one, so that a loop of unions stays linear
+    seen: Option<Marks>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     pub(crate) scans: RefCell<Vec<Scan>>,
     /// Whether it is one record that was just created: a set with the others that were
@@ -30,7 +32,7 @@ pub(crate) struct Root {
 }
 
 /// For one way through a root: the ordinals behind which nothing is missing, as far as known
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub(crate) path: Vec<Step>,
     pub(crate) field: usize,
@@ -65,13 +67,13 @@ impl Origin {
     }
 
     fn over(slots: Vec<u32>, rest: Rc<[Source]>) -> Self {
-        let root = Root { slots, scans: RefCell::default(), is_created: false };
+        let root = Root { slots, seen: None, scans: RefCell::default(), is_created: false };
         Self { root: Rc::new(root), path: Rc::default(), rest }
     }
 
     /// A record that was just created
     pub(crate) fn of_created(slot: u32) -> Self {
-        let root = Root { slots: vec![slot], scans: RefCell::default(), is_created: true };
+        let root = Root { slots: vec![slot], seen: None, scans: RefCell::default(), is_created: true };
         Self { root: Rc::new(root), path: Rc::default(), rest: Rc::default() }
     }
 
@@ -79,13 +81,7 @@ impl Origin {
     pub(crate) fn taken_from<'a>(slots: Vec<u32>, origins: impl Iterator<Item = &'a Self>) -> Self {
         let mut rest: Vec<Source> = Vec::new();
         for origin in origins {
-            let own = Source { root: Rc::clone(&origin.root), path: Rc::clone(&origin.path) };
-            // What the origin's root was taken from leads here too, along the same path.
-            let further = origin.rest.iter().map(|source| Source {
-                root: Rc::clone(&source.root),
-                path: source.path.iter().chain(&*origin.path).copied().collect(),
-            });
-            for source in std::iter::once(own).chain(further) {
+            for source in origin.sources() {
                 let known =
                     |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.path == source.path;
                 if rest.iter().any(known) {
@@ -110,8 +106,70 @@ impl Origin {
     }
 }
 
+/// A set is added to in place, unless somebody else holds on to it
+impl Origin {
+    /// Adds a record at the end, whether it is in the set or not.
+    pub(crate) fn push(&mut self, slot: u32, from: Option<&Self>) {
+        let root = Rc::make_mut(&mut self.root);
+        root.slots.push(slot);
+        if root.seen.as_mut().is_some_and(|seen| !seen.mark(slot)) {
+            root.seen = None;
+        }
+        from.into_iter().for_each(|from| self.remember(from));
+    }
+
+    /// Adds the records that are not in the set yet; afterwards each is in it once.
+    pub(crate) fn unite(&mut self, slots: &[u32], from: Option<&Self>) {
+        let root = Rc::make_mut(&mut self.root);
+        if root.seen.is_none() {
+            let (mut seen, before) = (Marks::default(), root.slots.len());
+            root.slots.retain(|&slot| seen.mark(slot));
+            root.seen = Some(seen);
+            if root.slots.len() < before {
+                // The ordinals are others now.
+                root.scans.get_mut().clear();
+            }
+        }
+        if let Some(seen) = &mut root.seen {
+            root.slots.extend(slots.iter().filter(|&&slot| seen.mark(slot)));
+        }
+        from.into_iter().for_each(|from| self.remember(from));
+    }
+
+    /// Remembers where some of the records came from, as far as there is room.
+    fn remember(&mut self, from: &Self) {
+        let knows = |root: &Rc<Root>, path: &[Step]| {
+            self.rest.iter().any(|known| Rc::ptr_eq(&known.root, root) && *known.path == *path)
+        };
+        if self.rest.len() >= MAX_REST || knows(&from.root, &from.path) {
+            return;
+        }
+        // A record that was on its own is in this set now, and brings no others along.
+        let is_alone = from.path.is_empty() && from.root.slots.len() == 1;
+        let new: Vec<Source> = from
+            .sources()
+            .skip(is_alone.into())
+            .filter(|source| !knows(&source.root, &source.path))
+            .collect();
+        if !new.is_empty() {
+            self.rest = self.rest.iter().cloned().chain(new).take(MAX_REST).collect();
+        }
+    }
+
+    /// The set itself, then the sets that it was taken from
+    fn sources(&self) -> impl Iterator<Item = Source> {
+        let own = Source { root: Rc::clone(&self.root), path: Rc::clone(&self.path) };
+        // What the root was taken from leads here too, along the same path.
+        let further = self.rest.iter().map(|source| Source {
+            root: Rc::clone(&source.root),
+            path: source.path.iter().chain(&*self.path).copied().collect(),
+        });
+        std::iter::once(own).chain(further)
+    }
+}
+
 /// A set of slots
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Marks(Vec<u64>);
 
 impl Marks {

@@ -122,6 +122,16 @@ selections! {
     KeyColumn;
 }
 
+impl<M: Model> AllColumns<M> {
+    /// `SELECT … FROM "table"`
+    pub(crate) fn push_select<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.table.walk_ast(out.reborrow())
+    }
+}
+
 impl<M: Model> QueryFragment<DbOf<M>> for AllColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         push_key_column::<M>(&self.table, &mut out)?;
@@ -264,10 +274,7 @@ struct All<M: Model> {
 
 impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        self.columns.walk_ast(out.reborrow())?;
-        out.push_sql(" FROM ");
-        self.columns.table.walk_ast(out.reborrow())?;
+        self.columns.push_select(&mut out)?;
         out.push_sql(" ORDER BY ");
         push_key_column::<M>(&self.columns.table, &mut out)
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
+use crate::Environment;
 use crate::cache::{AnyStore, Store};
 use crate::field::WayTo;
 use crate::model::Model;
 use crate::origin::{Origin, Step};
-use crate::{Environment, RecordSet};
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///
@@ -58,9 +58,9 @@ impl<'env, M: Model> Group<'env, M> {
     }
 
     /// The group of some records of this one and of others, as a set of its own
-    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>]) -> Rc<Self> {
-        let others = others.iter().map(|set| &set.handle().group.origin);
-        Self::new(self.env, Origin::taken_from(slots, std::iter::once(&self.origin).chain(others)))
+    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&Origin]) -> Rc<Self> {
+        let origins = std::iter::once(&self.origin).chain(others.iter().copied());
+        Self::new(self.env, Origin::taken_from(slots, origins))
     }
 
     /// The group that a link leads to

@@ -86,7 +86,7 @@ fn empty() -> Outcome<Values<Document>> {
 fn all(document: &Record<Document>) -> Outcome<String> {
     let (some, others) = (
         (
-            document.id()?,
+            document.id(),
             document.body()?,
             document.image()?,
             document.tiny()?,
