@@ -267,7 +267,7 @@ fn order_on_to_many(field: &Field, errors: &mut Errors) {
 fn callable_accessor(model: &Model, field: &Field, errors: &mut Errors) {
     let name = &field.name;
     let what = match name.as_str() {
-        "id" if !field.is_key => "the primary key of all records",
+        "id" if !field.is_key => "the key of all records, whatever its field is called",
         name if names::TAKEN.contains(&name) => "a method of all records",
         _ => return,
     };

@@ -4,10 +4,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 mod a_list_is_one_select_for_the_group;
+mod a_to_many_link_is_read_as_a_set;
 mod batches_bound_memory;
 mod batches_by_key_keep_nothing_of_the_whole;
 mod counts_are_one_select_for_the_group;
 mod every_select_is_an_event;
+mod links_say_where_they_lead;
 mod many_to_many_is_one_select;
 mod owned_copies_leave_the_environment;
 mod the_cache_keeps_to_its_limits;
