@@ -210,7 +210,7 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         let Handle { ref group, slot, at, .. } = *self.handle();
         let Group { env, store, ref origin, .. } = **group;
@@ -230,7 +230,7 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// # Errors
     ///
-    /// As reading each field: those of the database, [`Error::MissingRecord`].
+    /// As reading each field: those of the database, [`Error::MissingRecord`](crate::Error::MissingRecord).
     pub fn to_model(&self) -> Result<M> {
         M::snapshot(self)
     }
@@ -279,7 +279,7 @@ impl<'env, M: Model> ToOne<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.prefetch()
     }
@@ -339,7 +339,7 @@ impl<'env, M: Model> ToOptional<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.map_or(Ok(()), |target| target.prefetch())
     }

@@ -1,5 +1,8 @@
 //! Setters and values take what a program has at hand: text in any form, keys, records, links, and `Option`s of these.
 
+// What is given by reference here is to be.
+#![allow(clippy::needless_borrows_for_generic_args)]
+
 use std::borrow::Cow;
 
 use diesel::prelude::*;
@@ -134,7 +137,7 @@ fn a_link_that_cannot_be_read_writes_nothing() -> Result<()> {
     let before = partner.country_id().id()?;
     let values = || Partner::values().country_id(nobody.country_id()).name("changed");
     let missing = |error: Error| {
-        assert!(matches!(error, Error::MissingRecord { model: "Partner", ref id } if id == "77"), "{error}")
+        assert!(matches!(error, Error::MissingRecord { model: "Partner", ref id } if id == "77"), "{error}");
     };
     missing(partner.set_country_id(nobody.country_id()).unwrap_err());
     // The values were given before; what they are given to says what went wrong.
