@@ -113,7 +113,7 @@ impl<M: Model, T: 'static, K: Kind> fmt::Debug for Field<M, T, K> {
 /// As in messages: `Partner.name`
 impl<M: Model, T: 'static, K: Kind> fmt::Display for Field<M, T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        f.pad(&format!("{self:?}"))
     }
 }
 

@@ -39,17 +39,18 @@
 //! | [`Environment`] | a connection and a cache; one per request, job or thread | never | until dropped; all below borrow it, but [`Id`] and [`Field`] |
 //! | [`Record`] | exactly one record | same row | as long as the environment; reads again what left the cache |
 //! | [`RecordSet`] | many records, in order | same rows, in any order | the same |
-//! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `load()` first | the same; outlives the set it was reached from |
+//! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `is(&record)`, or `load()` first | the same; outlives the set it was reached from |
 //! | [`ToMany`] | what a to-many link, or a link of many, leads to | not compared: `load()` first | the same |
 //! | [`Batches`], [`BatchesByKey`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
-//! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; not compared | `'static` |
+//! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; same field | `'static` |
 //! | [`Values`] | the values to create or write records with | never | its own |
 //! | [`Touching`] | a statement of your own, and which models it may change | never | until it is run |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
 //!
 //! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
-//! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query.
+//! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query, [`Environment::find`] one by a
+//! condition.
 //! [`Environment::create`] makes new ones, [`Environment::transaction`] collects what is written.
 //!
 //! # Modules

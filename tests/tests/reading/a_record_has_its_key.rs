@@ -87,7 +87,7 @@ fn code_that_is_generic_over_handles_reads_the_field() -> Result<()> {
 fn fields_are_keys_themselves() {
     assert_eq!(Partner::NAME, Partner::NAME);
     assert_ne!(Partner::NAME, Partner::EMAIL);
-    assert_eq!(format!("{} {:>12}|", Partner::ID, Partner::NAME), "Partner.id Partner.name|");
+    assert_eq!(format!("{} {:>14}|", Partner::ID, Partner::NAME), "Partner.id   Partner.name|");
     let mut wanted = std::collections::HashSet::<Field<Partner, Str>>::new();
     assert!(wanted.insert(Partner::NAME) && wanted.insert(Partner::CITY) && !wanted.insert(Partner::NAME));
 }
