@@ -360,6 +360,25 @@ fn any_query_of_diesels() -> Outcome {
 }
 
 #[test]
+fn one_record_by_a_condition_or_a_key() -> Outcome {
+    let Some(place) = filled(100)? else { return Ok(()) };
+    let env = place.environment()?;
+    let found = env.find::<Partner>(partners::id.gt(50).and(partners::id.lt(52)))?;
+    let found = found.ok_or("there is one")?;
+    assert_eq!((found.id(), found.name()?.as_str()), (51, name_of(51).as_str()));
+    assert!(env.find::<Partner>(partners::name.eq("nobody"))?.is_none());
+    assert_eq!(env.one::<Language>(languages::code.eq("fr_BE"))?.id(), "fr_BE");
+    assert!(matches!(env.one::<Partner>(partners::id.gt(50)), Err(Error::NotOne { count: 2, .. })));
+    assert_eq!(env.stats().queries, 4);
+    assert_eq!(env.get::<Partner>(51)?, Some(found));
+    assert_eq!(env.stats().queries, 4);
+    assert_eq!(env.get::<Language>("fr_BE")?.map(|language| language.id()), Some("fr_BE".into()));
+    assert!(env.get::<Company>(COMPANY - 1)?.is_none() && env.get::<Company>(COMPANY)?.is_some());
+    assert_eq!(env.stats().queries, 6);
+    Ok(())
+}
+
+#[test]
 fn keys_of_text_and_of_64_bits() -> Outcome {
     let Some(place) = filled(10)? else { return Ok(()) };
     let env = place.environment()?;
