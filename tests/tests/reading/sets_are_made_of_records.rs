@@ -90,27 +90,17 @@ fn it_can_be_walked_between_and_grows_on() -> Result<()> {
     Ok(())
 }
 
-/// How long it takes to put so many records together, one by one
-fn time(db: &TestDb, count: i32, add: impl Fn(&mut RecordSet<Partner>, Record<Partner>)) -> Duration {
-    let all = db.browse::<Partner>(1..=count);
-    let start = Instant::now();
-    let mut some = db.browse::<Partner>(Vec::<i32>::new());
-    all.iter().for_each(|partner| add(&mut some, partner));
-    assert_eq!(some.len(), count as usize);
-    start.elapsed()
-}
-
+/// Puts 40,000 records together, one by one: it takes a twentieth of a second, and would take ten if each copied the set.
 fn assert_linear(what: &str, add: impl Fn(&mut RecordSet<Partner>, Record<Partner>)) {
+    const COUNT: usize = 40_000;
     let db = TestDb::of_partners(1, 1);
-    let mut ratios = Vec::new();
-    while ratios.len() < 3 && ratios.iter().all(|&ratio| ratio > 20.0) {
-        let (small, large) = (time(&db, 4_000, &add), time(&db, 40_000, &add));
-        ratios.push(large.as_secs_f64() / small.as_secs_f64());
-    }
-    assert!(
-        ratios.iter().any(|&ratio| ratio <= 20.0),
-        "{what}: ten times the records, {ratios:.0?} times the time"
-    );
+    let all = db.browse::<Partner>(1..=COUNT as i32);
+    let mut some = db.browse::<Partner>(Vec::<i32>::new());
+    let start = Instant::now();
+    all.iter().for_each(|partner| add(&mut some, partner));
+    let took = start.elapsed();
+    assert_eq!(some.len(), COUNT);
+    assert!(took < Duration::from_secs(2), "{what}: {took:?}");
 }
 
 #[test]
@@ -125,7 +115,7 @@ fn forty_thousand_records() {
 
 #[test]
 fn forty_thousand_records_of_forty_thousand_sets() {
-    assert_linear("extend", |some, partner| {
+    assert_linear("extend by records of their own", |some, partner| {
         some.extend([some.env().record::<Partner>(partner.id())]);
     });
 }
