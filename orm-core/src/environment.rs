@@ -1,5 +1,6 @@
 //! `Environment`: a connection, a cache, and the counters of both.
 
+use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::sync::Arc;
@@ -209,6 +210,38 @@ impl<C: Connection> Environment<C> {
         let store = self.store::<M>();
         let slots = keys.into_iter().map(|key| store.intern(key.into_key())).collect();
         RecordSet::named(self, slots)
+    }
+
+    /// A set of records that one has, in this order; asks nothing
+    ///
+    /// Takes records and references to them. It is prefetched with the sets that its records came from, the first eight
+    /// of them. Records of another environment are looked up by key.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, parent_id -> Nullable<Integer> } }
+    /// # #[derive(Model)] struct Partner { id: i32, parent_id: Option<Id<Partner>> }
+    /// fn roots<'env>(partners: &RecordSet<'env, Partner>) -> orm_core::Result<RecordSet<'env, Partner>> {
+    ///     let mut roots = Vec::new();
+    ///     for partner in partners {
+    ///         let mut root = partner;
+    ///         while let Some(parent) = root.parent_id().load()? {
+    ///             root = parent;
+    ///         }
+    ///         roots.push(root);
+    ///     }
+    ///     Ok(partners.env().collect(roots))
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn collect<'a, M, R>(&self, records: impl IntoIterator<Item = R>) -> RecordSet<'_, M>
+    where
+        M: Model<Connection = C>,
+        R: Borrow<Record<'a, M>>,
+    {
+        let mut set = RecordSet::<M>::named(self, Vec::new());
+        set.push_all(records);
+        set
     }
 
     /// Every record of a model, in the order of the keys: one SELECT

@@ -1,6 +1,7 @@
 //! `Field`: the typed key of a field, for every call that takes one.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::backend::Connection;
@@ -106,6 +107,28 @@ impl<M: Model, T: 'static, K: Kind> Copy for Field<M, T, K> {}
 impl<M: Model, T: 'static, K: Kind> fmt::Debug for Field<M, T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", M::NAME, self.name())
+    }
+}
+
+/// As in messages: `Partner.name`
+impl<M: Model, T: 'static, K: Kind> fmt::Display for Field<M, T, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}"))
+    }
+}
+
+/// The same field
+impl<M: Model, T: 'static, K: Kind> PartialEq for Field<M, T, K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.index == other.index
+    }
+}
+
+impl<M: Model, T: 'static, K: Kind> Eq for Field<M, T, K> {}
+
+impl<M: Model, T: 'static, K: Kind> Hash for Field<M, T, K> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
     }
 }
 

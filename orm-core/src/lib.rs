@@ -39,23 +39,24 @@
 //! | [`Environment`] | a connection and a cache; one per request, job or thread | never | until dropped; all below borrow it, but [`Id`] and [`Field`] |
 //! | [`Record`] | exactly one record | same row | as long as the environment; reads again what left the cache |
 //! | [`RecordSet`] | many records, in order | same rows, in any order | the same |
-//! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `load()` first | the same; outlives the set it was reached from |
+//! | [`ToOne`], [`ToOptional`] | what a to-one link points at, not looked at yet | not compared: `is(&record)`, or `load()` first | the same; outlives the set it was reached from |
 //! | [`ToMany`] | what a to-many link, or a link of many, leads to | not compared: `load()` first | the same |
 //! | [`Batches`], [`BatchesByKey`] | the records of a query, some at a time | never | frees a batch's values when the next one is read |
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
-//! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; not compared | `'static` |
+//! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; same field | `'static` |
 //! | [`Values`] | the values to create or write records with | never | its own |
 //! | [`Touching`] | a statement of your own, and which models it may change | never | until it is run |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
 //!
 //! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
-//! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query.
+//! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query, [`Environment::find`] one by a
+//! condition.
 //! [`Environment::create`] makes new ones, [`Environment::transaction`] collects what is written.
 //!
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `search`, `fields`, `combination`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `search`, `fields`, `combination`, `lookup`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -80,6 +81,7 @@ mod fields;
 mod fragment;
 mod key;
 mod keyset;
+mod lookup;
 mod model;
 mod origin;
 mod pace;
@@ -109,10 +111,11 @@ pub use field::Field;
 pub use fields::Fields;
 pub use key::{Id, IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
-pub use model::{Computed, ManyToMany, Model, OneToMany};
+pub use lookup::Condition;
+pub use model::{Computed, ManyToMany, Model, OneToMany, Ordered};
 pub use orm_derive::Model;
 pub use query::ModelColumns;
-pub use records::{IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use records::{Chunks, IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use search::{FindRecords, RecordQuery, by};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};

@@ -78,6 +78,15 @@ pub trait Model: Sized + 'static {
     fn touch(&self);
 }
 
+/// A model whose records are ordered, by their keys; made by `#[derive(Model)]`
+///
+/// A model with a field that is called as a method of [`Ord`] or [`PartialOrd`] is none: the method would hide the accessor.
+#[diagnostic::on_unimplemented(
+    message = "the records of `{Self}` have no order",
+    note = "it has a field that is called as a method of `Ord` (`max`, `min`, `cmp` …): rename the field and keep the column by `#[model(column = …)]`, or compare `record.id()`"
+)]
+pub trait Ordered {}
+
 /// What is known of one field besides its type
 #[derive(Debug)]
 pub struct FieldInfo<M: Model> {

@@ -183,15 +183,21 @@ impl Trail {
 }
 
 /// A set of records
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
+    /// Those that are in it, once it was added to; then each is in it once
+    seen: Option<Marks>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     pub(crate) scans: RefCell<Vec<Scan>>,
     pub(crate) reach: Reach,
 }
 
 impl Root {
+    pub(crate) fn new(slots: Vec<u32>, reach: Reach) -> Self {
+        Self { slots, seen: None, scans: RefCell::default(), reach }
+    }
+
     pub(crate) fn forget_scans(&self, field: usize) {
         self.scans.borrow_mut().retain(|scan| scan.field != field);
     }
@@ -216,7 +222,7 @@ impl Reach {
 }
 
 /// For one way through a root: the ordinals behind which nothing is missing, as far as known
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub(crate) trail: Trail,
     pub(crate) field: usize,
@@ -250,6 +256,16 @@ pub(crate) struct Rest {
 pub(crate) type Beyond = Option<Rc<[Source]>>;
 
 impl Rest {
+    /// As many of these as are remembered
+    pub(crate) fn of(sources: impl IntoIterator<Item = Source>) -> Self {
+        let mut sources = sources.into_iter();
+        Self { nearest: sources.next(), beyond: bounded(sources) }
+    }
+
+    fn knows(&self, source: &Source) -> bool {
+        self.sources().any(|known| Rc::ptr_eq(&known.root, &source.root) && known.trail == source.trail)
+    }
+
     /// The nearest first
     pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
         self.nearest.iter().chain(self.beyond.as_deref().into_iter().flatten())
@@ -304,7 +320,7 @@ impl Origin {
     }
 
     pub(crate) fn over(slots: Vec<u32>, rest: Rest, reach: Reach) -> Self {
-        Self { root: Rc::new(Root { slots, scans: RefCell::default(), reach }), path: Path::default(), rest }
+        Self { root: Rc::new(Root::new(slots, reach)), path: Path::default(), rest }
     }
 
     /// One link further
@@ -313,8 +329,55 @@ impl Origin {
     }
 }
 
+/// A set is added to in place, unless somebody else holds on to it
+impl Origin {
+    /// Adds a record at the end, whether it is in the set or not.
+    pub(crate) fn push(&mut self, slot: u32, from: Option<&Self>) {
+        let root = Rc::make_mut(&mut self.root);
+        root.slots.push(slot);
+        if root.seen.as_mut().is_some_and(|seen| !seen.mark(slot)) {
+            root.seen = None;
+        }
+        from.into_iter().for_each(|from| self.remember(from));
+    }
+
+    /// Adds the records that are not in the set yet; afterwards each is in it once.
+    pub(crate) fn unite(&mut self, slots: &[u32], from: Option<&Self>) {
+        let root = Rc::make_mut(&mut self.root);
+        if root.seen.is_none() {
+            let (mut seen, before) = (Marks::default(), root.slots.len());
+            root.slots.retain(|&slot| seen.mark(slot));
+            root.seen = Some(seen);
+            if root.slots.len() < before {
+                // The ordinals are others now.
+                root.scans.get_mut().clear();
+            }
+        }
+        if let Some(seen) = &mut root.seen {
+            root.slots.extend(slots.iter().filter(|&&slot| seen.mark(slot)));
+        }
+        from.into_iter().for_each(|from| self.remember(from));
+    }
+
+    /// Remembers where some of the records came from, as far as there is room.
+    fn remember(&mut self, from: &Self) {
+        // A record that was on its own is in this set now: only those that it was taken from are others.
+        let is_alone = from.path.is_empty() && from.root.slots.len() == 1;
+        let is_known = is_alone && from.rest.sources().all(|source| self.rest.knows(source));
+        if is_known || self.rest.sources().count() > MAX_BEYOND {
+            return;
+        }
+        let trail = Rc::new(Trail::of(&from.path));
+        let own =
+            Source { root: Rc::clone(&from.root), trail: Rc::clone(&trail), at: None, is_walked: false };
+        let known: Vec<Source> = self.rest.sources().cloned().collect();
+        let new = (!is_alone).then_some(own).into_iter().chain(from.rest.behind(&trail));
+        self.rest = Rest::of(known.into_iter().chain(new));
+    }
+}
+
 /// A set of slots
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Marks(Vec<u64>);
 
 impl Marks {

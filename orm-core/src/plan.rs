@@ -152,7 +152,7 @@ impl<C: Connection> Plan<'_, C> {
         let model = scope.trail.first_model().unwrap_or(self.model);
         let created = self.env.store_by_number(model).map(|store| store.created()).unwrap_or_default();
         let at = created.iter().position(|slot| scope.root.slots.first() == Some(slot));
-        let root = Root { slots: created, scans: Default::default(), reach: Reach::Named };
+        let root = Root::new(created, Reach::Named);
         let at = at.and_then(|at| u32::try_from(at).ok());
         let trail = Rc::new(scope.trail.clone());
         self.scan(&Source { root: Rc::new(root), trail, at, is_walked: true }, true, None);

@@ -12,12 +12,12 @@ pub use crate::field::{
     Required, WayTo,
 };
 pub use crate::key::{IntoKey, KeyCodec, KeyOf};
-pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Prefetch};
+pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Ordered, Prefetch};
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::relation::{Batch, Inverse, InverseOf, Order, OrderOf, Relation, Through};
 pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::write::pen::{Pen, PenOf, ReadOnly, Writable};
-pub use crate::write::values::{ValueSet, given};
+pub use crate::write::values::{Fault, ValueSet, given, take};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

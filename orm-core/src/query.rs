@@ -71,6 +71,16 @@ impl<M: Model> QueryId for ModelColumns<M> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
+impl<M: Model> ModelColumns<M> {
+    /// `SELECT … FROM "table"`
+    pub(crate) fn push_select<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        self.walk_ast(out.reborrow())?;
+        out.push_sql(" FROM ");
+        self.table.walk_ast(out.reborrow())
+    }
+}
+
 impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         push_columns::<M>(&self.table, &self.fields, &mut out)
@@ -212,10 +222,7 @@ struct All<M: Model> {
 
 impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        out.push_sql("SELECT ");
-        self.columns.walk_ast(out.reborrow())?;
-        out.push_sql(" FROM ");
-        self.columns.table.walk_ast(out.reborrow())?;
+        self.columns.push_select(&mut out)?;
         out.push_sql(" ORDER BY ");
         push_key_column::<M>(&self.columns.table, &mut out)
     }

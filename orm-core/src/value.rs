@@ -1,16 +1,22 @@
 //! Values on their way in and out: what a field takes, and what the user's own struct holds of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::backend::Connection;
 use crate::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
 use crate::key::PlainKey;
-use crate::{Id, Model, Record, Result, Str};
+use crate::{Id, Model, Record, Result, Str, ToOne, ToOptional};
 
 /// What can be given as a value of a field of type `T`: the value itself, text in any form
+///
+/// For a nullable field `T` is an `Option`: `None`, a value, an `Option` as the accessor gives it, and an `Option` of text or
+/// bytes in any form by reference. Only one type of `Option` may be given by value, or the compiler could not say of which
+/// type `None` is.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given for a field of type `{T}`",
-    note = "give a value of the field's type, text in any form, or `None` where its column is nullable; an `Option` of another type by `.map(Str::from)`"
+    note = "give a value of the field's type, text in any form, or `None` where its column is nullable; an `Option` of text in another form by reference: `&option`"
 )]
 pub trait IntoValue<T> {
     /// The value
@@ -29,22 +35,29 @@ impl<T> IntoValue<Option<T>> for T {
     }
 }
 
-/// What can be given for a link of type `L`, an `Id` or an `Option` of one: a record, an `Id`, the key itself, and `None`
-/// where the column is nullable
+/// What can be given for a link of type `L`, an `Id` or an `Option` of one: a record, an `Id`, the key itself, and another
+/// record's link
 ///
-/// `Via` says which of these it is; nobody writes it.
+/// Where the column is nullable, also `None`, and an `Option` of any of these by reference: `&option`. `Via` says which of
+/// these it is; nobody writes it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be given for a link of type `{L}`",
     label = "no record, `Id` or key of the model that the link leads to",
-    note = "a link takes `&record`, an `Id`, the key itself, or `None` where its column is nullable; an `Option` of a key by `.map(Id::new)`"
+    note = "a link takes `&record`, an `Id`, the key itself, another record's link, or `None` where its column is nullable; an `Option` of one of these by reference: `&option`"
 )]
 pub trait IntoLink<L, Via> {
     /// The link
-    fn into_link(self) -> L;
+    ///
+    /// # Errors
+    ///
+    /// Those of reading another record's link.
+    fn into_link(self) -> Result<L>;
 }
 
 /// How a link is given; the second parameter of [`IntoLink`], which nobody writes
 pub mod via {
+    use std::marker::PhantomData;
+
     /// By a key
     #[derive(Debug)]
     pub enum Key {}
@@ -54,63 +67,71 @@ pub mod via {
     /// By a record
     #[derive(Debug)]
     pub enum Record {}
+    /// By another record's link
+    #[derive(Debug)]
+    pub enum Link {}
     /// By an `Option` of an `Id`
     #[derive(Debug)]
     pub enum Optional {}
+    /// By what a link that is never NULL takes
+    #[derive(Debug)]
+    pub struct Some<Via>(PhantomData<Via>);
+    /// By a reference to an `Option` of what a link that is never NULL takes
+    #[derive(Debug)]
+    pub struct Ref<Via>(PhantomData<Via>);
 }
 
 // Not for an `Id`: that of another model may have the same type of key.
 #[diagnostic::do_not_recommend]
 impl<M: Model, K: PlainKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
-    fn into_link(self) -> Id<M> {
-        Id::new(self)
+    fn into_link(self) -> Result<Id<M>> {
+        Ok(Id::new(self))
     }
 }
 
 #[diagnostic::do_not_recommend]
-impl<M: Model, K: PlainKey<M::Key>> IntoLink<Option<Id<M>>, via::Key> for K {
-    fn into_link(self) -> Option<Id<M>> {
-        Some(Id::new(self))
+impl<L, V: IntoLink<L, Via>, Via> IntoLink<Option<L>, via::Some<Via>> for V {
+    fn into_link(self) -> Result<Option<L>> {
+        self.into_link().map(Some)
     }
 }
-
-#[diagnostic::do_not_recommend]
-impl<M: Model> IntoLink<Self, via::Id> for Id<M> {
-    fn into_link(self) -> Self {
-        self
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<M: Model> IntoLink<Option<Self>, via::Id> for Id<M> {
-    fn into_link(self) -> Option<Self> {
-        Some(self)
-    }
-}
-
-macro_rules! records_as_links {
-    ($($record:ty),*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl<M: Model> IntoLink<Id<M>, via::Record> for $record {
-            fn into_link(self) -> Id<M> {
-                self.into()
-            }
-        }
-        #[diagnostic::do_not_recommend]
-        impl<M: Model> IntoLink<Option<Id<M>>, via::Record> for $record {
-            fn into_link(self) -> Option<Id<M>> {
-                Some(self.into())
-            }
-        }
-    )*};
-}
-records_as_links!(Record<'_, M>, &Record<'_, M>);
 
 #[diagnostic::do_not_recommend]
 impl<M: Model> IntoLink<Self, via::Optional> for Option<Id<M>> {
-    fn into_link(self) -> Self {
-        self
+    fn into_link(self) -> Result<Self> {
+        Ok(self)
     }
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, L, V, Via> IntoLink<Option<L>, via::Ref<Via>> for &'a Option<V>
+where
+    &'a V: IntoLink<L, Via>,
+{
+    fn into_link(self) -> Result<Option<L>> {
+        self.as_ref().map(IntoLink::into_link).transpose()
+    }
+}
+
+macro_rules! into_link {
+    ($([$via:ident] $($from:ty),+ => $to:ty: $convert:expr;)*) => {$($(
+        #[diagnostic::do_not_recommend]
+        impl<M: Model> IntoLink<$to, via::$via> for $from {
+            fn into_link(self) -> Result<$to> {
+                $convert(self)
+            }
+        }
+    )+)*};
+}
+into_link! {
+    [Id] Id<M> => Id<M>: Ok;
+    [Id] &Id<M> => Id<M>: |id: &Id<M>| Ok(id.clone());
+    [Record] Record<'_, M>, &Record<'_, M> => Id<M>: |record| Ok(Id::from(record));
+    [Record] &&Record<'_, M> => Id<M>: |record: &&Record<'_, M>| Ok(Id::from(*record));
+    [Link] ToOne<'_, M> => Id<M>: |link: ToOne<'_, M>| link.id().map(Id::new);
+    [Link] &ToOne<'_, M> => Id<M>: |link: &ToOne<'_, M>| link.id().map(Id::new);
+    [Link] ToOptional<'_, M> => Option<Id<M>>: |link: ToOptional<'_, M>| Ok(link.id()?.map(Id::new));
+    [Link] &ToOptional<'_, M> => Option<Id<M>>: |link: &ToOptional<'_, M>| Ok(link.id()?.map(Id::new));
 }
 
 macro_rules! into_value {
@@ -133,10 +154,35 @@ into_value! {
     [] &str => Str: Str::from;
     [] String => Str: Str::from;
     [] &String => Str: Str::from;
-    [] &Str => Str: Str::from;
+    [] &Str => Str: Str::clone;
+    [] Box<str> => Str: |text: Box<str>| Str::from(&*text);
+    [] Cow<'_, str> => Str: Str::from;
     [] Vec<u8> => Bytes: Bytes::from;
+    [] &Vec<u8> => Bytes: |bytes: &[u8]| Bytes::copy_from_slice(bytes);
+    [] &Bytes => Bytes: Bytes::clone;
     [] &[u8] => Bytes: Bytes::copy_from_slice;
     [const N: usize] &[u8; N] => Bytes: |bytes: &[u8; N]| Bytes::copy_from_slice(bytes);
+}
+
+macro_rules! optional_by_reference {
+    ($($from:ty => $to:ty: $convert:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl IntoValue<Option<$to>> for &Option<$from> {
+            fn into_value(self) -> Option<$to> {
+                self.as_ref().map($convert)
+            }
+        }
+    )*};
+}
+optional_by_reference! {
+    &str => Str: |text| Str::from(*text);
+    String => Str: Str::from;
+    &String => Str: |text| Str::from(*text);
+    Str => Str: Str::clone;
+    Cow<'_, str> => Str: |text| Str::from(&**text);
+    Vec<u8> => Bytes: |bytes| Bytes::copy_from_slice(bytes);
+    &[u8] => Bytes: |bytes| Bytes::copy_from_slice(bytes);
+    Bytes => Bytes: Bytes::clone;
 }
 
 /// A field of which the user's own struct holds a value of type `V`

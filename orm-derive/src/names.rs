@@ -7,7 +7,9 @@ use syn::ext::IdentExt;
 
 /// Methods of `Records` and of what it derefs to: an accessor of the same name could not be called
 ///
-/// Those of `Into`, `ToOwned` and the like are found before the accessors too, as a handle has them itself.
+/// Those of `Into`, `ToOwned` and the like are found before the accessors too, as a handle has them itself. Left out is what
+/// only sets have and a column may well be called (`all`, `any`, `find`, `position`, `sum` …): the accessor of one record
+/// can be called, and on a set `get(Partner::POSITION)` reads the field. `id` has a rule of its own.
 pub(crate) const TAKEN: &[&str] = &[
     "add",
     "borrow",
@@ -30,11 +32,15 @@ pub(crate) const TAKEN: &[&str] = &[
     "get",
     "group_by",
     "handle",
+    "handle_mut",
     "hash",
     "ids",
     "into",
     "into_iter",
+    "is",
     "is_empty",
+    "is_none",
+    "is_some",
     "iter",
     "last",
     "len",
@@ -57,6 +63,10 @@ pub(crate) const TAKEN: &[&str] = &[
     "wrap",
     "write",
 ];
+
+/// Methods of `Ord` and `PartialOrd`: the records of a model with a field of such a name have no order, so that its accessor
+/// can be called
+pub(crate) const OF_ORDER: &[&str] = &["clamp", "cmp", "ge", "gt", "le", "lt", "max", "min", "partial_cmp"];
 
 /// The table of a struct that does not name one: diesel's rule
 pub(crate) fn table(model: &Ident) -> Ident {

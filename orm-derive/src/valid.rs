@@ -265,10 +265,12 @@ fn order_on_to_many(field: &Field, errors: &mut Errors) {
 }
 
 fn callable_accessor(model: &Model, field: &Field, errors: &mut Errors) {
-    if !names::TAKEN.contains(&field.name.as_str()) {
-        return;
-    }
     let name = &field.name;
+    let what = match name.as_str() {
+        "id" if !field.is_key => "the key of all records, whatever its field is called",
+        name if names::TAKEN.contains(&name) => "a method of all records",
+        _ => return,
+    };
     let other = names::prefixed(&model.ident, name);
     let advice = if field.is_to_many() {
         format!("rename the field, as in `{other}`")
@@ -276,5 +278,5 @@ fn callable_accessor(model: &Model, field: &Field, errors: &mut Errors) {
         let column = field.column();
         format!("rename the field and keep the column: `#[model(column = {column})] {other}: …`")
     };
-    errors.at(&field.ident, format!("`{name}` is a method of all records; {advice}"));
+    errors.at(&field.ident, format!("`{name}` is {what}; {advice}"));
 }

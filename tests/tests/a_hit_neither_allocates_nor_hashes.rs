@@ -76,7 +76,7 @@ fn partners_loop(set: &RecordSet<'_, Partner>) -> Result<usize> {
         total += partner.country_id().continent_id().name()?.map_or(0, |name| name.len());
         total += partner.parent_id().name()?.map_or(0, |name| name.len());
         total += usize::from(partner.active()?) + partner.credit()? as usize;
-        total += partner.country_id().id()?.unwrap_or(0) as usize + partner.id()? as usize;
+        total += partner.country_id().id()?.unwrap_or(0) as usize + partner.id() as usize;
         total += partner.get(Partner::LANG)?.map_or(0, |lang| lang.len());
     }
     Ok(total)

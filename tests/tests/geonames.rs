@@ -79,7 +79,7 @@ fn by_keys_a_thousand_cities_at_a_time() -> Result<()> {
     let cities = query.record_ids::<City>(&db)?;
     let (result, statements) = db.watch(|| {
         for ((id, name), city) in expected.iter().zip(&cities) {
-            assert_eq!((city.id()?, &*city.name()?), (*id, &**name));
+            assert_eq!((city.id(), &*city.name()?), (*id, &**name));
             city.country_id().name()?;
         }
         Ok::<_, Error>(())
@@ -120,7 +120,7 @@ fn neighbours_are_one_select_and_so_are_the_neighbours_of_neighbours() -> Result
     let countries = db.all::<Country>()?;
     db.assert_queries(1, || {
         for country in &countries {
-            let names = expected.get(&country.id()?).cloned().unwrap_or_default();
+            let names = expected.get(&country.id()).cloned().unwrap_or_default();
             assert_eq!(country.neighbour_ids().name()?, names);
             // Over two borders, each country once.
             let far = country.neighbour_ids().neighbour_ids().name()?;
@@ -157,7 +157,7 @@ fn languages_from_both_sides() -> Result<()> {
         countries.iter().try_for_each(|country| {
             assert_eq!(
                 country.language_ids().code()?,
-                of_countries.get(&country.id()?).cloned().unwrap_or_default()
+                of_countries.get(&country.id()).cloned().unwrap_or_default()
             );
             Ok::<_, Error>(())
         })
@@ -167,7 +167,7 @@ fn languages_from_both_sides() -> Result<()> {
         languages.iter().try_for_each(|language| {
             assert_eq!(
                 language.country_ids().name()?,
-                of_languages.get(&language.id()?).cloned().unwrap_or_default()
+                of_languages.get(&language.id()).cloned().unwrap_or_default()
             );
             Ok::<_, Error>(())
         })
@@ -230,7 +230,7 @@ fn languages_of_five_countries_lead_to_the_cities_of_these_countries() -> Result
     let mut people = 0;
     for language in &wide {
         for country in &language.country_ids().load()? {
-            if seen.insert(country.id()?) {
+            if seen.insert(country.id()) {
                 people += country.city_ids().population()?.iter().sum::<i64>();
             }
         }

@@ -72,8 +72,8 @@ enum On<'env> {
 impl<'env> On<'env> {
     fn at(&self) -> Result<At> {
         Ok(match self {
-            Self::Ant(ant) => At::Ant(ant.id()?),
-            Self::Bee(bee) => At::Bee(bee.id()?),
+            Self::Ant(ant) => At::Ant(ant.id()),
+            Self::Bee(bee) => At::Bee(bee.id()),
             Self::Cat(cat) => At::Cat(cat.code()?.into()),
         })
     }

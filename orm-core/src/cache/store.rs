@@ -105,6 +105,15 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// Whether a value of the record is cached that came from its row
+    pub(crate) fn is_stored(&self, slot: u32) -> bool {
+        let columns = self.columns.borrow();
+        // An empty list says nothing, and a dirty value may have been given to a row that is not there.
+        let is_stored = |column: &dyn AnyColumn<M::Connection>| column.has(slot) && !column.is_dirty(slot);
+        let columns = M::FIELDS.iter().zip(columns.each());
+        columns.filter(|(info, _)| info.relation.is_none()).any(|(_, column)| is_stored(column))
+    }
+
     /// Forgets which rows did not exist.
     pub(crate) fn forget_absent(&self) {
         self.keys.borrow_mut().forget_absent();

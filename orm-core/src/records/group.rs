@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
+use crate::Environment;
 use crate::cache::{AnyStore, Store};
 use crate::field::WayTo;
 use crate::model::Model;
 use crate::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::prefetch::Scope;
-use crate::{Environment, RecordSet};
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///
@@ -30,6 +30,12 @@ pub struct Group<'env, M: Model> {
     beyond: OnceCell<Beyond>,
     /// Tells the environment that records are held.
     _alive: Arc<()>,
+}
+
+/// The sets that records are read with
+pub(crate) struct Company {
+    sources: Vec<Source>,
+    reach: Reach,
 }
 
 /// The way from a group along one link: made when the link is first followed
@@ -86,22 +92,34 @@ impl<'env, M: Model> Group<'env, M> {
         }
     }
 
-    /// The group of some records of this one and of others, as a set of its own
+    /// Forgets what was derived from the records that there were.
+    pub(crate) fn forget_links(&mut self) {
+        self.links = M::Links::default();
+        self.beyond = OnceCell::new();
+    }
+
+    /// This group and those behind it, to be read with
+    pub(crate) fn company(&self, is_walked: bool) -> Company {
+        let mut sources = vec![self.source(None, is_walked)];
+        sources.extend(self.origin.rest.behind(self.trail()));
+        Company { sources, reach: self.reach() }
+    }
+
+    /// The group of some records of this one, and of another set, as a set of its own
     ///
     /// `is_walked` says whether the others' turn is taken to come too: else these were chosen.
-    pub(crate) fn taken(&self, slots: Vec<u32>, others: &[&RecordSet<'env, M>], is_walked: bool) -> Rc<Self> {
-        let groups = || others.iter().map(|set| &*set.handle().group);
-        let of_others = groups().flat_map(|group| {
-            let behind = group.origin.rest.behind(group.trail());
-            std::iter::once(group.source(None, is_walked)).chain(behind)
-        });
-        let beyond = self.origin.rest.behind(self.trail());
-        let rest = Rest {
-            nearest: Some(self.source(None, is_walked)),
-            beyond: bounded(beyond.into_iter().chain(of_others)),
-        };
-        let reach = groups().fold(self.reach(), |reach, group| reach.with(group.reach()));
-        Self::new(self.env, Origin::over(slots, rest, reach))
+    pub(crate) fn taken(&self, slots: Vec<u32>, other: Option<Company>, is_walked: bool) -> Rc<Self> {
+        let mut company = self.company(is_walked);
+        if let Some(other) = other {
+            company.sources.extend(other.sources);
+            company.reach = company.reach.with(other.reach);
+        }
+        Self::with(self.env, slots, company)
+    }
+
+    /// The group of some records, to be read with others
+    pub(crate) fn with(env: &'env Environment<M::Connection>, slots: Vec<u32>, company: Company) -> Rc<Self> {
+        Self::new(env, Origin::over(slots, Rest::of(company.sources), company.reach))
     }
 
     /// The group of records that were reached from one ordinal of the root, as a set of its own

@@ -21,6 +21,8 @@ pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
     fn wrap(handle: Handle<'env, M, K>) -> Self;
     /// The handle
     fn handle(&self) -> &Handle<'env, M, K>;
+    /// The handle
+    fn handle_mut(&mut self) -> &mut Handle<'env, M, K>;
 }
 
 /// Group and selection of some records; small and flat, as it is copied with every record

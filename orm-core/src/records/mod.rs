@@ -1,9 +1,14 @@
 //! `Records`: what users hold. One generic type, five cardinalities, one set of generated accessors.
 
+mod algebra;
 mod group;
 mod handle;
+mod iter;
+mod search;
 mod set;
+mod to_many;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
@@ -11,17 +16,17 @@ use std::ops::Deref;
 
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
-pub use set::{IntoIter, Iter};
+pub use iter::{Chunks, IntoIter, Iter};
 
-use crate::cache::{NULL, UNRESOLVED};
+use crate::cache::{NULL, Store, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
 use crate::key::Key;
-use crate::model::Model;
+use crate::model::{Model, Ordered};
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
 use crate::relation::Want;
-use crate::{Environment, Error, Result, query};
+use crate::{Environment, Result, query};
 
 /// Records of a model in an environment: what the accessors are called on
 ///
@@ -78,13 +83,17 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
         self.accessors.handle()
     }
 
+    pub(crate) fn handle_mut(&mut self) -> &mut Handle<'env, M, K> {
+        self.accessors.handle_mut()
+    }
+
     /// The environment that these records are read in
     pub fn env(&self) -> &'env Environment<M::Connection> {
         self.handle().group.env
     }
 
-    /// Reads a field, as its accessor does; for code that is generic over fields. On a [`RecordSet`], `get(i)` is
-    /// the record at index `i`
+    /// Reads a field, as its accessor does; for code that is generic over fields. On a [`RecordSet`] and a [`ToMany`],
+    /// `get(i)` is the record at index `i`
     ///
     /// ```
     /// use orm_core::prelude::*;
@@ -102,7 +111,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     }
 }
 
-/// What [`Records::get`] takes: a field, or for a set an index
+/// What [`Records::get`] takes: a field, or for many records an index
 pub trait Get<'env, M: Model, K: Cardinality> {
     /// What it gives
     type Output;
@@ -133,6 +142,14 @@ impl<'env, M: Model> Get<'env, M, Many> for usize {
     }
 }
 
+impl<'env, M: Model> Get<'env, M, Several> for usize {
+    type Output = Result<Option<Record<'env, M>>>;
+
+    fn get(self, records: &ToMany<'env, M>) -> Self::Output {
+        Ok(records.load()?.get(self))
+    }
+}
+
 impl<'env, M: Model> Record<'env, M> {
     pub(crate) fn single(env: &'env Environment<M::Connection>, slot: u32) -> Self {
         Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Named)), slot, 0))
@@ -146,6 +163,36 @@ impl<'env, M: Model> Record<'env, M> {
 
     pub(crate) fn slot(&self) -> u32 {
         self.handle().slot
+    }
+
+    /// The record's slot in a store that may be another environment's; `None` if the record is not known there
+    pub(crate) fn slot_in(&self, here: &Store<M>) -> Option<u32> {
+        let there = self.handle().group.store;
+        if std::ptr::eq(here, there) { Some(self.slot()) } else { here.find(&there.key(self.slot())) }
+    }
+
+    /// The record's key, whatever its field is called; asks nothing
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { countries (code) { code -> Text, name -> Text } }
+    /// #[derive(Model)]
+    /// #[model(table = countries)]
+    /// struct Country {
+    ///     #[model(primary_key)]
+    ///     code: String,
+    ///     name: String,
+    /// }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// let belgium = env.record::<Country>("BE");
+    /// assert_eq!(belgium.id(), "BE");
+    /// assert_eq!(belgium.code()?, "BE"); // the field's own accessor, which reads as any other does
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn id(&self) -> M::Key {
+        self.handle().reader().key()
     }
 
     /// Asks the database whether the record's row exists: one SELECT
@@ -163,7 +210,7 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         let Handle { ref group, slot, at, .. } = *self.handle();
         let Group { env, store, .. } = **group;
@@ -183,19 +230,39 @@ impl<'env, M: Model> Record<'env, M> {
     ///
     /// # Errors
     ///
-    /// As reading each field: those of the database, [`Error::MissingRecord`].
+    /// As reading each field: those of the database, [`Error::MissingRecord`](crate::Error::MissingRecord).
     pub fn to_model(&self) -> Result<M> {
         M::snapshot(self)
     }
 
     /// This record, to be read as part of a set: a miss loads the record, then the set's
+    ///
+    /// It stays in its own environment; of a set of another one it is the records with the same keys that are loaded.
     #[must_use]
-    pub fn with_prefetch(&self, other: &RecordSet<'env, M>) -> Self {
-        Self::wrap(Handle::new(other.handle().group.taken(vec![self.slot()], &[], false), self.slot(), 0))
+    pub fn with_prefetch(&self, other: &RecordSet<'_, M>) -> Self {
+        Self::wrap(Handle::new(other.company_of(self.env(), vec![self.slot()]), self.slot(), 0))
     }
 }
 
 impl<'env, M: Model> ToOne<'env, M> {
+    /// The key that the link holds; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn id(&self) -> Result<M::Key> {
+        Ok(self.handle().required_target()?.key())
+    }
+
+    /// Whether the link points at a record; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn is(&self, record: &Record<'_, M>) -> Result<bool> {
+        Ok(Some(self.handle().required_target()?.slot()) == record.slot_in(self.handle().group.store))
+    }
+
     /// The record that the link points at; asks only if the link itself is not cached
     ///
     /// # Errors
@@ -210,13 +277,52 @@ impl<'env, M: Model> ToOne<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.prefetch()
     }
 }
 
 impl<'env, M: Model> ToOptional<'env, M> {
+    /// The key that the link holds, if any; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn id(&self) -> Result<Option<M::Key>> {
+        Ok(self.handle().target()?.map(|target| target.key()))
+    }
+
+    /// Whether the link points at a record; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn is(&self, record: &Record<'_, M>) -> Result<bool> {
+        match self.handle().target()? {
+            Some(target) => Ok(Some(target.slot()) == record.slot_in(self.handle().group.store)),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the link points at any record; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn is_some(&self) -> Result<bool> {
+        Ok(self.handle().target()?.is_some())
+    }
+
+    /// Whether the link is NULL; asks only if the link itself is not cached
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the link.
+    pub fn is_none(&self) -> Result<bool> {
+        Ok(!self.is_some()?)
+    }
+
     /// The record that the link points at, if any; asks only if the link itself is not cached
     ///
     /// # Errors
@@ -231,89 +337,15 @@ impl<'env, M: Model> ToOptional<'env, M> {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::MissingRecord`] if the target's row does not exist.
+    /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.map_or(Ok(()), |target| target.prefetch())
     }
 }
 
-impl<'env, M: Model> ToMany<'env, M> {
-    /// The records that the link leads to, as a set
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    pub fn load(&self) -> Result<RecordSet<'env, M>> {
-        self.handle().resolved().map(RecordSet::wrap)
-    }
-
-    /// The records' keys
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    pub fn ids(&self) -> Result<Vec<M::Key>> {
-        Ok(self.handle().group.store.keys_of(&self.handle().members(Want::Keys)?))
-    }
-
-    /// How many records there are
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(&self) -> Result<usize> {
-        self.handle().member_count()
-    }
-
-    /// How many records there are; the same as [`len`](Self::len)
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    pub fn count(&self) -> Result<usize> {
-        self.len()
-    }
-
-    /// Whether there are none
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.len()? == 0)
-    }
-
-    /// Loads all prefetchable columns of the records that the link leads to
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    pub fn prefetch(&self) -> Result<()> {
-        self.load()?.prefetch()
-    }
-
-    /// The records for which a condition holds
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links, and those of the condition.
-    pub fn filter(&self, keep: impl FnMut(&Record<'env, M>) -> Result<bool>) -> Result<RecordSet<'env, M>> {
-        self.load()?.filter(keep)
-    }
-
-    /// What a function gives for each of the records
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links, and those of the function.
-    pub fn map<T>(&self, f: impl FnMut(&Record<'env, M>) -> Result<T>) -> Result<Vec<T>> {
-        self.load()?.map(f)
-    }
-}
-
-impl<M: Model> PartialEq for Record<'_, M> {
-    fn eq(&self, other: &Self) -> bool {
+/// The same row, in whatever environment
+impl<M: Model> PartialEq<Record<'_, M>> for Record<'_, M> {
+    fn eq(&self, other: &Record<'_, M>) -> bool {
         let (a, b) = (self.handle(), other.handle());
         let (ours, theirs) = (a.group.store, b.group.store);
         if std::ptr::eq(ours, theirs) { a.slot == b.slot } else { ours.key(a.slot) == theirs.key(b.slot) }
@@ -324,7 +356,21 @@ impl<M: Model> Eq for Record<'_, M> {}
 
 impl<M: Model> Hash for Record<'_, M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.handle().group.store.key(self.slot()).hash(state);
+        self.id().hash(state);
+    }
+}
+
+/// By key
+impl<M: Model<Key: Ord> + Ordered> PartialOrd<Record<'_, M>> for Record<'_, M> {
+    fn partial_cmp(&self, other: &Record<'_, M>) -> Option<Ordering> {
+        Some(self.id().cmp(&other.id()))
+    }
+}
+
+/// By key
+impl<M: Model<Key: Ord> + Ordered> Ord for Record<'_, M> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.id().cmp(&other.id())
     }
 }
 
@@ -365,19 +411,5 @@ struct Named(&'static str, crate::Str);
 impl fmt::Debug for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({})", self.0, self.1)
-    }
-}
-
-impl<'env, M: Model> RecordSet<'env, M> {
-    /// The only record of the set
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotOne`] if there are none or several.
-    pub fn one(&self) -> Result<Record<'env, M>> {
-        match self.len() {
-            1 => Ok(self.at(0)),
-            count => Err(Error::NotOne { model: M::NAME, count }),
-        }
     }
 }

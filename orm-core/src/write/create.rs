@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::flush::{WINDOW, fitting_bytes};
 use super::pen::{Given, State};
 use super::statement::{FirstInserted, Insert};
-use super::values::{ValueSet, given_key};
+use super::values::{self, ValueSet, given_key};
 use super::version;
 use crate::backend::{Connection, Dialect, OnConflict};
 use crate::cache::{List, Store};
@@ -41,7 +41,8 @@ impl<C: Connection> Environment<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingValue`] if a column needs a value that was not given; those of the database.
+    /// [`Error::MissingValue`] if a column needs a value that was not given; those of the database, and of reading another
+    /// record's link that is among the values.
     pub fn create<V>(&self, values: V) -> Result<Record<'_, V::Model>>
     where
         V: ValueSet<Model: Model<Connection = C>>,
@@ -204,6 +205,7 @@ where
     C: Connection,
     V: ValueSet<Model: Model<Connection = C>>,
 {
+    all.values.iter().try_for_each(values::check)?;
     let shapes = all.by_shape();
     let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window::<V::Model>());
     if shapes.iter().map(takes).sum::<usize>() > 1 {

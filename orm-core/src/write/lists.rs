@@ -1,7 +1,7 @@
 //! Writing through a to-many link: adding members, taking them away, creating them.
 
 use super::create::{self, Rows};
-use super::values::Values;
+use super::values::{self, Values};
 use crate::cardinality::Cardinality;
 use crate::model::Model;
 use crate::origin::{Marks, Step};
@@ -69,6 +69,7 @@ impl<'env, T: Model> ToMany<'env, T> {
     ///
     /// Those of [`Environment::create`](crate::Environment::create) and of [`add`](Self::add).
     pub fn create(&self, values: Values<T>) -> Result<Record<'env, T>> {
+        values::check(&values)?;
         let env = self.handle().group.env;
         let slot = env.writing(|| {
             let (step, owners) = self.handle().owners()?.ok_or_else(no_link::<T>)?;

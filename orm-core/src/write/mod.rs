@@ -111,9 +111,10 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; and
-    /// outside a transaction those of the database.
+    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; those of
+    /// reading another record's link that is among the values; and outside a transaction those of the database.
     pub fn write(&self, values: Values<M>) -> Result<()> {
+        values::check(&values)?;
         let Handle { group, .. } = self.handle();
         let (env, store) = (group.env, group.store);
         env.setting(|| {

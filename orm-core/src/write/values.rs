@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use crate::Model;
+use crate::{Error, Model, Result};
 
 /// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and
 /// [`write`](crate::Records::write) take
@@ -16,6 +16,28 @@ pub trait ValueSet: Clone + 'static {
     /// The value that is given for a field, by its place in [`Model::FIELDS`]; behind them stands the primary key.
     #[doc(hidden)]
     fn given(&self, field: usize) -> Option<&dyn Any>;
+
+    /// What went wrong when the values were given.
+    #[doc(hidden)]
+    fn fault(&self) -> &Fault;
+}
+
+/// What went wrong when values were given: reading another record's link may fail
+pub type Fault = Option<Box<Error>>;
+
+/// Puts a value that had to be read into its member of a set of values.
+pub fn take<V>(member: &mut Option<V>, fault: &mut Fault, value: Result<V>) {
+    match value {
+        Ok(value) => *member = Some(value),
+        Err(error) => {
+            fault.get_or_insert_with(|| Box::new(error));
+        }
+    }
+}
+
+/// Whether the values could be given
+pub(crate) fn check<V: ValueSet>(values: &V) -> Result<()> {
+    values.fault().as_ref().map_or(Ok(()), |fault| Err((**fault).clone()))
 }
 
 /// A member of a set of values, its type forgotten

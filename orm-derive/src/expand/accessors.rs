@@ -29,6 +29,9 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             fn handle(&self) -> &::orm_core::private::Handle<'env, #ident, __K> {
                 &self.0
             }
+            fn handle_mut(&mut self) -> &mut ::orm_core::private::Handle<'env, #ident, __K> {
+                &mut self.0
+            }
         }
 
         impl<'env, __K: ::orm_core::private::Cardinality> #accessors<'env, __K> {
@@ -57,7 +60,10 @@ fn setter(model: &Model, field: &Field) -> TokenStream {
     let name = format_ident!("set_{}", field.name, span = field.ident.span());
     let constant = names::constant(&field.ident);
     let docs = format!("Sets the `{}` of the records", field.name);
-    let values::Taken { generics, argument, value, bounds } = values::taken(model, field);
+    let values::Taken { generics, argument, mut value, bounds } = values::taken(model, field);
+    if let Shape::Link { .. } = field.shape {
+        value = quote!(#value?);
+    }
     quote! {
         #[doc = #docs]
         #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> #bounds {

@@ -22,6 +22,13 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
         None => quote!(::core::option::Option::None),
     };
     let idents = model.fields.iter().map(|field| &field.ident);
+    let is_ordered = !model.fields.iter().any(|field| names::OF_ORDER.contains(&field.name.as_str()));
+    let ordered = is_ordered.then(|| {
+        quote! {
+            #[automatically_derived]
+            impl ::orm_core::private::Ordered for #ident {}
+        }
+    });
     quote! {
         #[automatically_derived]
         impl ::orm_core::private::Model for #ident {
@@ -49,6 +56,8 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
                 let _ = (#(&self.#idents,)*);
             }
         }
+
+        #ordered
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
         #[derive(::core::clone::Clone, ::core::default::Default)]
         #vis struct #values {
             #(#members)*
+            __fault: ::orm_core::private::Fault,
         }
 
         #[automatically_derived]
@@ -33,6 +34,9 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
                     #(#indices => ::orm_core::private::given(&self.#idents),)*
                     _ => ::core::option::Option::None,
                 }
+            }
+            fn fault(&self) -> &::orm_core::private::Fault {
+                &self.__fault
             }
         }
 
@@ -53,11 +57,18 @@ fn method(model: &Model, field: &Field) -> TokenStream {
     let (vis, ident) = (&model.vis, &field.ident);
     let docs = docs(field, &format!("With this `{}`", field.name));
     let Taken { generics, argument, value, bounds } = taken(model, field);
+    let take = match &field.shape {
+        // Another record's link may have to be read for it: what goes wrong is told by what the values are given to.
+        Shape::Link { .. } => {
+            quote!(::orm_core::private::take(&mut self.#ident, &mut self.__fault, #value))
+        }
+        _ => quote!(self.#ident = ::core::option::Option::Some(#value)),
+    };
     quote! {
         #docs
         #[must_use]
         #vis fn #ident #generics(mut self, value: #argument) -> Self #bounds {
-            self.#ident = ::core::option::Option::Some(#value);
+            #take;
             self
         }
     }

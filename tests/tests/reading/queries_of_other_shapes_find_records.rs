@@ -24,7 +24,7 @@ fn a_union_of_whole_rows() -> Result<()> {
     assert_eq!(ids, [1, 2, 3, 4, 5]);
     // All columns of the rows came with it, the deferred one too.
     db.assert_queries(0, || {
-        assert_eq!(found.sort_by_key(|partner| partner.id())?.notes()?[4].as_deref(), Some("Notes of 5"));
+        assert_eq!(found.sort_by_key(|partner| Ok(partner.id()))?.notes()?[4].as_deref(), Some("Notes of 5"));
         assert_eq!(found.name()?.len(), 5);
         found.parent_id().ids()
     })?;

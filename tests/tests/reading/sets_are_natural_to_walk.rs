@@ -8,7 +8,7 @@ use orm_tests::TestDb;
 use orm_tests::partners::*;
 
 fn ids(records: impl Iterator<Item = Record<'static, Partner>>) -> Vec<i32> {
-    records.map(|record| record.id().expect("keys are known")).collect()
+    records.map(|record| record.id()).collect()
 }
 
 /// An environment that lives as long as the test program: keeps the tests below short
@@ -28,10 +28,10 @@ fn iteration_is_exact_double_ended_and_fused() {
         assert_eq!(ids((&set).into_iter().skip(1).step_by(2)), [3, 1]);
         let mut iter = set.iter();
         assert_eq!((iter.len(), iter.size_hint()), (4, (4, Some(4))));
-        assert_eq!(iter.next().map(|record| record.id()).transpose().expect("a key"), Some(5));
-        assert_eq!(iter.next_back().map(|record| record.id()).transpose().expect("a key"), Some(1));
+        assert_eq!(iter.next().map(|record| record.id()), Some(5));
+        assert_eq!(iter.next_back().map(|record| record.id()), Some(1));
         assert_eq!(iter.len(), 2);
-        assert_eq!(iter.nth(1).map(|record| record.id()).transpose().expect("a key"), Some(8));
+        assert_eq!(iter.nth(1).map(|record| record.id()), Some(8));
         assert!(iter.next().is_none() && iter.next().is_none() && iter.next_back().is_none());
         assert!(set.iter().nth(4).is_none());
         assert_eq!(ids(set.iter().zip(set.iter().skip(1)).map(|(_, next)| next)), [3, 8, 1]);
@@ -45,10 +45,10 @@ fn the_ends_and_the_only_one() -> Result<()> {
         (db.browse::<Partner>(Vec::<i32>::new()), db.browse::<Partner>([7]), db.browse::<Partner>([7, 9]));
     db.assert_queries(0, || {
         assert!(none.first().is_none() && none.last().is_none() && none.get(0).is_none() && none.is_empty());
-        assert_eq!(two.first().map(|record| record.id()).transpose()?, Some(7));
-        assert_eq!(two.last().map(|record| record.id()).transpose()?, Some(9));
+        assert_eq!(two.first().map(|record| record.id()), Some(7));
+        assert_eq!(two.last().map(|record| record.id()), Some(9));
         assert!(two.get(2).is_none() && two.get(usize::MAX).is_none());
-        assert_eq!(one.one()?.id()?, 7);
+        assert_eq!(one.one()?.id(), 7);
         for (set, expected) in [(&none, 0), (&two, 2)] {
             match set.one() {
                 Err(error @ Error::NotOne { model: "Partner", count }) => {

@@ -17,7 +17,7 @@ fn every_record_once_in_the_querys_order() -> Result<()> {
         sizes.push(batch.len());
         for partner in &batch {
             assert!(partner.lang()?.is_none());
-            seen.push(partner.id()?);
+            seen.push(partner.id());
         }
         Ok(())
     })?;
@@ -184,7 +184,7 @@ fn rows_that_come_or_go_meanwhile_do_not_disturb() -> Result<()> {
         }
         for partner in &batch {
             partner.name()?;
-            seen.push(partner.id()?);
+            seen.push(partner.id());
         }
         Ok(())
     })?;
@@ -227,10 +227,10 @@ fn batches_within_batches() -> Result<()> {
     let mut count = 0;
     db.in_batches(countries::table.order(countries::id), 3, |countries: RecordSet<'_, Country>| {
         for country in &countries {
-            let query = partners::table.filter(partners::country_id.eq(country.id()?));
+            let query = partners::table.filter(partners::country_id.eq(country.id()));
             db.in_batches(query, 7, |partners: RecordSet<'_, Partner>| {
                 for partner in &partners {
-                    assert_eq!(partner.country_id().id()?, Some(country.id()?));
+                    assert_eq!(partner.country_id().id()?, Some(country.id()));
                     assert_eq!(partner.country_id().name()?, Some(country.name()?));
                     count += 1;
                 }

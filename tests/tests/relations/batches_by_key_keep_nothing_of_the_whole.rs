@@ -22,7 +22,7 @@ fn one_select_for_each_batch_and_level() -> Result<()> {
     let (result, statements) = db.watch(|| {
         db.in_batches_by_key(partners::table, 1_000, |batch: RecordSet<'_, Partner>| {
             for partner in &batch {
-                seen.push((partner.id()?, partner.name()?));
+                seen.push((partner.id(), partner.name()?));
             }
             batch.country_id().name().map(drop)
         })
@@ -119,7 +119,7 @@ fn rows_that_come_or_go_meanwhile() -> Result<()> {
         }
         for partner in &batch {
             partner.name()?;
-            seen.push(partner.id()?);
+            seen.push(partner.id());
         }
         Ok(())
     })?;
@@ -269,7 +269,7 @@ fn batches_within_batches() -> Result<()> {
     let mut count = 0;
     db.in_batches_by_key(countries::table, 3, |countries: RecordSet<'_, Country>| {
         for country in &countries {
-            let query = partners::table.filter(partners::country_id.eq(country.id()?));
+            let query = partners::table.filter(partners::country_id.eq(country.id()));
             for partners in db.batches_by_key::<Partner, _>(query, 7) {
                 for partner in &partners? {
                     assert_eq!(partner.country_id().name()?, Some(country.name()?));

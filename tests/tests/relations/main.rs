@@ -6,11 +6,13 @@
 mod a_limit_is_kept_window_by_window;
 mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_list_is_one_select_for_the_group;
+mod a_to_many_link_is_read_as_a_set;
 mod batches_bound_memory;
 mod batches_by_key_keep_nothing_of_the_whole;
 mod counts_are_one_select_for_the_group;
 mod every_select_is_an_event;
 mod keys_are_given_back;
+mod links_say_where_they_lead;
 mod many_to_many_is_one_select;
 mod owned_copies_leave_the_environment;
 mod sets_out_of_sets_cost_what_the_whole_costs;

@@ -54,7 +54,7 @@ fn one_select_for_the_whole_group() -> Result<()> {
     let all = db.all::<Partner>()?;
     let (result, statements) = db.watch(|| {
         all.iter().try_for_each(|partner| {
-            let id = partner.id()?;
+            let id = partner.id();
             let mut expected = vec![1 + id % 10, 1 + id * 3 % 10];
             expected.sort_unstable();
             expected.dedup();

@@ -85,7 +85,7 @@ fn rentals_to_the_language_of_the_film() -> Result<()> {
         for ((id, rented, returned), rental) in rows.iter().zip(&rentals) {
             let film = rental.inventory_id().film_id();
             assert_eq!(
-                (rental.id()?, rental.rental_date()?, rental.return_date()?),
+                (rental.id(), rental.rental_date()?, rental.return_date()?),
                 (*id, *rented, *returned)
             );
             assert_eq!([&*film.title()?], titles[id][..]);
@@ -150,7 +150,7 @@ fn two_links_to_one_table_share_its_records() -> Result<()> {
     let films = db.all::<Film>()?;
     db.assert_keys(&[first, others], || {
         for film in &films {
-            let id = film.id()?;
+            let id = film.id();
             assert_eq!([&*film.language_id().name()?], spoken[&id][..]);
             let name = film.original_language_id().name()?;
             assert_eq!(name.as_deref(), original.get(&id).map(|names| &*names[0]));
@@ -191,7 +191,7 @@ fn films_with_their_actors_and_categories_and_back() -> Result<()> {
     let all = db.assert_queries(1, || db.all::<Film>())?;
     db.assert_keys(&[windows(films), windows(films)].concat(), || {
         for film in &all {
-            let id = film.id()?;
+            let id = film.id();
             assert_eq!(film.actor_ids().last_name()?, cast.get(&id).cloned().unwrap_or_default());
             assert_eq!(film.category_ids().name()?, kinds.get(&id).cloned().unwrap_or_default());
         }
@@ -205,7 +205,7 @@ fn films_with_their_actors_and_categories_and_back() -> Result<()> {
     db.assert_keys(&windows(actors), || {
         for film in &all {
             for actor in &film.actor_ids().load()? {
-                assert_eq!(actor.film_ids().title()?, titles[&actor.id()?]);
+                assert_eq!(actor.film_ids().title()?, titles[&actor.id()]);
             }
         }
         Ok(())
@@ -228,7 +228,7 @@ fn stores_and_their_staff_in_a_circle() -> Result<()> {
     db.assert_keys(&[windows(staff), windows(stores)].concat(), || {
         for store in &all {
             let manager = store.manager_staff_id();
-            assert_eq!([&*manager.username()?], managers[&store.id()?][..]);
+            assert_eq!([&*manager.username()?], managers[&store.id()][..]);
             let mut around = store.clone();
             for _ in 0..10 {
                 around = around.manager_staff_id().store_id().load()?;

@@ -37,7 +37,7 @@ fn distinct_values_are_one_update_per_thousand() -> Result<()> {
     let db = TestDb::of_partners(2_500, 10);
     let partners = db.all::<Partner>()?;
     let (result, statements) =
-        db.watch(|| db.transaction(|| partners.iter().try_for_each(|p| p.set_name(format!("N{}", p.id()?)))));
+        db.watch(|| db.transaction(|| partners.iter().try_for_each(|p| p.set_name(format!("N{}", p.id())))));
     result?;
     let binds: Vec<usize> = statements.iter().map(|statement| statement.binds.len()).collect();
     // Key and value of each row; 500 rows are filled up to 512 by the last one, so that the text is found again.
@@ -108,7 +108,7 @@ fn flushes_of_all_sizes_share_few_prepared_statements() -> Result<()> {
     for round in 0..3 {
         for size in [2, 3, 5, 6, 7, 8, 9, 33, 60, 64, 513, 700, 999, 1000] {
             db.transaction(|| {
-                partners.slice(..size).iter().try_for_each(|p| p.set_name(format!("{round} {}", p.id()?)))
+                partners.slice(..size).iter().try_for_each(|p| p.set_name(format!("{round} {}", p.id())))
             })?;
         }
     }
@@ -132,7 +132,7 @@ fn a_statement_keeps_to_the_binds_that_the_backend_takes() -> Result<()> {
     let db = TestDb::new(wide::SCHEMA);
     let wides = db.create_many((0..1_000).map(|_| wide::values("x")))?;
     let (result, statements) = db.watch(|| {
-        db.transaction(|| wides.iter().try_for_each(|wide| wide.write(wide::values(&wide.id()?.to_string()))))
+        db.transaction(|| wides.iter().try_for_each(|wide| wide.write(wide::values(&wide.id().to_string()))))
     });
     result?;
     assert!(statements.iter().all(|statement| statement.binds.len() <= 32_766));
@@ -149,7 +149,7 @@ fn what_waits_is_never_dropped() -> Result<()> {
     let db = test_db!(File::of_partners(3_000, 10), cache_limit(100));
     let keys = partners::table.record_ids::<Partner>(&db)?;
     db.transaction(|| {
-        keys.iter().try_for_each(|p| p.set_name(format!("N{}", p.id()?)))?;
+        keys.iter().try_for_each(|p| p.set_name(format!("N{}", p.id())))?;
         // C2: no invalidation drops an unflushed write; C3: no eviction does.
         db.cache().invalidate(Partner::NAME, [1]);
         db.cache().invalidate_field(Partner::NAME);

@@ -99,12 +99,14 @@ fn in_a_cache_that_has_no_room_for_all_versions() -> Result<()> {
     let accounts = db.all::<Account>()?;
     db.transaction(|| {
         for account in &accounts {
-            account.set_balance(i64::from(account.id()?))?;
+            account.set_balance(i64::from(account.id()))?;
         }
         Ok(())
     })?;
     assert!(balances(&db.file).iter().all(|&(id, balance)| i64::from(id) == balance));
-    assert!(accounts.iter().all(|account| account.version().ok() == account.id().ok().map(|id| id + 1)));
+    assert!(
+        accounts.iter().all(|account| account.version().is_ok_and(|version| version == account.id() + 1))
+    );
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod statements_of_your_own;
 mod threads_lose_no_update;
 mod transactions_put_everything_right;
 mod values_never_reach_sql;
+mod what_a_setter_takes;
 mod what_goes_with_a_deleted_record_is_not_cached;
 mod what_is_deleted_is_gone;
 mod what_is_written_is_seen_at_once;

@@ -42,7 +42,7 @@ fn an_error_undoes_what_was_written_read_moved_created_and_deleted() -> Result<(
         two.set_country_id(4)?;
         three.delete()?;
         let values = Partner::values().name("new").email("").phone("").city("").active(true).credit(0.0);
-        created = Some(db.create(values.country_id(1))?.id()?);
+        created = Some(db.create(values.country_id(1))?.id());
         db.flush()?;
         db.cache().clear();
         // Loaded inside: it is of a row that will not be so.

@@ -103,7 +103,7 @@ fn kill(place: &mut Place<Db>, env: &Environment<Db>) -> Outcome {
 #[test]
 fn after_a_connection_broke_the_environment_takes_another() -> Outcome {
     let Some((mut place, first, _)) = shop::open()? else { return Ok(()) };
-    let id = first.create(Partner::values().name("Azure"))?.id()?;
+    let id = first.create(Partner::values().name("Azure"))?.id();
     let env = Environment::new(pool(&place)?);
     let azure = env.record::<Partner>(id);
     // In the middle of a transaction, before it, while it only reads, and within a savepoint

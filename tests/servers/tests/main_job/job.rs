@@ -217,7 +217,7 @@ fn the_seeds_loop_is_two_queries() -> Outcome {
     let partners: RecordSet<Partner> = partners::table.order(partners::id).records(&env)?;
     assert_eq!(partners.len(), 1000);
     for (partner, id) in partners.iter().zip(1..) {
-        assert_eq!(partner.id()?, id);
+        assert_eq!(partner.id(), id);
         assert_eq!(partner.name()?, name_of(id));
         assert_eq!(partner.active()?, id % 7 > 0);
         assert_eq!(partner.credit()?, f64::from(id) * 1.25);
@@ -280,7 +280,7 @@ fn to_many_links_are_one_query_each() -> Outcome {
     assert_eq!(env.stats().queries, 2);
     for country in &countries {
         for partner in &country.partner_ids().load()? {
-            assert_eq!(partner.tag_ids().load()?.ids(), tags_of(partner.id()?));
+            assert_eq!(partner.tag_ids().load()?.ids(), tags_of(partner.id()));
             assert!(partner.tag_ids().name()?.iter().all(|name| name.starts_with("Tag ")));
         }
     }
@@ -350,12 +350,31 @@ fn any_query_of_diesels() -> Outcome {
     assert_eq!(linked.len(), COUNTRIES as usize - 2);
     let first: Option<Record<Partner>> =
         partners::table.filter(partners::id.gt(50)).order(partners::id).first_record(&env)?;
-    assert_eq!(first.map(|partner| partner.id()).transpose()?, Some(51));
+    assert_eq!(first.map(|partner| partner.id()), Some(51));
     let none: Option<Record<Partner>> = partners::table.filter(partners::id.lt(0)).first_record(&env)?;
     assert!(none.is_none());
     let none: RecordSet<Partner> = partners::table.filter(partners::id.lt(0)).records(&env)?;
     assert!(none.is_empty() && none.country_id().name()?.is_empty());
     assert_eq!(env.stats().queries, 9);
+    Ok(())
+}
+
+#[test]
+fn one_record_by_a_condition_or_a_key() -> Outcome {
+    let Some(place) = filled(100)? else { return Ok(()) };
+    let env = place.environment()?;
+    let found = env.find::<Partner>(partners::id.gt(50).and(partners::id.lt(52)))?;
+    let found = found.ok_or("there is one")?;
+    assert_eq!((found.id(), found.name()?.as_str()), (51, name_of(51).as_str()));
+    assert!(env.find::<Partner>(partners::name.eq("nobody"))?.is_none());
+    assert_eq!(env.one::<Language>(languages::code.eq("fr_BE"))?.id(), "fr_BE");
+    assert!(matches!(env.one::<Partner>(partners::id.gt(50)), Err(Error::NotOne { count: 2, .. })));
+    assert_eq!(env.stats().queries, 4);
+    assert_eq!(env.get::<Partner>(51)?, Some(found));
+    assert_eq!(env.stats().queries, 4);
+    assert_eq!(env.get::<Language>("fr_BE")?.map(|language| language.id()), Some("fr_BE".into()));
+    assert!(env.get::<Company>(COMPANY - 1)?.is_none() && env.get::<Company>(COMPANY)?.is_some());
+    assert_eq!(env.stats().queries, 6);
     Ok(())
 }
 

@@ -27,8 +27,9 @@ struct Log {
 
 #[derive(Model)]
 struct Flag {
-    // Not the primary key, as another field says that it is.
-    id: i32,
+    // The column is called `id`, and another one is the key.
+    #[model(column = id)]
+    colour: i32,
     #[model(primary_key)]
     no: i16,
 }
@@ -49,6 +50,10 @@ fn main() -> orm_core::Result<()> {
     let owned = env.record::<Lang>("fr_BE").to_model()?;
     assert_eq!((owned.code.as_str(), owned.parent.as_ref().map(|id| id.key().as_str())), ("fr_BE", Some("fr")));
     assert_eq!(Log::NUMBER.name(), "number");
-    assert_eq!(env.record::<Flag>(3i16).id()?, 30);
+    // `id()` is the key, whatever its field is called; the field keeps its accessor.
+    let flag = env.record::<Flag>(3i16);
+    assert_eq!((flag.id(), flag.no()?, flag.colour()?), (3, 3, 30));
+    assert_eq!((log.id(), log.lang().id()?, log.lang().parent().id()?), (7, "fr_BE".into(), Some("fr".into())));
+    assert_eq!(env.all::<Log>()?.lang().code()?, ["fr_BE", "fr"]);
     Ok(())
 }

@@ -42,7 +42,7 @@ mod shop {
     pub(crate) fn ids(env: &Environment) -> (i32, i32) {
         let (shelf, other) = (env.record::<inner::Shelf>(1), env.record::<inner::Other>(2));
         let _ = (inner::Shelf::ID, inner::Other::ID);
-        (shelf.id().unwrap(), other.id().unwrap())
+        (shelf.id(), other.id())
     }
 }
 
@@ -59,5 +59,5 @@ fn main() {
     assert!(read().is_err());
     let _ = (shop::Good::NAME, shop::Crate::GOOD_IDS, shop::Good::BOX_ID, Private::ID);
     assert_eq!(shop::ids(&env), (1, 2));
-    assert_eq!(env.record::<Private>(3).id().unwrap(), 3);
+    assert_eq!(env.record::<Private>(3).id(), 3);
 }

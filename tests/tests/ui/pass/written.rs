@@ -65,7 +65,7 @@ fn main() -> orm_core::Result<()> {
     second.set_type("c")?;
     second.set_match(None)?;
     second.set_match(1)?;
-    first.write(Loop::values().r#type("d").r#match(Some(orm_core::Id::new(second.id()?))))?;
+    first.write(Loop::values().r#type("d").r#match(Some(orm_core::Id::new(second.id()))))?;
     assert_eq!(first.r#while().r#type()?, ["c"]);
     assert_eq!(second.r#while().create(Loop::values().r#type("e"))?.state()?.0, "open");
     assert_eq!((first.state()?.0.as_str(), first.maybe()?.map(|state| state.0).as_deref()), ("x", Some("y")));
