@@ -78,7 +78,8 @@ fn rentals_to_the_language_of_the_film() -> Result<()> {
     db.assert_keys(&windows(films), || {
         rentals.iter().try_for_each(|r| r.inventory_id().film_id().title().map(drop))
     })?;
-    db.assert_keys(&[1], || {
+    // The language that a film was made in is read beside the one that it is in: a link of the same row.
+    db.assert_keys(&[2], || {
         rentals.iter().try_for_each(|r| r.inventory_id().film_id().language_id().name().map(drop))
     })?;
     db.assert_queries(0, || {
@@ -112,16 +113,11 @@ fn rentals_to_their_films_in_one_loop() -> Result<()> {
          ORDER BY rental_id",
     )
     .load(&mut sql)?;
-    // In one loop the films are wanted before all inventories are known. Each window of inventories is followed by
-    // one SELECT for the films that are new in it.
-    let mut seen = HashSet::new();
-    let inventories: Vec<&Row> = rows.iter().filter(|row| seen.insert(row.inventory_id)).collect();
-    let mut films = HashSet::new();
-    let mut expected = Vec::new();
-    for window in inventories.chunks(1000) {
-        let new = window.iter().filter(|row| films.insert(row.film_id)).count();
-        expected.extend([window.len(), new].into_iter().filter(|&keys| keys > 0));
-    }
+    // In one loop the films are wanted before all inventories are known: these are read first, so that one SELECT is
+    // enough for the films.
+    let distinct = |of: fn(&Row) -> i32| rows.iter().map(of).collect::<HashSet<_>>().len();
+    let (inventories, films) = (distinct(|row| row.inventory_id), distinct(|row| row.film_id));
+    let expected = [windows(inventories), windows(films)].concat();
     let rentals = rental::table.order(rental::rental_id).records::<Rental>(&db)?;
     db.assert_keys(&expected, || {
         rows.iter().zip(&rentals).try_for_each(|(row, rental)| {
@@ -148,7 +144,8 @@ fn two_links_to_one_table_share_its_records() -> Result<()> {
     )?;
     assert!(others > 0 && original.len() == 333, "{others} and {}", original.len());
     let films = db.all::<Film>()?;
-    db.assert_keys(&[first, others], || {
+    // Both links at once.
+    db.assert_keys(&[first + others], || {
         for film in &films {
             let id = film.id();
             assert_eq!([&*film.language_id().name()?], spoken[&id][..]);
@@ -319,6 +316,11 @@ fn payments_by_the_country_of_the_store_that_took_them() -> Result<()> {
     for key in ["s.staff_id", "st.store_id", "a.address_id", "city.city_id", "country.country_id"] {
         keys.extend(windows(number(&mut sql, &format!("SELECT count(DISTINCT {key}) AS n {joins}"))?));
     }
+    // The addresses of the staff, which were named on the way, come with those of the stores.
+    keys[2] += number(
+        &mut sql,
+        "SELECT count(DISTINCT address_id) AS n FROM staff WHERE address_id NOT IN (SELECT address_id FROM store)",
+    )?;
     let payments =
         db.assert_queries(1, || payment::table.order(payment::payment_id).records::<Payment>(&db))?;
     let groups = db.assert_keys(&keys, || {
