@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
+use crate::origin::Marks;
+
 /// Bytes that the lists of one batch may bring at first, as far as they can be foreseen; twice as many when those were
 /// not enough
 const FIRST_BYTES: usize = 2 << 20;
 
-/// So many batches of one record at most before two are tried again
-const MOST_TRIES: u32 = 4;
+/// Batches of one record before two are tried again: twice as many each time that was in vain, up to the power of two
+const MOST_TRIES: u32 = 6;
 
 /// A batch as large as this that was read to the end is no less than a usual one.
 const MOST_CAREFUL: usize = 256;
@@ -20,8 +22,10 @@ pub(crate) struct Paces(RefCell<Vec<Pace>>);
 struct Pace {
     /// The most that a batch may take; everything unless batches were dropped unread
     records: usize,
-    /// The last batch, what was read of the field before it, and the drops from the cache before it
-    last: Vec<u32>,
+    /// The records that were in a batch
+    seen: Marks,
+    /// How many the last batch had, what was read of the field before it, and the drops from the cache before it
+    size: usize,
     hits: usize,
     drops: usize,
     /// Batches in a row that were dropped before half of them was read
@@ -41,11 +45,11 @@ struct Pace {
 impl Pace {
     /// Takes twice as many again, if the last batch was read to the end.
     fn recover(&mut self, used: usize) {
-        let size = self.last.len();
+        let size = self.size;
         if size <= 1 {
             // Says nothing of a second record. To try two each time would be half as much again in vain.
             self.tried += 1;
-            if self.tried >= self.unread.min(MOST_TRIES) {
+            if self.tried >= 1 << self.unread.min(MOST_TRIES) {
                 self.records = 2;
             }
         } else if used >= size {
@@ -58,7 +62,8 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             records: usize::MAX,
-            last: Vec::new(),
+            seen: Marks::default(),
+            size: 0,
             hits: 0,
             drops: 0,
             unread: 0,
@@ -102,8 +107,7 @@ impl Paces {
     pub(crate) fn records(&self, field: usize, slot: u32, now: Counters) -> usize {
         self.with(field, |pace| {
             let used = (now.hits - pace.hits).saturating_add(1);
-            let size = pace.last.len();
-            if 2 * used <= size && pace.drops != now.drops && pace.last.contains(&slot) {
+            if 2 * used <= pace.size && pace.drops != now.drops && pace.seen.has(slot) {
                 pace.unread += 1;
                 pace.tried = 0;
                 // Once is no pattern: who clears the cache after the first page wants the next one at once.
@@ -112,7 +116,7 @@ impl Paces {
                 }
             } else if pace.records < usize::MAX {
                 pace.recover(used);
-            } else if used >= size {
+            } else if used >= pace.size {
                 pace.unread = 0;
             }
             pace.records
@@ -126,9 +130,10 @@ impl Paces {
 
     pub(crate) fn note_batch(&self, field: usize, batch: &[u32], now: Counters) {
         self.with(field, |pace| {
-            pace.last.clear();
-            pace.last.extend_from_slice(batch);
-            (pace.hits, pace.drops) = (now.hits, now.drops);
+            batch.iter().for_each(|&slot| {
+                pace.seen.mark(slot);
+            });
+            (pace.size, pace.hits, pace.drops) = (batch.len(), now.hits, now.drops);
         });
     }
 

@@ -157,6 +157,10 @@ fn fill<C: Connection>(
     if ahead.batches == 0 || !is_worth_it || !store.paces().is_steady(step.field) {
         return Ok(false);
     }
+    // In a cache that has room for few windows they would push each other out.
+    if env.limits.records.get().is_some_and(|most| most < 4 * env.settings.prefetch_limit) {
+        return Ok(false);
+    }
     let (field, want) = (step.field, Want::Records);
     let missing = lacking(store, field, want, slots);
     let Some(&first) = missing.first() else { return Ok(false) };
