@@ -416,3 +416,94 @@ impl Marks {
         self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(model: usize, field: usize) -> Step {
+        Step { model, field }
+    }
+
+    fn trail(steps: &[Step]) -> Trail {
+        steps.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_path_shares_its_beginning() {
+        let first = Path::default().then(step(0, 1));
+        let (left, right) = (first.then(step(1, 2)), first.then(step(1, 3)));
+        assert_eq!(left.to_vec(), [step(0, 1), step(1, 2)]);
+        assert_eq!(
+            (right.len(), right.last(), right.before().to_vec()),
+            (2, Some(step(1, 3)), vec![step(0, 1)])
+        );
+        assert!(Path::default().before().is_empty());
+    }
+
+    #[test]
+    fn a_long_path_is_dropped_link_by_link() {
+        let mut path = Path::default();
+        for _ in 0..1_000_000 {
+            path = path.then(step(0, 0));
+        }
+        let half = path.clone();
+        drop(path);
+        assert_eq!(half.len(), 1_000_000);
+    }
+
+    #[test]
+    fn a_short_trail_is_its_links() {
+        let short = trail(&[step(0, 1); MAX_STEPS]);
+        assert!(short.is_straight() && short.stages().len() == MAX_STEPS);
+        assert_eq!(short.first_model(), Some(0));
+    }
+
+    #[test]
+    fn a_long_trail_is_the_links_that_it_follows_again_and_again() {
+        assert_eq!(trail(&[step(0, 1); MAX_STEPS + 1]).stages(), [Stage::Loop(vec![step(0, 1)])]);
+        // A way in, a circle of two links, a way out of it and back into it.
+        let mut long = vec![step(9, 0)];
+        (0..20).for_each(|_| long.extend([step(0, 1), step(1, 2)]));
+        let circle = Stage::Loop(vec![step(0, 1), step(1, 2)]);
+        assert_eq!(trail(&long).stages(), [Stage::Once(step(9, 0)), circle.clone()]);
+        long.push(step(0, 7));
+        assert_eq!(trail(&long).stages(), [Stage::Once(step(9, 0)), circle, Stage::Once(step(0, 7))]);
+        long.push(step(1, 2));
+        let all = vec![step(0, 1), step(1, 2), step(0, 7)];
+        assert_eq!(trail(&long).stages(), [Stage::Once(step(9, 0)), Stage::Loop(all)]);
+    }
+
+    #[test]
+    fn trails_are_put_behind_each_other() {
+        let (short, long) = (trail(&[step(0, 1)]), trail(&[step(1, 1); MAX_STEPS + 1]));
+        assert_eq!(short.then(&short), trail(&[step(0, 1), step(0, 1)]));
+        assert_eq!(short.then(&long).stages(), [Stage::Once(step(0, 1)), Stage::Loop(vec![step(1, 1)])]);
+        assert_eq!(long.then(&long), long);
+        assert_eq!(Trail::default().then(&long), long);
+    }
+
+    #[test]
+    fn the_nearest_sets_are_remembered_and_the_first() {
+        let source = |slot: u32| Source {
+            root: Rc::new(Root::new(vec![slot], Reach::Named)),
+            trail: Rc::default(),
+            at: None,
+            is_walked: true,
+        };
+        let sources: Vec<Source> = (0..20).map(source).collect();
+        let twice = sources.iter().chain(&sources).cloned();
+        let kept = bounded(twice).expect("some");
+        let slots: Vec<u32> = kept.iter().map(|source| source.root.slots[0]).collect();
+        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 19]);
+        assert!(bounded([]).is_none());
+    }
+
+    #[test]
+    fn slots_are_marked_once() {
+        let mut marks = Marks::of([3, 200]);
+        assert!(!marks.mark(200) && marks.mark(64) && marks.has(3) && !marks.has(4));
+        marks.unmark(3);
+        assert!(!marks.has(3) && !marks.has(9_999));
+    }
+}

@@ -188,3 +188,90 @@ impl Paces {
         self.with(field, |pace| pace.counted_first)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch of these, of which so many were read before the next miss
+    struct Reader {
+        paces: Paces,
+        now: Counters,
+    }
+
+    impl Reader {
+        fn new() -> Self {
+            Self { paces: Paces::default(), now: Counters { hits: 0, drops: 0 } }
+        }
+
+        /// What a miss of the first may load; as much of these is loaded, and so many of them are read
+        fn batch(&mut self, slots: std::ops::Range<u32>, read: usize) -> usize {
+            let records = self.paces.records(0, slots.start, self.now);
+            let batch: Vec<u32> = slots.take(records.min(1000)).collect();
+            self.paces.note_batch(0, &batch, self.now);
+            self.now.hits += read.min(batch.len()) - 1;
+            records
+        }
+    }
+
+    #[test]
+    fn batches_that_are_read_stay_as_large_as_they_may() {
+        let mut reader = Reader::new();
+        for batch in 0..5 {
+            assert_eq!(reader.batch(batch * 1000..9000, 1000), usize::MAX);
+            reader.now.drops += 1;
+        }
+        assert!(reader.paces.is_steady(0));
+    }
+
+    #[test]
+    fn batches_that_are_dropped_unread_become_as_small_as_what_is_read() {
+        let mut reader = Reader::new();
+        let mut sizes = Vec::new();
+        for turn in 0..40 {
+            sizes.push(reader.batch(turn..9000, 1));
+            reader.now.drops += 1;
+        }
+        // Twice is a pattern.
+        assert_eq!(sizes[..4], [usize::MAX, usize::MAX, 1, 1]);
+        assert!(sizes[4..].iter().all(|&size| size <= 2), "{sizes:?}");
+        assert!(!reader.paces.is_steady(0));
+    }
+
+    #[test]
+    fn what_is_read_again_makes_them_grow_again() {
+        let mut reader = Reader::new();
+        for turn in 0..3 {
+            reader.batch(turn..9000, 1);
+            reader.now.drops += 1;
+        }
+        let (mut next, mut batches) = (3, 0);
+        while next < 9000 {
+            let size = reader.batch(next..9000, 1000).min(1000);
+            next += u32::try_from(size).expect("a small number");
+            batches += 1;
+        }
+        assert!(batches < 30, "{batches}");
+        assert_eq!(reader.batch(0..9000, 1000), usize::MAX);
+    }
+
+    #[test]
+    fn a_drop_of_what_was_read_is_none_of_what_was_not() {
+        let mut reader = Reader::new();
+        for _ in 0..5 {
+            assert_eq!(reader.batch(0..9000, 600), usize::MAX);
+            reader.now.drops += 1;
+        }
+    }
+
+    #[test]
+    fn rows_are_weighed_as_they_come() {
+        let paces = Paces::default();
+        assert_eq!(paces.fitting(3, 1000), usize::MAX);
+        paces.weigh(3, Loaded { records: 10, rows: 50, bytes: 5000 });
+        assert_eq!((paces.fitting(3, 1000), paces.fitting(3, 1), paces.fitting(0, 1)), (2, 1, usize::MAX));
+        let budget = paces.budget(3);
+        paces.note_full(3);
+        assert_eq!((paces.budget(3), paces.budget(2)), (2 * budget, budget));
+    }
+}
