@@ -13,6 +13,7 @@ mod counts_are_one_select_for_the_group;
 mod every_select_is_an_event;
 mod keys_are_given_back;
 mod links_say_where_they_lead;
+mod lists_are_weighed;
 mod many_to_many_is_one_select;
 mod owned_copies_leave_the_environment;
 mod sets_out_of_sets_cost_what_the_whole_costs;
