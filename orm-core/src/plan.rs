@@ -96,7 +96,8 @@ pub(crate) fn plan<C: Connection>(
     let sources = scope.sources();
     for (number, source) in sources.iter().enumerate() {
         is_large |= source.is_walked && source.root.slots.len() >= limit;
-        plan.scan(source, number == 0, (source.is_walked || is_large).then_some(number));
+        let fills = (source.is_walked || is_large) && source.root.slots.len() > 1;
+        plan.scan(source, number == 0, fills.then_some(number));
     }
     // Others do not come in the place of those who are yet to be found.
     let is_left = |plan: &Plan<'_, C>| plan.gap.is_none() && !plan.is_full();

@@ -153,7 +153,7 @@ fn fill<C: Connection>(
     // it; the last ones of a walk are.
     let links_left = nearest.trail.stages().len() - depth;
     let size = nearest.root.slots.len();
-    let is_worth_it = size > 1 && (slots.len() >= links_left || 2 * slots.len() <= size);
+    let is_worth_it = slots.len() >= links_left || 2 * slots.len() <= size;
     if ahead.batches == 0 || !is_worth_it || !store.paces().is_steady(step.field) {
         return Ok(false);
     }

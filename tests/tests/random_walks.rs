@@ -222,6 +222,13 @@ impl<'env> On<'env> {
 /// whether the link is one of the whole set or of each of its records
 type SetStep = (usize, bool, usize, bool);
 
+/// The first links of a case, with these styles
+fn set_steps(case: &Case, styles: &[(usize, bool)]) -> Vec<SetStep> {
+    let with_style =
+        |(&(link, read), &(style, whole)): (&(usize, bool), &(usize, bool))| (link, read, style, whole);
+    case.path.iter().zip(styles).map(with_style).collect()
+}
+
 /// All records of a walk are visited, each set to its end
 fn walk_sets(set: OnSet<'_>, path: &[SetStep], names: &mut Vec<String>, turn: &dyn Fn()) -> Result<()> {
     if names.len() > MOST {
@@ -343,6 +350,16 @@ enum Start {
     Browse(Vec<usize>),
 }
 
+/// A few links of any kind, or up to two hundred to-one links, a few of them again and again
+fn path() -> impl Strategy<Value = Vec<(usize, bool)>> {
+    let short = prop::collection::vec((0..30_usize, any::<bool>()), 0..5);
+    let to_one = prop_oneof![Just(0_usize), Just(6), Just(12)];
+    let circle = prop::collection::vec((to_one, any::<bool>()), 1..4);
+    let long =
+        (circle, 6..200_usize).prop_map(|(circle, len)| circle.into_iter().cycle().take(len).collect());
+    prop_oneof![9 => short, 1 => long]
+}
+
 fn case() -> impl Strategy<Value = Case> {
     let index = 0..1000_usize;
     let start = prop_oneof![
@@ -359,7 +376,7 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::vec(prop::option::of(index.clone()), 1..30),
         prop::collection::vec((index.clone(), index), 0..60),
         start,
-        prop::collection::vec((0..30_usize, any::<bool>()), 0..5),
+        path(),
         prop_oneof![Just(1000_usize), 1..50_usize],
         any::<bool>(),
     )
@@ -552,12 +569,12 @@ proptest! {
         let rows = Rows::of(&db.file).expect("the rows");
         let set = start(&db, &case).expect("the start");
         let from: Vec<At> = set.ids().into_iter().map(At::Ant).collect();
-        let steps: Vec<SetStep> = case.path.iter().zip(&styles).map(|(&(link, read), &(style, whole))| (link, read, style, whole)).collect();
+        let steps = set_steps(&case, &styles);
         let mut names = Vec::new();
         let (found, statements) = db.watch(|| walk_sets(OnSet::Ants(set.clone()), &steps, &mut names, &|| {}));
         found.expect("a walk");
-        let path: Vec<(usize, bool)> = case.path.clone();
-        let levels = levels(&rows, &from, &path);
+        let path = &case.path[..steps.len()];
+        let levels = levels(&rows, &from, path);
         if names.len() <= MOST {
             // Every record of the last level was met, and no other.
             let last: BTreeSet<&str> = levels[levels.len() - 1].iter().map(|at| rows.name(at)).collect();
@@ -565,7 +582,7 @@ proptest! {
         }
         // Links are not loaded ahead for the sake of those of whom these were chosen.
         let chosen = steps.iter().filter(|(_, _, style, _)| [2, 3, 6, 7].contains(&(style % 9))).count();
-        let most = most(&levels, &path, case.limit) + chosen * levels.len();
+        let most = most(&levels, path, case.limit) + chosen * levels.len();
         prop_assert!(statements.len() <= most, "{} SELECTs, not {most}, for levels of {:?} by {}: {steps:?} {statements:#?}", statements.len(), levels.iter().map(BTreeSet::len).collect::<Vec<_>>(), case.limit);
     }
 
@@ -576,8 +593,7 @@ proptest! {
         every in 1..40_usize,
         has_age in any::<bool>(),
     ) {
-        let with_style = |(&(link, read), &(style, whole)): (&(usize, bool), &(usize, bool))| (link, read, style, whole);
-        let steps: Vec<SetStep> = case.path.iter().zip(&styles).map(with_style).collect();
+        let steps = set_steps(&case, &styles);
         let walked = |prefetch_limit: usize| {
             let db = if has_age {
                 test_db!(database(&case), prefetch_limit(prefetch_limit), max_age(std::time::Duration::ZERO))
@@ -601,6 +617,27 @@ proptest! {
         // Until it is seen that batches are dropped unread, two of each kind are; links that were dropped are read again.
         let most = selects_singly + selects_singly / 2 + 4 * (1 + steps.len());
         prop_assert!(selects <= most, "{selects} SELECTs, {selects_singly} record by record");
+    }
+
+    #[test]
+    fn records_that_are_held_over_a_clear_are_read_with_those_that_they_came_with(case in case()) {
+        let db = test_db!(database(&case), prefetch_limit(case.limit));
+        let rows = Rows::of(&db.file).expect("the rows");
+        let set = start(&db, &case).expect("the start");
+        let from: Vec<At> = set.ids().into_iter().map(At::Ant).collect();
+        let mut level: Vec<On> = set.iter().map(On::Ant).collect();
+        for (link, _) in &case.path {
+            let next: Result<Vec<Vec<On>>> = level.iter().take(MOST).map(|on| on.hop(*link)).collect();
+            level = next.expect("a level").into_iter().flatten().collect();
+        }
+        let whole = level.len() < MOST;
+        db.cache().clear();
+        let (names, statements) = db.watch(|| level.iter().map(On::name).collect::<Result<Vec<_>>>());
+        prop_assert_eq!(names.expect("names").len(), level.len());
+        let levels = levels(&rows, &from, &case.path);
+        // The links again, then the records; or less, where they begin anew at a record on the way.
+        let most = most(&levels, &case.path, case.limit);
+        prop_assert!(!whole || statements.len() <= most, "{} SELECTs, not {most}, for levels of {:?} by {}: {statements:#?}", statements.len(), levels.iter().map(BTreeSet::len).collect::<Vec<_>>(), case.limit);
     }
 
     #[test]

@@ -18,13 +18,13 @@ mod fetching;
 #[path = "job.rs"]
 mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
-#[path = "walking.rs"]
-mod walking;
-#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
 mod types;
 mod types_that_fit;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "walking.rs"]
+mod walking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "writing.rs"]
 mod writing;
