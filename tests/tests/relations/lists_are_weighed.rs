@@ -34,7 +34,7 @@ struct Thing {
 }
 
 /// So many boxes, with as many things each as an expression of `box.value` says
-fn boxes(count: usize, things: &str) -> File {
+fn filled(count: usize, things: &str) -> File {
     File::new(&format!(
         "CREATE TABLE boxes (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL);
          CREATE TABLE things (id INTEGER PRIMARY KEY NOT NULL, box_id INTEGER NOT NULL, name TEXT NOT NULL, rank INTEGER NOT NULL);
@@ -60,7 +60,7 @@ fn count(db: &TestDb, sql: &str) -> usize {
 
 #[test]
 fn the_first_of_many_long_lists_does_not_bring_them_all() -> Result<()> {
-    let db = test_db!(boxes(100, "2000"));
+    let db = test_db!(filled(100, "2000"));
     let boxes = db.all::<Box>()?;
     assert_eq!(boxes.first().expect("a box").things().load()?.len(), 2_000);
     let read = things_read(&db);
@@ -74,7 +74,7 @@ fn the_first_of_many_long_lists_does_not_bring_them_all() -> Result<()> {
 
 #[test]
 fn short_lists_come_for_a_thousand_owners() -> Result<()> {
-    let db = test_db!(boxes(2_500, "1 + box.value % 7"), strict());
+    let db = test_db!(filled(2_500, "1 + box.value % 7"), strict());
     let boxes = db.all::<Box>()?;
     let things = count(&db, "SELECT CAST(count(*) AS TEXT) AS value FROM things");
     let read = db.assert_keys(&[1_000, 1_000, 500], || {
@@ -86,7 +86,7 @@ fn short_lists_come_for_a_thousand_owners() -> Result<()> {
 
 #[test]
 fn prefetch_bytes_bounds_a_batch_of_lists() -> Result<()> {
-    let db = test_db!(boxes(500, "20"), prefetch_bytes(64 << 10));
+    let db = test_db!(filled(500, "20"), prefetch_bytes(64 << 10));
     let boxes = db.all::<Box>()?;
     boxes.first().expect("a box").things().load()?;
     let read = things_read(&db);
@@ -101,7 +101,7 @@ fn lists_that_are_cut_are_what_they_are() -> Result<()> {
     // Some are empty, one is longer than all that a batch may bring.
     let things = "CASE WHEN box.value % 5 = 0 THEN 0 WHEN box.value = 7 THEN 20000 ELSE box.value % 13 END";
     for order in 0..3 {
-        let db = test_db!(boxes(300, things), prefetch_bytes(32 << 10));
+        let db = test_db!(filled(300, things), prefetch_bytes(32 << 10));
         let boxes = db.all::<Box>()?;
         let read = |one: &Record<'_, Box>| match order {
             0 => one.things().ids(),
@@ -125,7 +125,7 @@ fn lists_that_are_cut_are_what_they_are() -> Result<()> {
 
 #[test]
 fn the_members_of_a_long_list_lead_on_without_all_other_lists() -> Result<()> {
-    let db = test_db!(boxes(100, "3000"));
+    let db = test_db!(filled(100, "3000"));
     let boxes = db.all::<Box>()?;
     // Each level of links is read in full batches, but not along lists that are long.
     for thing in &boxes.first().expect("a box").things().load()? {
@@ -138,7 +138,7 @@ fn the_members_of_a_long_list_lead_on_without_all_other_lists() -> Result<()> {
 
 #[test]
 fn lists_that_are_counted_and_then_read_come_at_once_the_second_time() -> Result<()> {
-    let db = test_db!(boxes(3_000, "1 + box.value % 3"), strict());
+    let db = test_db!(filled(3_000, "1 + box.value % 3"), strict());
     let boxes = db.all::<Box>()?;
     // Counted, read; then read, with no count before.
     db.assert_queries(2 + 1 + 1, || {
@@ -150,7 +150,7 @@ fn lists_that_are_counted_and_then_read_come_at_once_the_second_time() -> Result
         Ok::<_, orm_core::Error>(())
     })?;
     // Who only counts brings no thing.
-    let db = test_db!(boxes(3_000, "1 + box.value % 3"), strict());
+    let db = test_db!(filled(3_000, "1 + box.value % 3"), strict());
     db.assert_queries(1 + 3, || db.all::<Box>()?.map(|one| one.things().len()))?;
     assert_eq!(things_read(&db), 0);
     Ok(())
