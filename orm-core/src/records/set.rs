@@ -126,6 +126,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn exists(&self) -> Result<Self> {
         let Group { env, store, .. } = *self.handle().group;
         for window in self.slots().chunks(env.settings.prefetch_limit) {
@@ -140,6 +141,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database. Rows that do not exist are left out.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
         prefetch::load_columns(env, store, self.slots())
@@ -150,6 +152,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database. Rows that do not exist are left out.
+    #[track_caller]
     pub fn prefetch_field<F: Cached<M>>(&self, field: F) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
         prefetch::read_all(env, store, self.slots(), field.position(), Want::Records).map(drop)
