@@ -88,19 +88,19 @@ impl Cardinality for One {
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
-        at: Place,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<T> {
-        read(records.reader(at))
+        read(records.reader())
     }
 
     #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
-        at: Place,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        read(records.reader(at))
+        read(records.reader())
     }
 }
 
@@ -182,20 +182,20 @@ impl Cardinality for Many {
 
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
-        at: Place,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let _call = records.group.env.begin_call();
-        records.readers(at).map(read).collect()
+        records.readers().map(read).collect()
     }
 
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
-        at: Place,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
         let _call = records.group.env.begin_call();
-        records.readers(at).map(read).collect()
+        records.readers().map(read).collect()
     }
 }
 
@@ -216,7 +216,7 @@ impl Cardinality for Several {
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let _call = records.group.env.begin_call();
-        records.resolved(at)?.readers(at).map(read).collect()
+        records.resolved(at)?.readers().map(read).collect()
     }
 
     fn nullable<'env, M: Model, T>(
@@ -225,6 +225,6 @@ impl Cardinality for Several {
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
         let _call = records.group.env.begin_call();
-        records.resolved(at)?.readers(at).map(read).collect()
+        records.resolved(at)?.readers().map(read).collect()
     }
 }

@@ -212,7 +212,7 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
             records,
             at,
             #[inline(always)]
-            |reader| reader.cell(self),
+            |reader| reader.cell(self, at),
         )
     }
 }
@@ -226,7 +226,7 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable>
             records,
             at,
             #[inline(always)]
-            |reader| reader.cell(self),
+            |reader| reader.cell(self, at),
         )
     }
 }

@@ -57,7 +57,6 @@ pub struct Reader<'a, 'env, M: Model> {
     group: &'a Group<'env, M>,
     slot: u32,
     at: u32,
-    place: Place,
 }
 
 impl<M: Model> Reader<'_, '_, M> {
@@ -72,7 +71,7 @@ impl<M: Model> Reader<'_, '_, M> {
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
     #[inline(always)]
-    pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>) -> Result<D::Cell<T>>
+    pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>, place: Place) -> Result<D::Cell<T>>
     where
         D::Cell<T>: Clone,
     {
@@ -82,7 +81,7 @@ impl<M: Model> Reader<'_, '_, M> {
         if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
-        match no_hit(self.group, self.at, self.slot, field, self.place) {
+        match no_hit(self.group, self.at, self.slot, field, place) {
             Ok(value) => Ok(value),
             Err(error) => Err(error),
         }
@@ -172,8 +171,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     #[inline(always)]
-    fn reader_of(&self, slot: u32, place: Place) -> Reader<'_, 'env, M> {
-        Reader { group: &self.group, slot, at: self.at, place }
+    fn reader_of(&self, slot: u32) -> Reader<'_, 'env, M> {
+        Reader { group: &self.group, slot, at: self.at }
     }
 
     /// One of the records, in the same group
@@ -240,9 +239,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     pub(crate) fn target(&self, place: Place) -> Result<Option<Reader<'_, 'env, M>>> {
         // What is known first: this is on the way of every read behind a link.
         match self.slot {
-            slot if slot < UNRESOLVED => Ok(Some(self.reader_of(slot, place))),
+            slot if slot < UNRESOLVED => Ok(Some(self.reader_of(slot))),
             NULL => Ok(None),
-            _ => Ok(self.resolve(place)?.map(|slot| self.reader_of(slot, place))),
+            _ => Ok(self.resolve(place)?.map(|slot| self.reader_of(slot))),
         }
     }
 
@@ -365,13 +364,13 @@ impl Next {
 
 impl<'env, M: Model> Handle<'env, M, One> {
     #[inline(always)]
-    pub(crate) fn reader(&self, place: Place) -> Reader<'_, 'env, M> {
-        self.reader_of(self.slot, place)
+    pub(crate) fn reader(&self) -> Reader<'_, 'env, M> {
+        self.reader_of(self.slot)
     }
 }
 
 impl<'env, M: Model> Handle<'env, M, Many> {
-    pub(crate) fn readers(&self, place: Place) -> impl Iterator<Item = Reader<'_, 'env, M>> {
+    pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_, 'env, M>> {
         let group = &*self.group;
         // Reading a field of a whole set is later than what was read before.
         group.env.tick();
@@ -379,7 +378,6 @@ impl<'env, M: Model> Handle<'env, M, Many> {
             group,
             slot,
             at: at as u32,
-            place,
         })
     }
 }
