@@ -7,7 +7,7 @@ use crate::origin::{Marks, Source};
 use crate::pace::Counters;
 use crate::plan::{Gap, Wanted, plan};
 use crate::relation::Want;
-use crate::watch::Place;
+use crate::watch::{Place, Repeated};
 use crate::{Environment, Result, query};
 
 pub(crate) use crate::plan::Scope;
@@ -217,6 +217,19 @@ pub(crate) fn count<C: Connection>(
     }
     load(env, store, miss)?;
     Ok(store.count_of(field, slot).unwrap_or(0))
+}
+
+/// Notes that the records at hand are about to be loaded with no others.
+pub(crate) fn watch_alone<C: Connection>(
+    env: &Environment<C>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
+) -> Result<()> {
+    let Miss { slots, field, want, .. } = miss;
+    match lacking(store, field, want, slots)[..] {
+        [] => Ok(()),
+        ref batch => env.watch_batch(store, miss, batch, Repeated::Read),
+    }
 }
 
 /// As `load_all`, for those who want the values: what is older than `max_age` is missing.

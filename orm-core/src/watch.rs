@@ -199,10 +199,11 @@ impl Watch {
         }
     }
 
-    /// Whether it has not been told yet; it has now.
+    /// Whether nothing has been told of the place yet; it has now.
     fn is_news(&self, spot: &Spot) -> bool {
         let mut runs = self.runs.borrow_mut();
-        runs.get_mut(spot).is_some_and(|run| !std::mem::replace(&mut run.was_told, true))
+        let is_known = runs.iter().any(|(known, run)| run.was_told && known.place == spot.place);
+        runs.get_mut(spot).is_some_and(|run| !is_known && !std::mem::replace(&mut run.was_told, true))
     }
 
     pub(crate) fn now(&self) -> u64 {
@@ -252,23 +253,38 @@ impl<C: Connection> Environment<C> {
         batch: &[u32],
         limit: usize,
     ) -> Result<()> {
-        let Miss { scope, field, want, at, .. } = miss;
-        let spot = |work| Spot::new(at, work, store.name(), store.field_name(field));
+        let Miss { scope, field, want, .. } = miss;
         let work = if want == Want::Count { Repeated::Count } else { Repeated::Read };
+        if !scope.is_of_set() {
+            return self.watch_batch(store, miss, batch, work);
+        }
+        if batch.len() > 1 {
+            self.watch_batch(store, miss, batch, work)?;
+        }
+        // One record: the last one of a window, the others are cached, or they would be dropped unread once more. Of
+        // these a batch of two is no end: it is a try.
+        let is_steady = store.paces().is_steady(field);
+        if if batch.len() > 1 { is_steady } else { !is_steady && limit == 1 } {
+            self.watch_batch(store, miss, batch, Repeated::Reread)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a batch of those who could have been read together: where it is one record, that is one of many batches.
+    pub(crate) fn watch_batch(
+        &self,
+        store: &dyn AnyStore<C>,
+        Miss { scope, field, at, .. }: Miss<'_>,
+        batch: &[u32],
+        work: Repeated,
+    ) -> Result<()> {
+        let spot = Spot::new(at, work, store.name(), store.field_name(field));
         let &[slot] = batch else {
-            self.watched.note_batch(&spot(work));
-            self.watched.note_batch(&spot(Repeated::Reread));
+            self.watched.note_batch(&spot);
             return Ok(());
         };
-        let is_careful = limit == 1 && self.settings.prefetch_limit > 1 && !store.paces().is_steady(field);
-        let work = match scope.is_of_set() {
-            false => work,
-            true if is_careful => Repeated::Reread,
-            // The last record of a window, or the others are cached.
-            true => return Ok(()),
-        };
         let record = (store.number(), slot);
-        self.watch(spot(work), Some(For { from: scope.beginning(record), record }))
+        self.watch(spot, Some(For { from: scope.beginning(record), record }))
     }
 
     /// Runs a search, unless it is the same one again and again.
