@@ -261,10 +261,11 @@ impl<C: Connection> Environment<C> {
         if batch.len() > 1 {
             self.watch_batch(store, miss, batch, work)?;
         }
-        // One record: the last one of a window, the others are cached, or they would be dropped unread once more. Of
-        // these a batch of two is no end: it is a try.
-        let is_steady = store.paces().is_steady(field);
-        if if batch.len() > 1 { is_steady } else { !is_steady && limit == 1 } {
+        // One record: the last one of a window, the others are cached, or they would be dropped unread once more. That is
+        // the loop's doing unless the cache has a limit or an age to keep to. A batch of two is no end of it, but a try.
+        let is_kept = !self.limits.any() && self.settings.max_age.is_none();
+        let is_careful = is_kept && !store.paces().is_steady(field);
+        if (batch.len() > 1 && !is_careful) || (limit == 1 && is_careful) {
             self.watch_batch(store, miss, batch, Repeated::Reread)?;
         }
         Ok(())
