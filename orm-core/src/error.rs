@@ -110,7 +110,8 @@ pub enum Error {
     /// A strict environment has refused what was about to be sent for one record again, from the same place: a loop that
     /// one statement could do
     ///
-    /// It was not sent, and the environment can be used as before. The text says the way out.
+    /// It was not sent, and the environment can be used as before. The text says the way out; see
+    /// [`strict`](crate::EnvironmentBuilder::strict).
     #[error("{}", told(*work, model, field, *times, at))]
     Unbatched {
         /// What was done

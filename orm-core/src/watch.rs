@@ -55,6 +55,10 @@ pub enum Repeated {
 }
 
 impl Repeated {
+    fn is_reading(self) -> bool {
+        matches!(self, Self::Read | Self::Reread | Self::Count | Self::Lookup)
+    }
+
     /// What was done, and the way out
     fn told(self) -> (&'static str, &'static str) {
         match self {
@@ -170,8 +174,8 @@ pub(crate) struct Watch {
 impl Watch {
     /// Notes that something is done once more; returns how often that was in a row.
     ///
-    /// Who goes from record to record along their links cannot know the next one before, and who reads one record again
-    /// and again waits for it: neither is a loop over records.
+    /// Who reads from record to record along their links cannot know the next one before, and who comes back to one record
+    /// again and again waits for it, or shows how far it is: neither is a loop over records.
     fn note(&self, spot: Spot, now: Option<For>, leads: impl FnOnce(Named, Named) -> bool) -> usize {
         let mut runs = self.runs.borrow_mut();
         if runs.len() >= MOST_SPOTS && !runs.contains_key(&spot) {
@@ -220,7 +224,8 @@ impl<C: Connection> Environment<C> {
     /// Notes a statement for one record that is about to be sent: again and again from one place it is warned of, once,
     /// and a strict environment refuses it.
     pub(crate) fn watch(&self, spot: Spot, now: Option<For>) -> Result<()> {
-        let times = self.watched.note(spot, now, |last, next| self.leads(last, next));
+        let times =
+            self.watched.note(spot, now, |last, next| spot.work.is_reading() && self.leads(last, next));
         if times < TOLERATED {
             return Ok(());
         }

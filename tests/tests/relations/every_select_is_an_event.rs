@@ -118,7 +118,7 @@ fn the_time_is_that_of_the_select() -> Result<()> {
 
 #[test]
 fn ten_single_reads_from_one_place_are_a_warning() -> Result<()> {
-    let db = TestDb::of_partners(50, 4);
+    let db = test_db!(File::of_partners(50, 4));
     let events = events(|| (1..=25).try_for_each(|id| db.record::<Partner>(id).name().map(drop)))?;
     let warnings: Vec<&Seen> = events.iter().filter(|seen| seen.level == Level::WARN).collect();
     assert_eq!(events.len(), 25 + warnings.len());

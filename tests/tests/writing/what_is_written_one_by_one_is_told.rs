@@ -51,6 +51,45 @@ fn lists_outside_of_a_transaction() {
 }
 
 #[test]
+fn lists_that_are_changed_one_by_one() {
+    let told = || told(Repeated::Write, "Partner", "tag_ids");
+    told().after(1 + 9, |db, line| {
+        let tag = db.record::<Tag>(7);
+        each(db, |partner| here!(line, partner.tag_ids().remove(&tag)))
+    });
+    // The tenth is refused before its list is read; those of the set were read by the first.
+    told().after(1 + 1 + 9 * 2, |db, line| {
+        let tags = db.browse::<Tag>([7, 8, 9]);
+        each(db, |partner| here!(line, partner.tag_ids().set(&tags)))
+    });
+    Told { model: "Country", field: "", ..self::told(Repeated::Create, "", "") }.after(9, |db, line| {
+        let countries = db.record::<Continent>(1).country_ids();
+        let values = || Country::values().name("x").code("y");
+        (0..20).try_for_each(|_| here!(line, countries.create(values()).map(drop)))
+    });
+}
+
+#[test]
+fn another_records_link_that_is_given() {
+    told(Repeated::Read, "Partner", "country_id").after(9, |db, line| {
+        db.transaction(|| {
+            let partner = db.record::<Partner>(50);
+            let other = |id| db.record::<Partner>(id).country_id();
+            (1..=20).try_for_each(|id| here!(line, partner.set_country_id(other(id))))
+        })
+    });
+    told(Repeated::Read, "Partner", "country_id").after(9, |db, line| {
+        db.transaction(|| {
+            let (partner, other) = (db.record::<Partner>(50), |id| db.record::<Partner>(id).country_id());
+            (1..=20).try_for_each(|id| {
+                let values = here!(line, Partner::values().country_id(other(id)));
+                partner.write(values)
+            })
+        })
+    });
+}
+
+#[test]
 fn records_that_are_created() {
     for is_open in [false, true] {
         let create = |db: &TestDb, f: &dyn Fn() -> Result<()>| if is_open { db.transaction(f) } else { f() };
