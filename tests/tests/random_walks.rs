@@ -494,7 +494,7 @@ fn is_list(at: &At, link: usize) -> bool {
     match at {
         At::Ant(_) => link % 5 > 2,
         At::Bee(_) => link % 2 == 1,
-        At::Cat(_) => link % 3 > 0,
+        At::Cat(_) => !link.is_multiple_of(3),
     }
 }
 

@@ -258,6 +258,9 @@ impl<M: Model> Store<M> {
     }
 }
 
+/// Says whether a record lacks a field and could have it.
+pub(crate) type Lacks<'a> = &'a dyn Fn(u32) -> bool;
+
 /// A store whatever its model
 pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// Where the links of slots lead to: `None` for a link that is not cached
@@ -275,7 +278,7 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     /// What batches have shown so far
     fn paces(&self) -> &Paces;
     /// Calls with what says whether a record lacks a field and could have it
-    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(&dyn Fn(u32) -> bool));
+    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(Lacks<'_>));
     fn has(&self, field: usize, slot: u32) -> bool;
     fn is_absent(&self, slot: u32) -> bool;
     fn missing_record(&self, slot: u32) -> Error;
@@ -393,7 +396,7 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
         &self.paces
     }
 
-    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(&dyn Fn(u32) -> bool)) {
+    fn probe(&self, field: usize, want: Want, f: &mut dyn FnMut(Lacks<'_>)) {
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.count_of(field, slot).is_some(),
