@@ -59,10 +59,15 @@ pub mod demo {
     ///
     /// Those of the database.
     pub fn demo() -> orm_core::Result<Environment> {
+        Ok(Environment::builder().connection(connection()?).build())
+    }
+
+    /// A connection to the same rows, for an environment with settings of its own
+    pub fn connection() -> orm_core::Result<SqliteConnection> {
         use diesel::connection::SimpleConnection;
         let mut connection = SqliteConnection::establish(":memory:").map_err(orm_core::Error::other)?;
         connection.batch_execute(include_str!("data/demo.sql"))?;
-        Ok(Environment::builder().connection(connection).build())
+        Ok(connection)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
+use std::panic::Location;
 
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{Query, QueryFragment};
@@ -16,7 +17,8 @@ use crate::{Connection, Environment, RecordSet, Result};
 /// What is cached since the first of some batches; all before that stays.
 pub(crate) struct Since<'env, C: Connection> {
     env: &'env Environment<C>,
-    mark: Option<Mark>,
+    /// And when the watch for loops knew what it knew then
+    mark: Option<(Mark, u64)>,
 }
 
 impl<'env, C: Connection> Since<'env, C> {
@@ -27,18 +29,19 @@ impl<'env, C: Connection> Since<'env, C> {
     /// Sends what was written to the batch before, and frees it, if there was one.
     pub(crate) fn begin(&mut self) -> Result<()> {
         match &self.mark {
-            Some(mark) => {
+            Some((mark, watched)) => {
                 self.env.flush()?;
                 self.env.release(mark);
+                self.env.watched.begin_anew(*watched);
             }
-            None => self.mark = Some(self.env.mark()),
+            None => self.mark = Some((self.env.mark(), self.env.watched.now())),
         }
         Ok(())
     }
 
     /// Frees the last batch.
     pub(crate) fn end(&mut self) {
-        if let Some(mark) = self.mark.take() {
+        if let Some((mark, _)) = self.mark.take() {
             self.env.release(&mark);
         }
     }
@@ -121,6 +124,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database, and the first that the closure returns; later batches are not read then.
+    #[track_caller]
     pub fn in_batches<'env, M, Q>(
         &'env self,
         query: Q,
@@ -139,12 +143,17 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn batches<M, Q>(&self, query: Q, size: usize) -> Result<Batches<'_, M>>
     where
         M: Model<Connection = C>,
         Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let keys = query::keys::<M>(self, &SelectDsl::select(query, ModelColumns::of(Vec::new())))?;
+        let keys = query::keys::<M>(
+            self,
+            Location::caller(),
+            &SelectDsl::select(query, ModelColumns::of(Vec::new())),
+        )?;
         Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }
 }

@@ -95,8 +95,14 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
-    /// Makes it an error ([`Error::Unbatched`](crate::Error::Unbatched)) when a field is read by ten queries of one
-    /// record each in a row; otherwise that is a warning through `tracing`
+    /// Makes it an error ([`Error::Unbatched`](crate::Error::Unbatched)) when something is done for one record ten times in a
+    /// row from the same place, though it could be done for all at once; otherwise that is a warning through `tracing`, once
+    /// for each place
+    ///
+    /// Such a loop reads values, links, lists or counts of records that are in no set, runs the same query or statement,
+    /// writes outside of a transaction, or creates or deletes one by one. Going from record to record along their links is
+    /// none, nor is coming back to the same record. The error names file and line, and is returned before the statement is
+    /// sent.
     #[must_use]
     pub fn strict(mut self) -> Self {
         self.settings.strict = true;

@@ -6,6 +6,7 @@ use std::fmt;
 use crate::model::Model;
 use crate::records::{Handle, Reader};
 use crate::relation::Want;
+use crate::watch::Place;
 use crate::{Error, Result};
 
 /// How many records a handle stands for: the last parameter of [`Records`](crate::Records)
@@ -26,17 +27,19 @@ pub trait Cardinality: sealed::Sealed + fmt::Debug + Copy + 'static {
 
     /// The records that are written
     #[doc(hidden)]
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>>;
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>>;
 
     #[doc(hidden)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Self::Out<T>;
 
     #[doc(hidden)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Self::OutNullable<T>;
 }
@@ -78,13 +81,14 @@ impl Cardinality for One {
     type LinkNullable = Optional;
 
     #[inline]
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [u32]>> {
         Ok(Cow::Borrowed(std::slice::from_ref(&records.slot)))
     }
 
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<T> {
         read(records.reader())
@@ -93,6 +97,7 @@ impl Cardinality for One {
     #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
         read(records.reader())
@@ -105,24 +110,26 @@ impl Cardinality for Required {
     type Link = Self;
     type LinkNullable = Optional;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
-        Ok(Cow::Owned(vec![records.required_target()?.slot()]))
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+        Ok(Cow::Owned(vec![records.required_target(at)?.slot()]))
     }
 
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<T> {
-        read(records.required_target()?)
+        read(records.required_target(at)?)
     }
 
     #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        read(records.required_target()?)
+        read(records.required_target(at)?)
     }
 }
 
@@ -133,17 +140,18 @@ impl Cardinality for Optional {
     type LinkNullable = Self;
 
     /// Nobody would see that a write to nothing went nowhere.
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
-        let target = records.target()?.ok_or(Error::NotOne { model: M::NAME, count: 0 })?;
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+        let target = records.target(at)?.ok_or(Error::NotOne { model: M::NAME, count: 0 })?;
         Ok(Cow::Owned(vec![target.slot()]))
     }
 
     #[inline(always)]
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Option<T>> {
-        match records.target()? {
+        match records.target(at)? {
             Some(target) => read(target).map(Some),
             None => Ok(None),
         }
@@ -152,9 +160,10 @@ impl Cardinality for Optional {
     #[inline(always)]
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        match records.target()? {
+        match records.target(at)? {
             Some(target) => read(target),
             None => Ok(None),
         }
@@ -167,12 +176,13 @@ impl Cardinality for Many {
     type Link = Several;
     type LinkNullable = Several;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [u32]>> {
         Ok(Cow::Borrowed(&records.group.origin.root.slots))
     }
 
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let _call = records.group.env.begin_call();
@@ -181,6 +191,7 @@ impl Cardinality for Many {
 
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        _: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
         let _call = records.group.env.begin_call();
@@ -195,23 +206,25 @@ impl Cardinality for Several {
     type Link = Self;
     type LinkNullable = Self;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>) -> Result<Cow<'a, [u32]>> {
-        records.members(Want::Keys).map(Cow::Owned)
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+        records.members(Want::Keys, at).map(Cow::Owned)
     }
 
     fn required<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<T>,
     ) -> Result<Vec<T>> {
         let _call = records.group.env.begin_call();
-        records.resolved()?.readers().map(read).collect()
+        records.resolved(at)?.readers().map(read).collect()
     }
 
     fn nullable<'env, M: Model, T>(
         records: &Handle<'env, M, Self>,
+        at: Place,
         read: impl Fn(Reader<'_, 'env, M>) -> Result<Option<T>>,
     ) -> Result<Vec<Option<T>>> {
         let _call = records.group.env.begin_call();
-        records.resolved()?.readers().map(read).collect()
+        records.resolved(at)?.readers().map(read).collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,16 +17,13 @@ use crate::connection::{Held, without_password};
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
 use crate::model::Model;
-use crate::prefetch::Miss;
+use crate::watch::Watch;
 use crate::write::Transactions;
 use crate::write::pairs::Pairs;
 use crate::{Error, Record, RecordSet, Result, query};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
 const PREFETCH_LIMIT: usize = 1000;
-
-/// So many batches of one record in a row, of one field, are taken for a loop that could not be batched.
-const TOLERATED_SINGLES: usize = 10;
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -88,6 +86,8 @@ pub struct Environment<
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
+    /// Loops that could not be batched
+    pub(crate) watched: Watch,
     /// Many2many links that wait to be written
     pub(crate) pairs: Pairs,
     /// Whether the application has used the connection itself, so that it may have begun a transaction
@@ -188,6 +188,7 @@ impl<C: Connection> Environment<C> {
             evictions: Cell::new(0),
             writes: Cell::new(0),
             transactions: Transactions::default(),
+            watched: Watch::default(),
             pairs: Pairs::default(),
             was_lent: Cell::new(false),
         };
@@ -249,8 +250,9 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn all<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
-        let slots = query::all::<M>(self)?;
+        let slots = query::all::<M>(self, Location::caller())?;
         Ok(RecordSet::found(self, slots))
     }
 
@@ -354,25 +356,6 @@ impl<C: Connection> Environment<C> {
             return self.stores().for_each(AnyStore::invalidate);
         }
         self.release(&Mark { since: 0, slots: Vec::new() });
-    }
-
-    /// Warns of reads that fall back to a batch of one again and again; a strict environment refuses them.
-    pub(crate) fn watch(&self, store: &dyn AnyStore<C>, miss: Miss<'_>, batch: &[u32]) -> Result<()> {
-        let field = miss.field;
-        // The last records of a larger set, or a set that has all else cached, are no sign of a loop.
-        let reads = store.paces().note_single(field, batch.len() == 1 && !miss.scope.is_of_set());
-        if reads < TOLERATED_SINGLES {
-            return Ok(());
-        }
-        let (model, field) = (store.name(), store.field_name(field));
-        let error = Error::Unbatched { model, field, reads };
-        if self.settings.strict {
-            return Err(error);
-        }
-        if reads.is_multiple_of(TOLERATED_SINGLES) {
-            tracing::warn!(model, field, reads, "{error}");
-        }
-        Ok(())
     }
 
     /// Counts the times that something was dropped from the cache.

@@ -3,11 +3,13 @@
 mod violation;
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 pub use violation::{Violation, ViolationKind};
 
 use crate::Str;
+use crate::watch::{Repeated, told};
 
 /// The result of whatever may ask the database
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -105,18 +107,23 @@ pub enum Error {
         /// The record's key, as text
         id: Str,
     },
-    /// A strict environment read records one by one where it could not batch them
-    #[error(
-        "{model}.{field} was read by {reads} queries of one record each: take the records from one set (`browse`, a \
-         query, `with_prefetch`), or call `prefetch` on the set first"
-    )]
+    /// A strict environment has refused what was about to be sent for one record again, from the same place: a loop that
+    /// one statement could do
+    ///
+    /// It was not sent, and the environment can be used as before. The text says the way out; see
+    /// [`strict`](crate::EnvironmentBuilder::strict).
+    #[error("{}", told(*work, model, field, *times, at))]
     Unbatched {
-        /// The model's name
+        /// What was done
+        work: Repeated,
+        /// The model's name; empty for a statement that is no model's
         model: &'static str,
-        /// The field's name
+        /// The field's name; empty where it is no field's
         field: &'static str,
-        /// How many queries of one record ran in a row
-        reads: usize,
+        /// How often it was done in a row, this time included
+        times: usize,
+        /// Where the application called
+        at: &'static Location<'static>,
     },
     /// An application's own error, made with [`Error::other`]
     #[error(transparent)]

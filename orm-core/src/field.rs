@@ -9,6 +9,7 @@ use crate::cache::{Column, Link, List};
 use crate::cardinality::Cardinality;
 use crate::model::Model;
 use crate::records::{Handle, Records, Way};
+use crate::watch::Place;
 use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
@@ -186,7 +187,7 @@ pub trait Readable<M: Model>: Copy {
 
     /// Reads it
     #[doc(hidden)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Self::Read<'env, K>;
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> Self::Read<'env, K>;
 }
 
 /// A field whose values can be looked at in the cache, and put there
@@ -206,11 +207,12 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
     type Read<'env, K: Cardinality> = K::Out<T>;
 
     #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<T> {
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::Out<T> {
         K::required(
             records,
+            at,
             #[inline(always)]
-            |reader| reader.cell(self),
+            |reader| reader.cell(self, at),
         )
     }
 }
@@ -219,11 +221,12 @@ impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable>
     type Read<'env, K: Cardinality> = K::OutNullable<T>;
 
     #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::OutNullable<T> {
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::OutNullable<T> {
         K::nullable(
             records,
+            at,
             #[inline(always)]
-            |reader| reader.cell(self),
+            |reader| reader.cell(self, at),
         )
     }
 }
@@ -232,9 +235,10 @@ impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
     type Read<'env, K: Cardinality> = K::Out<M::Key>;
 
     #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> K::Out<M::Key> {
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::Out<M::Key> {
         K::required(
             records,
+            at,
             #[inline(always)]
             |reader| Ok(reader.key()),
         )
@@ -250,7 +254,7 @@ where
     type Read<'env, K: Cardinality> = Records<'env, T, K::Link>;
 
     #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::Link> {
+    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, _: Place) -> Records<'env, T, K::Link> {
         records.follow(self)
     }
 }
@@ -264,7 +268,11 @@ where
     type Read<'env, K: Cardinality> = Records<'env, T, K::LinkNullable>;
 
     #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> Records<'env, T, K::LinkNullable> {
+    fn read<'env, K: Cardinality>(
+        self,
+        records: &Handle<'env, M, K>,
+        _: Place,
+    ) -> Records<'env, T, K::LinkNullable> {
         records.follow(self)
     }
 }
@@ -279,7 +287,7 @@ macro_rules! to_many_fields {
         {
             type Read<'env, K: Cardinality> = ToMany<'env, T>;
 
-            fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>) -> ToMany<'env, T> {
+            fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, _: Place) -> ToMany<'env, T> {
                 records.follow_many(self)
             }
         }

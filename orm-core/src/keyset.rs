@@ -49,7 +49,7 @@ where
                 M::NAME
             )));
         }
-        query::search::<_, M>(env, &limited)
+        query::next_rows::<_, M>(env, &limited)
     }
 }
 

@@ -56,7 +56,8 @@
 //! # Modules
 //!
 //! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `search`, `fields`, `combination`, `lookup`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `cache`: keys,
+//! `search`, `fields`, `combination`, `lookup`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `watch`: loops that could not be
+//! batched. `cache`: keys,
 //! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
 //! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
 //!
@@ -98,6 +99,7 @@ mod select;
 mod serde;
 mod text;
 mod value;
+mod watch;
 mod write;
 
 pub use backend::{Connection, DefaultConnection, OnConflict};
@@ -119,6 +121,7 @@ pub use records::{Chunks, IntoIter, Iter, Record, RecordSet, Records, ToMany, To
 pub use search::{FindRecords, RecordQuery, by};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
+pub use watch::Repeated;
 pub use write::Touching;
 pub use write::values::{ValueSet, Values};
 

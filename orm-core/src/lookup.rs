@@ -1,5 +1,7 @@
 //! One record by a condition or by its key: short for the commonest searches.
 
+use std::panic::Location;
+
 use diesel::QueryResult;
 use diesel::expression::{AppearsOnTable, Expression, NonAggregate};
 use diesel::query_builder::{AstPass, QueryFragment};
@@ -9,6 +11,7 @@ use crate::backend::Connection;
 use crate::key::IntoKey;
 use crate::model::{DbOf, Model};
 use crate::query::{self, ModelColumns};
+use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Error, Record, Result, prefetch};
 
 /// A condition on the rows of a model's table: any boolean diesel expression over it
@@ -69,6 +72,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// As [`records`](crate::RecordQuery::records).
+    #[track_caller]
     pub fn find<M: Model<Connection = C>>(
         &self,
         condition: impl Condition<M>,
@@ -83,6 +87,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// [`Error::NotOne`] if there is none or are several, of which its `count` says no more than 2; else as
     /// [`records`](crate::RecordQuery::records).
+    #[track_caller]
     pub fn one<M: Model<Connection = C>>(&self, condition: impl Condition<M>) -> Result<Record<'_, M>> {
         let slots = self.matching::<M>(condition, " LIMIT 2")?;
         match slots[..] {
@@ -99,6 +104,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database, and [`Error::InvalidValue`] where a column holds what its field cannot take.
+    #[track_caller]
     pub fn get<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Result<Option<Record<'_, M>>> {
         let store = self.store::<M>();
         let slot = store.intern(key.into_key());
@@ -107,16 +113,23 @@ impl<C: Connection> Environment<C> {
             fields.iter().for_each(|&field| store.expire(self, field, slot));
         }
         if !store.is_absent(slot) && !store.is_stored(slot) {
+            let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
+            self.watch(spot, Some(For::record(M::number().get(), slot)))?;
             query::by_keys(self, store, &[slot], &fields, "get")?;
         }
         Ok((!store.is_absent(slot)).then(|| Record::single(self, slot)))
     }
 
+    #[track_caller]
     fn matching<M: Model<Connection = C>>(
         &self,
         condition: impl Condition<M>,
         limit: &'static str,
     ) -> Result<Vec<u32>> {
-        query::search::<C, M>(self, &Matching { columns: ModelColumns::<M>::always(), condition, limit })
+        query::search::<C, M>(
+            self,
+            Location::caller(),
+            &Matching { columns: ModelColumns::<M>::always(), condition, limit },
+        )
     }
 }

@@ -71,6 +71,7 @@ pub trait Model: Sized + 'static {
 
     /// An owned copy of the record's stored columns
     #[doc(hidden)]
+    #[track_caller]
     fn snapshot(record: &Record<'_, Self>) -> Result<Self>;
 
     /// Uses every field of the struct, so that none is called dead code

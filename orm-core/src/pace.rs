@@ -32,8 +32,6 @@ struct Pace {
     unread: u32,
     /// Batches of one record since
     tried: u32,
-    /// Batches of one record in a row
-    singles: usize,
     /// What was loaded so far: records (for a list its owners), rows and bytes
     loaded: Loaded,
     /// Bytes that a batch of lists may bring
@@ -68,7 +66,6 @@ impl Default for Pace {
             drops: 0,
             unread: 0,
             tried: 0,
-            singles: 0,
             loaded: Loaded::default(),
             budget: FIRST_BYTES,
             counted_first: false,
@@ -135,14 +132,6 @@ impl Paces {
             });
             (pace.size, pace.hits, pace.drops) = (batch.len(), now.hits, now.drops);
         });
-    }
-
-    /// Notes the size of a batch; returns how many of one record ran in a row.
-    pub(crate) fn note_single(&self, field: usize, is_single: bool) -> usize {
-        self.with(field, |pace| {
-            pace.singles = if is_single { pace.singles + 1 } else { 0 };
-            pace.singles
-        })
     }
 
     pub(crate) fn weigh(&self, field: usize, loaded: Loaded) {

@@ -9,6 +9,7 @@ use crate::Environment;
 use crate::backend::Connection;
 use crate::cache::AnyStore;
 use crate::origin::{Marks, Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
+use crate::watch::Named;
 
 /// Where records were reached, and so who is read with them
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +29,16 @@ impl<'a> Scope<'a> {
     /// The same, at another place of the way
     pub(crate) fn on(self, trail: &'a Trail) -> Self {
         Self { trail, ..self }
+    }
+
+    /// The record that the way to a record began with, which may be itself
+    pub(crate) fn beginning(self, record: Named) -> Named {
+        let own_model = self.trail.first_model().unwrap_or(record.0);
+        let (root, at, model) = match self.rest.sources().last() {
+            Some(first) => (&first.root, first.at, first.trail.first_model().unwrap_or(own_model)),
+            None => (self.root, self.at, own_model),
+        };
+        root.slots.get(at.unwrap_or(0) as usize).map_or(record, |&slot| (model, slot))
     }
 
     /// Whether there are others to be read with

@@ -7,6 +7,7 @@ use crate::origin::{Marks, Source};
 use crate::pace::Counters;
 use crate::plan::{Gap, Wanted, plan};
 use crate::relation::Want;
+use crate::watch::{Place, Repeated};
 use crate::{Environment, Result, query};
 
 pub(crate) use crate::plan::Scope;
@@ -26,6 +27,8 @@ pub(crate) struct Miss<'a> {
     pub(crate) field: usize,
     /// What of the members, if the field is a to-many link
     pub(crate) want: Want,
+    /// Where the program reads
+    pub(crate) at: Place,
 }
 
 /// Loads a field of the records at hand as far as they lack it, batch by batch; what is left of the last batch is filled
@@ -49,7 +52,7 @@ pub(crate) fn load<C: Connection>(
             continue;
         }
         store.count_miss(field);
-        env.watch(store, miss, &batch)?;
+        env.watch_miss(store, miss, &batch, limit)?;
         load_batch(env, store, &batch, field, want)?;
         if batch.len() > 1 && lacks(store, field, want, first) {
             // Its list was longer than a batch may be.
@@ -93,7 +96,7 @@ fn batch<C: Connection>(
     miss: Miss<'_>,
     limit: usize,
 ) -> Result<Vec<u32>> {
-    let Miss { scope, slots, field, want } = miss;
+    let Miss { scope, slots, field, want, .. } = miss;
     let is_usual = want == Want::Records && store.prefetch_of(field) == Prefetch::Always;
     env.earn_looks();
     let passed = scope.at.map_or(0, |at| at as usize / limit);
@@ -118,7 +121,7 @@ fn batch<C: Connection>(
         };
         let is_room = batch.len() < limit && store.paces().is_steady(field);
         let Some(gap) = gap.filter(|gap| is_room && led_on(gap)) else { return Ok(batch) };
-        if !fill(env, scope, &gap, &mut ahead)? {
+        if !fill(env, miss, &gap, &mut ahead)? {
             return Ok(batch);
         }
         if slots.first().is_some_and(|&first| !lacks(store, field, want, first)) {
@@ -141,7 +144,7 @@ struct Ahead {
 /// Loads links that are not cached; returns whether it did.
 fn fill<C: Connection>(
     env: &Environment<C>,
-    wanted: Scope<'_>,
+    Miss { scope: wanted, at, .. }: Miss<'_>,
     gap: &Gap,
     ahead: &mut Ahead,
 ) -> Result<bool> {
@@ -176,7 +179,7 @@ fn fill<C: Connection>(
     let only: Vec<Source> = sources[*source..].iter().filter_map(|other| other.before(links_left)).collect();
     let scope = Scope { only: Some(&only), ..wanted };
     let now = &missing[..missing.len().min(limit)];
-    let batch = batch(env, store, Miss { scope, slots: now, field, want }, limit)?;
+    let batch = batch(env, store, Miss { scope, slots: now, field, want, at }, limit)?;
     if !batch.is_empty() {
         load_batch(env, store, &batch, field, want)?;
     }
@@ -218,6 +221,19 @@ pub(crate) fn count<C: Connection>(
     }
     load(env, store, miss)?;
     Ok(store.count_of(field, slot).unwrap_or(0))
+}
+
+/// Notes that the records at hand are about to be loaded with no others.
+pub(crate) fn watch_alone<C: Connection>(
+    env: &Environment<C>,
+    store: &dyn AnyStore<C>,
+    miss: Miss<'_>,
+) -> Result<()> {
+    let Miss { slots, field, want, .. } = miss;
+    match lacking(store, field, want, slots)[..] {
+        [] => Ok(()),
+        ref batch => env.watch_batch(store, miss, batch, Repeated::Read),
+    }
 }
 
 /// As `load_all`, for those who want the values: what is older than `max_age` is missing.

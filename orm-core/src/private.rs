@@ -33,6 +33,7 @@ pub type BackendOf<C> = <C as diesel::Connection>::Backend;
 pub const KEY: usize = usize::MAX;
 
 /// The value of a field in the user's own struct
+#[track_caller]
 pub fn owned<M: Model, F: Owned<M, V>, V>(record: &Record<'_, M>, field: F) -> Result<V> {
     field.owned(record)
 }

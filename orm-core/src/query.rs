@@ -20,6 +20,7 @@ use crate::key::KeyCodec;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
 use crate::select::{Layout, OnRow, Reason, Select, invalid, trace};
+use crate::watch::Place;
 use crate::{Environment, Result, prefetch};
 
 /// The key of a model and some of its columns, as a diesel select clause
@@ -212,8 +213,8 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
 }
 
 /// Every record, in the order of the keys
-pub(crate) fn all<M: Model>(env: &Environment<M::Connection>) -> Result<Vec<u32>> {
-    search::<_, M>(env, &All::<M> { columns: ModelColumns::always() })
+pub(crate) fn all<M: Model>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
+    search::<_, M>(env, at, &All::<M> { columns: ModelColumns::always() })
 }
 
 struct All<M: Model> {
@@ -240,28 +241,45 @@ impl<M: Model> Query for All<M> {
 /// The slots that a query finds, its prefetchable columns put into the cache
 pub(crate) fn search<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
+    at: Place,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = prefetch::always::<M>().collect();
-    find::<C, M>(env, &Layout::in_place(&fields), query)
+    find::<C, M>(env, at, &Layout::in_place(&fields), query)
+}
+
+/// The same for the next of the batches of one search
+pub(crate) fn next_rows<C: Connection, M: Model<Connection = C>>(
+    env: &Environment<C>,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<u32>> {
+    let fields: Vec<usize> = prefetch::always::<M>().collect();
+    let layout = Layout::in_place(&fields);
+    found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, &layout, on_row))
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache
 pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
+    at: Place,
     layout: &Layout,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
-    found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, layout, on_row))
+    env.watch_search::<M, _>(at, query, || {
+        found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, layout, on_row))
+    })
 }
 
 /// The same where the names of the columns say what a row holds
 pub(crate) fn find_by_name<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
+    at: Place,
     fields: &[usize],
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
-    found::<M>(env, fields, |select, on_row| select.run_by_name(env, env.store::<M>(), query, on_row))
+    env.watch_search::<M, _>(at, query, || {
+        found::<M>(env, fields, |select, on_row| select.run_by_name(env, env.store::<M>(), query, on_row))
+    })
 }
 
 fn found<M: Model>(
@@ -283,6 +301,14 @@ fn found<M: Model>(
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.
 pub(crate) fn keys<M: Model>(
+    env: &Environment<M::Connection>,
+    at: Place,
+    query: &dyn QueryFragment<DbOf<M>>,
+) -> Result<Vec<M::Key>> {
+    env.watch_search::<M, _>(at, query, || search_keys::<M>(env, query))
+}
+
+fn search_keys<M: Model>(
     env: &Environment<M::Connection>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {

@@ -1,5 +1,7 @@
 //! An application's own diesel queries, made to give records.
 
+use std::panic::Location;
+
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{Query, QueryFragment};
 use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
@@ -10,6 +12,7 @@ use crate::model::{DbOf, Model};
 use crate::query::{ModelColumns, find, find_by_name};
 use crate::relation::Want;
 use crate::select::Layout;
+use crate::watch::Place;
 use crate::{Environment, Record, RecordSet, Result, combination, prefetch};
 
 /// Finds records with any diesel query
@@ -45,12 +48,13 @@ pub trait RecordQuery<By = by::Select>: Sized {
     /// Those of the database; [`Error::InvalidValue`](crate::Error::InvalidValue) where a column holds what its field cannot
     /// take; of a `UNION` and of SQL also [`Error::MissingColumn`](crate::Error::MissingColumn) where the key is not there, and
     /// [`Error::AmbiguousColumn`](crate::Error::AmbiguousColumn) where SQL names a column twice.
+    #[track_caller]
     fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
     where
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, None)?))
+        Ok(RecordSet::found(env, self.find(env, None, Location::caller())?))
     }
 
     /// The records that the query finds, with these fields alone: one SELECT of the key, the fields and the version if
@@ -75,6 +79,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
     /// # Errors
     ///
     /// As [`records`](Self::records).
+    #[track_caller]
     fn records_with_fields<M>(
         self,
         env: &Environment<M::Connection>,
@@ -85,7 +90,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let Chosen { columns, lists } = Chosen::of::<M>(fields);
-        let slots = self.find(env, Some(columns))?;
+        let slots = self.find(env, Some(columns), Location::caller())?;
         for list in lists {
             prefetch::read_all(env, env.store::<M>(), &slots, list, Want::Records)?;
         }
@@ -97,12 +102,13 @@ pub trait RecordQuery<By = by::Select>: Sized {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     fn record_ids<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
     where
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, Some(Vec::new()))?))
+        Ok(RecordSet::found(env, self.find(env, Some(Vec::new()), Location::caller())?))
     }
 
     /// The first record that the query finds: one SELECT with a limit of 1
@@ -110,13 +116,14 @@ pub trait RecordQuery<By = by::Select>: Sized {
     /// # Errors
     ///
     /// As [`records`](Self::records).
+    #[track_caller]
     fn first_record<M>(self, env: &Environment<M::Connection>) -> Result<Option<Record<'_, M>>>
     where
         M: Model,
         Self: LimitDsl,
         Self::Output: FindRecords<M, By>,
     {
-        let slots = LimitDsl::limit(self, 1).find(env, None)?;
+        let slots = LimitDsl::limit(self, 1).find(env, None, Location::caller())?;
         Ok(RecordSet::<M>::found(env, slots).first())
     }
 }
@@ -150,7 +157,12 @@ impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
 pub trait FindRecords<M: Model, By> {
     /// The slots of the records, and these fields into the cache; `None`: those that come with every search
     #[doc(hidden)]
-    fn find(self, env: &Environment<M::Connection>, fields: Option<Vec<usize>>) -> Result<Vec<u32>>;
+    fn find(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<Vec<usize>>,
+        at: Place,
+    ) -> Result<Vec<u32>>;
 }
 
 impl<M, Q> FindRecords<M, by::Select> for Q
@@ -158,10 +170,15 @@ where
     M: Model,
     Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
 {
-    fn find(self, env: &Environment<M::Connection>, fields: Option<Vec<usize>>) -> Result<Vec<u32>> {
+    fn find(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<Vec<usize>>,
+        at: Place,
+    ) -> Result<Vec<u32>> {
         let fields = fields.unwrap_or_else(|| prefetch::always::<M>().collect());
         let query = SelectDsl::select(self, ModelColumns::of(fields.clone()));
-        find::<_, M>(env, &Layout::in_place(&fields), &query)
+        find::<_, M>(env, at, &Layout::in_place(&fields), &query)
     }
 }
 
@@ -170,9 +187,14 @@ where
     M: Model,
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
 {
-    fn find(self, env: &Environment<M::Connection>, fields: Option<Vec<usize>>) -> Result<Vec<u32>> {
+    fn find(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<Vec<usize>>,
+        at: Place,
+    ) -> Result<Vec<u32>> {
         let fields = fields.unwrap_or_else(columns::<M>);
-        find::<_, M>(env, &combination::layout::<M>(&self, &fields)?, &self)
+        find::<_, M>(env, at, &combination::layout::<M>(&self, &fields)?, &self)
     }
 }
 
@@ -181,8 +203,13 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn find(self, env: &Environment<M::Connection>, fields: Option<Vec<usize>>) -> Result<Vec<u32>> {
-        find_by_name::<_, M>(env, &fields.unwrap_or_else(columns::<M>), &self)
+    fn find(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<Vec<usize>>,
+        at: Place,
+    ) -> Result<Vec<u32>> {
+        find_by_name::<_, M>(env, at, &fields.unwrap_or_else(columns::<M>), &self)
     }
 }
 

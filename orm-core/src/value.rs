@@ -51,6 +51,7 @@ pub trait IntoLink<L, Via> {
     /// # Errors
     ///
     /// Those of reading another record's link.
+    #[track_caller]
     fn into_link(self) -> Result<L>;
 }
 
@@ -91,8 +92,9 @@ impl<M: Model, K: PlainKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
 
 #[diagnostic::do_not_recommend]
 impl<L, V: IntoLink<L, Via>, Via> IntoLink<Option<L>, via::Some<Via>> for V {
+    #[track_caller]
     fn into_link(self) -> Result<Option<L>> {
-        self.into_link().map(Some)
+        Ok(Some(self.into_link()?))
     }
 }
 
@@ -108,30 +110,34 @@ impl<'a, L, V, Via> IntoLink<Option<L>, via::Ref<Via>> for &'a Option<V>
 where
     &'a V: IntoLink<L, Via>,
 {
+    #[track_caller]
     fn into_link(self) -> Result<Option<L>> {
-        self.as_ref().map(IntoLink::into_link).transpose()
+        match self {
+            Some(link) => link.into_link().map(Some),
+            None => Ok(None),
+        }
     }
 }
 
 macro_rules! into_link {
-    ($([$via:ident] $($from:ty),+ => $to:ty: $convert:expr;)*) => {$($(
+    ($([$via:ident] $($from:ty),+ => $to:ty: |$link:ident| $convert:expr;)*) => {$($(
         #[diagnostic::do_not_recommend]
         impl<M: Model> IntoLink<$to, via::$via> for $from {
+            #[track_caller]
             fn into_link(self) -> Result<$to> {
-                $convert(self)
+                let $link = self;
+                $convert
             }
         }
     )+)*};
 }
 into_link! {
-    [Id] Id<M> => Id<M>: Ok;
-    [Id] &Id<M> => Id<M>: |id: &Id<M>| Ok(id.clone());
+    [Id] Id<M> => Id<M>: |id| Ok(id);
+    [Id] &Id<M> => Id<M>: |id| Ok(id.clone());
     [Record] Record<'_, M>, &Record<'_, M> => Id<M>: |record| Ok(Id::from(record));
-    [Record] &&Record<'_, M> => Id<M>: |record: &&Record<'_, M>| Ok(Id::from(*record));
-    [Link] ToOne<'_, M> => Id<M>: |link: ToOne<'_, M>| link.id().map(Id::new);
-    [Link] &ToOne<'_, M> => Id<M>: |link: &ToOne<'_, M>| link.id().map(Id::new);
-    [Link] ToOptional<'_, M> => Option<Id<M>>: |link: ToOptional<'_, M>| Ok(link.id()?.map(Id::new));
-    [Link] &ToOptional<'_, M> => Option<Id<M>>: |link: &ToOptional<'_, M>| Ok(link.id()?.map(Id::new));
+    [Record] &&Record<'_, M> => Id<M>: |record| Ok(Id::from(*record));
+    [Link] ToOne<'_, M>, &ToOne<'_, M> => Id<M>: |link| link.id().map(Id::new);
+    [Link] ToOptional<'_, M>, &ToOptional<'_, M> => Option<Id<M>>: |link| Ok(link.id()?.map(Id::new));
 }
 
 macro_rules! into_value {
@@ -189,6 +195,7 @@ optional_by_reference! {
 pub trait Owned<M: Model, V>: Readable<M> {
     /// The value as the struct holds it
     #[doc(hidden)]
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<V>;
 }
 
@@ -217,18 +224,21 @@ impl IntoOwned<Vec<u8>> for bytes::Bytes {
 }
 
 impl<M: Model, T: Clone + IntoOwned<V> + 'static, V> Owned<M, V> for Field<M, T, Required> {
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<V> {
         record.get(self).map(T::into_owned)
     }
 }
 
 impl<M: Model, T: Clone + IntoOwned<V> + 'static, V> Owned<M, Option<V>> for Field<M, Option<T>, Nullable> {
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<Option<V>> {
         Ok(record.get(self)?.map(T::into_owned))
     }
 }
 
 impl<M: Model<Key: IntoOwned<V>>, V> Owned<M, V> for Field<M, M::Key, PrimaryKey> {
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<V> {
         record.get(self).map(M::Key::into_owned)
     }
@@ -240,6 +250,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<Id<T>> {
         Ok(record.get(self).load()?.into())
     }
@@ -251,6 +262,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
+    #[track_caller]
     fn owned(self, record: &Record<'_, M>) -> Result<Option<Id<T>>> {
         Ok(record.get(self).load()?.map(Id::from))
     }

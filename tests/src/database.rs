@@ -149,9 +149,9 @@ impl TestDb {
         test_db!(File::new(sql))
     }
 
-    /// A database with so many partners over so many countries, see [`partners::fill`]
+    /// A database with so many partners over so many countries, see [`partners::fill`]; its environment is strict
     pub fn of_partners(partners: usize, countries: usize) -> Self {
-        test_db!(File::of_partners(partners, countries))
+        test_db!(File::of_partners(partners, countries), strict())
     }
 
     /// What a piece of work gives, and the statements that it sent; they must be as many as the statistics say

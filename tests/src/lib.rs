@@ -6,11 +6,13 @@
 
 pub mod bank;
 pub mod database;
+pub mod events;
 pub mod geonames;
 pub mod harness;
 pub mod music;
 pub mod orders;
 pub mod partners;
 pub mod statements;
+pub mod told;
 
 pub use database::{File, TestDb};

@@ -212,7 +212,7 @@ fn a_child_is_moved_then_deleted() -> Result<()> {
 /// Row 78: read the name of each, then delete it
 #[test]
 fn a_loop_may_delete_what_it_walks() -> Result<()> {
-    let db = TestDb::of_partners(50, 4);
+    let db = test_db!(File::of_partners(50, 4));
     db.transaction(|| {
         for partner in &db.all::<Partner>()? {
             partner.name()?;

@@ -40,6 +40,22 @@ pub(super) fn forget_unversioned<C: Connection>(
     }
 }
 
+/// Whether a link of a record leads to a record of a model.
+pub(super) fn lead<C: Connection>(
+    columns: &[&dyn AnyColumn<C>],
+    slot: u32,
+    model: usize,
+    target: u32,
+) -> bool {
+    let mut is_there = false;
+    for column in columns.iter().filter(|column| column.target() == Some(model)) {
+        column.hop(&mut std::iter::once(slot), &mut |targets| {
+            is_there |= targets.is_some_and(|targets| targets.contains(&target));
+        });
+    }
+    is_there
+}
+
 /// Notes the records of which at least one value is cached.
 pub(super) fn count_residents<C: Connection>(columns: &[&dyn AnyColumn<C>], resident: &mut Resident) {
     resident.clear();

@@ -291,6 +291,8 @@ pub(crate) trait AnyStore<C: Connection>: Any + Send {
     fn prefetch_of(&self, field: usize) -> Prefetch;
     /// The model that a link leads to
     fn target(&self, field: usize) -> Option<usize>;
+    /// Whether a cached link of a record leads to a record of a model
+    fn leads(&self, slot: u32, model: usize, target: u32) -> bool;
     /// The to-one links that lead to a model
     fn links_to(&self, model: usize) -> Vec<usize>;
     /// Calls with the records that have been named since the last call, until that says so
@@ -437,6 +439,10 @@ impl<C: Connection, M: Model<Connection = C>> AnyStore<C> for Store<M> {
 
     fn target(&self, field: usize) -> Option<usize> {
         self.with_column(field, |column| column.target())
+    }
+
+    fn leads(&self, slot: u32, model: usize, target: u32) -> bool {
+        columns::lead(&self.columns.borrow().each(), slot, model, target)
     }
 
     fn links_to(&self, model: usize) -> Vec<usize> {

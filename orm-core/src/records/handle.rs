@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::Records;
@@ -13,6 +14,7 @@ use crate::model::Model;
 use crate::origin::{Marks, Step, Trail};
 use crate::prefetch::{self, Miss};
 use crate::relation::Want;
+use crate::watch::Place;
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
@@ -69,7 +71,7 @@ impl<M: Model> Reader<'_, '_, M> {
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
     #[inline(always)]
-    pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>) -> Result<D::Cell<T>>
+    pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>, place: Place) -> Result<D::Cell<T>>
     where
         D::Cell<T>: Clone,
     {
@@ -79,20 +81,22 @@ impl<M: Model> Reader<'_, '_, M> {
         if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
-        match no_hit(self.group, self.at, self.slot, field) {
+        match no_hit(self.group, self.at, self.slot, field, place) {
             Ok(value) => Ok(value),
             Err(error) => Err(error),
         }
     }
+}
 
-    /// The target of a to-one link, as far as it is known; nothing is asked.
+impl<M: Model> Group<'_, M> {
+    /// The target of a to-one link of a record, as far as it is known; nothing is asked.
     #[inline(always)]
-    fn link<T: 'static, D: Kind<Cell<T> = Link>>(&self, field: Field<M, T, D>) -> u32 {
-        let Group { env, store, .. } = self.group;
-        if let Some(link) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+    fn linked<T: 'static, D: Kind<Cell<T> = Link>>(&self, slot: u32, field: Field<M, T, D>) -> u32 {
+        let Self { env, store, .. } = self;
+        if let Some(link) = field.column(&store.columns.borrow()).hit(slot, env.known_turn()) {
             return link.0;
         }
-        peek(self.group, self.slot, field)
+        peek(self, slot, field)
     }
 }
 
@@ -104,6 +108,7 @@ fn no_hit<M: Model, T: 'static, D: Kind>(
     at: u32,
     slot: u32,
     field: Field<M, T, D>,
+    place: Place,
 ) -> Result<D::Cell<T>>
 where
     D::Cell<T>: Clone,
@@ -111,7 +116,7 @@ where
     let Group { env, store, .. } = *group;
     if !store.touch(env, field.index(), slot) {
         let scope = group.scope((at != u32::MAX).then_some(at));
-        let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records };
+        let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
         prefetch::load_field(env, store, miss)?;
     }
     let value = field.column(&store.columns.borrow()).get(slot).cloned();
@@ -148,11 +153,12 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// Reads a field: what every generated accessor does.
     #[inline(always)]
+    #[track_caller]
     pub fn read<F: Readable<M>>(&self, field: F) -> F::Read<'env, K>
     where
         K: Cardinality,
     {
-        field.read(self)
+        field.read(self, Location::caller())
     }
 
     /// The record's own slot; that of a to-many link's owner is none of this model
@@ -186,7 +192,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     {
         let slot = self.own_slot();
         // The target of nothing is nothing; that of something unknown is unknown.
-        let target = if slot < UNRESOLVED { self.reader_of(slot).link(field) } else { slot };
+        let target = if slot < UNRESOLVED { self.group.linked(slot, field) } else { slot };
         match self.group.followed(field.way()) {
             Some(group) => Records::wrap(Handle::new(Rc::clone(group), target, self.at)),
             None => Records::wrap(self.open(field.way(), field.index(), slot, target)),
@@ -230,25 +236,25 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// What a to-one link points at; `None` if it is NULL
     #[inline(always)]
-    pub(crate) fn target(&self) -> Result<Option<Reader<'_, 'env, M>>> {
+    pub(crate) fn target(&self, place: Place) -> Result<Option<Reader<'_, 'env, M>>> {
         // What is known first: this is on the way of every read behind a link.
         match self.slot {
             slot if slot < UNRESOLVED => Ok(Some(self.reader_of(slot))),
             NULL => Ok(None),
-            _ => Ok(self.resolve()?.map(|slot| self.reader_of(slot))),
+            _ => Ok(self.resolve(place)?.map(|slot| self.reader_of(slot))),
         }
     }
 
     #[inline(always)]
-    pub(crate) fn required_target(&self) -> Result<Reader<'_, 'env, M>> {
+    pub(crate) fn required_target(&self, place: Place) -> Result<Reader<'_, 'env, M>> {
         // A NOT NULL link holds a target: its writer lets no NULL pass.
-        self.target()?.ok_or_else(|| Error::MissingRecord { model: M::NAME, id: "NULL".into() })
+        self.target(place)?.ok_or_else(|| Error::MissingRecord { model: M::NAME, id: "NULL".into() })
     }
 
     #[cold]
     #[inline(never)]
-    fn resolve(&self) -> Result<Option<u32>> {
-        Ok(self.walk(&self.group.origin.path.to_vec(), Want::Records)?.first().copied())
+    fn resolve(&self, place: Place) -> Result<Option<u32>> {
+        Ok(self.walk(&self.group.origin.path.to_vec(), Want::Records, place)?.first().copied())
     }
 
     /// The records that the path starts from
@@ -262,7 +268,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// The slots that links lead to from the beginning of the path; links are loaded where they are missing.
-    fn walk(&self, steps: &[Step], want: Want) -> Result<Vec<u32>> {
+    fn walk(&self, steps: &[Step], want: Want, place: Place) -> Result<Vec<u32>> {
         let env = self.group.env;
         let mut level = self.start();
         let mut trail = None;
@@ -270,7 +276,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
             // Of what is only passed through the columns are wanted: they hold the next links.
             let want = if depth + 1 == steps.len() { want } else { Want::Records };
-            level = self.hop(store, step.field, &level, want, || {
+            let sought = Sought { field: step.field, want, place };
+            level = self.hop(store, &level, sought, || {
                 trail.get_or_insert_with(|| Trail::from_iter(steps[..depth].iter().copied())).clone()
             })?;
             if let Some(trail) = &mut trail {
@@ -284,9 +291,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     fn hop(
         &self,
         store: &dyn AnyStore<M::Connection>,
-        field: usize,
         level: &[u32],
-        want: Want,
+        Sought { field, want, place }: Sought,
         mut trail: impl FnMut() -> Trail,
     ) -> Result<Vec<u32>> {
         let env = self.group.env;
@@ -300,7 +306,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let mut load = |slots: &[u32]| {
             let trail = trail();
             let scope = self.group.scope(self.ordinal()).on(&trail);
-            prefetch::load(env, store, Miss { scope, slots, field, want })
+            prefetch::load(env, store, Miss { scope, slots, field, want, at: place })
         };
         let mut misses = if level.iter().all(|&slot| store.has(field, slot)) { 0 } else { load(level)? };
         let mut next = Next::new(level.len() > 1);
@@ -325,6 +331,14 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         }
         Ok(next.slots)
     }
+}
+
+/// What is sought of a level's links
+#[derive(Clone, Copy)]
+struct Sought {
+    field: usize,
+    want: Want,
+    place: Place,
 }
 
 /// The records of the next level: of several records each target once, in order of first appearance
@@ -370,12 +384,14 @@ impl<'env, M: Model> Handle<'env, M, Many> {
 
 impl<'env, M: Model> Handle<'env, M, Several> {
     /// The records that the link leads to
-    pub(crate) fn members(&self, want: Want) -> Result<Vec<u32>> {
+    pub(crate) fn members(&self, want: Want, place: Place) -> Result<Vec<u32>> {
         match (self.slot, self.group.link) {
             (NULL, _) | (_, None) => Ok(Vec::new()),
-            (UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want),
+            (UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want, place),
             // The last link is that of a record which is known.
-            (slot, Some((store, field))) => self.hop(store, field, &[slot], want, || self.trail_before()),
+            (slot, Some((store, field))) => {
+                self.hop(store, &[slot], Sought { field, want, place }, || self.trail_before())
+            }
         }
     }
 
@@ -385,12 +401,12 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     }
 
     /// The link's model and field, and the records whose link it is
-    pub(crate) fn owners(&self) -> Result<Option<(Step, Vec<u32>)>> {
+    pub(crate) fn owners(&self, place: Place) -> Result<Option<(Step, Vec<u32>)>> {
         let path = &self.group.origin.path;
         let Some(step) = path.last() else { return Ok(None) };
         let owners = match self.slot {
             NULL => Vec::new(),
-            UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records)?,
+            UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records, place)?,
             slot => vec![slot],
         };
         Ok(Some((step, owners)))
@@ -398,7 +414,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
 
     /// How many there are: the length of the list if it is cached, else a count for the whole group
     #[inline]
-    pub(crate) fn member_count(&self) -> Result<usize> {
+    pub(crate) fn member_count(&self, place: Place) -> Result<usize> {
         let Group { env, link, .. } = *self.group;
         if let Some((store, field)) = link
             && self.slot < UNRESOLVED
@@ -406,16 +422,16 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         {
             return Ok(count);
         }
-        self.count_members()
+        self.count_members(place)
     }
 
     #[cold]
     #[inline(never)]
-    fn count_members(&self) -> Result<usize> {
+    fn count_members(&self, place: Place) -> Result<usize> {
         let Group { env, link, .. } = *self.group;
         let (slot, Some((store, field))) = (self.slot, link) else { return Ok(0) };
         if slot >= UNRESOLVED {
-            return Ok(self.members(Want::Keys)?.len());
+            return Ok(self.members(Want::Keys, place)?.len());
         }
         if env.settings.max_age.is_some() {
             store.expire_old(env, field, slot);
@@ -428,12 +444,12 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         }
         let trail = self.trail_before();
         let scope = self.group.scope(self.ordinal()).on(&trail);
-        prefetch::count(env, store, Miss { scope, slots: &[slot], field, want: Want::Count })
+        prefetch::count(env, store, Miss { scope, slots: &[slot], field, want: Want::Count, at: place })
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's
-    pub(crate) fn resolved(&self) -> Result<Handle<'env, M, Many>> {
-        let members = self.members(Want::Records)?;
+    pub(crate) fn resolved(&self, place: Place) -> Result<Handle<'env, M, Many>> {
+        let members = self.members(Want::Records, place)?;
         let group = if self.at == Self::ALL {
             self.group.arrived(members)
         } else {

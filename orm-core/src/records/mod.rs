@@ -13,6 +13,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::Location;
 
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
@@ -26,6 +27,7 @@ use crate::model::{Model, Ordered};
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
 use crate::relation::Want;
+use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Result, query};
 
 /// Records of a model in an environment: what the accessors are called on
@@ -106,6 +108,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     /// # fn main() {}
     /// ```
     #[inline]
+    #[track_caller]
     pub fn get<G: Get<'env, M, K>>(&self, what: G) -> G::Output {
         what.get(self)
     }
@@ -116,6 +119,7 @@ pub trait Get<'env, M: Model, K: Cardinality> {
     /// What it gives
     type Output;
     #[doc(hidden)]
+    #[track_caller]
     fn get(self, records: &Records<'env, M, K>) -> Self::Output;
 }
 
@@ -129,8 +133,9 @@ where
     type Output = <Self as Readable<M>>::Read<'env, K>;
 
     #[inline]
+    #[track_caller]
     fn get(self, records: &Records<'env, M, K>) -> Self::Output {
-        self.read(records.handle())
+        self.read(records.handle(), Location::caller())
     }
 }
 
@@ -145,6 +150,7 @@ impl<'env, M: Model> Get<'env, M, Many> for usize {
 impl<'env, M: Model> Get<'env, M, Several> for usize {
     type Output = Result<Option<Record<'env, M>>>;
 
+    #[track_caller]
     fn get(self, records: &ToMany<'env, M>) -> Self::Output {
         Ok(records.load()?.get(self))
     }
@@ -192,7 +198,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// # }
     /// ```
     pub fn id(&self) -> M::Key {
-        self.handle().reader().key()
+        self.handle().group.store.key(self.slot())
     }
 
     /// Asks the database whether the record's row exists: one SELECT
@@ -200,8 +206,11 @@ impl<'env, M: Model> Record<'env, M> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn exists(&self) -> Result<bool> {
         let Group { env, store, .. } = *self.handle().group;
+        let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
+        env.watch(spot, Some(For::record(M::number().get(), self.slot())))?;
         query::by_keys(env, store, &[self.slot()], &[], "exists")?;
         Ok(!store.is_absent(self.slot()))
     }
@@ -211,6 +220,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// # Errors
     ///
     /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the row does not exist.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         let Handle { ref group, slot, at, .. } = *self.handle();
         let Group { env, store, .. } = **group;
@@ -220,7 +230,9 @@ impl<'env, M: Model> Record<'env, M> {
             }
             if !store.with_column(field, |column| column.has(slot)) {
                 let scope = group.scope(Some(at));
-                prefetch::load_field(env, store, Miss { scope, slots: &[slot], field, want: Want::Records })?;
+                let at = Location::caller();
+                let miss = Miss { scope, slots: &[slot], field, want: Want::Records, at };
+                prefetch::load_field(env, store, miss)?;
             }
         }
         Ok(())
@@ -231,6 +243,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// # Errors
     ///
     /// As reading each field: those of the database, [`Error::MissingRecord`](crate::Error::MissingRecord).
+    #[track_caller]
     pub fn to_model(&self) -> Result<M> {
         M::snapshot(self)
     }
@@ -250,8 +263,9 @@ impl<'env, M: Model> ToOne<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn id(&self) -> Result<M::Key> {
-        Ok(self.handle().required_target()?.key())
+        Ok(self.handle().required_target(Location::caller())?.key())
     }
 
     /// Whether the link points at a record; asks only if the link itself is not cached
@@ -259,8 +273,10 @@ impl<'env, M: Model> ToOne<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn is(&self, record: &Record<'_, M>) -> Result<bool> {
-        Ok(Some(self.handle().required_target()?.slot()) == record.slot_in(self.handle().group.store))
+        Ok(Some(self.handle().required_target(Location::caller())?.slot())
+            == record.slot_in(self.handle().group.store))
     }
 
     /// The record that the link points at; asks only if the link itself is not cached
@@ -268,8 +284,9 @@ impl<'env, M: Model> ToOne<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn load(&self) -> Result<Record<'env, M>> {
-        let target = self.handle().required_target()?;
+        let target = self.handle().required_target(Location::caller())?;
         Ok(self.handle().as_record(target.slot()))
     }
 
@@ -278,6 +295,7 @@ impl<'env, M: Model> ToOne<'env, M> {
     /// # Errors
     ///
     /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.prefetch()
     }
@@ -289,8 +307,9 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn id(&self) -> Result<Option<M::Key>> {
-        Ok(self.handle().target()?.map(|target| target.key()))
+        Ok(self.handle().target(Location::caller())?.map(|target| target.key()))
     }
 
     /// Whether the link points at a record; asks only if the link itself is not cached
@@ -298,8 +317,9 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn is(&self, record: &Record<'_, M>) -> Result<bool> {
-        match self.handle().target()? {
+        match self.handle().target(Location::caller())? {
             Some(target) => Ok(Some(target.slot()) == record.slot_in(self.handle().group.store)),
             None => Ok(false),
         }
@@ -310,8 +330,9 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn is_some(&self) -> Result<bool> {
-        Ok(self.handle().target()?.is_some())
+        Ok(self.handle().target(Location::caller())?.is_some())
     }
 
     /// Whether the link is NULL; asks only if the link itself is not cached
@@ -319,6 +340,7 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn is_none(&self) -> Result<bool> {
         Ok(!self.is_some()?)
     }
@@ -328,8 +350,9 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of reading the link.
+    #[track_caller]
     pub fn load(&self) -> Result<Option<Record<'env, M>>> {
-        let target = self.handle().target()?;
+        let target = self.handle().target(Location::caller())?;
         Ok(target.map(|target| self.handle().as_record(target.slot())))
     }
 
@@ -338,8 +361,12 @@ impl<'env, M: Model> ToOptional<'env, M> {
     /// # Errors
     ///
     /// Those of the database; [`Error::MissingRecord`](crate::Error::MissingRecord) if the target's row does not exist.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
-        self.load()?.map_or(Ok(()), |target| target.prefetch())
+        match self.load()? {
+            Some(target) => target.prefetch(),
+            None => Ok(()),
+        }
     }
 }
 

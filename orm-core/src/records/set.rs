@@ -1,6 +1,7 @@
 //! What can be done with a set of records, in memory.
 
 use std::ops::{Bound, RangeBounds};
+use std::panic::Location;
 use std::rc::Rc;
 
 use super::group::Group;
@@ -8,8 +9,9 @@ use super::{Handle, Record, RecordSet};
 use crate::field::Cached;
 use crate::model::Model;
 use crate::origin::{Origin, Reach};
-use crate::prefetch;
+use crate::prefetch::{self, Miss};
 use crate::relation::Want;
+use crate::watch::Place;
 use crate::{Environment, Error, Result, query};
 
 impl<'env, M: Model> RecordSet<'env, M> {
@@ -126,6 +128,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn exists(&self) -> Result<Self> {
         let Group { env, store, .. } = *self.handle().group;
         for window in self.slots().chunks(env.settings.prefetch_limit) {
@@ -140,8 +143,12 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database. Rows that do not exist are left out.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
+        if let Some(field) = prefetch::always::<M>().next() {
+            self.watch_prefetch(field, Location::caller())?;
+        }
         prefetch::load_columns(env, store, self.slots())
     }
 
@@ -150,9 +157,18 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the database. Rows that do not exist are left out.
+    #[track_caller]
     pub fn prefetch_field<F: Cached<M>>(&self, field: F) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
+        self.watch_prefetch(field.position(), Location::caller())?;
         prefetch::read_all(env, store, self.slots(), field.position(), Want::Records).map(drop)
+    }
+
+    /// Notes that these records are read with no others.
+    fn watch_prefetch(&self, field: usize, at: Place) -> Result<()> {
+        let group = &self.handle().group;
+        let miss = Miss { scope: group.scope(None), slots: self.slots(), field, want: Want::Records, at };
+        prefetch::watch_alone(group.env, group.store, miss)
     }
 
     /// These records, to be read as part of another set: a miss loads these first, then those

@@ -3,6 +3,7 @@
 use std::hash::Hash;
 use std::iter::Sum;
 use std::ops::RangeBounds;
+use std::panic::Location;
 
 use indexmap::IndexMap;
 
@@ -17,8 +18,9 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn load(&self) -> Result<RecordSet<'env, M>> {
-        self.handle().resolved().map(RecordSet::wrap)
+        self.handle().resolved(Location::caller()).map(RecordSet::wrap)
     }
 
     /// The records' keys
@@ -26,8 +28,9 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn ids(&self) -> Result<Vec<M::Key>> {
-        Ok(self.handle().group.store.keys_of(&self.handle().members(Want::Keys)?))
+        Ok(self.handle().group.store.keys_of(&self.handle().members(Want::Keys, Location::caller())?))
     }
 
     /// How many records there are
@@ -36,8 +39,9 @@ impl<'env, M: Model> ToMany<'env, M> {
     ///
     /// Those of reading the links.
     #[allow(clippy::len_without_is_empty)]
+    #[track_caller]
     pub fn len(&self) -> Result<usize> {
-        self.handle().member_count()
+        self.handle().member_count(Location::caller())
     }
 
     /// How many records there are; the same as [`len`](Self::len)
@@ -45,6 +49,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn count(&self) -> Result<usize> {
         self.len()
     }
@@ -54,6 +59,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -63,9 +69,10 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn contains(&self, record: &Record<'_, M>) -> Result<bool> {
         let slot = record.slot_in(self.handle().group.store);
-        let members = self.handle().members(Want::Keys)?;
+        let members = self.handle().members(Want::Keys, Location::caller())?;
         Ok(slot.is_some_and(|slot| members.contains(&slot)))
     }
 
@@ -74,6 +81,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of the database.
+    #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         self.load()?.prefetch()
     }
@@ -104,6 +112,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn iter(&self) -> Result<IntoIter<'env, M>> {
         self.load().map(RecordSet::into_iter)
     }
@@ -113,6 +122,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn first(&self) -> Result<Option<Record<'env, M>>> {
         Ok(self.load()?.first())
     }
@@ -122,6 +132,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn last(&self) -> Result<Option<Record<'env, M>>> {
         Ok(self.load()?.last())
     }
@@ -131,6 +142,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// [`Error::NotOne`](crate::Error::NotOne) if there are none or several; those of reading the links.
+    #[track_caller]
     pub fn one(&self) -> Result<Record<'env, M>> {
         self.load()?.one()
     }
@@ -140,6 +152,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn reversed(&self) -> Result<RecordSet<'env, M>> {
         Ok(self.load()?.reversed())
     }
@@ -149,6 +162,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<RecordSet<'env, M>> {
         Ok(self.load()?.slice(range))
     }
@@ -158,6 +172,7 @@ impl<'env, M: Model> ToMany<'env, M> {
     /// # Errors
     ///
     /// Those of reading the links.
+    #[track_caller]
     pub fn chunks(&self, size: usize) -> Result<Chunks<'env, M>> {
         Ok(self.load()?.chunks(size))
     }
@@ -173,6 +188,7 @@ macro_rules! methods_of_the_set {
                 /// # Errors
                 ///
                 /// Those of reading the links, and those of the function.
+                #[track_caller]
                 pub fn $name$(<$T: $($bound +)*>)?(
                     &self,
                     f: impl FnMut(&Record<'env, M>) -> Result<$returned>,

@@ -1,6 +1,7 @@
 //! New records: many rows in one INSERT, what was given in the cache.
 
 use std::any::Any;
+use std::panic::Location;
 
 use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
@@ -18,6 +19,7 @@ use crate::error::Doing;
 use crate::field::{Field, Kind};
 use crate::key::Key;
 use crate::model::{Columns, DbOf, Model};
+use crate::watch::{Repeated, Spot};
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 impl<C: Connection> Environment<C> {
@@ -43,10 +45,12 @@ impl<C: Connection> Environment<C> {
     ///
     /// [`Error::MissingValue`] if a column needs a value that was not given; those of the database, and of reading another
     /// record's link that is among the values.
+    #[track_caller]
     pub fn create<V>(&self, values: V) -> Result<Record<'_, V::Model>>
     where
         V: ValueSet<Model: Model<Connection = C>>,
     {
+        self.watch(Spot::new(Location::caller(), Repeated::Create, V::Model::NAME, ""), None)?;
         let slots = create(self, &Rows::of(&[values]))?;
         Ok(Record::created(self, slots[0]))
     }
@@ -74,6 +78,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// As [`create`](Self::create); that of the database if the field's column is not unique.
+    #[track_caller]
     pub fn upsert<V, T: 'static, D: Kind>(
         &self,
         unique: Field<V::Model, T, D>,
@@ -83,6 +88,7 @@ impl<C: Connection> Environment<C> {
         C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
+        self.watch(Spot::new(Location::caller(), Repeated::Upsert, V::Model::NAME, ""), None)?;
         let slots = create(self, &Rows { conflict: Some(unique.column_name()), ..Rows::of(&[values]) })?;
         Ok(Record::created(self, slots[0]))
     }

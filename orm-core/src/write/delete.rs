@@ -1,5 +1,7 @@
 //! Deleting records, and forgetting what went with them.
 
+use std::panic::Location;
+
 use diesel::associations::HasTable;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -13,6 +15,7 @@ use crate::cardinality::Cardinality;
 use crate::error::Doing;
 use crate::model::{DbOf, Model};
 use crate::origin::Marks;
+use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Records, Result, query};
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
@@ -25,10 +28,17 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     ///
     /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, and those of the database: a foreign key that
     /// refuses. None is deleted then.
+    #[track_caller]
     pub fn delete(&self) -> Result<()> {
-        let group = &self.handle().group;
+        let (group, at) = (&self.handle().group, Location::caller());
         let (env, store) = (group.env, group.store);
-        let slots = K::slots(self.handle())?;
+        let slots = K::slots(self.handle(), at)?;
+        if let [slot] = *slots {
+            env.watch(
+                Spot::new(at, Repeated::Delete, M::NAME, ""),
+                Some(For::record(M::number().get(), slot)),
+            )?;
+        }
         if slots.len() > 1 {
             // All or none, also where an open transaction goes on: one that is not there is found out when the others
             // are gone.

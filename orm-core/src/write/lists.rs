@@ -1,17 +1,26 @@
 //! Writing through a to-many link: adding members, taking them away, creating them.
 
+use std::panic::Location;
+
 use super::create::{self, Rows};
 use super::values::{self, Values};
+use crate::cache::UNRESOLVED;
 use crate::cardinality::Cardinality;
 use crate::model::Model;
 use crate::origin::{Marks, Step};
+use crate::records::Handle;
 use crate::relation::Want;
+use crate::watch::{Place, Repeated, Spot};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list
-fn slots_in<M: Model, K: Cardinality>(list: &ToMany<'_, M>, records: &Records<'_, M, K>) -> Result<Vec<u32>> {
+fn slots_in<M: Model, K: Cardinality>(
+    list: &ToMany<'_, M>,
+    records: &Records<'_, M, K>,
+    at: Place,
+) -> Result<Vec<u32>> {
     let (here, there) = (list.handle().group.store, records.handle().group.store);
-    let slots = K::slots(records.handle())?;
+    let slots = K::slots(records.handle(), at)?;
     Ok(if std::ptr::eq(here, there) {
         slots.into_owned()
     } else {
@@ -29,8 +38,10 @@ impl<'env, T: Model> ToMany<'env, T> {
     ///
     /// [`Error::NotOne`] for a one2many link of none or several records; those of reading where the link starts, and
     /// outside a transaction of writing.
+    #[track_caller]
     pub fn add<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
-        self.change(&slots_in(self, records)?, true)
+        let at = Location::caller();
+        self.change(&slots_in(self, records, at)?, true, at)
     }
 
     /// Takes records out of the link; those that are no members stay as they are
@@ -41,8 +52,10 @@ impl<'env, T: Model> ToMany<'env, T> {
     ///
     /// [`Error::MissingValue`] for a one2many link whose other side is NOT NULL: delete the records, or move them; those
     /// of reading the records' links, and outside a transaction of writing.
+    #[track_caller]
     pub fn remove<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
-        self.change(&slots_in(self, records)?, false)
+        let at = Location::caller();
+        self.change(&slots_in(self, records, at)?, false, at)
     }
 
     /// Makes these records the members of the link, and no others
@@ -50,16 +63,23 @@ impl<'env, T: Model> ToMany<'env, T> {
     /// # Errors
     ///
     /// Those of [`add`](Self::add), of [`remove`](Self::remove) and of reading the members.
+    #[track_caller]
     pub fn set<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
-        let wanted = slots_in(self, records)?;
+        let at = Location::caller();
+        let wanted = slots_in(self, records, at)?;
+        self.watch_change(at)?;
         self.handle().group.env.writing(|| {
             let stay = Marks::of(wanted.iter().copied());
-            let gone: Vec<u32> =
-                self.handle().members(Want::Keys)?.into_iter().filter(|&member| !stay.has(member)).collect();
+            let gone: Vec<u32> = self
+                .handle()
+                .members(Want::Keys, at)?
+                .into_iter()
+                .filter(|&member| !stay.has(member))
+                .collect();
             if !gone.is_empty() {
-                self.change(&gone, false)?;
+                self.change(&gone, false, at)?;
             }
-            self.change(&wanted, true)
+            self.change(&wanted, true, at)
         })
     }
 
@@ -68,27 +88,42 @@ impl<'env, T: Model> ToMany<'env, T> {
     /// # Errors
     ///
     /// Those of [`Environment::create`](crate::Environment::create) and of [`add`](Self::add).
+    #[track_caller]
     pub fn create(&self, values: Values<T>) -> Result<Record<'env, T>> {
         values::check(&values)?;
-        let env = self.handle().group.env;
+        let (env, at) = (self.handle().group.env, Location::caller());
+        env.watch(Spot::new(at, Repeated::Create, T::NAME, ""), None)?;
         let slot = env.writing(|| {
-            let (step, owners) = self.handle().owners()?.ok_or_else(no_link::<T>)?;
+            let (step, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
             let link = store.link_to(step.field, &owners)?;
             let own_column = link.is_some();
             let slot = create::insert(env, &Rows { values: &[values], link, conflict: None })?[0];
             if !own_column {
-                self.change(&[slot], true)?;
+                self.change(&[slot], true, at)?;
             }
             Ok(slot)
         })?;
         Ok(Record::created(env, slot))
     }
 
-    fn change(&self, members: &[u32], add: bool) -> Result<()> {
+    /// Notes a change of one record's list.
+    fn watch_change(&self, at: Place) -> Result<()> {
+        let Handle { group, slot, .. } = self.handle();
+        match group.link {
+            Some((store, field)) if *slot < UNRESOLVED => {
+                let spot = Spot::new(at, Repeated::Write, store.name(), store.field_name(field));
+                group.env.watch_write(spot, store.number(), &[*slot])
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&self, members: &[u32], add: bool, at: Place) -> Result<()> {
         let env = self.handle().group.env;
+        self.watch_change(at)?;
         env.writing(|| {
-            let (Step { model, field }, owners) = self.handle().owners()?.ok_or_else(no_link::<T>)?;
+            let (Step { model, field }, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(model).ok_or_else(no_link::<T>)?;
             store.change_list(env, field, &owners, members, add)
         })

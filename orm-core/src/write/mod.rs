@@ -18,6 +18,7 @@ pub(crate) mod values;
 mod version;
 
 use std::any::Any;
+use std::panic::Location;
 
 pub use raw::Touching;
 pub(crate) use transaction::Transactions;
@@ -28,6 +29,7 @@ use crate::cardinality::Cardinality;
 use crate::field::{Field, Kind};
 use crate::model::{Columns, Model};
 use crate::records::Handle;
+use crate::watch::{Repeated, Spot};
 use crate::{Environment, Error, Records, Result};
 use pen::{Given, Put, State};
 use values::{ValueSet, Values};
@@ -96,9 +98,14 @@ fn with_column<C: Connection, M: Model<Connection = C>>(
 
 impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     /// Writes a field: what every generated setter does.
+    #[track_caller]
     pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
-        let env = self.group.env;
-        env.setting(|| put(env, self.group.store, field.index(), &K::slots(self)?, &value))
+        let (env, at) = (self.group.env, Location::caller());
+        env.setting(Spot::new(at, Repeated::Write, M::NAME, field.name()), M::number().get(), || {
+            let slots = K::slots(self, at)?;
+            put(env, self.group.store, field.index(), &slots, &value)?;
+            Ok(slots)
+        })
     }
 }
 
@@ -113,18 +120,20 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     ///
     /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; those of
     /// reading another record's link that is among the values; and outside a transaction those of the database.
+    #[track_caller]
     pub fn write(&self, values: Values<M>) -> Result<()> {
         values::check(&values)?;
         let Handle { group, .. } = self.handle();
         let (env, store) = (group.env, group.store);
-        env.setting(|| {
-            let slots = K::slots(self.handle())?;
+        let at = Location::caller();
+        env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
+            let slots = K::slots(self.handle(), at)?;
             for field in values::given_fields(&values) {
                 if let Some(value) = values.given(field) {
                     put(env, store, field, &slots, value)?;
                 }
             }
-            Ok(())
+            Ok(slots)
         })
     }
 }

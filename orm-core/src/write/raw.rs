@@ -1,12 +1,14 @@
 //! An application's own statements beside the cache.
 
 use std::fmt;
+use std::panic::Location;
 
 use diesel::query_builder::{QueryFragment, QueryId};
 
 use crate::backend::Connection;
 use crate::error::Doing;
 use crate::model::Model;
+use crate::watch::{Repeated, Spot};
 use crate::{Environment, Result};
 
 impl<C: Connection> Environment<C> {
@@ -18,6 +20,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database, of the statement or of what was waiting.
+    #[track_caller]
     pub fn execute<Q>(&self, statement: Q) -> Result<usize>
     where
         Q: QueryFragment<C::Backend> + QueryId,
@@ -43,6 +46,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// The closure's, and those of sending what was waiting.
+    #[track_caller]
     pub fn with_connection<T>(&self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         Touching::everything(self).with_connection(f)
     }
@@ -98,13 +102,18 @@ impl<'env, C: Connection> Touching<'env, C> {
     /// # Errors
     ///
     /// As [`Environment::execute`].
+    #[track_caller]
     pub fn execute<Q>(self, statement: Q) -> Result<usize>
     where
         Q: QueryFragment<C::Backend> + QueryId,
     {
         let env = self.env;
         let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
-        self.run(|| env.run(doing, &statement))
+        let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text::<C>(&statement);
+        env.watch(spot, None)?;
+        let rows = self.run(|| env.run(doing, &statement))?;
+        env.watch_rows(&spot, rows);
+        Ok(rows)
     }
 
     /// Calls with the connection itself
@@ -112,8 +121,12 @@ impl<'env, C: Connection> Touching<'env, C> {
     /// # Errors
     ///
     /// As [`Environment::with_connection`].
+    #[track_caller]
     pub fn with_connection<T>(self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         let env = self.env;
+        if !env.transactions.are_open() {
+            env.watch(Spot::new(Location::caller(), Repeated::Statement, "", ""), None)?;
+        }
         self.run(|| {
             let result = env.giving_up_broken(|| f(&mut *env.connection()?));
             // Whatever it gave: of an error that it kept, or made another of, the transaction would know nothing.

@@ -4,12 +4,14 @@
 //! and a nested level sends what waits before its savepoint. So a rollback has one rule: what was cached since the level
 //! began, written or loaded, is missing afterwards.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use diesel::connection::TransactionManager;
 
 use crate::backend::{Connection, Dialect};
 use crate::cache::{AnyStore, Stamp};
+use crate::watch::Spot;
 use crate::{Environment, Error, Result};
 
 /// What an environment knows of its open transactions
@@ -111,17 +113,25 @@ impl<C: Connection> Environment<C> {
 
     /// Changes cells: they wait in the open transaction, or are sent before this returns
     ///
-    /// One record is one statement, which needs no transaction around it.
-    pub(super) fn setting(&self, set: impl FnOnce() -> Result<()>) -> Result<()> {
+    /// One record is one statement, which needs no transaction around it. `set` returns the records that it was called for.
+    pub(super) fn setting<'a>(
+        &self,
+        spot: Spot,
+        model: usize,
+        set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
+    ) -> Result<()> {
         if self.transactions.are_open() {
-            return set();
+            return set().map(drop);
         }
         let mut undo = Undo { env: self, since: Some(self.moment().time) };
-        set()?;
+        let slots = set()?;
         let dirty: usize = self.stores().map(AnyStore::dirty_records).sum();
         match dirty {
             0 => {}
-            1 => self.flush_pending()?,
+            1 => {
+                self.watch_write(spot, model, &slots)?;
+                self.flush_pending()?;
+            }
             _ => self.transaction(|| Ok(()))?,
         }
         undo.since = None;
@@ -214,6 +224,8 @@ impl<C: Connection> Drop for Undo<'_, C> {
 struct Level<'env, C: Connection> {
     env: &'env Environment<C>,
     since: Stamp,
+    /// When the watch for loops knew what it knew when this began
+    watched: u64,
     is_open: bool,
 }
 
@@ -234,7 +246,7 @@ impl<'env, C: Connection> Level<'env, C> {
             }
         })?;
         depth.set(depth.get() + 1);
-        Ok(Self { env, since: env.moment().time, is_open: true })
+        Ok(Self { env, since: env.moment().time, watched: env.watched.now(), is_open: true })
     }
 
     fn commit(mut self) -> Result<()> {
@@ -254,7 +266,7 @@ impl<'env, C: Connection> Level<'env, C> {
 
 impl<C: Connection> Drop for Level<'_, C> {
     fn drop(&mut self) {
-        let Self { env, since, is_open } = *self;
+        let Self { env, since, watched, is_open } = *self;
         if !is_open {
             return;
         }
@@ -271,6 +283,7 @@ impl<C: Connection> Drop for Level<'_, C> {
             }
         });
         env.forget_since(since);
+        env.watched.begin_anew(watched);
         doomed.borrow_mut().take_if(|doom| doom.depth >= depth.get());
         depth.set(depth.get() - 1);
         if let Err(error) = undone {

@@ -49,6 +49,7 @@ fn method(model: &Model, field: &Field) -> TokenStream {
     quote! {
         #docs
         #[inline]
+        #[track_caller]
         #vis fn #name(&self) -> #output {
             self.0.read(#ident::#constant)
         }
@@ -66,6 +67,7 @@ fn setter(model: &Model, field: &Field) -> TokenStream {
     }
     quote! {
         #[doc = #docs]
+        #[track_caller]
         #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> #bounds {
             self.0.write(#ident::#constant, #value)
         }

@@ -64,9 +64,11 @@ fn method(model: &Model, field: &Field) -> TokenStream {
         }
         _ => quote!(self.#ident = ::core::option::Option::Some(#value)),
     };
+    let tracked = matches!(field.shape, Shape::Link { .. }).then(|| quote!(#[track_caller]));
     quote! {
         #docs
         #[must_use]
+        #tracked
         #vis fn #ident #generics(mut self, value: #argument) -> Self #bounds {
             #take;
             self

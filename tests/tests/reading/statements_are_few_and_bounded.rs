@@ -32,7 +32,7 @@ fn batches_of_all_sizes_are_two_prepared_statements() -> Result<()> {
 
 #[test]
 fn a_loop_over_single_records_is_one_prepared_statement() -> Result<()> {
-    let db = TestDb::of_partners(100, 10);
+    let db = test_db!(File::of_partners(100, 10));
     for id in 1..=100 {
         db.record::<Partner>(id).name()?;
     }

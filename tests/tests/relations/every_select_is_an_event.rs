@@ -1,83 +1,29 @@
 //! What `tracing` is told: one event for each SELECT, with its model, reason, keys, rows and time; a warning, with
-//! model and field, for each ten reads that could not be batched.
+//! model, field and place, for ten reads that could not be batched.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
+use orm_tests::events::Seen;
 use orm_tests::partners::*;
 use orm_tests::{File, TestDb, test_db};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
-
-/// One event, its fields as text
-#[derive(Debug, Clone)]
-struct Seen {
-    level: Level,
-    fields: BTreeMap<&'static str, String>,
-}
-
-impl Seen {
-    /// One field, which has to be there
-    #[track_caller]
-    fn field(&self, name: &str) -> &str {
-        self.fields.get(name).unwrap_or_else(|| panic!("no `{name}` in {self:?}"))
-    }
-
-    /// Model, reason, keys and rows
-    fn select(&self) -> (&str, &str, usize, usize) {
-        let number = |name| self.field(name).parse().expect("a whole number");
-        assert_eq!((self.level, self.field("message")), (Level::DEBUG, "select"));
-        (self.field("model"), self.field("reason"), number("keys"), number("rows"))
-    }
-}
-
-impl Visit for Seen {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.fields.insert(field.name(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.fields.insert(field.name(), value.to_owned());
-    }
-}
-
-/// Keeps the events of `orm_core`.
-#[derive(Default, Clone)]
-struct Listener(Arc<Mutex<Vec<Seen>>>);
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("orm_core")
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut seen = Seen { level: *event.metadata().level(), fields: BTreeMap::new() };
-        event.record(&mut seen);
-        self.0.lock().expect("not poisoned").push(seen);
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-    fn enter(&self, _: &Id) {}
-    fn exit(&self, _: &Id) {}
-}
+use tracing::Level;
 
 /// The events of a piece of work
 fn events(work: impl FnOnce() -> Result<()>) -> Result<Vec<Seen>> {
-    let listener = Listener::default();
-    tracing::subscriber::with_default(listener.clone(), work)?;
-    let events = listener.0.lock().expect("not poisoned");
-    Ok(events.clone())
+    let mut result = Ok(());
+    let events = orm_tests::events::events(|| result = work());
+    result.map(|()| events)
+}
+
+/// Model, reason, keys and rows
+#[track_caller]
+fn select(seen: &Seen) -> (&str, &str, usize, usize) {
+    let number = |name| seen.field(name).parse().expect("a whole number");
+    assert_eq!((seen.level, seen.field("message")), (Level::DEBUG, "select"));
+    (seen.field("model"), seen.field("reason"), number("keys"), number("rows"))
 }
 
 /// Does a piece of work, whose SELECTs must have these models, reasons, keys and rows.
@@ -89,7 +35,7 @@ fn assert_selects(
 ) -> Result<()> {
     let before = db.stats().queries;
     let events = events(work)?;
-    assert_eq!(events.iter().map(Seen::select).collect::<Vec<_>>(), expected);
+    assert_eq!(events.iter().map(select).collect::<Vec<_>>(), expected);
     assert_eq!(db.stats().queries - before, expected.len(), "one event for each SELECT");
     Ok(())
 }
@@ -171,14 +117,14 @@ fn the_time_is_that_of_the_select() -> Result<()> {
 }
 
 #[test]
-fn each_ten_single_reads_are_a_warning() -> Result<()> {
-    let db = TestDb::of_partners(50, 4);
+fn ten_single_reads_from_one_place_are_a_warning() -> Result<()> {
+    let db = test_db!(File::of_partners(50, 4));
     let events = events(|| (1..=25).try_for_each(|id| db.record::<Partner>(id).name().map(drop)))?;
     let warnings: Vec<&Seen> = events.iter().filter(|seen| seen.level == Level::WARN).collect();
     assert_eq!(events.len(), 25 + warnings.len());
     let told: Vec<_> =
-        warnings.iter().map(|w| (w.field("model"), w.field("field"), w.field("reads"))).collect();
-    assert_eq!(told, [("Partner", "name", "10"), ("Partner", "name", "20")]);
+        warnings.iter().map(|w| (w.field("model"), w.field("field"), w.field("times"))).collect();
+    assert_eq!(told, [("Partner", "name", "10")]);
     assert!(warnings[0].field("message").starts_with("Partner.name was read by 10 queries"), "{warnings:?}");
     // It is told before the SELECT that it is about.
     assert_eq!(events.iter().position(|seen| seen.level == Level::WARN), Some(9));

@@ -6,6 +6,7 @@
 mod a_limit_is_kept_window_by_window;
 mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_list_is_one_select_for_the_group;
+mod a_loop_is_told_with_its_place;
 mod a_to_many_link_is_read_as_a_set;
 mod batches_bound_memory;
 mod batches_by_key_keep_nothing_of_the_whole;
@@ -19,4 +20,5 @@ mod owned_copies_leave_the_environment;
 mod sets_out_of_sets_cost_what_the_whole_costs;
 mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;
+mod what_has_no_batch_is_no_alarm;
 mod whatever_is_held_and_whatever_was_dropped;

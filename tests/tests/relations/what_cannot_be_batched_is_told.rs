@@ -17,7 +17,7 @@ fn single_records_in_a_loop_are_refused() {
 
 #[test]
 fn lenient_environments_read_on() -> Result<()> {
-    let db = TestDb::of_partners(200, 10);
+    let db = test_db!(File::of_partners(200, 10));
     db.assert_queries(200, || (1..=200).try_for_each(|id| db.record::<Partner>(id).name().map(drop)))
 }
 

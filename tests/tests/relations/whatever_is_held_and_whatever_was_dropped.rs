@@ -72,7 +72,7 @@ fn whatever_is_cleared_in_each_turn() -> Result<()> {
 
 #[test]
 fn a_statement_of_ones_own_in_each_turn() -> Result<()> {
-    let db = TestDb::of_partners(1_000, 50);
+    let db = test_db!(File::of_partners(1_000, 50));
     let all = db.all::<Partner>()?;
     let (keys, statements) = keys_and_statements(&db, || {
         all.iter().try_for_each(|partner| {

@@ -23,5 +23,6 @@ mod what_a_setter_takes;
 mod what_goes_with_a_deleted_record_is_not_cached;
 mod what_is_deleted_is_gone;
 mod what_is_written_is_seen_at_once;
+mod what_is_written_one_by_one_is_told;
 mod what_the_database_decides_is_read;
 mod what_waits_is_sent_before_it_could_be_missed;

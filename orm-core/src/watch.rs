@@ -1,0 +1,324 @@
+//! What is sent again and again from one place of a program for one record each: a loop that one statement could do.
+
+use std::cell::{Cell, RefCell};
+use std::hash::BuildHasher;
+use std::panic::Location;
+
+use diesel::query_builder::{QueryBuilder, QueryFragment};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::backend::Connection;
+use crate::cache::AnyStore;
+use crate::fragment::Fragment;
+use crate::model::Model;
+use crate::prefetch::Miss;
+use crate::relation::Want;
+use crate::{Environment, Error, Result};
+
+/// Where a program calls: file, line and column
+pub(crate) type Place = &'static Location<'static>;
+
+/// So many times from one place are taken for a loop that could not be batched.
+const TOLERATED: usize = 10;
+
+/// What brings or changes so many rows is a batch, such as a page or a part of an import.
+const MANY_ROWS: usize = 100;
+
+/// So many places and statements at most are told apart.
+const MOST_SPOTS: usize = 1 << 12;
+
+/// What was done again and again, in [`Error::Unbatched`]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Repeated {
+    /// A value, a link or a list was read for one record
+    Read,
+    /// The same, as what came for the other records was dropped from the cache before it was read
+    Reread,
+    /// The members of a to-many link were counted for one record
+    Count,
+    /// A record was looked up by its key: `get`, `exists`
+    Lookup,
+    /// The same query was run: `records`, `find` and the like
+    Search,
+    /// A statement of the application's own was run: `execute`, `with_connection`
+    Statement,
+    /// One record was written outside of a transaction
+    Write,
+    /// One record was created
+    Create,
+    /// One record was created, or written if it was there
+    Upsert,
+    /// One record was deleted
+    Delete,
+}
+
+impl Repeated {
+    fn is_reading(self) -> bool {
+        matches!(self, Self::Read | Self::Reread | Self::Count | Self::Lookup)
+    }
+
+    /// What was done, and the way out
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Read => (
+                "was read by {} queries of one record each",
+                "take the records from one set (a query, `browse`, `collect`), or read each `with_prefetch` of the others",
+            ),
+            Self::Reread => (
+                "was read by {} queries of one record each, as what came with it was dropped before it was read",
+                "drop from the cache after the loop, or less of it (`invalidate`, `touching`)",
+            ),
+            Self::Count => (
+                "was counted by {} queries of one record each",
+                "take the records from one set (a query, `browse`, `collect`)",
+            ),
+            Self::Lookup => (
+                "was looked up by {} queries of one key each",
+                "`browse` all keys, or find their records with one query (`eq_any`)",
+            ),
+            Self::Search => (
+                "was searched {} times with the same query",
+                "search once, for all that is wanted (`eq_any`), or follow the links of a set",
+            ),
+            Self::Statement => (
+                "was sent {} times",
+                "change all rows with one statement, or write to records in one `transaction`",
+            ),
+            Self::Write => (
+                "was written by {} commits of one record each",
+                "put the loop into one `transaction`, or `write` to a set",
+            ),
+            Self::Create => ("was created by {} INSERTs of one row each", "give all rows to `create_many`"),
+            Self::Upsert => ("was created by {} INSERTs of one row each", "give all rows to `upsert_many`"),
+            Self::Delete => {
+                ("was deleted by {} DELETEs of one row each", "`collect` the records, and delete the set")
+            }
+        }
+    }
+}
+
+/// The text of [`Error::Unbatched`]
+pub(crate) fn told(work: Repeated, model: &str, field: &str, times: usize, at: Place) -> String {
+    let (done, way_out) = work.told();
+    let what = match (model, field) {
+        ("", _) => "a statement of your own".to_owned(),
+        (model, "") => model.to_owned(),
+        (model, field) => format!("{model}.{field}"),
+    };
+    format!("{what} {} from {at}: {way_out}", done.replace("{}", &times.to_string()))
+}
+
+/// What is done where
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Spot {
+    place: Place,
+    work: Repeated,
+    /// Empty for a statement that is no model's
+    model: &'static str,
+    /// Empty where it is no field's
+    field: &'static str,
+    /// The hash of the statement's text, where statements of other texts are other work
+    text: u64,
+}
+
+impl Spot {
+    pub(crate) fn new(at: Place, work: Repeated, model: &'static str, field: &'static str) -> Self {
+        Self { place: at, work, model, field, text: 0 }
+    }
+
+    /// The same, of one text only
+    pub(crate) fn with_text<C: Connection>(self, statement: &dyn QueryFragment<C::Backend>) -> Self {
+        let mut out = <C::Backend as diesel::backend::Backend>::QueryBuilder::default();
+        // A statement that has no text is refused when it is run.
+        let _ = Fragment(statement).to_sql(&mut out, &C::Backend::default());
+        Self { text: FixedState::default().hash_one(out.finish()), ..self }
+    }
+}
+
+/// A record by its model's number and its slot
+pub(crate) type Named = (usize, u32);
+
+/// The record that something is done for
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct For {
+    /// The record that it was reached from, along links; itself if that is none
+    pub(crate) from: Named,
+    pub(crate) record: Named,
+}
+
+impl For {
+    pub(crate) fn record(model: usize, slot: u32) -> Self {
+        Self { from: (model, slot), record: (model, slot) }
+    }
+}
+
+/// How often something was done in a row
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    times: usize,
+    /// When the first time was, by the watch's own clock
+    began: u64,
+    last: Option<For>,
+    was_told: bool,
+}
+
+/// What is done again and again, by place
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    runs: RefCell<HashMap<Spot, Run, FixedState>>,
+    clock: Cell<u64>,
+}
+
+impl Watch {
+    /// Notes that something is done once more; returns how often that was in a row.
+    ///
+    /// Who reads from record to record along their links cannot know the next one before, and who comes back to one record
+    /// again and again waits for it, or shows how far it is: neither is a loop over records.
+    fn note(&self, spot: Spot, now: Option<For>, leads: impl FnOnce(Named, Named) -> bool) -> usize {
+        let mut runs = self.runs.borrow_mut();
+        if runs.len() >= MOST_SPOTS && !runs.contains_key(&spot) {
+            runs.clear();
+        }
+        let run = runs.entry(spot).or_insert(Run { times: 0, began: 0, last: None, was_told: false });
+        let goes_on = run.times > 0
+            && run
+                .last
+                .zip(now)
+                .is_some_and(|(last, now)| last.from == now.from || leads(last.record, now.record));
+        if run.times == 0 {
+            self.clock.set(self.clock.get() + 1);
+            run.began = self.clock.get();
+        }
+        run.times += usize::from(!goes_on);
+        run.last = now;
+        run.times
+    }
+
+    /// Notes that the same was done for many records at once.
+    pub(crate) fn note_batch(&self, spot: &Spot) {
+        if let Some(run) = self.runs.borrow_mut().get_mut(spot) {
+            run.times = 0;
+        }
+    }
+
+    /// Whether nothing has been told of the place yet; it has now.
+    fn is_news(&self, spot: &Spot) -> bool {
+        let mut runs = self.runs.borrow_mut();
+        let is_known = runs.iter().any(|(known, run)| run.was_told && known.place == spot.place);
+        runs.get_mut(spot).is_some_and(|run| !is_known && !std::mem::replace(&mut run.was_told, true))
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.get()
+    }
+
+    /// What began since then is over: it was a batch's, or is about to be tried again.
+    pub(crate) fn begin_anew(&self, since: u64) {
+        self.runs.borrow_mut().values_mut().filter(|run| run.began > since).for_each(|run| run.times = 0);
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// Notes a statement for one record that is about to be sent: again and again from one place it is warned of, once,
+    /// and a strict environment refuses it.
+    pub(crate) fn watch(&self, spot: Spot, now: Option<For>) -> Result<()> {
+        let times =
+            self.watched.note(spot, now, |last, next| spot.work.is_reading() && self.leads(last, next));
+        if times < TOLERATED {
+            return Ok(());
+        }
+        self.tell(spot, times)
+    }
+
+    #[cold]
+    fn tell(&self, spot: Spot, times: usize) -> Result<()> {
+        let Spot { place, work, model, field, .. } = spot;
+        let error = Error::Unbatched { work, model, field, times, at: place };
+        if self.settings.strict {
+            return Err(error);
+        }
+        if self.watched.is_news(&spot) {
+            tracing::warn!(model, field, times, file = place.file(), line = place.line(), "{error}");
+        }
+        Ok(())
+    }
+
+    /// Whether a link of one record leads to the other
+    fn leads(&self, (model, slot): Named, (to, target): Named) -> bool {
+        self.store_by_number(model).is_some_and(|store| store.leads(slot, to, target))
+    }
+
+    /// Notes a batch that a miss is about to load.
+    pub(crate) fn watch_miss(
+        &self,
+        store: &dyn AnyStore<C>,
+        miss: Miss<'_>,
+        batch: &[u32],
+        limit: usize,
+    ) -> Result<()> {
+        let Miss { scope, field, want, .. } = miss;
+        let work = if want == Want::Count { Repeated::Count } else { Repeated::Read };
+        if !scope.is_of_set() {
+            return self.watch_batch(store, miss, batch, work);
+        }
+        if batch.len() > 1 {
+            self.watch_batch(store, miss, batch, work)?;
+        }
+        // One record: the last one of a window, the others are cached, or they would be dropped unread once more. That is
+        // the loop's doing unless the cache has a limit or an age to keep to. A batch of two is no end of it, but a try.
+        let is_kept = !self.limits.any() && self.settings.max_age.is_none();
+        let is_careful = is_kept && !store.paces().is_steady(field);
+        if (batch.len() > 1 && !is_careful) || (limit == 1 && is_careful) {
+            self.watch_batch(store, miss, batch, Repeated::Reread)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a batch of those who could have been read together: where it is one record, that is one of many batches.
+    pub(crate) fn watch_batch(
+        &self,
+        store: &dyn AnyStore<C>,
+        Miss { scope, field, at, .. }: Miss<'_>,
+        batch: &[u32],
+        work: Repeated,
+    ) -> Result<()> {
+        let spot = Spot::new(at, work, store.name(), store.field_name(field));
+        let &[slot] = batch else {
+            self.watched.note_batch(&spot);
+            return Ok(());
+        };
+        let record = (store.number(), slot);
+        self.watch(spot, Some(For { from: scope.beginning(record), record }))
+    }
+
+    /// Runs a search, unless it is the same one again and again.
+    pub(crate) fn watch_search<M: Model<Connection = C>, T>(
+        &self,
+        at: Place,
+        query: &dyn QueryFragment<C::Backend>,
+        run: impl FnOnce() -> Result<Vec<T>>,
+    ) -> Result<Vec<T>> {
+        let spot = Spot::new(at, Repeated::Search, M::NAME, "").with_text::<C>(query);
+        self.watch(spot, None)?;
+        let rows = run()?;
+        self.watch_rows(&spot, rows.len());
+        Ok(rows)
+    }
+
+    /// Notes how many rows something has brought or changed.
+    pub(crate) fn watch_rows(&self, spot: &Spot, rows: usize) {
+        if rows >= MANY_ROWS {
+            self.watched.note_batch(spot);
+        }
+    }
+
+    /// Notes a write of one record, which is a commit of its own unless a transaction is open.
+    pub(crate) fn watch_write(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
+        match slots {
+            &[slot] if !self.transactions.are_open() => self.watch(spot, Some(For::record(model, slot))),
+            _ => Ok(()),
+        }
+    }
+}
