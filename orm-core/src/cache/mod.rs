@@ -1,5 +1,6 @@
 //! The record cache: the public [`Cache`], and the stores and columns behind it.
 
+mod any_store;
 mod codec;
 mod column;
 mod columns;
@@ -13,6 +14,7 @@ mod stores;
 use std::fmt;
 use std::time::Instant;
 
+pub(crate) use any_store::AnyStore;
 pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
 pub use column::Column;
 pub use column::Moment;
@@ -22,7 +24,7 @@ pub(crate) use evict::{Limits, bytes_for_values, make_room};
 pub(crate) use keys::{NULL, UNRESOLVED};
 pub use link::{Link, List, ToManyLink, ToOneLink};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
-pub(crate) use store::{AnyStore, Store};
+pub(crate) use store::Store;
 pub(crate) use stores::Stores;
 
 use crate::Environment;

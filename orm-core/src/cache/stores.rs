@@ -5,7 +5,8 @@ use std::fmt;
 
 use once_cell::unsync::OnceCell;
 
-use super::store::{AnyStore, Store};
+use super::any_store::AnyStore;
+use super::store::Store;
 use crate::backend::Connection;
 use crate::model::Model;
 
