@@ -125,6 +125,11 @@ impl Paces {
         self.with(field, |pace| pace.unread == 0)
     }
 
+    /// Whether something was dropped from the cache since the last batch
+    pub(crate) fn was_dropped(&self, field: usize, drops: usize) -> bool {
+        self.with(field, |pace| pace.drops != drops)
+    }
+
     pub(crate) fn note_batch(&self, field: usize, batch: &[u32], now: Counters) {
         self.with(field, |pace| {
             batch.iter().for_each(|&slot| {

@@ -267,9 +267,11 @@ impl<C: Connection> Environment<C> {
             self.watch_batch(store, miss, batch, work)?;
         }
         // One record: the last one of a window, the others are cached, or they would be dropped unread once more. That is
-        // the loop's doing unless the cache has a limit or an age to keep to. A batch of two is no end of it, but a try.
+        // the loop's doing if it goes on to drop, unless the cache has a limit or an age to keep to. A batch of two is no
+        // end of it, but a try.
         let is_kept = !self.limits.any() && self.settings.max_age.is_none();
-        let is_careful = is_kept && !store.paces().is_steady(field);
+        let goes_on = !store.paces().is_steady(field) && store.paces().was_dropped(field, self.drops());
+        let is_careful = is_kept && goes_on;
         if (batch.len() > 1 && !is_careful) || (limit == 1 && is_careful) {
             self.watch_batch(store, miss, batch, Repeated::Reread)?;
         }
