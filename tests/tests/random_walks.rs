@@ -527,7 +527,7 @@ fn most(levels: &[BTreeSet<At>], path: &[(usize, bool)], limit: usize) -> usize 
     // Of the level before at most sixteen windows are read ahead, so that a window of this one is full; and the last
     // records of a level may come apart: those that nothing led to in time, or whose place others of the model took.
     let ahead = levels.iter().map(|level| windows(level) / 8);
-    windows(&levels[0]) + links.sum::<usize>() + ahead.sum::<usize>() + path.len()
+    windows(&levels[0]) + links.sum::<usize>() + ahead.sum::<usize>() + 2 * path.len()
 }
 
 fn start<'env>(db: &'env TestDb, case: &Case) -> Result<RecordSet<'env, Ant>> {
