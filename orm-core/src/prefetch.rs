@@ -8,7 +8,7 @@ use crate::pace::Counters;
 use crate::plan::{Gap, Wanted, plan};
 use crate::relation::Want;
 use crate::watch::{Place, Repeated};
-use crate::{Environment, Result, query};
+use crate::{Environment, Error, Result, query};
 
 pub(crate) use crate::plan::Scope;
 
@@ -121,8 +121,11 @@ fn batch<C: Connection>(
         };
         let is_room = batch.len() < limit && store.paces().is_steady(field);
         let Some(gap) = gap.filter(|gap| is_room && led_on(gap)) else { return Ok(batch) };
-        if !fill(env, miss, &gap, &mut ahead)? {
-            return Ok(batch);
+        match fill(env, miss, &gap, &mut ahead) {
+            Ok(true) => {}
+            // What cannot be read of others is their error, when they are read.
+            Ok(false) | Err(Error::InvalidValue { .. }) => return Ok(batch),
+            Err(error) => return Err(error),
         }
         if slots.first().is_some_and(|&first| !lacks(store, field, want, first)) {
             // What was found for the batch has to be found again.
@@ -158,6 +161,10 @@ fn fill<C: Connection>(
     let size = nearest.root.slots.len();
     let is_worth_it = slots.len() >= links_left || 2 * slots.len() <= size;
     if ahead.batches == 0 || !is_worth_it || !store.paces().is_steady(step.field) {
+        return Ok(false);
+    }
+    // A read by key sends nothing that waits to be written, and so nothing that is read for its sake may.
+    if store.is_list(step.field) && env.has_pending() {
         return Ok(false);
     }
     // In a cache that has room for few windows they would push each other out.

@@ -155,3 +155,27 @@ fn a_cache_that_holds_few_batches_over_three_levels() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn what_is_read_ahead_sends_nothing_that_waits_and_fails_for_no_one_else() -> Result<()> {
+    let db = test_db!(chinook(), prefetch_limit(100));
+    // Lists of a hundred tracks have some sixty lines: their invoices do not fill a batch, and other lists could.
+    let tracks = tracks::table.order(tracks::id).records::<Track>(&db)?;
+    let lists = tracks.iter().map(|track| track.lines().load());
+    let line = lists.flatten().find_map(|list| list.first()).expect("a line");
+    db.transaction(|| {
+        line.set_track_id(Id::<Track>::new(2))?;
+        let (customer, statements) = db.watch(|| line.invoice_id().customer_id().id());
+        customer?;
+        assert_eq!(statements.len(), 1, "the invoices, and nothing that waits: {statements:#?}");
+        assert_eq!(db.stats().dirty, 1);
+        Ok::<_, orm_core::Error>(())
+    })?;
+    // A line that cannot be read stands beyond the first thousand.
+    let db = test_db!(chinook(), prefetch_limit(1_000));
+    db.file.run("UPDATE lines SET track_id = 'none' WHERE id = 1500");
+    let lines = lines::table.order(lines::id).record_ids::<Line>(&db)?;
+    lines.first().expect("a line").track_id().album_id().title()?;
+    assert!(lines.track_id().ids().is_err(), "its own error");
+    Ok(())
+}

@@ -17,9 +17,9 @@ pub struct Box {
     #[model(primary_key)]
     code: String,
     name: String,
-    outer_code: Option<Id<Box>>,
+    outer_code: Option<Id<Self>>,
     #[model(inverse = Box::OUTER_CODE)]
-    inner: OneToMany<Box>,
+    inner: OneToMany<Self>,
     #[model(inverse = Thing::BOX_CODE)]
     things: OneToMany<Thing>,
     #[model(inverse = Thing::BOX_CODE, order = (things::name.desc(), things::id))]
