@@ -65,7 +65,13 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn giving_up_broken<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
         self.transactions.refuse_if_gone()?;
         statement().inspect_err(|error| {
-            let Error::Database { source, .. } = error else { return };
+            let source = if let Error::Database { source, .. } = error { Some(&**source) } else { None };
+            if let Ok(mut held) = self.connection.try_borrow_mut()
+                && let Some(connection) = &mut *held
+            {
+                connection.forget_failed_statement(source);
+            }
+            let Some(source) = source else { return };
             if self.transactions.are_open() {
                 // Whether the connection is broken, its rollback finds out.
                 self.doom_after(error, source);

@@ -139,6 +139,8 @@ impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
         push_key_column::<M>(&self.table, &mut out)?;
         M::KeyCodec::push(&self.keys, out.reborrow())?;
         if self.locked {
+            // It fails half-way more often than others do, see `Connection::forget_failed_statement`.
+            out.unsafe_to_cache_prepared();
             out.push_sql(" FOR UPDATE");
         }
         Ok(())

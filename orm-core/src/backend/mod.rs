@@ -43,6 +43,13 @@ pub trait Connection:
     fn has_lost_transaction(&mut self) -> bool {
         false
     }
+
+    /// Called after each statement that failed, with diesel's error where it is known: prepared statements that are of no use
+    /// any more are forgotten.
+    #[doc(hidden)]
+    fn forget_failed_statement(&mut self, error: Option<&diesel::result::Error>) {
+        let _ = error;
+    }
 }
 
 /// The connection of models and environments that do not name one: that of the only backend feature turned on

@@ -1,9 +1,10 @@
 //! MySQL and MariaDB: a bind for each key.
 
 use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
+use diesel::connection::{CacheSize, Connection as _, SimpleConnection};
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
 use diesel::query_builder::AstPass;
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, SingleValue};
 
@@ -29,6 +30,24 @@ impl Connection for MysqlConnection {
         self.batch_execute("SAVEPOINT orm_core_is_open").is_ok()
             && self.batch_execute("RELEASE SAVEPOINT orm_core_is_open").is_err()
             && self.batch_execute("BEGIN").is_ok()
+    }
+
+    /// A prepared SELECT that failed when rows were coming already (a lock that was waited for too long, a deadlock, a time
+    /// limit, `KILL QUERY`) leaves libmariadb in a state in which the next execution waits for an answer for ever. diesel
+    /// forgets its statements all at once; one that broke a constraint did not come that far.
+    fn forget_failed_statement(&mut self, error: Option<&Error>) {
+        use DatabaseErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+        let is_violation = matches!(
+            error,
+            Some(Error::DatabaseError(
+                CheckViolation | ForeignKeyViolation | NotNullViolation | UniqueViolation,
+                _
+            ))
+        );
+        if !is_violation {
+            self.set_prepared_statement_cache_size(CacheSize::Disabled);
+            self.set_prepared_statement_cache_size(CacheSize::Unbounded);
+        }
     }
 }
 

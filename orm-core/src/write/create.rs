@@ -372,15 +372,17 @@ impl<C: Connection> Environment<C> {
         let doing = Doing { model, text: &|| format!("asking for the keys of new {model}") };
         let fault = |error| doing.fault(error);
         self.note_statement(&FirstInserted);
-        let mut connection = self.connection()?;
-        let mut rows = LoadConnection::load(&mut **connection, FirstInserted).map_err(fault)?;
-        let Some(row) = rows.next() else { return Ok((0, 1)) };
-        let row = row.map_err(fault)?;
-        let number = |index: usize| {
-            let value = row.get(index);
-            C::Backend::read_count(value.as_ref().and_then(|value| value.value()))
-                .map_err(|error| fault(diesel::result::Error::DeserializationError(error)))
-        };
-        Ok((number(0)?, number(1)?))
+        self.giving_up_broken(|| {
+            let mut connection = self.connection()?;
+            let mut rows = LoadConnection::load(&mut **connection, FirstInserted).map_err(fault)?;
+            let Some(row) = rows.next() else { return Ok((0, 1)) };
+            let row = row.map_err(fault)?;
+            let number = |index: usize| {
+                let value = row.get(index);
+                C::Backend::read_count(value.as_ref().and_then(|value| value.value()))
+                    .map_err(|error| fault(diesel::result::Error::DeserializationError(error)))
+            };
+            Ok((number(0)?, number(1)?))
+        })
     }
 }

@@ -1,12 +1,16 @@
 //! Locks that are not given, deadlocks, connections that break while they write, on the connection that `super::Db` is
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool};
 use orm_core::Error;
 use orm_core::prelude::*;
 
 use super::Db;
-use super::shop::{self, Country, Partner};
+use super::shop::{self, Account, Country, Partner};
 use crate::place::{Outcome, Place};
 
 #[test]
@@ -147,4 +151,75 @@ fn after_a_connection_broke_the_environment_takes_another() -> Outcome {
     first.cache().clear();
     assert_eq!(first.all::<Partner>()?.name()?, ["fifth"]);
     Ok(())
+}
+
+/// Does work that may hang for ever, which is a failure after half a minute.
+fn in_time(place: Place<Db>, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Outcome {
+    let (done, finished) = mpsc::channel();
+    let worker = std::thread::spawn(move || {
+        work()?;
+        // Nobody waits for a thread that was late.
+        let _ = done.send(());
+        Ok::<(), Error>(())
+    });
+    if finished.recv_timeout(Duration::from_secs(30)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        // What hangs holds locks that removing the place would wait for.
+        std::mem::forget(place);
+        return Err("it hangs".into());
+    }
+    Ok(worker.join().map_err(|_| "the worker panicked")??)
+}
+
+/// What libmariadb keeps of a prepared SELECT that failed half-way makes its next execution wait for ever.
+#[test]
+fn a_locked_row_of_a_version_is_waited_for_again_and_again() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    env.create_many((1..=3).map(|id| Account::values().id(id).amount(0)))?;
+    env.with_connection(|connection| Ok(connection.batch_execute(super::LOCK_TIMEOUT)?))?;
+    let mut other = place.connect()?;
+    other.batch_execute("BEGIN; UPDATE accounts SET amount = 7 WHERE id = 2")?;
+    in_time(place, move || {
+        let accounts = env.browse::<Account>([1, 2, 3]);
+        for _ in 0..3 {
+            let error = accounts.set_amount(1).err().ok_or_else(|| Error::other("the row is locked"))?;
+            assert!(error.to_string().contains(super::TIMED_OUT), "{error}");
+        }
+        other.batch_execute("ROLLBACK")?;
+        accounts.set_amount(2)
+    })
+}
+
+#[test]
+fn a_read_that_was_stopped_half_way_is_read_again() -> Outcome {
+    diesel::table! { slow_accounts { id -> BigInt, slow -> Bool } }
+    #[derive(Model)]
+    #[model(table = slow_accounts, connection = Db)]
+    struct SlowAccount {
+        id: i64,
+        slow: bool,
+    }
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    env.create_many((1..=100).map(|id| Account::values().id(id).amount(0)))?;
+    place.connect()?.batch_execute(super::SLOW_VIEW)?;
+    in_time(place, move || {
+        let accounts = env.browse::<SlowAccount>(1..=100);
+        let all = || env.all::<SlowAccount>().map(drop);
+        // Of an application's own query, whose error was made another one
+        let own = || {
+            env.touching().with_connection(|connection| {
+                let rows = slow_accounts::table.load::<(i64, bool)>(connection);
+                rows.map(drop).map_err(Error::other)
+            })
+        };
+        for read in [&all as &dyn Fn() -> Result<(), Error>, &|| accounts.slow().map(drop), &own] {
+            for _ in 0..2 {
+                env.with_connection(|connection| Ok(connection.batch_execute(super::STATEMENT_TIMEOUT)?))?;
+                let error = read().err().ok_or_else(|| Error::other("it takes a second"))?;
+                assert!(matches!(error, Error::Database { .. } | Error::Other(_)), "{error:?}");
+                env.with_connection(|connection| Ok(connection.batch_execute(super::NO_TIMEOUT)?))?;
+            }
+            read()?;
+        }
+        Ok(())
+    })
 }

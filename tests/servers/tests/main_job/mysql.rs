@@ -112,3 +112,8 @@ pub const REFUSED_AT_COMMIT: &str = "SELECT 1";
 /// The transactions of a connection may read, and nothing else; or all again.
 pub const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 pub const READ_WRITE: &str = "SET SESSION TRANSACTION READ WRITE";
+
+/// A view whose hundred rows take a second, a statement that stops those that take half of that, and one that does not
+pub const SLOW_VIEW: &str = "CREATE ALGORITHM = MERGE VIEW slow_accounts AS SELECT id, SLEEP(0.01) + amount = 1 AS slow FROM accounts";
+pub const STATEMENT_TIMEOUT: &str = "SET max_statement_time = 0.5";
+pub const NO_TIMEOUT: &str = "SET max_statement_time = 0";

@@ -110,3 +110,9 @@ pub const REFUSED_AT_COMMIT: &str =
 /// The transactions of a connection may read, and nothing else; or all again.
 pub const READ_ONLY: &str = "SET default_transaction_read_only = on";
 pub const READ_WRITE: &str = "SET default_transaction_read_only = off";
+
+/// A view whose hundred rows take a second, a statement that stops those that take half of that, and one that does not
+pub const SLOW_VIEW: &str =
+    "CREATE VIEW slow_accounts AS SELECT id, pg_sleep(0.01)::text = '1' AS slow FROM accounts";
+pub const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '0.5s'";
+pub const NO_TIMEOUT: &str = "SET statement_timeout = 0";
