@@ -152,7 +152,7 @@ impl<C: Connection> Environment<C> {
         let keys = query::keys::<M>(
             self,
             Location::caller(),
-            &SelectDsl::select(query, ModelColumns::of(Vec::new())),
+            &SelectDsl::select(query, ModelColumns::of(&[])),
         )?;
         Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }

@@ -9,7 +9,7 @@ use diesel::query_builder::QueryFragment;
 use crate::keyset::text;
 use crate::model::{DbOf, Model};
 use crate::query::ModelColumns;
-use crate::select::Layout;
+use crate::select::{Layout, Place, Selection};
 use crate::{Error, Result};
 
 /// The places of the key and of those of the fields that are there
@@ -17,18 +17,25 @@ pub(crate) fn layout<M: Model>(query: &impl QueryFragment<DbOf<M>>, fields: &[us
     let (text, mut lists) = (text::<M>(query)?, Vec::new());
     parts(&text, &mut lists);
     // As diesel would write them in any select clause: the key, then the fields.
-    let columns = self::text::<M>(&ModelColumns::<M>::of(fields.to_vec()))?;
+    let wanted = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
+    let columns = self::text::<M>(&ModelColumns::<M>::of(fields))?;
     let columns = items(&columns);
-    let place = |column: &str| {
-        let is_it = |list: &Vec<&str>, place: usize| list.get(place).is_some_and(|item| *item == column);
+    let place = |column: usize| {
+        let column = columns.get(column)?;
+        let is_it = |list: &Vec<&str>, place: usize| list.get(place).is_some_and(|item| item == column);
         let first = lists.first()?;
         (0..first.len()).find(|&place| lists.iter().all(|list| is_it(list, place)))
     };
-    let column = <M::KeyColumn as diesel::Column>::NAME;
-    let key = columns.first().and_then(|key| place(key));
-    let key = key.ok_or(Error::MissingColumn { model: M::NAME, column })?;
-    let fields = fields.iter().zip(columns.iter().skip(1));
-    Ok(Layout { key, fields: fields.filter_map(|(&field, column)| Some((field, place(column)?))).collect() })
+    let key = |&column: &usize| {
+        let missing = Error::MissingColumn { model: M::NAME, column: wanted.columns[column] };
+        place(column).ok_or(missing)
+    };
+    let key = wanted.layout.key.iter().map(key).collect::<Result<_>>()?;
+    let field = |wanted: &Place| {
+        let before = wanted.before.iter().map(|&column| place(column)).collect::<Option<_>>()?;
+        Some(Place { field: wanted.field, before, last: place(wanted.last)? })
+    };
+    Ok(Layout { key, fields: wanted.layout.fields.iter().filter_map(field).collect() })
 }
 
 /// Takes the select clauses of all parts, in the form that diesel gives them: `(…) UNION (…)`, and on SQLite

@@ -12,11 +12,13 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::backend::Connection;
 use crate::builder::{EnvironmentBuilder, NoSource};
-use crate::cache::{AnyStore, Cache, Limits, Moment, Stamp, Stats, Store, Stores};
+use crate::cache::{Cache, Limits};
 use crate::connection::{Held, without_password};
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
-use crate::model::Model;
+use crate::model::{self, Model};
+use crate::store::{Moment, Stamp, Stats};
+use crate::stores::{Rows, Store, Stores};
 use crate::watch::Watch;
 use crate::write::Transactions;
 use crate::write::pairs::Pairs;
@@ -88,7 +90,9 @@ pub struct Environment<
     pub(crate) transactions: Transactions,
     /// Loops that could not be batched
     pub(crate) watched: Watch,
-    /// Many2many links that wait to be written
+    /// Whether what waits is just being sent
+    pub(crate) flushing: Cell<bool>,
+    /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
     /// Whether the application has used the connection itself, so that it may have begun a transaction
     pub(crate) was_lent: Cell<bool>,
@@ -112,7 +116,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub(crate) struct Mark {
     since: Stamp,
-    /// How many slots each store had, by model number
+    /// How many slots each table had, by its number
     slots: Vec<usize>,
 }
 
@@ -189,6 +193,7 @@ impl<C: Connection> Environment<C> {
             writes: Cell::new(0),
             transactions: Transactions::default(),
             watched: Watch::default(),
+            flushing: Cell::new(false),
             pairs: Pairs::default(),
             was_lent: Cell::new(false),
         };
@@ -263,32 +268,33 @@ impl<C: Connection> Environment<C> {
 
     /// What was done so far, and what is cached
     pub fn stats(&self) -> Stats {
-        let models: Vec<_> = self.stores.all().map(AnyStore::stats).collect();
+        let models: Vec<_> = self.stores.models().map(Store::stats).collect();
+        let sum = |of: fn(Rows<'_, C>) -> usize| self.tables().map(of).sum();
         Stats {
             queries: self.queries.get(),
             writes: self.writes.get(),
-            dirty: self.stores.all().map(AnyStore::dirty_records).sum(),
-            hits: models.iter().map(|model| model.hits).sum(),
-            misses: models.iter().map(|model| model.misses).sum(),
-            records: models.iter().map(|model| model.records).sum(),
-            values: models.iter().map(|model| model.values).sum(),
-            bytes: models.iter().map(|model| model.bytes).sum(),
+            dirty: sum(|table| table.dirty_records()),
+            hits: sum(|table| table.reads().0),
+            misses: sum(|table| table.reads().1),
+            records: sum(|table| table.records(0..table.columns())),
+            values: sum(|table| table.values()),
+            bytes: sum(|table| table.bytes()),
             evictions: self.evictions.get(),
             models,
         }
     }
 
     #[inline]
-    pub(crate) fn store<M: Model<Connection = C>>(&self) -> &Store<M> {
-        self.stores.get::<M>()
+    pub(crate) fn store<M: Model<Connection = C>>(&self) -> Store<'_, C> {
+        self.stores.get(model::any::<M>())
     }
 
-    pub(crate) fn store_by_number(&self, number: usize) -> Option<&dyn AnyStore<C>> {
-        self.stores.by_number(number)
+    pub(crate) fn store_by_number(&self, model: usize) -> Option<Store<'_, C>> {
+        self.stores.by_number(model)
     }
 
-    pub(crate) fn stores(&self) -> impl Iterator<Item = &dyn AnyStore<C>> {
-        self.stores.all()
+    pub(crate) fn tables(&self) -> impl Iterator<Item = Rows<'_, C>> {
+        self.stores.tables()
     }
 
     /// Counts a SELECT that is about to run, and notes its text if somebody listens.
@@ -321,26 +327,24 @@ impl<C: Connection> Environment<C> {
         self.drops.set(self.drops.get() + 1);
     }
 
-    /// Marks this moment, so that what is cached from now on can be released.
+    /// SlotSet this moment, so that what is cached from now on can be released.
     pub(crate) fn mark(&self) -> Mark {
         let since = self.now().saturating_add(1);
         self.earliest.set(since);
-        let slots = self.stores.by_number_all().map(|store| store.map_or(0, |store| store.slots()));
-        Mark { since, slots: slots.collect() }
+        Mark { since, slots: self.tables().map(|table| table.slots()).collect() }
     }
 
     /// Frees what was cached since a mark: values that are not dirty, and keys too unless a record or a set is held
     /// somewhere, or something waits to be written.
     pub(crate) fn release(&self, mark: &Mark) {
         self.note_drop();
-        let before = |model: usize| mark.slots.get(model).copied().unwrap_or(0);
+        let before = |table: usize| mark.slots.get(table).copied().unwrap_or(0);
         let forget_keys = !self.needs_keys();
-        for (model, store) in self.stores.by_number_all().enumerate() {
-            let Some(store) = store else { continue };
-            store.release(mark.since, before(model), forget_keys.then_some(&before));
+        for table in self.tables() {
+            table.release(mark.since, before(table.number()), forget_keys.then_some(&before));
         }
         if self.limits.any() {
-            self.stores.all().for_each(AnyStore::count_residents);
+            self.tables().for_each(|table| table.count_residents());
         }
     }
 
@@ -353,7 +357,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn clear(&self) {
         if self.needs_keys() {
             self.note_drop();
-            return self.stores().for_each(AnyStore::invalidate);
+            return self.tables().for_each(|table| table.invalidate());
         }
         self.release(&Mark { since: 0, slots: Vec::new() });
     }
@@ -398,6 +402,27 @@ impl<C: Connection> Environment<C> {
         let oldest = Stamp::try_from(self.born.elapsed().saturating_sub(max_age).as_millis());
         // What a call has loaded is not too old for the same call.
         oldest.unwrap_or(Stamp::MAX).min(self.call.get().unwrap_or(Stamp::MAX))
+    }
+
+    /// Makes all values of a table missing that are older than `max_age`, if the one about to be read is.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn expire(&self, store: Store<'_, C>, field: usize, slot: u32) {
+        let oldest = self.settings.max_age.map_or(0, |age| self.oldest(age));
+        if store.known_since(store.column_of(field), slot).is_some_and(|known_since| known_since < oldest) {
+            self.note_drop();
+            store.expire(oldest);
+        }
+    }
+
+    /// The first read of a page in a turn: makes a value missing that is too old, notes the use of one that is not.
+    ///
+    /// Returns whether there is one.
+    pub(crate) fn touch(&self, store: Store<'_, C>, field: usize, slot: u32) -> bool {
+        if self.settings.max_age.is_some() {
+            self.expire(store, field, slot);
+        }
+        store.column(field).touch(slot, self.turn())
     }
 
     /// Begins a call that reads many records at once, unless it is part of one.

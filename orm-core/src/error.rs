@@ -99,6 +99,16 @@ pub enum Error {
         /// The column's name
         column: &'static str,
     },
+    /// A query has found two different rows with one key: what is called the key of the model tells no rows apart
+    #[error("{table} has several rows with the key {id}: the primary key of {model} is none; name all columns of it")]
+    NotAKey {
+        /// The model's name
+        model: &'static str,
+        /// The table, as SQL names it
+        table: Str,
+        /// The key, as text
+        id: Str,
+    },
     /// A row was changed by somebody else since it was read
     #[error("{model} with key {id} was changed by somebody else; read it again and repeat the change")]
     Conflict {

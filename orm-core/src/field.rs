@@ -1,13 +1,14 @@
 //! `Field`: the typed key of a field, for every call that takes one.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::backend::Connection;
-use crate::cache::{Column, Link, List};
 use crate::cardinality::Cardinality;
 use crate::model::Model;
+use crate::store::{Column, Link, List};
 use crate::records::{Handle, Records, Way};
 use crate::watch::Place;
 use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
@@ -20,10 +21,24 @@ pub trait Kind: fmt::Debug + 'static {
         T: 'static;
     /// The way from a group along the field; `()` unless it is a link
     type Way<M: Model>: Copy;
+    /// How the cells are reached; `()` of a primary key, which has none
+    type Access<M: Model, T: 'static>: Copy;
 }
 
+/// A kind of field that has cells
+pub trait CellKind: Kind {
+    #[doc(hidden)]
+    fn access<M: Model, T: 'static>(access: Self::Access<M, T>) -> AccessTo<M, Self::Cell<T>>;
+}
+
+/// Where the cells of a field are among a model's columns; the second argument only names the lifetime
+pub type AccessTo<M, V> = for<'a, 'env> fn(
+    &'a <M as Model>::Columns<'env>,
+    PhantomData<&'env ()>,
+) -> &'env RefCell<Column<V>>;
+
 /// A kind of link of `M`
-pub trait LinkKind<M: Model>: Kind {
+pub trait LinkKind<M: Model>: CellKind {
     /// The model that the link leads to
     type Target: Model<Connection = M::Connection>;
     #[doc(hidden)]
@@ -42,6 +57,13 @@ macro_rules! column_kinds {
         impl Kind for $name {
             type Cell<T> = $cell where T: 'static;
             type Way<M: Model> = ();
+            type Access<M: Model, T: 'static> = AccessTo<M, $cell>;
+        }
+        impl CellKind for $name {
+            #[inline(always)]
+            fn access<M: Model, T: 'static>(access: AccessTo<M, $cell>) -> AccessTo<M, $cell> {
+                access
+            }
         }
     )*};
 }
@@ -51,8 +73,19 @@ column_kinds! {
     Required => T;
     /// A nullable column
     Nullable => T;
-    /// The primary key
-    PrimaryKey => ();
+}
+
+/// The primary key
+#[derive(Debug)]
+pub enum PrimaryKey {}
+
+impl Kind for PrimaryKey {
+    type Cell<T>
+        = ()
+    where
+        T: 'static;
+    type Way<M: Model> = ();
+    type Access<M: Model, T: 'static> = ();
 }
 
 macro_rules! link_kinds {
@@ -67,6 +100,13 @@ macro_rules! link_kinds {
         impl<L: Model> Kind for $name<L> {
             type Cell<T> = $cell where T: 'static;
             type Way<M: Model> = WayTo<M, L>;
+            type Access<M: Model, T: 'static> = AccessTo<M, $cell>;
+        }
+        impl<L: Model> CellKind for $name<L> {
+            #[inline(always)]
+            fn access<M: Model, T: 'static>(access: AccessTo<M, $cell>) -> AccessTo<M, $cell> {
+                access
+            }
         }
         impl<M: Model, L: Model<Connection = M::Connection>> LinkKind<M> for $name<L> {
             type Target = L;
@@ -92,8 +132,7 @@ link_kinds! {
 /// The derive makes one for each field, named in upper case: `Partner::NAME`.
 pub struct Field<M: Model, T: 'static, K: Kind = Required> {
     index: usize,
-    column: fn(&M::Columns) -> &Column<K::Cell<T>>,
-    column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
+    access: K::Access<M, T>,
     way: K::Way<M>,
 }
 
@@ -136,13 +175,8 @@ impl<M: Model, T: 'static, K: Kind> Hash for Field<M, T, K> {
 impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     /// Called by generated code.
     #[doc(hidden)]
-    pub const fn new(
-        index: usize,
-        column: fn(&M::Columns) -> &Column<K::Cell<T>>,
-        column_mut: fn(&mut M::Columns) -> &mut Column<K::Cell<T>>,
-        way: K::Way<M>,
-    ) -> Self {
-        Self { index, column, column_mut, way }
+    pub const fn new(index: usize, access: K::Access<M, T>, way: K::Way<M>) -> Self {
+        Self { index, access, way }
     }
 
     /// The field's name in the struct
@@ -150,19 +184,27 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
         M::FIELDS.get(self.index).map_or(M::KEY_FIELD, |field| field.name)
     }
 
-    /// The column's name; for a to-many link, that of the field
+    /// The names of the columns; none of a to-many link
     #[doc(hidden)]
-    pub fn column_name(&self) -> &'static str {
-        M::FIELDS.get(self.index).map_or(<M::KeyColumn as diesel::Column>::NAME, |field| field.column)
+    pub fn column_names(&self) -> &'static [&'static str] {
+        M::FIELDS.get(self.index).map_or(M::KEY_COLUMNS, |field| field.columns)
     }
 
-    #[inline]
-    pub(crate) fn column<'a>(&self, columns: &'a M::Columns) -> &'a Column<K::Cell<T>> {
-        (self.column)(columns)
+    #[inline(always)]
+    pub(crate) fn cells<'env>(&self, columns: &M::Columns<'env>) -> &'env RefCell<Column<K::Cell<T>>>
+    where
+        K: CellKind,
+    {
+        K::access(self.access)(columns, PhantomData)
     }
 
-    pub(crate) fn column_mut<'a>(&self, columns: &'a mut M::Columns) -> &'a mut Column<K::Cell<T>> {
-        (self.column_mut)(columns)
+    /// The cells in an environment
+    fn cells_in<'env>(&self, env: &'env Environment<M::Connection>) -> &'env RefCell<Column<K::Cell<T>>>
+    where
+        K: CellKind,
+    {
+        let store = env.store::<M>();
+        store.table().cells(store.column_of(self.index))
     }
 
     /// The way from a group along the link
@@ -305,15 +347,14 @@ macro_rules! to_many_fields {
             }
 
             fn cached(self, env: &Environment<C>, slot: u32) -> Option<Vec<T::Key>> {
-                let columns = env.store::<M>().columns.borrow();
-                let list = self.column(&columns).get(slot)?;
+                let list = self.cells_in(env).borrow().get(slot)?.clone();
                 Some(env.store::<T>().keys_of(&list.0))
             }
 
             fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
                 let target = env.store::<T>();
                 let list = List(value.into_iter().map(|key| target.intern(key)).collect());
-                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), list);
+                self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
             }
         }
     )*};
@@ -330,11 +371,11 @@ macro_rules! cached_values {
             }
 
             fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
-                self.column(&env.store::<M>().columns.borrow()).get(slot).cloned()
+                self.cells_in(env).borrow().get(slot).cloned()
             }
 
             fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
-                self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), value);
+                self.cells_in(env).borrow_mut().set(slot, env.moment(), value);
             }
         }
     )*};
@@ -357,13 +398,13 @@ where
     }
 
     fn cached(self, env: &Environment<C>, slot: u32) -> Option<T::Key> {
-        let link = *self.column(&env.store::<M>().columns.borrow()).get(slot)?;
+        let link = *self.cells_in(env).borrow().get(slot)?;
         Some(env.store::<T>().key(link.0))
     }
 
     fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
-        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), link);
+        self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }
 }
 
@@ -380,12 +421,12 @@ where
     }
 
     fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
-        let link = *self.column(&env.store::<M>().columns.borrow()).get(slot)?;
+        let link = *self.cells_in(env).borrow().get(slot)?;
         Some(link.target().map(|target| env.store::<T>().key(target)))
     }
 
     fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
         let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
-        self.column_mut(&mut env.store::<M>().columns.borrow_mut()).set(slot, env.moment(), link);
+        self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }
 }

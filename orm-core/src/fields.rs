@@ -61,7 +61,7 @@ impl Chosen {
             wanted[version] = true;
         }
         let wanted = (0..M::FIELDS.len()).filter(|&field| wanted[field]);
-        let (lists, columns) = wanted.partition(|&field| M::FIELDS[field].relation.is_some());
+        let (lists, columns) = wanted.partition(|&field| M::FIELDS[field].is_list());
         Self { columns, lists }
     }
 }

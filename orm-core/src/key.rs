@@ -165,12 +165,52 @@ impl<M: Model> IntoKey<M::Key> for Id<M> {
 pub trait KeyCodec<DB: Dialect>: 'static {
     /// The key's Rust type
     type Key: Key;
-    /// Binds a batch of keys: ` = ?` or ` IN (…)`
-    fn push<'b>(list: &'b KeyList<Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    /// Binds one key, or the NULL that stands in its place in a link
-    fn push_one<'b>(key: Option<&'b Self::Key>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-    /// Reads a key
-    fn read(value: Option<DB::RawValue<'_>>) -> Result<Self::Key, Box<dyn std::error::Error + Send + Sync>>;
+    /// What was read of the columns before the last one
+    type Parts: Default;
+    /// How many columns a key has
+    const COLUMNS: usize;
+    /// Writes the condition that columns hold one of these keys.
+    fn push_condition<'b>(
+        list: &'b KeyList<Self::Key>,
+        columns: ColumnNames<'b>,
+        out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()>;
+    /// Binds one column of a key, or the NULL that stands in its place in a link
+    fn push_one<'b>(key: Option<&'b Self::Key>, part: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Reads a column that is not the last one.
+    fn part(parts: &mut Self::Parts, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+    /// Reads the last column, and gives the key.
+    fn read(parts: &mut Self::Parts, value: Option<DB::RawValue<'_>>) -> Result<Self::Key, BoxError>;
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Columns of a table, as statements name them
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnNames<'b> {
+    /// The table, as SQL names it
+    pub(crate) table: &'b str,
+    pub(crate) names: &'static [&'static str],
+}
+
+impl ColumnNames<'_> {
+    /// `"table"."column"`
+    pub(crate) fn push<DB: Backend>(self, part: usize, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        out.push_sql(self.table);
+        out.push_sql(".");
+        out.push_identifier(self.names.get(part).copied().unwrap_or_default())
+    }
+
+    /// All of them, with commas between
+    pub(crate) fn push_all<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        for part in 0..self.names.len() {
+            if part > 0 {
+                out.push_sql(", ");
+            }
+            self.push(part, out)?;
+        }
+        Ok(())
+    }
 }
 
 /// NULL, as a bind of any nullable type
@@ -197,24 +237,133 @@ where
     K: Key + ToSql<ST, DB> + FromSql<ST, DB>,
 {
     type Key = K;
+    type Parts = ();
+    const COLUMNS: usize = 1;
 
-    fn push_one<'b>(key: Option<&'b K>, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    fn push_one<'b>(key: Option<&'b K>, _: usize, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match key {
             Some(key) => out.push_bind_param::<ST, K>(key),
             None => out.push_bind_param::<Nullable<ST>, SqlNull>(&SqlNull),
         }
     }
 
-    fn push<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+    fn push_condition<'b>(
+        list: &'b KeyList<K>,
+        columns: ColumnNames<'b>,
+        mut out: AstPass<'_, 'b, DB>,
+    ) -> QueryResult<()> {
+        columns.push(0, &mut out)?;
         DB::push_keys::<ST, K>(list, out)
     }
 
-    fn read(value: Option<DB::RawValue<'_>>) -> Result<K, Box<dyn std::error::Error + Send + Sync>> {
+    fn part((): &mut (), _: usize, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn read((): &mut (), value: Option<DB::RawValue<'_>>) -> Result<K, BoxError> {
         let Some(mut value) = value else { return K::from_nullable_sql(None) };
         DB::verify(DB::check::<ST>(), &mut value)?;
         K::from_sql(value)
     }
 }
+
+/// The [`KeyCodec`] of keys of several columns, each with a codec of its own
+#[derive(Debug)]
+pub struct KeyOfSeveral<T>(PhantomData<T>);
+
+/// `(a, b) IN (…)`, with the last key repeated up to a power of two
+fn push_rows<'b, DB: Dialect, K>(
+    keys: &'b [K],
+    columns: ColumnNames<'b>,
+    mut out: AstPass<'_, 'b, DB>,
+    push_one: impl Fn(&'b K, usize, AstPass<'_, 'b, DB>) -> QueryResult<()>,
+) -> QueryResult<()> {
+    let parts = columns.names.len();
+    match keys {
+        [] => {
+            out.push_sql("1 = 0");
+            Ok(())
+        }
+        [key] => {
+            for part in 0..parts {
+                out.push_sql(if part > 0 { " AND " } else { "" });
+                columns.push(part, &mut out)?;
+                out.push_sql(" = ");
+                push_one(key, part, out.reborrow())?;
+            }
+            Ok(())
+        }
+        [.., last] => {
+            out.push_sql("(");
+            columns.push_all(&mut out)?;
+            out.push_sql(if DB::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });
+            let padding = keys.len().next_power_of_two() - keys.len();
+            for (row, key) in keys.iter().chain(std::iter::repeat_n(last, padding)).enumerate() {
+                out.push_sql(if row > 0 { ", (" } else { "(" });
+                for part in 0..parts {
+                    out.push_sql(if part > 0 { ", " } else { "" });
+                    push_one(key, part, out.reborrow())?;
+                }
+                out.push_sql(")");
+            }
+            out.push_sql(")");
+            Ok(())
+        }
+    }
+}
+
+macro_rules! keys_of_several {
+    ($count:literal: $($codec:ident $index:tt),*; $last:ident $at:tt) => {
+        impl<DB: Dialect, $($codec: KeyCodec<DB>,)* $last: KeyCodec<DB>> KeyCodec<DB>
+            for KeyOfSeveral<($($codec,)* $last,)>
+        {
+            type Key = ($($codec::Key,)* $last::Key,);
+            type Parts = ($(Option<$codec::Key>,)*);
+            const COLUMNS: usize = $count;
+
+            fn push_one<'b>(
+                key: Option<&'b Self::Key>,
+                part: usize,
+                out: AstPass<'_, 'b, DB>,
+            ) -> QueryResult<()> {
+                match part {
+                    $($index => $codec::push_one(key.map(|key| &key.$index), 0, out),)*
+                    _ => $last::push_one(key.map(|key| &key.$at), 0, out),
+                }
+            }
+
+            fn push_condition<'b>(
+                list: &'b KeyList<Self::Key>,
+                columns: ColumnNames<'b>,
+                out: AstPass<'_, 'b, DB>,
+            ) -> QueryResult<()> {
+                push_rows(&list.keys, columns, out, |key, part, out| Self::push_one(Some(key), part, out))
+            }
+
+            fn part(
+                parts: &mut Self::Parts,
+                part: usize,
+                value: Option<DB::RawValue<'_>>,
+            ) -> Result<(), BoxError> {
+                match part {
+                    $($index => parts.$index = Some($codec::read(&mut Default::default(), value)?),)*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            fn read(parts: &mut Self::Parts, value: Option<DB::RawValue<'_>>) -> Result<Self::Key, BoxError> {
+                Ok((
+                    $(parts.$index.take().ok_or("a column of the key is missing")?,)*
+                    $last::read(&mut Default::default(), value)?,
+                ))
+            }
+        }
+    };
+}
+keys_of_several!(2: A 0; B 1);
+keys_of_several!(3: A 0, B 1; C 2);
+keys_of_several!(4: A 0, B 1, C 2; D 3);
 
 /// The key of a record of `M`, as it stands in a column that links to it
 ///
@@ -242,7 +391,7 @@ impl<M: Model> Id<M> {
 
 impl<M: Model> From<Record<'_, M>> for Id<M> {
     fn from(record: Record<'_, M>) -> Self {
-        Self(record.handle().group.store.key(record.handle().slot))
+        Self(record.id())
     }
 }
 

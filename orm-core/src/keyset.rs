@@ -13,7 +13,7 @@ use diesel::sql_types::Bool;
 use crate::batches::Since;
 use crate::key::{Key, KeyCodec};
 use crate::model::{DbOf, Model};
-use crate::query::{self, ModelColumns, push_key_column};
+use crate::query::{self, ModelColumns, push_key_columns};
 use crate::{Connection, Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time
@@ -49,7 +49,7 @@ where
                 M::NAME
             )));
         }
-        query::next_rows::<_, M>(env, &limited)
+        query::next_rows(env, env.store::<M>(), &limited)
     }
 }
 
@@ -106,9 +106,20 @@ impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
             out.push_sql("1 = 1");
             return Ok(());
         };
-        push_key_column::<M>(&self.table, &mut out)?;
-        out.push_sql(" > ");
-        M::KeyCodec::push_one(Some(key), out)
+        if let [_] = M::KEY_COLUMNS {
+            push_key_columns::<M>(&self.table, &mut out)?;
+            out.push_sql(" > ");
+            return M::KeyCodec::push_one(Some(key), 0, out);
+        }
+        out.push_sql("(");
+        push_key_columns::<M>(&self.table, &mut out)?;
+        out.push_sql(") > (");
+        for part in 0..M::KEY_COLUMNS.len() {
+            out.push_sql(if part > 0 { ", " } else { "" });
+            M::KeyCodec::push_one(Some(key), part, out.reborrow())?;
+        }
+        out.push_sql(")");
+        Ok(())
     }
 }
 
@@ -132,7 +143,7 @@ impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
         let passed = last.as_ref().and_then(Key::number);
         let mut slots = self.query.clone().read(self.env, last, self.size)?;
         if let (Some(passed), Some(&first)) = (passed, slots.first())
-            && store.number(first).is_some_and(|first| first <= passed)
+            && store.key_number(first).is_some_and(|first| first <= passed)
         {
             return Err(Error::other(format!(
                 "a query for batches of {} by key gave a key twice: where its filter is SQL of your own with an OR, put \

@@ -110,7 +110,7 @@ impl<C: Connection> Environment<C> {
         let slot = store.intern(key.into_key());
         let fields: Vec<usize> = prefetch::always::<M>().collect();
         if self.settings.max_age.is_some() {
-            fields.iter().for_each(|&field| store.expire(self, field, slot));
+            fields.iter().for_each(|&field| self.expire(store, field, slot));
         }
         if !store.is_absent(slot) && !store.is_stored(slot) {
             let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");

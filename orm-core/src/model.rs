@@ -1,20 +1,23 @@
-//! `Model`: what the derive tells the runtime about a struct.
+//! `Model`: what the derive tells the runtime about a struct; `AnyModel`: the same, the struct forgotten.
 
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use diesel::Table;
 use diesel::associations::HasTable;
-use diesel::query_builder::QueryFragment;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
+use diesel::{Expression, QueryResult, Table};
 
-use crate::backend::Connection;
-use crate::cache::AnyColumn;
+use crate::backend::{Connection, Dialect, KeyList};
 use crate::cardinality::Cardinality;
-use crate::key::{Key, KeyCodec};
-use crate::relation::Relation;
-use crate::write::pen::Pen;
+use crate::codec::{Binds, BoxError, Decode, Encode};
+use crate::key::{ColumnNames, Key, KeyCodec};
+use crate::store::{self, AnyColumn, AnyKeys};
+use crate::stores::Store;
 use crate::write::values::ValueSet;
 use crate::{Record, Result};
 
@@ -33,18 +36,18 @@ pub(crate) type DbOf<M> = <<M as Model>::Connection as diesel::Connection>::Back
 pub trait Model: Sized + 'static {
     /// The diesel connection that the model's rows come through
     type Connection: Connection;
-    /// The primary key's type; text keys are [`Str`](crate::Str)
+    /// The primary key's type; text keys are [`Str`](crate::Str), a key of several columns is a tuple
     type Key: Key;
     /// How the key is bound and read
     #[doc(hidden)]
     type KeyCodec: KeyCodec<DbOf<Self>, Key = Self::Key>;
     /// diesel's table
     type Table: Table + HasTable<Table = Self::Table> + QueryFragment<DbOf<Self>>;
-    /// diesel's primary key column
-    type KeyColumn: diesel::Column<Table = Self::Table> + Default;
-    /// The cache's columns, one per field
+    /// diesel's primary key column, or the tuple of them
+    type KeyColumn: Expression + Default;
+    /// The cells of the fields, as they are shared with other models of the same table
     #[doc(hidden)]
-    type Columns: Columns<Self::Connection>;
+    type Columns<'env>: Copy;
     /// The ways from a group along each link
     #[doc(hidden)]
     type Links<'env>: Default;
@@ -56,11 +59,14 @@ pub trait Model: Sized + 'static {
 
     /// The struct's name
     const NAME: &'static str;
-    /// The primary key field's name
+    /// The primary key field's name; several with commas between
     const KEY_FIELD: &'static str;
-    /// All other fields, in the order of the columns
+    /// The names of the primary key's columns
     #[doc(hidden)]
-    const FIELDS: &'static [FieldInfo<Self>];
+    const KEY_COLUMNS: &'static [&'static str];
+    /// All other fields, and those of a key of several columns
+    #[doc(hidden)]
+    const FIELDS: &'static [FieldInfo<Self::Connection>];
     /// The field that counts the writes of each row
     #[doc(hidden)]
     const VERSION: Option<usize>;
@@ -68,6 +74,16 @@ pub trait Model: Sized + 'static {
     /// The model's number in this process
     #[doc(hidden)]
     fn number() -> &'static ModelNumber;
+
+    /// The cells of the fields
+    #[doc(hidden)]
+    fn columns<'env>(store: Store<'env, Self::Connection>) -> Self::Columns<'env>;
+
+    /// The tables that a view shows, as SQL names them
+    #[doc(hidden)]
+    fn view_of() -> Vec<String> {
+        Vec::new()
+    }
 
     /// An owned copy of the record's stored columns
     #[doc(hidden)]
@@ -89,18 +105,261 @@ pub trait Model: Sized + 'static {
 pub trait Ordered {}
 
 /// What is known of one field besides its type
-#[derive(Debug)]
-pub struct FieldInfo<M: Model> {
+pub struct FieldInfo<C: Connection> {
     /// The field's name in the struct
     pub name: &'static str,
-    /// The column's name; that of the relation where there is none
-    pub column: &'static str,
+    /// The names of its columns: one, several of a link to a key of several, none of a to-many link
+    pub columns: &'static [&'static str],
     /// With which others it is loaded
     pub prefetch: Prefetch,
-    /// How a to-many link is loaded
-    pub relation: Option<&'static dyn Relation<M>>,
+    /// Makes the field's column of the cache.
+    pub cells: fn() -> Box<dyn AnyColumn>,
+    /// How its values are read; `None` where there is no column
+    pub decode: Option<&'static dyn Decode<C>>,
     /// How its values are written; `None` where there is no column, or its type can only be read
-    pub pen: Option<&'static dyn Pen<M::Connection>>,
+    pub encode: Option<&'static dyn Encode<C>>,
+    /// Whether it may be NULL
+    pub is_nullable: bool,
+    /// Where it leads to, if it is a link
+    pub link: Option<LinkInfo<C>>,
+}
+
+impl<C: Connection> FieldInfo<C> {
+    /// Whether it is a to-many link
+    pub(crate) fn is_list(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !matches!(link.kind, LinkKind::ToOne))
+    }
+}
+
+impl<C: Connection> fmt::Debug for FieldInfo<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldInfo").field("name", &self.name).field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+/// Where a link leads to, and by what
+pub struct LinkInfo<C: Connection> {
+    /// The model that it leads to
+    pub target: &'static dyn AnyModel<C>,
+    /// By what it leads there
+    pub kind: LinkKind<C>,
+}
+
+/// By what a link leads to its model
+pub enum LinkKind<C: Connection> {
+    /// By its own columns
+    ToOne,
+    /// By a to-one link of the members
+    Inverse {
+        /// The members' field
+        field: fn() -> usize,
+        /// The order of the members
+        order: Option<Order<C>>,
+    },
+    /// By a join table
+    Through {
+        /// The join table, as SQL names it
+        table: fn() -> String,
+        /// Its columns that say whose list it is
+        own: &'static [&'static str],
+        /// Its columns that say who is a member
+        other: &'static [&'static str],
+        /// The order of the members
+        order: Option<Order<C>>,
+    },
+}
+
+impl<C: Connection> fmt::Debug for LinkInfo<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkInfo").field("target", &self.target).field("kind", &self.kind).finish()
+    }
+}
+
+impl<C: Connection> fmt::Debug for LinkKind<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ToOne => "ToOne",
+            Self::Inverse { .. } => "Inverse",
+            Self::Through { .. } => "Through",
+        })
+    }
+}
+
+/// An order of a to-many link's members, made anew for each statement
+pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
+
+/// A model, its type forgotten: all that loading and writing have to know of it
+pub trait AnyModel<C: Connection>: Sync {
+    /// The struct's name
+    fn name(&self) -> &'static str;
+    /// The primary key field's name
+    fn key_field(&self) -> &'static str;
+    /// The names of the primary key's columns
+    fn key_columns(&self) -> &'static [&'static str];
+    /// The fields that have cells
+    fn fields(&self) -> &'static [FieldInfo<C>];
+    /// The field that counts the writes of each row
+    fn version(&self) -> Option<usize>;
+    /// The model's number in this process
+    fn number(&self) -> usize;
+    /// The table, as SQL names it
+    fn table(&self) -> String;
+    /// The tables that a view shows, as SQL names them
+    fn view_of(&self) -> Vec<String>;
+    /// The type of the keys
+    fn key_type(&self) -> TypeId;
+    /// Keys for a table that has not been met
+    #[doc(hidden)]
+    fn new_keys(&self) -> NewKeys;
+    /// The keys of records, for a condition
+    fn key_list(&self, store: Store<'_, C>, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>>;
+    /// The keys of records, as binds; NULL for what is none
+    fn key_binds(&self, store: Store<'_, C>, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
+    /// Binds one column of a key of the model's type.
+    fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+    /// Reads keys, as slots.
+    fn key_reader<'a>(&self, store: Store<'a, C>) -> Box<dyn KeyReader<C::Backend> + 'a>;
+}
+
+impl<C: Connection> fmt::Debug for dyn AnyModel<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Keys of a table that has not been met
+pub struct NewKeys(pub(crate) Box<dyn AnyKeys>);
+
+impl fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewKeys")
+    }
+}
+
+/// A condition that columns hold one of some keys
+pub trait KeyCondition<DB: Backend> {
+    /// Writes the condition.
+    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// Reads the keys of rows, as slots.
+pub trait KeyReader<DB: Backend> {
+    /// Reads a column of the key that is not its last one.
+    fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+    /// Reads the last column; gives the slot of the key.
+    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<u32, BoxError>;
+}
+
+/// A model as [`AnyModel`]
+#[derive(Debug)]
+pub struct ModelOf<M>(PhantomData<fn() -> M>);
+
+/// A model, its type forgotten
+pub const fn any<M: Model>() -> &'static dyn AnyModel<M::Connection> {
+    &ModelOf::<M>(PhantomData)
+}
+
+/// A table as SQL names it, in diesel's own quoting
+pub fn table_name<T, DB>(table: &T) -> String
+where
+    T: QueryFragment<DB>,
+    DB: Dialect,
+{
+    let mut out = DB::QueryBuilder::default();
+    // A name is pushed, nothing else: that cannot fail.
+    let _ = table.to_sql(&mut out, &DB::default());
+    out.finish()
+}
+
+impl<M: Model> AnyModel<M::Connection> for ModelOf<M> {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn key_field(&self) -> &'static str {
+        M::KEY_FIELD
+    }
+
+    fn key_columns(&self) -> &'static [&'static str] {
+        M::KEY_COLUMNS
+    }
+
+    fn fields(&self) -> &'static [FieldInfo<M::Connection>] {
+        M::FIELDS
+    }
+
+    fn version(&self) -> Option<usize> {
+        M::VERSION
+    }
+
+    fn number(&self) -> usize {
+        M::number().get()
+    }
+
+    fn table(&self) -> String {
+        table_name::<_, DbOf<M>>(&M::Table::table())
+    }
+
+    fn view_of(&self) -> Vec<String> {
+        M::view_of()
+    }
+
+    fn key_type(&self) -> TypeId {
+        TypeId::of::<M::Key>()
+    }
+
+    fn new_keys(&self) -> NewKeys {
+        NewKeys(Box::<RefCell<store::Keys<M::Key>>>::default())
+    }
+
+    fn key_list(&self, store: Store<'_, M::Connection>, slots: &[u32]) -> Box<dyn KeyCondition<DbOf<M>>> {
+        Box::new(Condition::<M>(DbOf::<M>::key_list(store.keys_of(slots))))
+    }
+
+    fn key_binds(&self, store: Store<'_, M::Connection>, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {
+        let keys = store.keys::<M::Key>().borrow();
+        Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
+    }
+
+    fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_one(key.downcast_ref(), part, out)
+    }
+
+    fn key_reader<'a>(&self, store: Store<'a, M::Connection>) -> Box<dyn KeyReader<DbOf<M>> + 'a> {
+        Box::new(Reader::<M> { keys: store.table().keys(), parts: Default::default() })
+    }
+}
+
+struct Condition<M: Model>(KeyList<M::Key>);
+
+impl<M: Model> KeyCondition<DbOf<M>> for Condition<M> {
+    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_condition(&self.0, columns, out)
+    }
+}
+
+struct KeyBinds<M: Model>(Vec<Option<M::Key>>);
+
+impl<M: Model> Binds<DbOf<M>> for KeyBinds<M> {
+    fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_one(crate::codec::row(&self.0, row)?.as_ref(), part, out)
+    }
+}
+
+struct Reader<'a, M: Model> {
+    keys: &'a RefCell<store::Keys<M::Key>>,
+    parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
+}
+
+impl<M: Model> KeyReader<DbOf<M>> for Reader<'_, M> {
+    fn part(&mut self, part: usize, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
+        M::KeyCodec::part(&mut self.parts, part, value)
+    }
+
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+        let key = M::KeyCodec::read(&mut self.parts, value)?;
+        Ok(self.keys.borrow_mut().intern(key))
+    }
 }
 
 /// With which other columns a field is loaded
@@ -124,21 +383,7 @@ impl Prefetch {
     }
 }
 
-/// The set of a model's columns in the cache
-pub trait Columns<C: Connection>: Default + Send + 'static {
-    /// One column, by its place in [`Model::FIELDS`]
-    fn column(&self, index: usize) -> Option<&dyn AnyColumn<C>>;
-    /// One column, by its place in [`Model::FIELDS`]
-    fn column_mut(&mut self, index: usize) -> Option<&mut dyn AnyColumn<C>>;
-    /// The columns, in the order of [`Model::FIELDS`]
-    fn each_mut(&mut self) -> Vec<&mut dyn AnyColumn<C>>;
-    /// The columns, in the order of [`Model::FIELDS`]
-    fn each(&self) -> Vec<&dyn AnyColumn<C>> {
-        (0..).map_while(|index| self.column(index)).collect()
-    }
-}
-
-/// A model's number: dense, so that an environment finds its stores by index. Given at first use.
+/// A model's number: dense, so that an environment finds what it knows of it by index. Given at first use.
 #[derive(Debug)]
 pub struct ModelNumber(AtomicUsize);
 
@@ -208,10 +453,10 @@ macro_rules! relation_markers {
 }
 
 relation_markers! {
-    /// Marks a link to the many records of `M` whose to-one link points back here; takes no space
+    /// SlotSet a link to the many records of `M` whose to-one link points back here; takes no space
     OneToMany;
-    /// Marks a link to many records of `M` through a table of pairs; takes no space
+    /// SlotSet a link to many records of `M` through a table of pairs; takes no space
     ManyToMany;
-    /// Marks a field that a function computes from the record; takes no space
+    /// SlotSet a field that a function computes from the record; takes no space
     Computed;
 }

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::store::SlotSet;
+
 /// How many sets besides the nearest a derived set remembers having been taken from. More would make unions in a loop
 /// quadratic.
 const MAX_BEYOND: usize = 7;
@@ -187,7 +189,7 @@ impl Trail {
 pub(crate) struct Root {
     pub(crate) slots: Vec<u32>,
     /// Those that are in it, once it was added to; then each is in it once
-    seen: Option<Marks>,
+    seen: Option<SlotSet>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
     pub(crate) scans: RefCell<Vec<Scan>>,
     pub(crate) reach: Reach,
@@ -345,7 +347,7 @@ impl Origin {
     pub(crate) fn unite(&mut self, slots: &[u32], from: Option<&Self>) {
         let root = Rc::make_mut(&mut self.root);
         if root.seen.is_none() {
-            let (mut seen, before) = (Marks::default(), root.slots.len());
+            let (mut seen, before) = (SlotSet::default(), root.slots.len());
             root.slots.retain(|&slot| seen.mark(slot));
             root.seen = Some(seen);
             if root.slots.len() < before {
@@ -373,47 +375,6 @@ impl Origin {
         let known: Vec<Source> = self.rest.sources().cloned().collect();
         let new = (!is_alone).then_some(own).into_iter().chain(from.rest.behind(&trail));
         self.rest = Rest::of(known.into_iter().chain(new));
-    }
-}
-
-/// A set of slots
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Marks(Vec<u64>);
-
-impl Marks {
-    pub(crate) fn new(slots: usize) -> Self {
-        Self(vec![0; slots.div_ceil(64)])
-    }
-
-    /// These slots
-    pub(crate) fn of(slots: impl IntoIterator<Item = u32>) -> Self {
-        let mut marks = Self::default();
-        for slot in slots {
-            marks.mark(slot);
-        }
-        marks
-    }
-
-    /// Marks a slot; tells whether it was not marked before.
-    #[inline]
-    pub(crate) fn mark(&mut self, slot: u32) -> bool {
-        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
-        }
-        let fresh = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        fresh
-    }
-
-    pub(crate) fn unmark(&mut self, slot: u32) {
-        if let Some(word) = self.0.get_mut(slot as usize / 64) {
-            *word &= !(1 << (slot % 64));
-        }
-    }
-
-    pub(crate) fn has(&self, slot: u32) -> bool {
-        self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
     }
 }
 
@@ -497,13 +458,5 @@ mod tests {
         let slots: Vec<u32> = kept.iter().map(|source| source.root.slots[0]).collect();
         assert_eq!(slots, [0, 1, 2, 3, 4, 5, 19]);
         assert!(bounded([]).is_none());
-    }
-
-    #[test]
-    fn slots_are_marked_once() {
-        let mut marks = Marks::of([3, 200]);
-        assert!(!marks.mark(200) && marks.mark(64) && marks.has(3) && !marks.has(4));
-        marks.unmark(3);
-        assert!(!marks.has(3) && !marks.has(9_999));
     }
 }

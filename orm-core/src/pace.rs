@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::origin::Marks;
+use crate::store::SlotSet;
 
 /// Bytes that the lists of one batch may bring at first, as far as they can be foreseen; twice as many when those were
 /// not enough
@@ -23,7 +23,7 @@ struct Pace {
     /// The most that a batch may take; everything unless batches were dropped unread
     records: usize,
     /// The records that were in a batch
-    seen: Marks,
+    seen: SlotSet,
     /// How many the last batch had, what was read of the field before it, and the drops from the cache before it
     size: usize,
     hits: usize,
@@ -60,7 +60,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             records: usize::MAX,
-            seen: Marks::default(),
+            seen: SlotSet::default(),
             size: 0,
             hits: 0,
             drops: 0,

@@ -7,8 +7,9 @@ use std::rc::Rc;
 
 use crate::Environment;
 use crate::backend::Connection;
-use crate::cache::AnyStore;
-use crate::origin::{Marks, Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
+use crate::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
+use crate::store::SlotSet;
+use crate::stores::Store;
 use crate::watch::Named;
 
 /// Where records were reached, and so who is read with them
@@ -89,18 +90,18 @@ pub(crate) struct Wanted<'a> {
 /// which there could be some.
 pub(crate) fn plan<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     wanted: &Wanted<'_>,
     batch: Vec<u32>,
     lacks: &dyn Fn(u32) -> bool,
 ) -> (Vec<u32>, Option<Gap>) {
     let Wanted { scope, field, limit, is_usual } = *wanted;
-    let mut seen = Marks::new(store.slots());
+    let mut seen = SlotSet::new(store.slots());
     batch.iter().for_each(|&slot| {
         seen.mark(slot);
     });
     let mut plan =
-        Plan { env, model: store.number(), field, lacks, limit, seen, batch, gap: None, looked: 0 };
+        Plan { env, model: store.number(), table: store.table_number(), field, lacks, limit, seen, batch, gap: None, looked: 0 };
     let reach = scope.root.reach;
     // Who walks through more than a window of chosen records is taken to come to the others, too.
     let mut is_large = false;
@@ -127,10 +128,11 @@ pub(crate) fn plan<C: Connection>(
 struct Plan<'a, C: Connection> {
     env: &'a Environment<C>,
     model: usize,
+    table: usize,
     field: usize,
     lacks: &'a dyn Fn(u32) -> bool,
     limit: usize,
-    seen: Marks,
+    seen: SlotSet,
     batch: Vec<u32>,
     gap: Option<Gap>,
     /// How many records were looked at
@@ -149,7 +151,7 @@ impl<C: Connection> Plan<'_, C> {
     fn scan_siblings(&mut self, source: &Source) {
         let Some((&Stage::Once(step), before)) = source.trail.stages().split_last() else { return };
         let Some(store) = self.env.store_by_number(step.model) else { return };
-        for field in store.links_to(self.model) {
+        for field in store.links_to(self.table) {
             if field != step.field && !self.is_full() {
                 let mut trail = Trail::from(before);
                 trail.push(Step { field, ..step });
@@ -311,7 +313,7 @@ impl<C: Connection> Plan<'_, C> {
         self.looked += fresh.len();
         let mut from = fresh.iter();
         let mut unknown = Vec::new();
-        store.hop(step.field, &mut fresh.iter().map(|&(_, slot)| slot), &mut |targets| {
+        store.hop(step.field, fresh.iter().map(|&(_, slot)| slot), |targets| {
             let Some(&(ordinal, slot)) = from.next() else { return };
             match targets {
                 Some(targets) => {
@@ -350,7 +352,7 @@ impl<C: Connection> Plan<'_, C> {
         let mut reached = Vec::new();
         // By the model that they are of; those that the stage begins with are of the one of its first link.
         let mut level: Vec<(usize, Vec<Place>)> = vec![(models[0], at.to_vec())];
-        let mut passed = Marks::default();
+        let mut passed = SlotSet::default();
         while !level.is_empty() {
             let mut next = Vec::new();
             for (of, places) in level {
@@ -403,17 +405,17 @@ const MAX_DEPTH: usize = 1 << 16;
 struct Look<'a> {
     source: &'a Source,
     /// Whom a link was followed from already, by the place of the link on the trail
-    visited: Vec<(usize, Marks)>,
+    visited: Vec<(usize, SlotSet)>,
     /// The number of the set, if links that are not cached are worth loading for it
     fills: Option<usize>,
     unknown: Unknown,
 }
 
 impl Look<'_> {
-    fn visited(&mut self, place: usize) -> &mut Marks {
+    fn visited(&mut self, place: usize) -> &mut SlotSet {
         let known = self.visited.iter().position(|&(other, _)| other == place);
         let index = known.unwrap_or_else(|| {
-            self.visited.push((place, Marks::default()));
+            self.visited.push((place, SlotSet::default()));
             self.visited.len() - 1
         });
         &mut self.visited[index].1

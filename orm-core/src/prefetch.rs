@@ -1,12 +1,14 @@
 //! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
 use crate::backend::Connection;
-use crate::cache::{AnyStore, Store, bytes_for_values};
+use crate::cache::bytes_for_values;
 use crate::model::{Model, Prefetch};
-use crate::origin::{Marks, Source};
-use crate::pace::Counters;
+use crate::origin::Source;
+use crate::pace::{Counters, Loaded};
 use crate::plan::{Gap, Wanted, plan};
-use crate::relation::Want;
+use crate::relation::{Want, count_lists, load_lists};
+use crate::store::SlotSet;
+use crate::stores::{self, Store};
 use crate::watch::{Place, Repeated};
 use crate::{Environment, Error, Result, query};
 
@@ -37,7 +39,7 @@ pub(crate) struct Miss<'a> {
 /// Returns how many SELECTs the records at hand took. Rows that do not exist are left out.
 pub(crate) fn load<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<usize> {
     let Miss { field, want, .. } = miss;
@@ -69,20 +71,20 @@ pub(crate) fn load<C: Connection>(
 }
 
 /// Those that lack a field, each once
-fn lacking<C: Connection>(store: &dyn AnyStore<C>, field: usize, want: Want, slots: &[u32]) -> Vec<u32> {
+fn lacking<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slots: &[u32]) -> Vec<u32> {
     let mut lacking = Vec::new();
     store.probe(field, want, &mut |lacks| match slots {
         &[slot] if lacks(slot) => lacking.push(slot),
         [_] => {}
         _ => {
-            let mut seen = Marks::default();
+            let mut seen = SlotSet::default();
             lacking.extend(slots.iter().copied().filter(|&slot| lacks(slot) && seen.mark(slot)));
         }
     });
     lacking
 }
 
-fn lacks<C: Connection>(store: &dyn AnyStore<C>, field: usize, want: Want, slot: u32) -> bool {
+fn lacks<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slot: u32) -> bool {
     !lacking(store, field, want, &[slot]).is_empty()
 }
 
@@ -92,7 +94,7 @@ fn lacks<C: Connection>(store: &dyn AnyStore<C>, field: usize, want: Want, slot:
 /// Empty if that has brought what the first record lacked.
 fn batch<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     miss: Miss<'_>,
     limit: usize,
 ) -> Result<Vec<u32>> {
@@ -196,7 +198,7 @@ fn fill<C: Connection>(
 /// Loads a field of the record at hand, and of the records it came with; at most one batch of its own.
 pub(crate) fn load_field<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<()> {
     let &[slot] = miss.slots else { return load(env, store, miss).map(drop) };
@@ -211,29 +213,29 @@ pub(crate) fn load_field<C: Connection>(
 /// How many members a to-many link of the record at hand has; those of its group are counted with it.
 pub(crate) fn count<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<usize> {
     let Miss { slots: &[slot], field, .. } = miss else { return Ok(0) };
-    if let Some(count) = store.count_of(field, slot) {
-        store.count_hit(env, field, slot);
+    if let Some(count) = store.members_counted(field, slot) {
+        store.column(field).count_hit(slot, env.turn());
         return Ok(count);
     }
     if store.paces().is_counted_first(field) {
         // The lists are read after they were counted, so far: then one SELECT is enough.
         load(env, store, Miss { want: Want::Records, ..miss })?;
         let mut count = None;
-        store.hop(field, &mut std::iter::once(slot), &mut |list| count = list.map(<[u32]>::len));
+        store.hop(field, std::iter::once(slot), |list| count = list.map(<[u32]>::len));
         return Ok(count.unwrap_or(0));
     }
     load(env, store, miss)?;
-    Ok(store.count_of(field, slot).unwrap_or(0))
+    Ok(store.members_counted(field, slot).unwrap_or(0))
 }
 
 /// Notes that the records at hand are about to be loaded with no others.
 pub(crate) fn watch_alone<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<()> {
     let Miss { slots, field, want, .. } = miss;
@@ -244,23 +246,23 @@ pub(crate) fn watch_alone<C: Connection>(
 }
 
 /// As `load_all`, for those who want the values: what is older than `max_age` is missing.
-pub(crate) fn read_all<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn read_all<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     field: usize,
     want: Want,
 ) -> Result<usize> {
     if env.settings.max_age.is_some() {
-        slots.iter().for_each(|&slot| store.expire(env, field, slot));
+        slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
     load_all(env, store, slots, field, want)
 }
 
 /// Loads a field of all these records and of no others: as many SELECTs as there are batches; returns how many.
-pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn load_all<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     field: usize,
     want: Want,
@@ -269,9 +271,9 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
     let mut selects = 0;
     while let Some(&first) = missing.first() {
         let left = missing.split_off(missing.len().min(window(env, store, field, want)));
-        store.load_batch(env, &missing, field, want)?;
+        load_one(env, store, &missing, field, want)?;
         if missing.len() > 1 && lacks(store, field, want, first) {
-            store.load_batch(env, &[first], field, want)?;
+            load_one(env, store, &[first], field, want)?;
         }
         missing = lacking(store, field, want, &missing[1..]);
         missing.extend(left);
@@ -282,28 +284,26 @@ pub(crate) fn load_all<C: Connection, M: Model<Connection = C>>(
 
 /// Loads all prefetchable columns of these records that are missing or too old: window by window, so that under a limit
 /// no window is read again for the next column.
-pub(crate) fn load_columns<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn load_columns<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
 ) -> Result<()> {
-    let fields: Vec<usize> = always::<M>().collect();
+    let fields: Vec<usize> = store.always().collect();
     let Some(&first) = fields.first() else { return Ok(()) };
     if env.settings.max_age.is_some() {
-        let expire = |&field: &usize| slots.iter().for_each(|&slot| store.expire(env, field, slot));
+        let expire = |&field: &usize| slots.iter().for_each(|&slot| env.expire(store, field, slot));
         fields.iter().for_each(expire);
     }
     let mut missing: Vec<u32> = {
-        let columns = store.columns.borrow();
-        let columns = crate::model::Columns::each(&*columns);
-        let mut seen = Marks::new(store.slots());
-        let lacks = |slot: &u32| fields.iter().any(|&field| !columns[field].has(*slot));
+        let mut seen = SlotSet::new(store.slots());
+        let lacks = |slot: &u32| fields.iter().any(|&field| !store.has(field, *slot));
         let missing = slots.iter().copied().filter(lacks).filter(|&slot| !store.is_absent(slot));
         missing.filter(|&slot| seen.mark(slot)).collect()
     };
     while !missing.is_empty() {
         let left = missing.split_off(missing.len().min(window(env, store, first, Want::Records)));
-        store.load_batch(env, &missing, first, Want::Records)?;
+        load_one(env, store, &missing, first, Want::Records)?;
         missing = left;
     }
     Ok(())
@@ -311,15 +311,15 @@ pub(crate) fn load_columns<C: Connection, M: Model<Connection = C>>(
 
 /// Loads a field of all these records so that all are cached at once, also where a limited cache would let go of the
 /// first batches for the last; at most as many as one statement takes.
-pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn load_together<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     field: usize,
 ) -> Result<()> {
     load_all(env, store, slots, field, Want::Records)?;
     if !lacking(store, field, Want::Records, slots).is_empty() {
-        query::by_keys(env, store, slots, &[field], M::FIELDS[field].name)?;
+        query::by_keys(env, store, slots, &[field], store.field_name(field))?;
     }
     Ok(())
 }
@@ -328,7 +328,7 @@ pub(crate) fn load_together<C: Connection, M: Model<Connection = C>>(
 /// dropped.
 fn window_of<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     field: usize,
     want: Want,
     first: u32,
@@ -338,7 +338,7 @@ fn window_of<C: Connection>(
 }
 
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache.
-fn window<C: Connection>(env: &Environment<C>, store: &dyn AnyStore<C>, field: usize, want: Want) -> usize {
+fn window<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, want: Want) -> usize {
     let paces = store.paces();
     let half = bytes_for_values(env).map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);
@@ -358,18 +358,39 @@ fn window<C: Connection>(env: &Environment<C>, store: &dyn AnyStore<C>, field: u
 /// One SELECT: the columns that come with `field`, as far as one of these records lacks them.
 fn load_batch<C: Connection>(
     env: &Environment<C>,
-    store: &dyn AnyStore<C>,
+    store: Store<'_, C>,
     batch: &[u32],
     field: usize,
     want: Want,
 ) -> Result<()> {
-    store.load_batch(env, batch, field, want)?;
+    load_one(env, store, batch, field, want)?;
     let now = Counters { hits: store.hits(field), drops: env.drops() };
     store.paces().note_batch(field, batch, now);
     Ok(())
 }
 
+fn load_one<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    batch: &[u32],
+    field: usize,
+    want: Want,
+) -> Result<()> {
+    match want {
+        Want::Count => count_lists(env, store, batch, field),
+        _ if store.is_list(field) => load_lists(env, store, batch, field, want),
+        _ => {
+            let fields = store.missing_fields(batch, field);
+            let before = store.value_bytes();
+            query::by_keys(env, store, batch, &fields, store.field_name(field))?;
+            let bytes = store.value_bytes().saturating_sub(before);
+            store.paces().weigh(field, Loaded { records: batch.len(), rows: batch.len(), bytes });
+            Ok(())
+        }
+    }
+}
+
 /// The fields that come with every search
-pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> {
-    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].prefetch == Prefetch::Always)
+pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> + Clone {
+    stores::always(M::FIELDS)
 }

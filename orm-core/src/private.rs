@@ -2,21 +2,25 @@
 
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
-pub use crate::cache::{
-    AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Column, Link, List, Moment, Scalar, Stored,
-    ToManyLink, ToOneLink,
+pub use crate::codec::{
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar, ToManyLink,
+    ToOneLink, Writable, cells,
 };
 pub use crate::cardinality::Cardinality;
 pub use crate::field::{
-    Cached, Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
     Required, WayTo,
 };
-pub use crate::key::{IntoKey, KeyCodec, KeyOf};
-pub use crate::model::{Columns, FieldInfo, Model, ModelNumber, Ordered, Prefetch};
+pub use crate::key::{ColumnNames, IntoKey, KeyCodec, KeyOf, KeyOfSeveral};
+pub use crate::model::{
+    AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys, Order, Ordered,
+    Prefetch, any, table_name,
+};
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
-pub use crate::relation::{Batch, Inverse, InverseOf, Order, OrderOf, Relation, Through};
+pub use crate::relation::{InverseOf, OrderOf, inverse, join_table};
+pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
+pub use crate::stores::Store;
 pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};
-pub use crate::write::pen::{Pen, PenOf, ReadOnly, Writable};
 pub use crate::write::values::{Fault, ValueSet, given, take};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;

@@ -12,38 +12,44 @@ use diesel::expression::{
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::row::{Field as _, Row};
 
-use crate::backend::{Connection, Dialect, KeyList};
-use crate::cache::{Store, make_room};
+use crate::backend::{Connection, Dialect};
+use crate::cache::make_room;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::key::KeyCodec;
-use crate::model::{DbOf, Model};
-use crate::origin::Marks;
-use crate::select::{Layout, OnRow, Reason, Select, invalid, trace};
+use crate::key::{ColumnNames, KeyCodec};
+use crate::model::{self, DbOf, KeyCondition, Model};
+use crate::select::{Beside, Layout, OnRow, Reason, Select, Selection, invalid, read_key, trace};
+use crate::store::SlotSet;
+use crate::stores::Store;
 use crate::watch::Place;
 use crate::{Environment, Result, prefetch};
 
 /// The key of a model and some of its columns, as a diesel select clause
 pub struct ModelColumns<M: Model> {
     table: M::Table,
-    fields: Vec<usize>,
+    selection: Selection,
 }
 
 impl<M: Model> ModelColumns<M> {
-    pub(crate) fn of(fields: Vec<usize>) -> Self {
-        Self { table: M::Table::table(), fields }
+    pub(crate) fn of(fields: &[usize]) -> Self {
+        let selection = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
+        Self { table: M::Table::table(), selection }
+    }
+
+    /// Where a row holds what
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.selection.layout
     }
 
     /// All columns that come with a search
     pub(crate) fn always() -> Self {
-        Self::of(prefetch::always::<M>().collect())
+        Self::of(&prefetch::always::<M>().collect::<Vec<_>>())
     }
 }
 
 impl<M: Model> fmt::Debug for ModelColumns<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.fields.iter().map(|&field| M::FIELDS[field].name);
-        f.debug_list().entry(&M::KEY_FIELD).entries(names).finish()
+        f.debug_list().entries(&self.selection.columns).finish()
     }
 }
 
@@ -84,60 +90,48 @@ impl<M: Model> ModelColumns<M> {
 
 impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        push_columns::<M>(&self.table, &self.fields, &mut out)
+        for (i, column) in self.selection.columns.iter().enumerate() {
+            out.push_sql(if i > 0 { ", " } else { "" });
+            self.table.walk_ast(out.reborrow())?;
+            out.push_sql(".");
+            out.push_identifier(column)?;
+        }
+        Ok(())
     }
 }
 
-/// The key and some fields of a model, as a SELECT names them
-fn push_columns<'b, M: Model>(
+/// Columns of the key, by diesel's own quoting
+pub(crate) fn push_key_columns<'b, M: Model>(
     table: &'b M::Table,
-    fields: &[usize],
     out: &mut AstPass<'_, 'b, DbOf<M>>,
 ) -> QueryResult<()> {
-    push_key_column::<M>(table, out)?;
-    for &field in fields {
-        out.push_sql(", ");
-        push_column::<M>(table, M::FIELDS[field].column, out)?;
+    for (i, column) in M::KEY_COLUMNS.iter().enumerate() {
+        out.push_sql(if i > 0 { ", " } else { "" });
+        table.walk_ast(out.reborrow())?;
+        out.push_sql(".");
+        out.push_identifier(column)?;
     }
     Ok(())
 }
 
-/// `"table"."column"`, by diesel's own quoting
-pub(crate) fn push_column<'b, M: Model>(
-    table: &'b M::Table,
-    column: &str,
-    out: &mut AstPass<'_, 'b, DbOf<M>>,
-) -> QueryResult<()> {
-    table.walk_ast(out.reborrow())?;
-    out.push_sql(".");
-    out.push_identifier(column)
-}
-
-pub(crate) fn push_key_column<'b, M: Model>(
-    table: &'b M::Table,
-    out: &mut AstPass<'_, 'b, DbOf<M>>,
-) -> QueryResult<()> {
-    push_column::<M>(table, <M::KeyColumn as diesel::Column>::NAME, out)
-}
-
 /// Our own SELECT by key: names known at run time, so that one implementation serves every model
-struct ByKeys<'a, M: Model> {
-    table: M::Table,
-    fields: &'a [usize],
-    keys: KeyList<M::Key>,
+struct ByKeys<'a, C: Connection> {
+    store: Store<'a, C>,
+    selection: &'a Selection,
+    keys: Box<dyn KeyCondition<C::Backend>>,
     /// Whether the rows are held until the end of the transaction, as they are and not as they were at its begin
     locked: bool,
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+impl<C: Connection> QueryFragment<C::Backend> for ByKeys<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let table = self.store.sql();
         out.push_sql("SELECT ");
-        push_columns::<M>(&self.table, self.fields, &mut out)?;
+        self.selection.push(table, &mut out)?;
         out.push_sql(" FROM ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(table);
         out.push_sql(" WHERE ");
-        push_key_column::<M>(&self.table, &mut out)?;
-        M::KeyCodec::push(&self.keys, out.reborrow())?;
+        self.keys.push(key_columns(self.store), out.reborrow())?;
         if self.locked {
             // It fails half-way more often than others do, see `Connection::forget_failed_statement`.
             out.unsafe_to_cache_prepared();
@@ -147,31 +141,27 @@ impl<M: Model> QueryFragment<DbOf<M>> for ByKeys<'_, M> {
     }
 }
 
-impl<M: Model> QueryId for ByKeys<'_, M> {
-    type QueryId = ();
-    // The text depends on fields and keys, so statements are cached by text.
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<M: Model> Query for ByKeys<'_, M> {
-    type SqlType = Untyped;
+/// The columns of a model's key
+pub(crate) fn key_columns<C: Connection>(store: Store<'_, C>) -> ColumnNames<'_> {
+    ColumnNames { table: store.sql(), names: store.model().key_columns() }
 }
 
 /// Loads fields of the records in these slots, and remembers which of them do not exist.
-pub(crate) fn by_keys<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn by_keys<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
+    env.flush_shown(store.table_number())?;
     read_by_keys(env, store, slots, fields, asked, false)
 }
 
 /// The same, with the rows as a write finds them: MySQL shows what the transaction saw at first, unless they are locked.
-pub(crate) fn by_keys_for_write<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn by_keys_for_write<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     fields: &[usize],
     asked: &str,
@@ -179,9 +169,9 @@ pub(crate) fn by_keys_for_write<C: Connection, M: Model<Connection = C>>(
     read_by_keys(env, store, slots, fields, asked, !C::Backend::HAS_RETURNING)
 }
 
-fn read_by_keys<C: Connection, M: Model<Connection = C>>(
+fn read_by_keys<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     slots: &[u32],
     fields: &[usize],
     asked: &str,
@@ -195,12 +185,12 @@ fn read_by_keys<C: Connection, M: Model<Connection = C>>(
         let fresh = slots.iter().filter(|&&slot| !store.is_resident(slot)).count();
         make_room(env, fresh, u32::MAX);
     }
-    let keys = DbOf::<M>::key_list(store.keys_of(slots));
-    let query = ByKeys::<M> { table: M::Table::table(), fields, keys, locked };
-    let select =
-        Select { fields, reason: Reason::Prefetch(asked), keys: slots.len(), owner: None, reserve: 0 };
-    let mut found = Marks::new(store.slots());
-    select.run(env, store, &query, &mut |slot, _| {
+    let selection = Selection::of_model(store.model(), fields);
+    let keys = store.model().key_list(store, slots);
+    let query = ByKeys { store, selection: &selection, keys, locked };
+    let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
+    let mut found = SlotSet::new(store.slots());
+    select.run(env, &query, &selection.layout, Beside::Nothing, &mut |slot, _| {
         found.mark(slot);
         Ok(())
     })?;
@@ -227,7 +217,7 @@ impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         self.columns.push_select(&mut out)?;
         out.push_sql(" ORDER BY ");
-        push_key_column::<M>(&self.columns.table, &mut out)
+        push_key_columns::<M>(&self.columns.table, &mut out)
     }
 }
 
@@ -246,18 +236,18 @@ pub(crate) fn search<C: Connection, M: Model<Connection = C>>(
     at: Place,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
-    let fields: Vec<usize> = prefetch::always::<M>().collect();
-    find::<C, M>(env, at, &Layout::in_place(&fields), query)
+    find::<C, M>(env, at, ModelColumns::<M>::always().layout(), query)
 }
 
 /// The same for the next of the batches of one search
-pub(crate) fn next_rows<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn next_rows<C: Connection>(
     env: &Environment<C>,
-    query: &dyn QueryFragment<DbOf<M>>,
+    store: Store<'_, C>,
+    query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
-    let fields: Vec<usize> = prefetch::always::<M>().collect();
-    let layout = Layout::in_place(&fields);
-    found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, &layout, on_row))
+    let fields: Vec<usize> = store.always().collect();
+    let layout = Selection::of_model(store.model(), &fields).layout;
+    found(env, store, |select, on_row| select.run(env, query, &layout, Beside::Nothing, on_row))
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache
@@ -268,7 +258,9 @@ pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
     env.watch_search::<M, _>(at, query, || {
-        found::<M>(env, &[], |select, on_row| select.run_with(env, env.store::<M>(), query, layout, on_row))
+        found(env, env.store::<M>(), |select, on_row| {
+            select.run(env, query, layout, Beside::Nothing, on_row)
+        })
     })
 }
 
@@ -280,24 +272,24 @@ pub(crate) fn find_by_name<C: Connection, M: Model<Connection = C>>(
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
     env.watch_search::<M, _>(at, query, || {
-        found::<M>(env, fields, |select, on_row| select.run_by_name(env, env.store::<M>(), query, on_row))
+        found(env, env.store::<M>(), |select, on_row| select.run_by_name(env, query, fields, on_row))
     })
 }
 
-fn found<M: Model>(
-    env: &Environment<M::Connection>,
-    fields: &[usize],
-    run: impl FnOnce(&Select<'_>, OnRow<'_, DbOf<M>>) -> Result<()>,
+fn found<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    run: impl FnOnce(&Select<'_, C>, OnRow<'_, C::Backend>) -> Result<()>,
 ) -> Result<Vec<u32>> {
     // It could see what waits to be written.
     env.flush()?;
     let mut slots = Vec::new();
-    let select = Select { fields, reason: Reason::Search, keys: 0, owner: None, reserve: 0 };
+    let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0 };
     run(&select, &mut |slot, _| {
         slots.push(slot);
         Ok(())
     })?;
-    env.store::<M>().set_present(slots.iter().copied());
+    store.set_present(slots.iter().copied());
     Ok(slots)
 }
 
@@ -324,7 +316,7 @@ fn search_keys<M: Model>(
 }
 
 /// The keys that a statement gives
-pub(crate) fn read_keys<M: Model>(
+fn read_keys<M: Model>(
     env: &Environment<M::Connection>,
     doing: Doing<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
@@ -335,11 +327,39 @@ pub(crate) fn read_keys<M: Model>(
         let mut keys = Vec::new();
         for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
             let row = row.map_err(fault)?;
-            let key = row
-                .get(0)
-                .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
-            keys.push(key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?);
+            let key = (|| {
+                let mut parts = Default::default();
+                let last = M::KEY_COLUMNS.len() - 1;
+                for part in 0..last {
+                    let value = row.get(part).ok_or("the row has no key")?;
+                    M::KeyCodec::part(&mut parts, part, value.value())?;
+                }
+                let value = row.get(last).ok_or("the row has no key")?;
+                M::KeyCodec::read(&mut parts, value.value())
+            })();
+            keys.push(key.map_err(|error| invalid(model::any::<M>(), M::KEY_FIELD, "?".into(), &error))?);
         }
         Ok(keys)
+    })
+}
+
+/// The slots of the keys that a statement gives
+pub(crate) fn read_slots<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    doing: Doing<'_>,
+    query: &dyn QueryFragment<C::Backend>,
+) -> Result<Vec<u32>> {
+    env.giving_up_broken(|| {
+        let fault = |error| doing.fault(error);
+        let mut connection = env.connection()?;
+        let (mut key, mut slots) = (store.model().key_reader(store), Vec::new());
+        let places: Vec<usize> = (0..store.model().key_columns().len()).collect();
+        for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
+            let slot = read_key(&mut *key, &places, &row.map_err(fault)?);
+            let slot = slot.map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error));
+            slots.push(slot?);
+        }
+        Ok(slots)
     })
 }

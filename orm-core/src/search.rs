@@ -11,7 +11,7 @@ use crate::fields::{Chosen, Fields};
 use crate::model::{DbOf, Model};
 use crate::query::{ModelColumns, find, find_by_name};
 use crate::relation::Want;
-use crate::select::Layout;
+use crate::select::Selection;
 use crate::watch::Place;
 use crate::{Environment, Record, RecordSet, Result, combination, prefetch};
 
@@ -177,8 +177,9 @@ where
         at: Place,
     ) -> Result<Vec<u32>> {
         let fields = fields.unwrap_or_else(|| prefetch::always::<M>().collect());
-        let query = SelectDsl::select(self, ModelColumns::of(fields.clone()));
-        find::<_, M>(env, at, &Layout::in_place(&fields), &query)
+        let columns = ModelColumns::<M>::of(&fields);
+        let layout = Selection::of(M::KEY_COLUMNS, M::FIELDS, &fields).layout;
+        find::<_, M>(env, at, &layout, &SelectDsl::select(self, columns))
     }
 }
 
@@ -215,5 +216,5 @@ where
 
 /// All fields that are columns
 fn columns<M: Model>() -> Vec<usize> {
-    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].relation.is_none()).collect()
+    (0..M::FIELDS.len()).filter(|&field| !M::FIELDS[field].is_list()).collect()
 }

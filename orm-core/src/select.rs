@@ -1,5 +1,6 @@
 //! Running a SELECT: its rows go straight into the columns of the cache.
 
+use std::any::Any;
 use std::fmt;
 use std::time::Instant;
 
@@ -9,10 +10,12 @@ use diesel::query_builder::QueryFragment;
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
-use crate::cache::{AnyColumn, Brought, CellWriter, Store, make_room};
+use crate::cache::make_room;
+use crate::codec::{BoxError, CellWriter};
 use crate::fragment::Fragment;
-use crate::key::{Key, KeyCodec};
-use crate::model::{Columns, Model};
+use crate::model::{AnyModel, FieldInfo, KeyReader};
+use crate::store::{Brought, SlotSet};
+use crate::stores::Store;
 use crate::{Environment, Error, Result, Str};
 
 /// Rows that are read between two looks at the limits, at most
@@ -59,123 +62,112 @@ pub(crate) fn trace(model: &'static str, reason: Reason<'_>, keys: usize, rows: 
     tracing::debug!(model, %reason, keys, rows, micros, "select");
 }
 
-/// A SELECT whose rows are a key of `M`, some of its fields, and what the caller wants besides
-pub(crate) struct Select<'a> {
-    /// The fields that follow the key
-    pub(crate) fields: &'a [usize],
+/// A SELECT whose rows are a key of a model, some of its fields, and what the caller wants besides
+pub(crate) struct Select<'a, C: Connection> {
+    pub(crate) store: Store<'a, C>,
     pub(crate) reason: Reason<'a>,
     /// How many keys were asked for
     pub(crate) keys: usize,
     /// Records besides those of the rows that need place in a limited cache
     pub(crate) reserve: usize,
-    /// The place in the row of the value that is shown for each row
-    pub(crate) owner: Option<usize>,
+}
+
+/// What is wanted of each row besides the model's own fields
+pub(crate) enum Beside<'a, DB: diesel::backend::Backend> {
+    Nothing,
+    /// The record whose list the row is a member of
+    Owner {
+        /// Where its key is
+        places: Vec<usize>,
+        /// The member's link to it, if that is among the fields
+        field: Option<usize>,
+        reader: Box<dyn KeyReader<DB> + 'a>,
+    },
+    /// The value at this place
+    Value(usize),
 }
 
 /// What a row says besides the model's own fields
 pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
-    /// The value of a to-one link, read already
-    Slot(u32),
+    Nothing,
+    /// The slot of the owner
+    Owner(u32),
     Value(Option<DB::RawValue<'v>>),
 }
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Takes the slot of a row, and what stands at `owner`.
+/// Takes the slot of a row, and what it says besides.
 pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
 
-impl Select<'_> {
-    /// Runs a query, writes its rows into the cache and calls with each row's slot.
-    pub(crate) fn run<C, M>(
-        &self,
-        env: &Environment<C>,
-        store: &Store<M>,
-        query: &dyn QueryFragment<C::Backend>,
-        on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-    {
-        self.run_with(env, store, query, &Layout::in_place(self.fields), on_row)
-    }
+/// The writer of a field, and where the rows hold it
+type Writer<'a, DB> = (Box<dyn CellWriter<DB> + 'a>, &'a Place);
 
-    /// The same where the rows hold the key, and those of the fields that are there at all, elsewhere.
-    pub(crate) fn run_with<C, M>(
+impl<C: Connection> Select<'_, C> {
+    /// Runs a query, writes its rows into the cache and calls with each row's slot.
+    pub(crate) fn run(
         &self,
         env: &Environment<C>,
-        store: &Store<M>,
         query: &dyn QueryFragment<C::Backend>,
         layout: &Layout,
+        beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-    {
+    ) -> Result<()> {
         env.giving_up_broken(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
-            let rows = rows.map_err(|error| self.fault::<M>(error))?;
-            self.take(env, store, rows, layout, on_row, start)
+            let rows = rows.map_err(|error| self.fault(error))?;
+            self.take(env, rows, layout, beside, on_row, start)
         })
     }
 
     /// The same where it is the names of the columns that say where they are.
-    pub(crate) fn run_by_name<C, M>(
+    pub(crate) fn run_by_name(
         &self,
         env: &Environment<C>,
-        store: &Store<M>,
         query: &dyn QueryFragment<C::Backend>,
+        fields: &[usize],
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-    {
+    ) -> Result<()> {
         env.giving_up_broken(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
-            let mut rows = rows.map_err(|error| self.fault::<M>(error))?;
+            let mut rows = rows.map_err(|error| self.fault(error))?;
             let first = rows.next();
             let layout = match &first {
-                Some(Ok(row)) => Layout::by_name::<C, M, _>(self.fields, row)?,
+                Some(Ok(row)) => Layout::by_name(self.store.model(), fields, row)?,
                 // There is nothing to be read.
-                _ => Layout::in_place(&[]),
+                _ => Layout::default(),
             };
-            self.take(env, store, first.into_iter().chain(rows), &layout, on_row, start)
+            self.take(env, first.into_iter().chain(rows), &layout, Beside::Nothing, on_row, start)
         })
     }
 
     #[cold]
-    fn fault<M: Model>(&self, error: diesel::result::Error) -> Error {
-        Error::database(M::NAME, self.reason.text(M::NAME), error)
+    fn fault(&self, error: diesel::result::Error) -> Error {
+        Error::database(self.store.name(), self.reason.text(self.store.name()), error)
     }
 
     /// Writes rows into the cache, as many as find room.
-    fn take<'r, C, M, R>(
+    fn take<'r, R: Row<'r, C::Backend>>(
         &self,
         env: &Environment<C>,
-        store: &Store<M>,
         mut rows: impl Iterator<Item = QueryResult<R>>,
         layout: &Layout,
+        mut beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
         start: Instant,
-    ) -> Result<()>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-        R: Row<'r, C::Backend>,
-    {
+    ) -> Result<()> {
+        let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
         // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
         let limited = env.limits.any() && !layout.fields.is_empty();
         let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
         let (mut count, mut wanted) = (0, 1);
+        let mut key = store.model().key_reader(store);
+        let mut seen = SlotSet::new(store.slots());
         loop {
             let room = if unforeseen {
                 make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
@@ -183,15 +175,14 @@ impl Select<'_> {
                 usize::MAX
             };
             let keep = room > 0;
-            let mut columns = store.columns.borrow_mut();
-            let held = layout.held(&*columns);
+            let held = layout.held(store);
             // What does not find room is read later, when it is its turn.
-            let mut writers = if keep { layout.writers(env, columns.each_mut()) } else { Vec::new() };
+            let mut writers = if keep { layout.writers(env, store) } else { Vec::new() };
             let (before, taken) = (count, if keep { room } else { usize::MAX });
             let mut write = || {
                 for row in rows.by_ref().take(taken) {
-                    let row = row.map_err(|error| self.fault::<M>(error))?;
-                    let slot = self.write(store, layout, &row, &mut writers, on_row)?;
+                    let row = row.map_err(|error| self.fault(error))?;
+                    let slot = self.write(layout, &row, &mut *key, &mut writers, &mut beside, &mut seen, on_row)?;
                     if limited && keep {
                         store.add_resident(slot);
                     }
@@ -202,7 +193,7 @@ impl Select<'_> {
             let written: Result<()> = write();
             drop(writers);
             // What came before a fault came, too.
-            layout.note_brought(&mut *columns, held, self.owner);
+            layout.note_brought(store, held, &beside);
             written?;
             if count - before < taken {
                 break;
@@ -211,70 +202,178 @@ impl Select<'_> {
         }
         // What is read from now on was used after this SELECT.
         env.tick();
-        trace(M::NAME, self.reason, self.keys, count, start);
+        trace(store.name(), self.reason, self.keys, count, start);
         Ok(())
     }
 
     #[inline]
-    fn write<'r, C, M, R>(
+    #[allow(clippy::too_many_arguments)]
+    fn write<'r, R: Row<'r, C::Backend>>(
         &self,
-        store: &Store<M>,
         layout: &Layout,
         row: &R,
-        writers: &mut [Box<dyn CellWriter<C::Backend> + '_>],
+        key: &mut dyn KeyReader<C::Backend>,
+        writers: &mut [Writer<'_, C::Backend>],
+        beside: &mut Beside<'_, C::Backend>,
+        seen: &mut SlotSet,
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<u32>
-    where
-        C: Connection,
-        M: Model<Connection = C>,
-        R: Row<'r, C::Backend>,
-    {
-        let value_at = |index: usize| row.get(index);
-        let key = value_at(layout.key)
-            .map_or_else(|| Err("the row has no key".into()), |key| M::KeyCodec::read(key.value()));
-        let key = key.map_err(|error| invalid::<M>(M::KEY_FIELD, "?".into(), &error))?;
-        let slot = store.intern(key);
+    ) -> Result<u32> {
+        let store = self.store;
+        let slot = read_key(key, &layout.key, row)
+            .map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error))?;
+        let is_first = seen.mark(slot);
         let mut owner = None;
-        for (writer, &(field, place)) in writers.iter_mut().zip(&layout.fields) {
-            let written = match value_at(place) {
-                Some(value) => writer.write(slot, value.value()),
-                None => Err("the row has no such column".into()),
+        for (writer, place) in writers.iter_mut() {
+            let mut write = || {
+                for (part, &at) in place.before.iter().enumerate() {
+                    let value = row.get(at).ok_or(NO_COLUMN)?;
+                    writer.part(part, value.value())?;
+                }
+                let value = row.get(place.last).ok_or(NO_COLUMN)?;
+                if is_first {
+                    return writer.write(slot, value.value());
+                }
+                let encode = store.field(place.field).encode;
+                let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
+                let written = writer.compare(slot, value.value(), &is_same)?;
+                written.ok_or_else(|| NOT_THE_SAME.into())
             };
-            let linked = written
-                .map_err(|error| invalid::<M>(M::FIELDS[field].name, store.key(slot).text(), &error))?;
-            if self.owner == Some(place) {
-                owner = linked.map(Shown::Slot);
+            let linked = write().map_err(|error: BoxError| {
+                if error.to_string() == NOT_THE_SAME {
+                    return self.not_a_key(slot);
+                }
+                invalid(store.model(), store.field_name(place.field), store.key_text(slot), &error)
+            })?;
+            if let Beside::Owner { field: Some(field), .. } = beside
+                && *field == place.field
+            {
+                owner = linked;
             }
         }
-        // Nobody wrote it: it stands behind the fields, or the fields found no room.
-        let value = if owner.is_none() { self.owner.and_then(value_at) } else { None };
-        let shown = owner.unwrap_or_else(|| Shown::Value(value.as_ref().and_then(|value| value.value())));
-        on_row(slot, shown).map_err(|error| {
-            let error = diesel::result::Error::DeserializationError(error);
-            Error::database(M::NAME, self.reason.text(M::NAME), error)
-        })?;
+        let shown = match (owner, beside) {
+            (Some(owner), _) => on_row(slot, Shown::Owner(owner)),
+            (None, Beside::Owner { places, reader, .. }) => {
+                // Nobody wrote it: it stands behind the fields, or the fields found no room.
+                read_key(&mut **reader, places, row).and_then(|owner| on_row(slot, Shown::Owner(owner)))
+            }
+            (None, Beside::Value(place)) => {
+                let value = row.get(*place);
+                on_row(slot, Shown::Value(value.as_ref().and_then(|value| value.value())))
+            }
+            (None, Beside::Nothing) => on_row(slot, Shown::Nothing),
+        };
+        shown.map_err(|error| self.fault(diesel::result::Error::DeserializationError(error)))?;
         Ok(slot)
     }
+
+    #[cold]
+    fn not_a_key(&self, slot: u32) -> Error {
+        let (store, model) = (self.store, self.store.model());
+        Error::NotAKey { model: model.name(), table: store.sql().into(), id: store.key_text(slot) }
+    }
+}
+
+const NO_COLUMN: &str = "the row has no such column";
+const NOT_THE_SAME: &str = "two rows with one key";
+
+#[inline]
+pub(crate) fn read_key<'r, DB, R>(key: &mut dyn KeyReader<DB>, places: &[usize], row: &R) -> Result<u32, BoxError>
+where
+    DB: diesel::backend::Backend,
+    R: Row<'r, DB>,
+{
+    let Some((&last, before)) = places.split_last() else { return Err("the row has no key".into()) };
+    for (part, &at) in before.iter().enumerate() {
+        let value = row.get(at).ok_or("the row has no key")?;
+        key.part(part, value.value())?;
+    }
+    let value = row.get(last).ok_or("the row has no key")?;
+    key.read(value.value())
 }
 
 /// Where a row holds what
+#[derive(Debug, Default)]
 pub(crate) struct Layout {
-    pub(crate) key: usize,
-    /// Each field, in the order of the columns of the cache, with its place
-    pub(crate) fields: Vec<(usize, usize)>,
+    pub(crate) key: Vec<usize>,
+    pub(crate) fields: Vec<Place>,
+}
+
+/// Where a row holds a field
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) field: usize,
+    /// The columns before the last one, of a field that has several
+    pub(crate) before: Vec<usize>,
+    pub(crate) last: usize,
+}
+
+impl Place {
+    fn of(field: usize, mut places: Vec<usize>) -> Option<Self> {
+        let last = places.pop()?;
+        Some(Self { field, before: places, last })
+    }
+
+    pub(crate) fn all(&self) -> Vec<usize> {
+        self.before.iter().copied().chain([self.last]).collect()
+    }
+}
+
+/// The columns of a SELECT, each once, and where the key and the fields are among them
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) layout: Layout,
+}
+
+impl Selection {
+    /// The key, then these fields
+    pub(crate) fn of<C: Connection>(
+        key: &'static [&'static str],
+        infos: &'static [FieldInfo<C>],
+        fields: &[usize],
+    ) -> Self {
+        let mut columns = key.to_vec();
+        let mut place = |name: &'static str| {
+            columns.iter().position(|&known| known == name).unwrap_or_else(|| {
+                columns.push(name);
+                columns.len() - 1
+            })
+        };
+        let fields = fields
+            .iter()
+            .filter_map(|&field| {
+                Place::of(field, infos[field].columns.iter().map(|&name| place(name)).collect())
+            })
+            .collect();
+        Self { columns, layout: Layout { key: (0..key.len()).collect(), fields } }
+    }
+
+    /// The same of a model
+    pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[usize]) -> Self {
+        Self::of(model.key_columns(), model.fields(), fields)
+    }
+
+    /// The columns, with commas between
+    pub(crate) fn push<DB: diesel::backend::Backend>(
+        &self,
+        table: &str,
+        out: &mut diesel::query_builder::AstPass<'_, '_, DB>,
+    ) -> QueryResult<()> {
+        for (i, column) in self.columns.iter().enumerate() {
+            out.push_sql(if i > 0 { ", " } else { "" });
+            out.push_sql(table);
+            out.push_sql(".");
+            out.push_identifier(column)?;
+        }
+        Ok(())
+    }
 }
 
 impl Layout {
-    /// The key, then the fields
-    pub(crate) fn in_place(fields: &[usize]) -> Self {
-        Self { key: 0, fields: fields.iter().copied().zip(1..).collect() }
-    }
-
     /// Those of the fields that are there, under the names of their columns
-    fn by_name<'r, C, M, R>(fields: &[usize], row: &R) -> Result<Self>
+    fn by_name<'r, C, R>(model: &'static dyn AnyModel<C>, fields: &[usize], row: &R) -> Result<Self>
     where
         C: Connection,
-        M: Model<Connection = C>,
         R: Row<'r, C::Backend>,
     {
         let place = |column: &'static str| {
@@ -284,55 +383,64 @@ impl Layout {
             let place = places.next();
             match places.next() {
                 // Which of them is meant is not for us to guess.
-                Some(_) => Err(Error::AmbiguousColumn { model: M::NAME, column }),
+                Some(_) => Err(Error::AmbiguousColumn { model: model.name(), column }),
                 None => Ok(place),
             }
         };
-        let key = <M::KeyColumn as diesel::Column>::NAME;
-        let key = place(key)?.ok_or(Error::MissingColumn { model: M::NAME, column: key })?;
-        let places =
-            fields.iter().map(|&field| Ok(place(M::FIELDS[field].column)?.map(|place| (field, place))));
-        let fields = places.filter_map(Result::transpose).collect::<Result<_>>()?;
-        Ok(Self { key, fields })
+        let key = |&column: &&'static str| {
+            place(column)?.ok_or(Error::MissingColumn { model: model.name(), column })
+        };
+        let key = model.key_columns().iter().map(key).collect::<Result<_>>()?;
+        let mut found = Vec::new();
+        for &field in fields {
+            let places = model.fields()[field].columns.iter().map(|&column| place(column));
+            found.extend(places.collect::<Result<Option<_>>>()?.and_then(|places| Place::of(field, places)));
+        }
+        Ok(Self { key, fields: found })
     }
 
-    /// The writers of the fields, in their order
-    fn writers<'a, C: Connection>(
-        &self,
-        env: &'a Environment<C>,
-        columns: Vec<&'a mut dyn AnyColumn<C>>,
-    ) -> Vec<Box<dyn CellWriter<C::Backend> + 'a>> {
+    /// The writers of the fields; one of each column of the cache
+    fn writers<'a, C: Connection>(&'a self, env: &'a Environment<C>, store: Store<'a, C>) -> Vec<Writer<'a, C::Backend>> {
         let now = env.moment();
-        let is_wanted = |wanted: usize| self.fields.iter().any(|&(field, _)| field == wanted);
-        let chosen = columns.into_iter().enumerate().filter(|&(field, _)| is_wanted(field));
-        chosen.filter_map(|(_, column)| column.writer(env, now)).collect()
+        let mut columns = Vec::with_capacity(self.fields.len());
+        let writer = |place: &'a Place| {
+            let column = store.column_of(place.field);
+            if columns.contains(&column) {
+                return None;
+            }
+            columns.push(column);
+            Some((store.field(place.field).decode?.writer(store.column(place.field), env, now), place))
+        };
+        self.fields.iter().filter_map(writer).collect()
     }
 
     /// What the columns of the fields hold
-    fn held<C: Connection>(&self, columns: &impl Columns<C>) -> Vec<Brought> {
-        let column =
-            |&(field, _): &(usize, _)| columns.column(field).map(AnyColumn::held).unwrap_or_default();
-        self.fields.iter().map(column).collect()
+    fn held<C: Connection>(&self, store: Store<'_, C>) -> Vec<Brought> {
+        self.fields.iter().map(|place| store.column(place.field).held()).collect()
     }
 
     /// Notes what has come on top of that, but for the column that says whose the members of a list are: it was needed.
     fn note_brought<C: Connection>(
         &self,
-        columns: &mut impl Columns<C>,
+        store: Store<'_, C>,
         held: Vec<Brought>,
-        owner: Option<usize>,
+        beside: &Beside<'_, C::Backend>,
     ) {
-        for (&(field, place), held) in self.fields.iter().zip(held) {
-            if owner != Some(place)
-                && let Some(column) = columns.column_mut(field)
-            {
-                column.note_brought(held);
+        let owner = if let Beside::Owner { field, .. } = beside { *field } else { None };
+        for (place, held) in self.fields.iter().zip(held) {
+            if owner != Some(place.field) {
+                store.column(place.field).note_brought(held);
             }
         }
     }
 }
 
 #[cold]
-pub(crate) fn invalid<M: Model>(field: &'static str, id: Str, error: &BoxError) -> Error {
-    Error::InvalidValue { model: M::NAME, field, id, message: Str::from(error.to_string()) }
+pub(crate) fn invalid<C: Connection>(
+    model: &'static dyn AnyModel<C>,
+    field: &'static str,
+    id: Str,
+    error: &BoxError,
+) -> Error {
+    Error::InvalidValue { model: model.name(), field, id, message: Str::from(error.to_string()) }
 }

@@ -9,11 +9,11 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::backend::Connection;
-use crate::cache::AnyStore;
 use crate::fragment::Fragment;
 use crate::model::Model;
 use crate::prefetch::Miss;
 use crate::relation::Want;
+use crate::stores::Store;
 use crate::{Environment, Error, Result};
 
 /// Where a program calls: file, line and column
@@ -247,13 +247,14 @@ impl<C: Connection> Environment<C> {
 
     /// Whether a link of one record leads to the other
     fn leads(&self, (model, slot): Named, (to, target): Named) -> bool {
-        self.store_by_number(model).is_some_and(|store| store.leads(slot, to, target))
+        let stores = self.store_by_number(model).zip(self.store_by_number(to));
+        stores.is_some_and(|(store, to)| store.leads(slot, to.table_number(), target))
     }
 
     /// Notes a batch that a miss is about to load.
     pub(crate) fn watch_miss(
         &self,
-        store: &dyn AnyStore<C>,
+        store: Store<'_, C>,
         miss: Miss<'_>,
         batch: &[u32],
         limit: usize,
@@ -281,7 +282,7 @@ impl<C: Connection> Environment<C> {
     /// Notes a batch of those who could have been read together: where it is one record, that is one of many batches.
     pub(crate) fn watch_batch(
         &self,
-        store: &dyn AnyStore<C>,
+        store: Store<'_, C>,
         Miss { scope, field, at, .. }: Miss<'_>,
         batch: &[u32],
         work: Repeated,

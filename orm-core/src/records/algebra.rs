@@ -7,9 +7,10 @@ use std::rc::Rc;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::Environment;
-use crate::cache::Store;
 use crate::model::Model;
-use crate::origin::{Marks, Origin, Reach};
+use crate::origin::{Origin, Reach};
+use crate::store::SlotSet;
+use crate::stores::Store;
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// These records, then the other ones; what is in both is twice in the result
@@ -19,16 +20,16 @@ impl<'env, M: Model> RecordSet<'env, M> {
         self.taken_with(slots, other)
     }
 
-    fn store(&self) -> &'env Store<M> {
+    fn store(&self) -> Store<'env, M::Connection> {
         self.handle().group.store
     }
 
-    fn is_in(&self, store: &Store<M>) -> bool {
-        std::ptr::eq(self.store(), store)
+    fn is_in(&self, store: Store<'_, M::Connection>) -> bool {
+        self.store().is_same_as(store)
     }
 
     /// The slots of these records in a store that may be another environment's
-    fn slots_in(&self, here: &Store<M>) -> Cow<'_, [u32]> {
+    fn slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [u32]> {
         if self.is_in(here) {
             Cow::Borrowed(self.slots())
         } else {
@@ -37,7 +38,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// The same of those that are known there
-    fn known_slots_in(&self, here: &Store<M>) -> Cow<'_, [u32]> {
+    fn known_slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [u32]> {
         if self.is_in(here) {
             Cow::Borrowed(self.slots())
         } else {
@@ -69,8 +70,8 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     /// Takes slots that are, or are not, in another set; each once
     fn select(&self, other: &RecordSet<'_, M>, keep_common: bool) -> Self {
-        let theirs = Marks::of(other.known_slots_in(self.store()).iter().copied());
-        let mut taken = Marks::new(0);
+        let theirs = SlotSet::of(other.known_slots_in(self.store()).iter().copied());
+        let mut taken = SlotSet::new(0);
         let slots = self.slots().iter().copied();
         self.taken(slots.filter(|&slot| theirs.has(slot) == keep_common && taken.mark(slot)).collect())
     }
@@ -95,7 +96,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 
     fn push(&mut self, record: &Record<'_, M>) {
         let (here, from) = (self.store(), &record.handle().group);
-        if std::ptr::eq(here, from.store) {
+        if from.store.is_same_as(here) {
             self.grow(|origin| origin.push(record.slot(), Some(&from.origin)));
         } else {
             let slot = here.intern(record.id());
@@ -127,7 +128,7 @@ impl<'env, M: Model> BitOr<&RecordSet<'_, M>> for &RecordSet<'env, M> {
     type Output = RecordSet<'env, M>;
 
     fn bitor(self, other: &RecordSet<'_, M>) -> RecordSet<'env, M> {
-        let mut seen = Marks::new(0);
+        let mut seen = SlotSet::new(0);
         let theirs = other.slots_in(self.store());
         let slots = self.slots().iter().chain(&*theirs).copied().filter(|&slot| seen.mark(slot)).collect();
         self.taken_with(slots, other)
@@ -179,7 +180,7 @@ impl<M: Model> SubAssign<&RecordSet<'_, M>> for RecordSet<'_, M> {
 impl<M: Model> PartialEq<RecordSet<'_, M>> for RecordSet<'_, M> {
     fn eq(&self, other: &RecordSet<'_, M>) -> bool {
         let here = self.store();
-        let (mut ours, mut theirs) = (Marks::new(0), Marks::new(0));
+        let (mut ours, mut theirs) = (SlotSet::new(0), SlotSet::new(0));
         let count = self.slots().iter().filter(|&&slot| ours.mark(slot)).count();
         let known = other.known_slots_in(here);
         let common = known.iter().filter(|&&slot| ours.has(slot) && theirs.mark(slot)).count();

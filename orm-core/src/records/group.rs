@@ -1,5 +1,6 @@
 //! The part of a handle that all records of one set share.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -8,11 +9,13 @@ use std::sync::Arc;
 use once_cell::unsync::OnceCell;
 
 use crate::Environment;
-use crate::cache::{AnyStore, Store};
+use crate::backend::Connection;
 use crate::field::WayTo;
 use crate::model::Model;
 use crate::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::prefetch::Scope;
+use crate::store::{Column, Keys, List, lists};
+use crate::stores::Store;
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///
@@ -20,16 +23,49 @@ use crate::prefetch::Scope;
 /// group that it was reached from, so any of them may outlive the others.
 pub struct Group<'env, M: Model> {
     pub(crate) env: &'env Environment<M::Connection>,
-    pub(crate) store: &'env Store<M>,
+    pub(crate) store: Store<'env, M::Connection>,
+    pub(crate) keys: &'env RefCell<Keys<M::Key>>,
+    /// The cells of the fields, at hand so that a hit need not look for them
+    pub(crate) columns: M::Columns<'env>,
     pub(crate) origin: Origin,
     pub(crate) links: M::Links<'env>,
-    /// The link that leads here, if there is one: the store of its model, and its field
-    pub(crate) link: Option<(&'env dyn AnyStore<M::Connection>, usize)>,
+    /// The link that leads here, if there is one
+    pub(crate) link: Option<LinkHere<'env, M::Connection>>,
     trail: OnceCell<Rc<Trail>>,
     /// What the sets that are taken out of here have beyond this group
     beyond: OnceCell<Beyond>,
     /// Tells the environment that records are held.
     _alive: Arc<()>,
+}
+
+/// The link that leads to a group
+pub(crate) struct LinkHere<'env, C: Connection> {
+    /// Its model's
+    pub(crate) store: Store<'env, C>,
+    pub(crate) field: usize,
+    /// Its lists, if it is a to-many link
+    pub(crate) lists: Option<&'env RefCell<Column<List>>>,
+}
+
+impl<C: Connection> Clone for LinkHere<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<C: Connection> Copy for LinkHere<'_, C> {}
+
+/// What is cached of a model, by type
+pub(crate) struct View<'env, M: Model> {
+    store: Store<'env, M::Connection>,
+    keys: &'env RefCell<Keys<M::Key>>,
+    columns: M::Columns<'env>,
+}
+
+impl<'env, M: Model> View<'env, M> {
+    fn of(env: &'env Environment<M::Connection>) -> Self {
+        let store = env.store::<M>();
+        Self { store, keys: store.table().keys(), columns: M::columns(store) }
+    }
 }
 
 /// The sets that records are read with
@@ -49,17 +85,26 @@ impl<M: Model> fmt::Debug for Group<'_, M> {
 
 impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn new(env: &'env Environment<M::Connection>, origin: Origin) -> Rc<Self> {
-        Self::behind(env, origin, None)
+        Self::behind(env, View::of(env), origin, None)
+    }
+
+    /// Another group of the same model
+    fn another(&self, origin: Origin) -> Rc<Self> {
+        let Self { store, keys, columns, .. } = *self;
+        Self::behind(self.env, View { store, keys, columns }, origin, None)
     }
 
     fn behind(
         env: &'env Environment<M::Connection>,
+        View { store, keys, columns }: View<'env, M>,
         origin: Origin,
-        link: Option<(&'env dyn AnyStore<M::Connection>, usize)>,
+        link: Option<LinkHere<'env, M::Connection>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             env,
-            store: env.store::<M>(),
+            store,
+            keys,
+            columns,
             origin,
             links: M::Links::default(),
             link,
@@ -67,6 +112,10 @@ impl<'env, M: Model> Group<'env, M> {
             beyond: OnceCell::new(),
             _alive: Arc::clone(&env.alive),
         })
+    }
+
+    pub(crate) fn key(&self, slot: u32) -> M::Key {
+        self.keys.borrow().key(slot).clone()
     }
 
     pub(crate) fn trail(&self) -> &Rc<Trail> {
@@ -114,7 +163,8 @@ impl<'env, M: Model> Group<'env, M> {
             company.sources.extend(other.sources);
             company.reach = company.reach.with(other.reach);
         }
-        Self::with(self.env, slots, company)
+        let Company { sources, reach } = company;
+        self.another(Origin::over(slots, Rest::of(sources), reach))
     }
 
     /// The group of some records, to be read with others
@@ -126,13 +176,13 @@ impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn reached(&self, slots: Vec<u32>, at: u32) -> Rc<Self> {
         let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail())));
         let rest = Rest { nearest: Some(self.source(Some(at), true)), beyond: beyond.clone() };
-        Self::new(self.env, Origin::over(slots, rest, self.reach()))
+        self.another(Origin::over(slots, rest, self.reach()))
     }
 
     /// The group of all that is at the end of the path, as a set of its own
     pub(crate) fn arrived(&self, slots: Vec<u32>) -> Rc<Self> {
         let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail())) };
-        Self::new(self.env, Origin::over(slots, rest, self.reach()))
+        self.another(Origin::over(slots, rest, self.reach()))
     }
 
     /// The group that a link leads to, if it was followed before
@@ -153,8 +203,10 @@ impl<'env, M: Model> Group<'env, M> {
         T: Model<Connection = M::Connection>,
     {
         let step = Step { model: M::number().get(), field };
-        let link = Some((self.store as &dyn AnyStore<_>, field));
-        let make = || Group::behind(self.env, self.origin.step(step), link);
+        let make = || {
+            let link = LinkHere { store: self.store, field, lists: lists(self.store.column(field)) };
+            Group::behind(self.env, View::of(self.env), self.origin.step(step), Some(link))
+        };
         if self.is_deep() { make() } else { Rc::clone(way(&self.links, PhantomData).get_or_init(make)) }
     }
 

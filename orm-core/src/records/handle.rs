@@ -6,14 +6,15 @@ use std::panic::Location;
 use std::rc::Rc;
 
 use super::Records;
-use super::group::Group;
-use crate::cache::{AnyStore, Link, NULL, UNRESOLVED, heap_bytes};
+use super::group::{Group, LinkHere};
 use crate::cardinality::{Cardinality, Many, One, Several};
-use crate::field::{Field, Kind, LinkKind, Readable, WayTo};
+use crate::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
 use crate::model::Model;
-use crate::origin::{Marks, Step, Trail};
+use crate::origin::{Step, Trail};
 use crate::prefetch::{self, Miss};
 use crate::relation::Want;
+use crate::store::{Link, NULL, SlotSet, UNRESOLVED, heap_bytes};
+use crate::stores::Store;
 use crate::watch::Place;
 use crate::{Error, Result};
 
@@ -66,19 +67,19 @@ impl<M: Model> Reader<'_, '_, M> {
     }
 
     pub(crate) fn key(&self) -> M::Key {
-        self.group.store.key(self.slot)
+        self.group.key(self.slot)
     }
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
     #[inline(always)]
-    pub(crate) fn cell<T: 'static, D: Kind>(&self, field: Field<M, T, D>, place: Place) -> Result<D::Cell<T>>
+    pub(crate) fn cell<T: 'static, D: CellKind>(&self, field: Field<M, T, D>, place: Place) -> Result<D::Cell<T>>
     where
         D::Cell<T>: Clone,
     {
-        let Group { env, store, .. } = self.group;
+        let Group { env, columns, .. } = self.group;
         // Three ways to a value, and each has its own `Ok`: where two meet before, text goes through memory to be moved on,
         // which was a fifth of a warm read.
-        if let Some(value) = field.column(&store.columns.borrow()).hit(self.slot, env.known_turn()) {
+        if let Some(value) = field.cells(columns).borrow().hit(self.slot, env.known_turn()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
         match no_hit(self.group, self.at, self.slot, field, place) {
@@ -91,9 +92,9 @@ impl<M: Model> Reader<'_, '_, M> {
 impl<M: Model> Group<'_, M> {
     /// The target of a to-one link of a record, as far as it is known; nothing is asked.
     #[inline(always)]
-    fn linked<T: 'static, D: Kind<Cell<T> = Link>>(&self, slot: u32, field: Field<M, T, D>) -> u32 {
-        let Self { env, store, .. } = self;
-        if let Some(link) = field.column(&store.columns.borrow()).hit(slot, env.known_turn()) {
+    fn linked<T: 'static, D: CellKind + Kind<Cell<T> = Link>>(&self, slot: u32, field: Field<M, T, D>) -> u32 {
+        let Self { env, columns, .. } = self;
+        if let Some(link) = field.cells(columns).borrow().hit(slot, env.known_turn()) {
             return link.0;
         }
         peek(self, slot, field)
@@ -103,7 +104,7 @@ impl<M: Model> Group<'_, M> {
 /// The first read of a page in a turn, or a miss. Takes all by value, so that a hit need not lay it out in memory.
 #[cold]
 #[inline(never)]
-fn no_hit<M: Model, T: 'static, D: Kind>(
+fn no_hit<M: Model, T: 'static, D: CellKind>(
     group: &Group<'_, M>,
     at: u32,
     slot: u32,
@@ -114,25 +115,25 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, .. } = *group;
-    if !store.touch(env, field.index(), slot) {
+    if !env.touch(store, field.index(), slot) {
         let scope = group.scope((at != u32::MAX).then_some(at));
         let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
         prefetch::load_field(env, store, miss)?;
     }
-    let value = field.column(&store.columns.borrow()).get(slot).cloned();
+    let value = field.cells(&group.columns).borrow().get(slot).cloned();
     value.ok_or_else(|| store.missing_record(slot))
 }
 
 /// As `no_hit`, along a to-one link.
 #[cold]
 #[inline(never)]
-fn peek<M: Model, T: 'static, D: Kind<Cell<T> = Link>>(
+fn peek<M: Model, T: 'static, D: CellKind + Kind<Cell<T> = Link>>(
     group: &Group<'_, M>,
     slot: u32,
     field: Field<M, T, D>,
 ) -> u32 {
-    group.store.touch(group.env, field.index(), slot);
-    field.column(&group.store.columns.borrow()).get(slot).map_or(UNRESOLVED, |link| link.0)
+    group.env.touch(group.store, field.index(), slot);
+    field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, |link| link.0)
 }
 
 /// A clone of what may lie on the heap
@@ -290,7 +291,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     /// The slots that one link of these records leads to; it is loaded where it is missing.
     fn hop(
         &self,
-        store: &dyn AnyStore<M::Connection>,
+        store: Store<'_, M::Connection>,
         level: &[u32],
         Sought { field, want, place }: Sought,
         mut trail: impl FnMut() -> Trail,
@@ -301,7 +302,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             env.tick();
         }
         if env.settings.max_age.is_some() {
-            level.iter().for_each(|&slot| store.expire_old(env, field, slot));
+            level.iter().for_each(|&slot| env.expire(store, field, slot));
         }
         let mut load = |slots: &[u32]| {
             let trail = trail();
@@ -313,17 +314,17 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         for &slot in level {
             let mut known = false;
             let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
-            store.hop(field, &mut std::iter::once(slot), &mut arrive);
+            store.hop(field, std::iter::once(slot), &mut arrive);
             if known && misses > 0 {
                 misses -= 1;
             } else if known {
-                store.count_hit(env, field, slot);
+                store.column(field).count_hit(slot, env.turn());
             } else if store.is_absent(slot) {
                 return Err(store.missing_record(slot));
             } else {
                 // A limited cache has let go of it for the last ones.
                 load(&[slot])?;
-                store.hop(field, &mut std::iter::once(slot), &mut |targets| known = next.arrive(targets));
+                store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
                 if !known {
                     return Err(store.missing_record(slot));
                 }
@@ -344,12 +345,12 @@ struct Sought {
 /// The records of the next level: of several records each target once, in order of first appearance
 struct Next {
     slots: Vec<u32>,
-    seen: Option<Marks>,
+    seen: Option<SlotSet>,
 }
 
 impl Next {
     fn new(several: bool) -> Self {
-        Self { slots: Vec::new(), seen: several.then(|| Marks::new(0)) }
+        Self { slots: Vec::new(), seen: several.then(|| SlotSet::new(0)) }
     }
 
     fn arrive(&mut self, targets: Option<&[u32]>) -> bool {
@@ -389,7 +390,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
             (NULL, _) | (_, None) => Ok(Vec::new()),
             (UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want, place),
             // The last link is that of a record which is known.
-            (slot, Some((store, field))) => {
+            (slot, Some(LinkHere { store, field, .. })) => {
                 self.hop(store, &[slot], Sought { field, want, place }, || self.trail_before())
             }
         }
@@ -416,11 +417,11 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     #[inline]
     pub(crate) fn member_count(&self, place: Place) -> Result<usize> {
         let Group { env, link, .. } = *self.group;
-        if let Some((store, field)) = link
+        if let Some(LinkHere { lists: Some(lists), .. }) = link
             && self.slot < UNRESOLVED
-            && let Some(count) = store.list_len(env, field, self.slot)
+            && let Some(list) = lists.borrow().hit(self.slot, env.known_turn())
         {
-            return Ok(count);
+            return Ok(list.0.len());
         }
         self.count_members(place)
     }
@@ -429,17 +430,17 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     #[inline(never)]
     fn count_members(&self, place: Place) -> Result<usize> {
         let Group { env, link, .. } = *self.group;
-        let (slot, Some((store, field))) = (self.slot, link) else { return Ok(0) };
+        let (slot, Some(LinkHere { store, field, .. })) = (self.slot, link) else { return Ok(0) };
         if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
         if env.settings.max_age.is_some() {
-            store.expire_old(env, field, slot);
+            env.expire(store, field, slot);
         }
         let mut known = None;
-        store.hop(field, &mut std::iter::once(slot), &mut |targets| known = targets.map(<[u32]>::len));
+        store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[u32]>::len));
         if let Some(count) = known {
-            store.count_hit(env, field, slot);
+            store.column(field).count_hit(slot, env.turn());
             return Ok(count);
         }
         let trail = self.trail_before();

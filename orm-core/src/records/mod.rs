@@ -16,17 +16,18 @@ use std::ops::Deref;
 use std::panic::Location;
 
 pub use group::{Group, Way};
+pub(crate) use group::LinkHere;
 pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter};
 
-use crate::cache::{NULL, Store, UNRESOLVED};
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::field::{Field, Kind, Readable};
-use crate::key::Key;
 use crate::model::{Model, Ordered};
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
 use crate::relation::Want;
+use crate::store::{NULL, UNRESOLVED};
+use crate::stores::Store;
 use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Result, query};
 
@@ -172,9 +173,9 @@ impl<'env, M: Model> Record<'env, M> {
     }
 
     /// The record's slot in a store that may be another environment's; `None` if the record is not known there
-    pub(crate) fn slot_in(&self, here: &Store<M>) -> Option<u32> {
+    pub(crate) fn slot_in(&self, here: Store<'_, M::Connection>) -> Option<u32> {
         let there = self.handle().group.store;
-        if std::ptr::eq(here, there) { Some(self.slot()) } else { here.find(&there.key(self.slot())) }
+        if there.is_same_as(here) { Some(self.slot()) } else { here.find(&self.id()) }
     }
 
     /// The record's key, whatever its field is called; asks nothing
@@ -198,7 +199,7 @@ impl<'env, M: Model> Record<'env, M> {
     /// # }
     /// ```
     pub fn id(&self) -> M::Key {
-        self.handle().group.store.key(self.slot())
+        self.handle().group.key(self.slot())
     }
 
     /// Asks the database whether the record's row exists: one SELECT
@@ -226,9 +227,9 @@ impl<'env, M: Model> Record<'env, M> {
         let Group { env, store, .. } = **group;
         for field in prefetch::always::<M>() {
             if env.settings.max_age.is_some() {
-                store.expire(env, field, slot);
+                env.expire(store, field, slot);
             }
-            if !store.with_column(field, |column| column.has(slot)) {
+            if !store.has(field, slot) {
                 let scope = group.scope(Some(at));
                 let at = Location::caller();
                 let miss = Miss { scope, slots: &[slot], field, want: Want::Records, at };
@@ -374,8 +375,8 @@ impl<'env, M: Model> ToOptional<'env, M> {
 impl<M: Model> PartialEq<Record<'_, M>> for Record<'_, M> {
     fn eq(&self, other: &Record<'_, M>) -> bool {
         let (a, b) = (self.handle(), other.handle());
-        let (ours, theirs) = (a.group.store, b.group.store);
-        if std::ptr::eq(ours, theirs) { a.slot == b.slot } else { ours.key(a.slot) == theirs.key(b.slot) }
+        let is_here = a.group.store.is_same_as(b.group.store);
+        if is_here { a.slot == b.slot } else { a.group.key(a.slot) == b.group.key(b.slot) }
     }
 }
 
@@ -407,14 +408,14 @@ impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
         let Handle { group, slot, at, .. } = self.handle();
         let Group { env, store, ref origin, .. } = **group;
         if origin.path.is_empty() && *at == Handle::<M, K>::ALL {
-            let names = origin.root.slots.iter().map(|&slot| store.key(slot));
-            return f.debug_list().entries(names.map(|key| Named(M::NAME, key.text()))).finish();
+            let names = origin.root.slots.iter().map(|&slot| Named(M::NAME, store.key_text(slot)));
+            return f.debug_list().entries(names).finish();
         }
         // A to-many link names the record whose link it is.
         match *slot {
             NULL => write!(f, "{}(NULL)", M::NAME),
             slot if slot != UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
-                write!(f, "{}({})", M::NAME, store.key(slot).text())
+                write!(f, "{}({})", M::NAME, store.key_text(slot))
             }
             _ => {
                 let steps = origin.path.to_vec();

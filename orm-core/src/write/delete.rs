@@ -2,19 +2,17 @@
 
 use std::panic::Location;
 
-use diesel::associations::HasTable;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::flush::{WINDOW, told};
-use super::links::Side;
 use super::statement::Delete;
 use crate::backend::{Connection, Dialect};
-use crate::cache::Store;
 use crate::cardinality::Cardinality;
 use crate::error::Doing;
-use crate::model::{DbOf, Model};
-use crate::origin::Marks;
+use crate::model::Model;
+use crate::store::SlotSet;
+use crate::stores::{Side, Store};
 use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Records, Result, query};
 
@@ -49,12 +47,8 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     }
 }
 
-fn delete<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    store: &Store<M>,
-    slots: &[u32],
-) -> Result<()> {
-    let mut seen = Marks::new(store.slots());
+fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    let mut seen = SlotSet::new(store.slots());
     let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
     if slots.is_empty() {
         return Ok(());
@@ -66,16 +60,13 @@ fn delete<C: Connection, M: Model<Connection = C>>(
         if let Some(gone) = absent() {
             return Err(store.missing_record(gone));
         }
-        let statement = Delete::<M> {
-            table: M::Table::table(),
-            keys: DbOf::<M>::key_list(store.keys_of(slots)),
-            returning: C::Backend::HAS_RETURNING,
-        };
-        let doing = Doing { model: M::NAME, text: &|| told::<M>("deleting", &[], store, slots) };
+        let keys = store.model().key_list(store, slots);
+        let statement = Delete { store, keys, returning: C::Backend::HAS_RETURNING };
+        let doing = Doing { model: store.name(), text: &|| told("deleting", store.rows(), &[], slots) };
         if statement.returning {
-            let found = env.run_returning::<M>(doing, &statement)?;
+            let found = env.run_returning(store, doing, &statement)?;
             if found.len() < slots.len() {
-                let found = Marks::of(found.iter().filter_map(|key| store.find(key)));
+                let found = SlotSet::of(found);
                 let gone = slots.iter().copied().find(|&slot| !found.has(slot)).unwrap_or(slots[0]);
                 store.forget_record(gone);
                 return Err(store.missing_record(gone));
@@ -91,7 +82,7 @@ fn delete<C: Connection, M: Model<Connection = C>>(
             }
         }
     }
-    forget_what_went_along(env, M::number().get(), &slots);
+    forget_what_went_along(env, store.table_number(), &slots);
     let now = env.moment().time;
     slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     Ok(())
@@ -99,44 +90,48 @@ fn delete<C: Connection, M: Model<Connection = C>>(
 
 /// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with
 /// them: whatever links to them, and whatever links to that in turn.
-fn forget_what_went_along<C: Connection>(env: &Environment<C>, model: usize, slots: &[u32]) {
+fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: usize, slots: &[u32]) {
     env.note_drop();
     let now = env.moment();
-    let mut touched: HashMap<usize, (Marks, Vec<u32>), FixedState> = HashMap::default();
-    let mut next = vec![(model, slots.to_vec())];
-    while let Some((model, slots)) = next.pop() {
-        // Also where none of a model's records is known: its rows are, in the lists whose members were only counted.
-        let is_new = !touched.contains_key(&model);
-        let (marks, all) = touched.entry(model).or_default();
+    let mut touched: HashMap<usize, (SlotSet, Vec<u32>), FixedState> = HashMap::default();
+    let mut next = vec![(table, slots.to_vec())];
+    while let Some((table, slots)) = next.pop() {
+        // Also where none of a table's records is known: its rows are, in the lists whose members were only counted.
+        let is_new = !touched.contains_key(&table);
+        let (marks, all) = touched.entry(table).or_default();
         let fresh: Vec<u32> = slots.into_iter().filter(|&slot| marks.mark(slot)).collect();
         if fresh.is_empty() && !is_new {
             continue;
         }
         all.extend(&fresh);
-        let gone = Marks::of(fresh.iter().copied());
-        let targets = env.store_by_number(model);
-        for (number, store) in env.stores.by_number_all().enumerate() {
-            let Some(store) = store else { continue };
-            let listed = |field| targets?.members_of(Side::Inverse { model: number, field }, &fresh);
-            if let Some(linking) = store.linking_to(model, &gone, &listed) {
-                next.push((number, linking));
+        let gone = SlotSet::of(fresh.iter().copied());
+        let targets = env.stores.table(table);
+        for other in env.tables() {
+            let listed = |column: usize| {
+                let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
+                let lists = env.stores.lists(table, side);
+                lists.iter().find_map(|&(lists, _)| targets.members_of(lists, &fresh))
+            };
+            if let Some(linking) = other.linking_to(table, &gone, &listed) {
+                next.push((other.number(), linking));
             }
         }
     }
-    for (&model, (_, slots)) in &touched {
-        if let Some(store) = env.store_by_number(model) {
-            store.forget_records(slots);
-        }
+    for (&table, (_, slots)) in &touched {
+        env.stores.table(table).forget_records(slots);
     }
-    // Of these it is known that they are gone, of the others of their model it is not.
-    if let Some((touched, _)) = touched.get_mut(&model) {
+    // Of these it is known that they are gone, of the others of their table it is not.
+    if let Some((touched, _)) = touched.get_mut(&table) {
         slots.iter().for_each(|&slot| touched.unmark(slot));
     }
-    let deleted = Marks::of(slots.iter().copied());
-    for store in env.stores() {
-        store.remove_from_lists(model, &deleted, now);
-        for (&model, (marks, _)) in &touched {
-            store.forget_lists_of(model, marks);
+    let deleted = SlotSet::of(slots.iter().copied());
+    for other in env.tables() {
+        other.remove_from_lists(table, &deleted, now);
+        for (&table, (marks, _)) in &touched {
+            other.forget_lists_of(table, marks);
         }
+    }
+    for &table in touched.keys() {
+        env.forget_shown(table);
     }
 }

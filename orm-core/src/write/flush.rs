@@ -1,16 +1,13 @@
 //! The flush: dirty records, by model and by set of fields, in as few statements as there can be.
 
-use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
 use crate::backend::{Connection, Dialect};
-use crate::cache::{Store, by_fields};
 use crate::error::Doing;
-use crate::key::Key;
-use crate::model::{Columns, DbOf, Model};
-use crate::origin::Marks;
+use crate::store::SlotSet;
+use crate::stores::{Rows, Store};
 use crate::{Environment, Error, Result, Str, query};
 
 /// Rows that one statement writes at most
@@ -33,67 +30,97 @@ pub(super) fn fitting_bytes(weights: impl Iterator<Item = usize>) -> usize {
 impl<C: Connection> Environment<C> {
     /// Whether something waits to be written
     pub(crate) fn has_pending(&self) -> bool {
-        !self.pairs.is_empty() || self.stores().any(|store| store.has_dirty())
+        !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty())
     }
 
-    /// Sends what waits and could be seen by a list of records of `T`: their own columns, and pairs.
-    pub(crate) fn flush_before_list<T: Model<Connection = C>>(&self, ordered: bool) -> Result<()> {
+    /// Sends what waits and could be seen by a list of these members: their own columns, and pairs.
+    pub(crate) fn flush_before_list(&self, members: Store<'_, C>, ordered: bool) -> Result<()> {
         // An order may look at whatever it likes.
-        let seen = self.store::<T>().has_dirty_records() || !self.pairs.is_empty();
-        if seen || (ordered && self.has_pending()) { self.flush() } else { Ok(()) }
+        let seen = members.has_dirty() || !self.pairs.is_empty();
+        if seen || (ordered && self.has_pending()) {
+            self.flush()
+        } else {
+            self.flush_shown(members.table_number())
+        }
+    }
+
+    /// Sends what waits elsewhere and could be seen in a table's rows: a view of others, another name of the same table,
+    /// pairs of a join table.
+    pub(crate) fn flush_shown(&self, table: usize) -> Result<()> {
+        let is_waiting = self.stores.is_shown_dirty(table)
+            || self.pairs.any(|join| self.stores.shows_join(table, join));
+        // What is just being sent asks for what it needs to know.
+        if is_waiting && !self.flushing.get() { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes missing what may show rows of a table that were written otherwise than by its columns.
+    pub(super) fn forget_shown(&self, table: usize) {
+        if self.stores.forget_shown(table) {
+            self.note_drop();
+        }
+    }
+
+    /// Makes missing what is cached of the rows of a join table, or of those that show them.
+    pub(super) fn forget_rows_of_join(&self, join: usize) {
+        if self.stores.forget_rows_of_join(join) {
+            self.note_drop();
+        }
     }
 
     pub(super) fn flush_pending(&self) -> Result<()> {
-        self.stores().filter(|store| store.has_dirty()).try_for_each(|store| store.flush(self))?;
+        self.flushing.set(true);
+        let sent = self.tables().filter(|table| table.has_dirty()).try_for_each(|table| flush(self, table));
         // After the records: a pair may be of two that were just moved into place.
-        self.pairs.flush(self)
+        let sent = sent.and_then(|()| self.pairs.flush(self));
+        self.flushing.set(false);
+        sent
     }
 }
 
-/// Sends what was written to the records of a model.
-pub(crate) fn flush<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    store: &Store<M>,
-) -> Result<()> {
-    let groups = by_fields(&store.columns.borrow().each(), M::VERSION, &store.dirty());
-    for (fields, slots) in groups {
+/// Sends what was written to the records of a table.
+fn flush<C: Connection>(env: &Environment<C>, table: Rows<'_, C>) -> Result<()> {
+    let max_binds = C::Backend::MAX_BINDS;
+    for (columns, slots) in table.dirty_by_columns() {
+        let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
-        let window = if M::VERSION.is_none() && are_equal(store, &fields, &slots) {
-            1 << (DbOf::<M>::MAX_BINDS - fields.len()).ilog2()
+        let window = if table.version().is_none() && are_equal(table, &columns, &slots) {
+            1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
         } else {
-            fitting(DbOf::<M>::MAX_BINDS / UpdateRows::<M>::binds_of_row(fields.len(), M::VERSION.is_some()))
+            fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
         };
-        for slots in slots.chunks(window).flat_map(|slots| by_bytes(store, &fields, slots)) {
-            let doing = Doing { model: M::NAME, text: &|| told::<M>("writing", &fields, store, slots) };
-            update(env, store, &fields, slots, window, doing)?;
-            let mut columns = store.columns.borrow_mut();
-            for &field in &fields {
-                let Some((column, pen)) = columns.column_mut(field).zip(M::FIELDS[field].pen) else {
-                    continue;
-                };
+        for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots)) {
+            let doing = Doing { model: name_of(table, &columns), text: &|| told("writing", table, &columns, slots) };
+            update(env, table, &columns, slots, window, doing)?;
+            for &column in &columns {
+                let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
                 for &slot in slots {
-                    column.clean(slot);
+                    cells.clean(slot);
                     // NaN: what a database makes of it has to be read.
-                    if !pen.are_equal(column, &[slot, slot]) {
-                        column.remove(slot);
+                    if info.encode.is_some_and(|encode| !encode.are_equal(cells, &[slot, slot])) {
+                        cells.remove(slot);
                     }
                 }
             }
         }
     }
-    store.forget_dirty();
+    table.forget_dirty();
     Ok(())
 }
 
+/// The model that messages about columns name
+fn name_of<C: Connection>(table: Rows<'_, C>, columns: &[usize]) -> &'static str {
+    columns.first().map_or_else(|| table.model().name(), |&column| table.field_of(column).0.name())
+}
+
 /// A window in parts that are not too large for one statement
-fn by_bytes<'a, M: Model>(store: &Store<M>, fields: &[usize], slots: &'a [u32]) -> Vec<&'a [u32]> {
+fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[usize], slots: &'a [u32]) -> Vec<&'a [u32]> {
     // A value that all of them have is sent once.
-    if M::VERSION.is_none() && are_equal(store, fields, slots) {
+    if table.version().is_none() && are_equal(table, columns, slots) {
         return vec![slots];
     }
     let (mut parts, mut rest) = (Vec::new(), slots);
     while !rest.is_empty() {
-        let fit = fitting_bytes(rest.iter().map(|&slot| weight(store, fields, slot)));
+        let fit = fitting_bytes(rest.iter().map(|&slot| weight(table, columns, slot)));
         // Such as need no padding
         let (part, others) = rest.split_at(if fit < rest.len() { 1 << fit.ilog2() } else { fit });
         parts.push(part);
@@ -103,18 +130,19 @@ fn by_bytes<'a, M: Model>(store: &Store<M>, fields: &[usize], slots: &'a [u32]) 
 }
 
 /// What the values of a record have on the heap
-fn weight<M: Model>(store: &Store<M>, fields: &[usize], slot: u32) -> usize {
-    let columns = store.columns.borrow();
-    let weight = |&field: &usize| Some(M::FIELDS[field].pen?.weight(columns.column(field)?, slot));
-    fields.iter().filter_map(weight).sum()
+fn weight<C: Connection>(table: Rows<'_, C>, columns: &[usize], slot: u32) -> usize {
+    let weight = |&column: &usize| {
+        let encode = table.field_of(column).1.encode?;
+        Some(encode.weight(table.table().column(column), slot))
+    };
+    columns.iter().filter_map(weight).sum()
 }
 
 /// Whether the records have the same values
-fn are_equal<M: Model>(store: &Store<M>, fields: &[usize], slots: &[u32]) -> bool {
-    let columns = store.columns.borrow();
-    fields.iter().all(|&field| {
-        let column = columns.column(field).zip(M::FIELDS[field].pen);
-        column.is_some_and(|(column, pen)| pen.are_equal(column, slots))
+fn are_equal<C: Connection>(table: Rows<'_, C>, columns: &[usize], slots: &[u32]) -> bool {
+    columns.iter().all(|&column| {
+        let encode = table.field_of(column).1.encode;
+        encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
     })
 }
 
@@ -124,10 +152,10 @@ fn fitting(rows: usize) -> usize {
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
-pub(super) fn told<M: Model>(what: &str, fields: &[usize], store: &Store<M>, slots: &[u32]) -> String {
-    let fields: Vec<&str> = fields.iter().map(|&field| M::FIELDS[field].name).collect();
-    let keys = slots.iter().take(SHOWN).map(|&slot| store.key(slot).text()).collect();
-    tell(what, M::NAME, &fields, keys, slots.len())
+pub(super) fn told<C: Connection>(what: &str, table: Rows<'_, C>, columns: &[usize], slots: &[u32]) -> String {
+    let fields: Vec<&str> = columns.iter().map(|&column| table.field_of(column).1.name).collect();
+    let keys = slots.iter().take(SHOWN).map(|&slot| table.key_text(slot)).collect();
+    tell(what, name_of(table, columns), &fields, keys, slots.len())
 }
 
 /// Records that a message names
@@ -142,95 +170,99 @@ fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: u
 }
 
 /// One UPDATE of these records; an error if it did not find all of them.
-fn update<C: Connection, M: Model<Connection = C>>(
+fn update<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
-    fields: &[usize],
+    table: Rows<'_, C>,
+    columns: &[usize],
     slots: &[u32],
     window: usize,
     doing: Doing<'_>,
 ) -> Result<()> {
-    if let Some(version) = M::VERSION {
+    let versioned = env.stores.versioned(table);
+    if let Some((store, version)) = versioned {
         version::know(env, store, version, slots)?;
     }
-    let found = send(env, store, fields, slots, window, doing)?;
+    let found = send(env, table, columns, slots, window, doing)?;
     let missed = match &found {
         Found::These(found) => slots.iter().copied().filter(|&slot| !found.has(slot)).collect(),
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
     if !missed.is_empty() {
-        return Err(not_found(env, store, &missed)?);
+        return Err(not_found(env, table, columns, &missed)?);
     }
-    if let Some(version) = M::VERSION {
+    if let Some((store, version)) = versioned {
         version::next(env, store, version, slots);
     }
     Ok(())
 }
 
 /// The statement itself: for equal values, or for each record its own
-fn send<C: Connection, M: Model<Connection = C>>(
+fn send<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
-    fields: &[usize],
+    table: Rows<'_, C>,
+    columns: &[usize],
     slots: &[u32],
     window: usize,
     doing: Doing<'_>,
 ) -> Result<Found> {
-    let columns = store.columns.borrow();
-    let assignment = |field: usize| {
-        let (pen, column) = (super::pen_of::<M>(field)?, columns.column(field));
-        let column = column.ok_or_else(|| Error::other(format!("{} has no column {field}", M::NAME)))?;
-        Ok(Assignment::<M> { field, binds: pen.binds(env, column, slots) })
+    let assignment = |column: usize| {
+        let (model, info) = table.field_of(column);
+        let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
+        let encode = info.encode.ok_or_else(read_only)?;
+        Ok(Assignment::<C> { info, binds: encode.binds(env, table.table().column(column), slots) })
     };
-    let assignments = fields.iter().map(|&field| assignment(field)).collect::<Result<Vec<_>>>()?;
-    let version: Version<'_, M> = M::VERSION.map(assignment).transpose()?;
-    let (keys, table) = (store.keys_of(slots), M::Table::table());
+    let assignments = columns.iter().map(|&column| assignment(column)).collect::<Result<Vec<_>>>()?;
+    let version: Version<'_, C> = table.version().map(assignment).transpose()?;
+    let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
-    if slots.len() == 1 || (version.is_none() && are_equal(store, fields, slots)) {
-        let keys = C::Backend::key_list(keys);
-        run(env, store, doing, &UpdateEqual::<M> { table, keys, assignments, version })
+    if slots.len() == 1 || (version.is_none() && are_equal(table, columns, slots)) {
+        let keys = store.model().key_list(store, slots);
+        run(env, store, doing, &UpdateEqual { store, keys, assignments, version })
     } else {
         let rows = slots.len().next_power_of_two().min(window);
         // Of the lightest the last one
-        let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(store, fields, slots[row]));
-        let padding = lightest.unwrap_or_default();
-        run(env, store, doing, &UpdateRows::<M> { table, keys: &keys, assignments, version, rows, padding })
+        let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(table, columns, slots[row]));
+        let keys = store.model().key_binds(store, slots.iter().copied().map(Some).collect());
+        let (given, padding) = (slots.len(), lightest.unwrap_or_default());
+        run(env, store, doing, &UpdateRows { store, keys, given, assignments, version, rows, padding })
     }
 }
 
 /// Which rows an UPDATE found
 enum Found {
     Count(usize),
-    These(Marks),
+    These(SlotSet),
 }
 
-fn run<C: Connection, M: Model<Connection = C>>(
+fn run<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     doing: Doing<'_>,
     statement: &dyn QueryFragment<C::Backend>,
 ) -> Result<Found> {
-    if M::VERSION.is_none() || !C::Backend::HAS_RETURNING {
+    if store.version().is_none() || !C::Backend::HAS_RETURNING {
         return env.run(doing, statement).map(Found::Count);
     }
-    let keys = env.run_returning::<M>(doing, statement)?;
-    Ok(Found::These(Marks::of(keys.iter().filter_map(|key| store.find(key)))))
+    Ok(Found::These(SlotSet::of(env.run_returning(store, doing, statement)?)))
 }
 
 /// Why an UPDATE did not find rows that it was to write
 #[cold]
-fn not_found<C: Connection, M: Model<Connection = C>>(
+fn not_found<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    table: Rows<'_, C>,
+    columns: &[usize],
     slots: &[u32],
 ) -> Result<Error> {
+    let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
+    let store = env.stores.get(model);
     query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
     let slot = gone.unwrap_or(slots[0]);
     // What was read of them is no basis for another try; nor is the version, which has been kept for this one.
-    if let Some(version) = M::VERSION {
-        version::forget(store, version, slots);
+    if let Some(version) = table.version() {
+        version::forget(table.table(), version, slots);
     }
     slots.iter().for_each(|&slot| store.forget_record(slot));
     Ok(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })

@@ -3,13 +3,14 @@
 use std::panic::Location;
 
 use super::create::{self, Rows};
+use super::links;
 use super::values::{self, Values};
-use crate::cache::UNRESOLVED;
 use crate::cardinality::Cardinality;
 use crate::model::Model;
-use crate::origin::{Marks, Step};
-use crate::records::Handle;
+use crate::origin::Step;
+use crate::records::{Handle, LinkHere};
 use crate::relation::Want;
+use crate::store::{SlotSet, UNRESOLVED};
 use crate::watch::{Place, Repeated, Spot};
 use crate::{Error, Record, Records, Result, ToMany};
 
@@ -21,10 +22,10 @@ fn slots_in<M: Model, K: Cardinality>(
 ) -> Result<Vec<u32>> {
     let (here, there) = (list.handle().group.store, records.handle().group.store);
     let slots = K::slots(records.handle(), at)?;
-    Ok(if std::ptr::eq(here, there) {
+    Ok(if here.is_same_as(there) {
         slots.into_owned()
     } else {
-        there.keys_of(&slots).into_iter().map(|key| here.intern(key)).collect()
+        there.keys_of::<M::Key>(&slots).into_iter().map(|key| here.intern(key)).collect()
     })
 }
 
@@ -69,7 +70,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         let wanted = slots_in(self, records, at)?;
         self.watch_change(at)?;
         self.handle().group.env.writing(|| {
-            let stay = Marks::of(wanted.iter().copied());
+            let stay = SlotSet::of(wanted.iter().copied());
             let gone: Vec<u32> = self
                 .handle()
                 .members(Want::Keys, at)?
@@ -96,10 +97,10 @@ impl<'env, T: Model> ToMany<'env, T> {
         let slot = env.writing(|| {
             let (step, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
-            let link = store.link_to(step.field, &owners)?;
-            let own_column = link.is_some();
-            let slot = create::insert(env, &Rows { values: &[values], link, conflict: None })?[0];
-            if !own_column {
+            let link = create::Link::to(env, store, step.field, &owners)?;
+            let is_own_column = link.is_some();
+            let slot = create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
+            if !is_own_column {
                 self.change(&[slot], true, at)?;
             }
             Ok(slot)
@@ -111,7 +112,7 @@ impl<'env, T: Model> ToMany<'env, T> {
     fn watch_change(&self, at: Place) -> Result<()> {
         let Handle { group, slot, .. } = self.handle();
         match group.link {
-            Some((store, field)) if *slot < UNRESOLVED => {
+            Some(LinkHere { store, field, .. }) if *slot < UNRESOLVED => {
                 let spot = Spot::new(at, Repeated::Write, store.name(), store.field_name(field));
                 group.env.watch_write(spot, store.number(), &[*slot])
             }
@@ -125,7 +126,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         env.writing(|| {
             let (Step { model, field }, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(model).ok_or_else(no_link::<T>)?;
-            store.change_list(env, field, &owners, members, add)
+            links::change_list(env, store, field, &owners, members, add)
         })
     }
 }

@@ -6,10 +6,9 @@
 mod create;
 mod delete;
 pub(crate) mod flush;
-pub(crate) mod links;
+mod links;
 mod lists;
 pub(crate) mod pairs;
-pub(crate) mod pen;
 mod raw;
 mod run;
 mod statement;
@@ -24,74 +23,84 @@ pub use raw::Touching;
 pub(crate) use transaction::Transactions;
 
 use crate::backend::Connection;
-use crate::cache::Store;
 use crate::cardinality::Cardinality;
+use crate::codec::Encode;
+use crate::codec::encode::{Given, Put, State};
 use crate::field::{Field, Kind};
-use crate::model::{Columns, Model};
+use crate::model::Model;
 use crate::records::Handle;
+use crate::store::AnyColumn;
+use crate::stores::Store;
 use crate::watch::{Repeated, Spot};
 use crate::{Environment, Error, Records, Result};
-use pen::{Given, Put, State};
 use values::{ValueSet, Values};
 
 /// Puts a value into a field of records: what every setter and `write` comes to.
-fn put<C: Connection, M: Model<Connection = C>>(
+fn put<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     field: usize,
     slots: &[u32],
     value: &dyn Any,
 ) -> Result<()> {
-    let pen = pen_of::<M>(field)?;
-    with_column(env, store, field, slots, State::Written, |column, put| {
-        pen.put(env, column, Given::Same(value), put);
+    let encode = encode_of(store, field)?;
+    with_column(env, store, field, slots, State::Written, |cells, put| {
+        encode.put(env, cells, Given::Same(value), put);
     })
 }
 
-/// The pen of a field. The setters of a type that cannot be written do not compile, so there is one.
-fn pen_of<M: Model>(field: usize) -> Result<&'static dyn pen::Pen<M::Connection>> {
-    let info = &M::FIELDS[field];
-    info.pen.ok_or_else(|| Error::other(format!("{}.{} can only be read", M::NAME, info.name)))
+/// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
+fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'static dyn Encode<C>> {
+    let info = store.field(field);
+    info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
 }
 
 /// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
-fn with_column<C: Connection, M: Model<Connection = C>>(
+fn with_column<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     field: usize,
     slots: &[u32],
     state: State,
-    change: impl FnOnce(&mut dyn crate::cache::AnyColumn<C>, Put<'_>),
+    change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
     if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
         return Err(store.missing_record(gone));
     }
     if env.settings.max_age.is_some() {
         // What is too old to be read is too old to be compared with.
-        slots.iter().for_each(|&slot| store.expire(env, field, slot));
+        slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
-    let (mut based, mut moved) = (Vec::new(), Vec::new());
-    if let Some(column) = store.columns.borrow_mut().column_mut(field) {
-        let now = env.moment();
-        let mut changed = |slot: u32| {
-            store.note_dirty(slot);
-            if M::VERSION.is_some() {
-                based.push(slot);
-            }
-        };
-        change(column, Put { slots, state, now, changed: &mut changed, moved: Some(&mut moved) });
+    let column = store.column_of(field);
+    if state == State::Written && store.has_dirty_in_twins(column, slots) {
+        // Of two forms of one column the last one written counts.
+        env.flush()?;
     }
-    if let Some(version) = M::VERSION
-        && let Some(column) = store.columns.borrow_mut().column_mut(version)
-    {
+    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    let mut note = |slot: u32| {
+        store.note_dirty(slot);
+        changed.push(slot);
+    };
+    let put = Put { slots, state, now: env.moment(), changed: &mut note, moved: Some(&mut moved) };
+    change(store.column(field), put);
+    if let Some(version) = store.version() {
         // What the write was based on must not be read anew before it is sent.
-        based.iter().for_each(|&slot| column.pin(slot));
+        changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
     }
+    let of_another_form = if state == State::Written { &changed[..] } else { slots };
+    store.each_twin(column, |twin| {
+        of_another_form.iter().for_each(|&slot| {
+            twin.remove(slot);
+        });
+    });
     if env.limits.any() {
         slots.iter().for_each(|&slot| store.add_resident(slot));
     }
-    if let (false, Some(pen)) = (moved.is_empty(), M::FIELDS[field].pen) {
-        pen.moved(env, M::number().get(), field, &moved);
+    if !moved.is_empty() {
+        links::moved(env, store, field, &moved);
+    }
+    if !changed.is_empty() {
+        env.forget_shown(store.table_number());
     }
     Ok(())
 }

@@ -1,25 +1,25 @@
-//! Many2many links that were added or removed, and are not in their table of pairs yet.
+//! Many-to-many links that were added or removed, and are not in their join table yet.
 
-use std::any::TypeId;
 use std::cell::RefCell;
 
 use diesel::QueryResult;
-use diesel::associations::HasTable;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::flush::WINDOW;
 use super::statement::separated;
 use crate::backend::{Connection, Dialect};
-use crate::cache::Store;
+use crate::codec::Binds;
 use crate::error::Doing;
-use crate::key::KeyCodec;
-use crate::model::{DbOf, Model};
+use crate::stores::{Side, Store};
 use crate::{Environment, Result};
 
-/// A pair of a table of pairs, whichever side it was named from: the two columns, and the slot in each
-type Pair = ((TypeId, u32), (TypeId, u32));
+/// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
+/// them
+type Pair = (usize, (Columns, u32), (Columns, u32));
+
+type Columns = &'static [&'static str];
 
 /// What is to become of a pair, and through which link it is to be written
 #[derive(Debug, Clone, Copy)]
@@ -40,15 +40,31 @@ impl Pairs {
         self.0.borrow().is_empty()
     }
 
+    /// Whether pairs of some join tables wait
+    pub(crate) fn any(&self, is_it: impl Fn(usize) -> bool) -> bool {
+        self.0.borrow().keys().any(|&(join, ..)| is_it(join))
+    }
+
     pub(super) fn clear(&self) {
         self.0.borrow_mut().clear();
     }
 
-    /// Notes a change of a pair.
-    fn note(&self, columns: (TypeId, TypeId), pending: Pending) {
-        let (own, other) = ((columns.0, pending.own), (columns.1, pending.other));
-        let pair = if own <= other { (own, other) } else { (other, own) };
-        self.0.borrow_mut().insert(pair, pending);
+    /// Notes that members come to, or go from, the lists of owners.
+    pub(super) fn note<C: Connection>(
+        &self,
+        store: Store<'_, C>,
+        field: usize,
+        side: Side,
+        pairs: &[(u32, u32)],
+        add: bool,
+    ) {
+        let Side::Pairs { join, own: columns, other: others } = side else { return };
+        let mut pending = self.0.borrow_mut();
+        for &(own, other) in pairs {
+            let (here, there) = ((columns, own), (others, other));
+            let pair = if here <= there { (join, here, there) } else { (join, there, here) };
+            pending.insert(pair, Pending { link: (store.number(), field), own, other, add });
+        }
     }
 
     /// Sends all, by link and by whether they come or go.
@@ -62,7 +78,7 @@ impl Pairs {
         }
         for (((model, field), add), pairs) in groups {
             if let Some(store) = env.store_by_number(model) {
-                store.flush_pairs(env, field, &pairs, add)?;
+                flush(env, store, field, &pairs, add)?;
             }
         }
         self.clear();
@@ -70,171 +86,145 @@ impl Pairs {
     }
 }
 
-/// Notes that members come to, or go from, the lists of owners.
-pub(crate) fn note<C: Connection, M: Model<Connection = C>, Own: 'static, Other: 'static>(
-    env: &Environment<C>,
-    field: usize,
-    pairs: &[(u32, u32)],
-    add: bool,
-) {
-    let columns = (TypeId::of::<Own>(), TypeId::of::<Other>());
-    for &(own, other) in pairs {
-        env.pairs.note(columns, Pending { link: (M::number().get(), field), own, other, add });
-    }
-}
-
 /// Writes pairs into their table, or deletes them from it.
-pub(crate) fn flush<C, M, T, Own, Other>(
+fn flush<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     field: usize,
     pairs: &[(u32, u32)],
     add: bool,
-) -> Result<()>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-    Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<C::Backend>> + 'static,
-    Other: diesel::Column<Table = Own::Table> + 'static,
-{
-    let target = env.store::<T>();
-    let binds = if C::Backend::HAS_VALUES { 2 } else { 4 };
+) -> Result<()> {
+    let (Some(link), Some(Side::Pairs { join, own, other })) = (&store.field(field).link, store.side(field)) else {
+        return Ok(());
+    };
+    let target = env.stores.get(link.target);
+    let columns = own.len() + other.len();
+    let binds = if C::Backend::HAS_VALUES { columns } else { 2 * columns };
     for pairs in pairs.chunks(WINDOW.min(C::Backend::MAX_BINDS / binds)) {
-        let pairs = pairs.iter().map(|&(own, other)| (store.key(own), target.key(other))).collect();
-        let change = Change::<M, T, Own, Other> {
-            table: Own::Table::table(),
-            pairs,
+        let owners = pairs.iter().map(|&(own, _)| Some(own)).collect();
+        let members = pairs.iter().map(|&(_, other)| Some(other)).collect();
+        let change = Change::<C> {
+            table: env.stores.join_sql(join),
+            own,
+            other,
+            owners: store.model().key_binds(store, owners),
+            members: target.model().key_binds(target, members),
+            pairs: pairs.len(),
             add,
-            columns: std::marker::PhantomData,
         };
         let told = || {
             let what = if add { "adding" } else { "removing" };
-            format!("{what} {} pairs of {}.{}", change.pairs.len(), M::NAME, M::FIELDS[field].name)
+            format!("{what} {} pairs of {}.{}", pairs.len(), store.name(), store.field_name(field))
         };
-        env.run(Doing { model: M::NAME, text: &told }, &change)?;
+        env.run(Doing { model: store.name(), text: &told }, &change)?;
     }
     Ok(())
 }
 
-struct Change<M: Model, T: Model, Own: diesel::Column, Other> {
-    table: Own::Table,
-    pairs: Vec<(M::Key, T::Key)>,
+struct Change<'a, C: Connection> {
+    table: &'a str,
+    own: Columns,
+    other: Columns,
+    owners: Box<dyn Binds<C::Backend>>,
+    members: Box<dyn Binds<C::Backend>>,
+    pairs: usize,
     add: bool,
-    columns: std::marker::PhantomData<fn() -> Other>,
 }
 
-impl<M: Model, T: Model, Own: diesel::Column, Other> QueryId for Change<M, T, Own, Other> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C, M, T, Own, Other> Change<M, T, Own, Other>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-    Own: diesel::Column<Table: QueryFragment<C::Backend>>,
-    Other: diesel::Column<Table = Own::Table>,
-{
-    /// `own, other`
-    fn push_columns(&self, out: &mut AstPass<'_, '_, DbOf<M>>) -> QueryResult<()> {
-        out.push_identifier(Own::NAME)?;
-        out.push_sql(", ");
-        out.push_identifier(Other::NAME)
+impl<C: Connection> Change<'_, C> {
+    fn columns(&self) -> impl Iterator<Item = &'static str> {
+        self.own.iter().chain(self.other).copied()
     }
 
-    fn push_pair<'b>(
-        &self,
-        (own, other): &'b (M::Key, T::Key),
-        out: &mut AstPass<'_, 'b, DbOf<M>>,
+    fn push_columns(&self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+        separated(out, self.columns(), |out, column| out.push_identifier(column))
+    }
+
+    /// One column of one pair
+    fn push_bind<'b>(
+        &'b self,
+        row: usize,
+        column: usize,
+        out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
-        M::KeyCodec::push_one(Some(own), out.reborrow())?;
-        out.push_sql(", ");
-        T::KeyCodec::push_one(Some(other), out.reborrow())
+        match column.checked_sub(self.own.len()) {
+            None => self.owners.push(row, column, out.reborrow()),
+            Some(part) => self.members.push(row, part, out.reborrow()),
+        }
+    }
+
+    fn push_pair<'b>(&'b self, row: usize, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        separated(out, self.columns().enumerate(), |out, (column, _)| self.push_bind(row, column, out))
     }
 
     /// `(?, ?), (?, ?), …`, as many as a power of two: the last one is repeated
-    fn push_pairs<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        let rows = self.pairs.len().next_power_of_two().min(WINDOW.max(self.pairs.len()));
-        let padding = self.pairs.last().into_iter().cycle().take(rows - self.pairs.len());
-        separated(out, self.pairs.iter().chain(padding), |out, pair| {
+    fn push_pairs<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let rows = self.pairs.next_power_of_two().min(WINDOW.max(self.pairs));
+        separated(out, 0..rows, |out, row| {
             out.push_sql("(");
-            self.push_pair(pair, out)?;
+            self.push_pair(row.min(self.pairs - 1), out)?;
             out.push_sql(")");
             Ok(())
         })
     }
 
-    /// `FROM pairs WHERE own = … AND other = …`
-    fn push_same<'b>(
+    /// ` WHERE NOT EXISTS (SELECT 1 FROM pairs WHERE own = … AND other = …)`
+    fn push_not_there<'b>(
         &'b self,
-        out: &mut AstPass<'_, 'b, DbOf<M>>,
-        own: impl FnOnce(&mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()>,
-        other: impl FnOnce(&mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()>,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+        mut push: impl FnMut(usize, &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()>,
     ) -> QueryResult<()> {
         out.push_sql(" WHERE NOT EXISTS (SELECT 1 FROM ");
-        self.table.walk_ast(out.reborrow())?;
-        out.push_sql(" WHERE ");
-        out.push_identifier(Own::NAME)?;
-        out.push_sql(" = ");
-        own(out)?;
-        out.push_sql(" AND ");
-        out.push_identifier(Other::NAME)?;
-        out.push_sql(" = ");
-        other(out)?;
+        out.push_sql(self.table);
+        for (i, column) in self.columns().enumerate() {
+            out.push_sql(if i > 0 { " AND " } else { " WHERE " });
+            out.push_identifier(column)?;
+            out.push_sql(" = ");
+            push(i, out)?;
+        }
         out.push_sql(")");
         Ok(())
     }
 
-    /// Those pairs that are not there yet: a table of pairs need not have a unique key.
-    fn push_insert<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+    /// Those pairs that are not there yet: a join table need not have a unique key.
+    fn push_insert<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.table);
         out.push_sql(" (");
         self.push_columns(&mut out)?;
         out.push_sql(") ");
         if C::Backend::HAS_VALUES {
-            out.push_sql("SELECT DISTINCT v.column1, v.column2 FROM (VALUES ");
+            out.push_sql("SELECT DISTINCT ");
+            separated(&mut out, self.columns().enumerate(), |out, (i, _)| {
+                out.push_sql(&format!("v.column{}", i + 1));
+                Ok(())
+            })?;
+            out.push_sql(" FROM (VALUES ");
             self.push_pairs(&mut out)?;
             out.push_sql(") AS v");
-            let column = |name| {
-                move |out: &mut AstPass<'_, 'b, DbOf<M>>| {
-                    out.push_sql(name);
-                    Ok(())
-                }
-            };
-            return self.push_same(&mut out, column("v.column1"), column("v.column2"));
+            return self.push_not_there(&mut out, |i, out| {
+                out.push_sql(&format!("v.column{}", i + 1));
+                Ok(())
+            });
         }
         out.unsafe_to_cache_prepared();
-        for (i, pair) in self.pairs.iter().enumerate() {
-            out.push_sql(if i > 0 { " UNION ALL SELECT " } else { "SELECT " });
-            self.push_pair(pair, &mut out)?;
+        for row in 0..self.pairs {
+            out.push_sql(if row > 0 { " UNION ALL SELECT " } else { "SELECT " });
+            self.push_pair(row, &mut out)?;
             out.push_sql(" FROM DUAL");
-            self.push_same(
-                &mut out,
-                |out| M::KeyCodec::push_one(Some(&pair.0), out.reborrow()),
-                |out| T::KeyCodec::push_one(Some(&pair.1), out.reborrow()),
-            )?;
+            self.push_not_there(&mut out, |i, out| self.push_bind(row, i, out))?;
         }
         Ok(())
     }
 }
 
-impl<C, M, T, Own, Other> QueryFragment<C::Backend> for Change<M, T, Own, Other>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-    Own: diesel::Column<Table: QueryFragment<C::Backend>>,
-    Other: diesel::Column<Table = Own::Table>,
-{
+impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         if self.add {
             return self.push_insert(out);
         }
         out.push_sql("DELETE FROM ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.table);
         out.push_sql(" WHERE (");
         self.push_columns(&mut out)?;
         out.push_sql(if C::Backend::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });

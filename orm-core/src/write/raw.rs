@@ -7,7 +7,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 
 use crate::backend::Connection;
 use crate::error::Doing;
-use crate::model::Model;
+use crate::model::{self, AnyModel, Model};
 use crate::watch::{Repeated, Spot};
 use crate::{Environment, Result};
 
@@ -74,8 +74,8 @@ impl<C: Connection> Environment<C> {
 #[must_use = "it does nothing until `execute` or `with_connection` is called"]
 pub struct Touching<'env, C: Connection> {
     env: &'env Environment<C>,
-    /// The numbers of the models; `None`: all
-    models: Option<Vec<usize>>,
+    /// The models; `None`: all
+    models: Option<Vec<&'static dyn AnyModel<C>>>,
 }
 
 impl<C: Connection> fmt::Debug for Touching<'_, C> {
@@ -92,7 +92,7 @@ impl<'env, C: Connection> Touching<'env, C> {
     /// Rows of this model too
     pub fn model<M: Model<Connection = C>>(mut self) -> Self {
         if let Some(models) = &mut self.models {
-            models.push(M::number().get());
+            models.push(model::any::<M>());
         }
         self
     }
@@ -145,17 +145,19 @@ impl<'env, C: Connection> Touching<'env, C> {
 
     fn forget(&self) {
         let Self { env, models } = self;
-        let touched = |model: usize| models.as_ref().is_none_or(|models| models.contains(&model));
         env.note_drop();
-        for (number, store) in env.stores.by_number_all().enumerate() {
-            let Some(store) = store else { continue };
-            if touched(number) {
-                store.invalidate();
+        let Some(models) = models else { return env.tables().for_each(|table| table.invalidate()) };
+        let tables: Vec<usize> = models.iter().map(|&model| env.stores.get(model).table_number()).collect();
+        let is_touched = |table: usize| tables.contains(&table);
+        for table in env.tables() {
+            if is_touched(table.number()) {
+                table.invalidate();
             } else {
                 // Its rows are as they were; who is a member of its lists may have changed.
-                store.forget_lists(&touched);
+                table.forget_lists(&is_touched);
             }
         }
+        tables.iter().for_each(|&table| env.forget_shown(table));
     }
 }
 

@@ -8,7 +8,7 @@ use diesel::query_dsl::methods::ExecuteDsl;
 use crate::backend::Connection;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::model::Model;
+use crate::stores::Store;
 use crate::{Environment, Result, query};
 
 impl<C: Connection> Environment<C> {
@@ -23,13 +23,14 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// Runs a statement that writes, and reads the keys that it returns.
-    pub(super) fn run_returning<M: Model<Connection = C>>(
+    /// Runs a statement that writes, and reads the keys that it returns, as slots.
+    pub(super) fn run_returning(
         &self,
+        store: Store<'_, C>,
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
-    ) -> Result<Vec<M::Key>> {
-        self.writing_with(doing, statement, || query::read_keys::<M>(self, doing, statement))
+    ) -> Result<Vec<u32>> {
+        self.writing_with(doing, statement, || query::read_slots(self, store, doing, statement))
     }
 
     fn writing_with<T>(

@@ -1,38 +1,18 @@
 //! The statements that write: names known at run time, so that one implementation serves every model.
 
 use diesel::QueryResult;
-use diesel::associations::HasTable;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use super::create::{Rows, Shape};
-use super::pen::Binds;
-use super::values::{ValueSet, given_key};
+use super::values::AnyValues;
 use super::version;
-use crate::backend::{Dialect, KeyList};
-use crate::key::KeyCodec;
-use crate::model::{DbOf, Model};
-use crate::query::{push_column, push_key_column};
-
-/// Makes fragments statements whose text depends on their values, so that they are prepared by text.
-macro_rules! statements {
-    ($($name:ident <$($lifetime:lifetime,)? $($parameter:ident: $bound:path),*>;)*) => {$(
-        impl<$($lifetime,)? $($parameter: $bound),*> QueryId for $name<$($lifetime,)? $($parameter),*> {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-        impl<$($lifetime,)? $($parameter: $bound),*> Query for $name<$($lifetime,)? $($parameter),*> {
-            type SqlType = Untyped;
-        }
-    )*};
-}
-
-statements! {
-    UpdateEqual<'a, M: Model>;
-    UpdateRows<'a, M: Model>;
-    Insert<'a, V: ValueSet>;
-    Delete<M: Model>;
-}
+use crate::backend::{Connection, Dialect};
+use crate::codec::Binds;
+use crate::key::ColumnNames;
+use crate::model::{FieldInfo, KeyCondition};
+use crate::query::key_columns;
+use crate::stores::{Rows as TableRows, Store};
 
 /// Calls for each item, with a comma between.
 pub(super) fn separated<'b, DB: Dialect, T>(
@@ -50,17 +30,36 @@ pub(super) fn separated<'b, DB: Dialect, T>(
 }
 
 /// One field and its values for the records of a statement
-pub(super) struct Assignment<'a, M: Model> {
-    pub(super) field: usize,
-    pub(super) binds: Box<dyn Binds<DbOf<M>> + 'a>,
+pub(super) struct Assignment<'a, C: Connection> {
+    pub(super) info: &'static FieldInfo<C>,
+    pub(super) binds: Box<dyn Binds<C::Backend> + 'a>,
 }
 
 /// The field that counts the writes of each row, and its values as they were read
-pub(super) type Version<'a, M> = Option<Assignment<'a, M>>;
+pub(super) type Version<'a, C> = Option<Assignment<'a, C>>;
+
+impl<C: Connection> Assignment<'_, C> {
+    /// The first column, which is the only one of a version
+    fn column(&self) -> &'static str {
+        self.info.columns.first().copied().unwrap_or_default()
+    }
+}
+
+/// The columns of some assignments, each with its assignment and its place in it
+fn columns<'a, 'b, C: Connection>(
+    assignments: impl Iterator<Item = &'b Assignment<'a, C>>,
+) -> impl Iterator<Item = (&'static str, &'b Assignment<'a, C>, usize)>
+where
+    'a: 'b,
+{
+    assignments.flat_map(|assignment| {
+        assignment.info.columns.iter().enumerate().map(move |(part, &column)| (column, assignment, part))
+    })
+}
 
 /// `version = version + 1`
-fn push_next_version<M: Model>(field: usize, out: &mut AstPass<'_, '_, DbOf<M>>) -> QueryResult<()> {
-    let column = M::FIELDS[field].column;
+fn push_next_version<C: Connection>(version: &Assignment<'_, C>, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+    let column = version.column();
     out.push_sql(", ");
     out.push_identifier(column)?;
     out.push_sql(" = ");
@@ -69,246 +68,306 @@ fn push_next_version<M: Model>(field: usize, out: &mut AstPass<'_, '_, DbOf<M>>)
     Ok(())
 }
 
-/// The same values for all records: `UPDATE … SET c = ? WHERE key IN (…)`. With a version it is for one record.
-pub(super) struct UpdateEqual<'a, M: Model> {
-    pub(super) table: M::Table,
-    pub(super) keys: KeyList<M::Key>,
-    pub(super) assignments: &'a [Assignment<'a, M>],
-    pub(super) version: &'a Version<'a, M>,
+/// `"table"."column"`
+fn push_column<C: Connection>(
+    store: Store<'_, C>,
+    column: &'static str,
+    out: &mut AstPass<'_, '_, C::Backend>,
+) -> QueryResult<()> {
+    out.push_sql(store.sql());
+    out.push_sql(".");
+    out.push_identifier(column)
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for UpdateEqual<'_, M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+/// ` RETURNING` the key
+fn push_returning<C: Connection>(store: Store<'_, C>, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+    out.push_sql(" RETURNING ");
+    separated(out, store.model().key_columns(), |out, column| out.push_identifier(column))
+}
+
+/// The same values for all records: `UPDATE … SET c = ? WHERE key IN (…)`. With a version it is for one record.
+pub(super) struct UpdateEqual<'a, C: Connection> {
+    pub(super) store: Store<'a, C>,
+    pub(super) keys: Box<dyn KeyCondition<C::Backend>>,
+    pub(super) assignments: &'a [Assignment<'a, C>],
+    pub(super) version: &'a Version<'a, C>,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.store.sql());
         out.push_sql(" SET ");
-        separated(&mut out, self.assignments, |out, assignment| {
-            out.push_identifier(M::FIELDS[assignment.field].column)?;
+        separated(&mut out, columns(self.assignments.iter()), |out, (column, assignment, part)| {
+            out.push_identifier(column)?;
             out.push_sql(" = ");
-            assignment.binds.push(0, out.reborrow())
+            assignment.binds.push(0, part, out.reborrow())
         })?;
         if let Some(version) = self.version {
-            push_next_version::<M>(version.field, &mut out)?;
+            push_next_version(version, &mut out)?;
         }
         out.push_sql(" WHERE ");
-        push_key_column::<M>(&self.table, &mut out)?;
-        M::KeyCodec::push(&self.keys, out.reborrow())?;
+        self.keys.push(key_columns(self.store), out.reborrow())?;
         if let Some(version) = self.version {
             out.push_sql(" AND ");
-            push_column::<M>(&self.table, M::FIELDS[version.field].column, &mut out)?;
+            push_column(self.store, version.column(), &mut out)?;
             out.push_sql(" = ");
-            version.binds.push(0, out.reborrow())?;
+            version.binds.push(0, 0, out.reborrow())?;
         }
-        push_found::<M>(self.version, &mut out)
+        push_found(self.store, self.version, &mut out)
     }
 }
 
 /// Asks for the keys of the rows that had the version that was read: afterwards nobody could tell which they were.
-fn push_found<M: Model>(version: &Version<'_, M>, out: &mut AstPass<'_, '_, DbOf<M>>) -> QueryResult<()> {
-    if version.is_some() && DbOf::<M>::HAS_RETURNING {
-        out.push_sql(" RETURNING ");
-        out.push_identifier(<M::KeyColumn as diesel::Column>::NAME)?;
-    }
-    Ok(())
+fn push_found<C: Connection>(
+    store: Store<'_, C>,
+    version: &Version<'_, C>,
+    out: &mut AstPass<'_, '_, C::Backend>,
+) -> QueryResult<()> {
+    if version.is_some() && C::Backend::HAS_RETURNING { push_returning(store, out) } else { Ok(()) }
 }
 
 /// Each record its own values, in one statement
-pub(super) struct UpdateRows<'a, M: Model> {
-    pub(super) table: M::Table,
-    pub(super) keys: &'a [M::Key],
-    pub(super) assignments: &'a [Assignment<'a, M>],
-    pub(super) version: &'a Version<'a, M>,
+pub(super) struct UpdateRows<'a, C: Connection> {
+    pub(super) store: Store<'a, C>,
+    pub(super) keys: Box<dyn Binds<C::Backend>>,
+    /// How many records there are
+    pub(super) given: usize,
+    pub(super) assignments: &'a [Assignment<'a, C>],
+    pub(super) version: &'a Version<'a, C>,
     /// As many rows as the text has: one of them is repeated, which changes nothing, so that few texts serve all.
     pub(super) rows: usize,
     /// Which one is repeated
     pub(super) padding: usize,
 }
 
-impl<M: Model> UpdateRows<'_, M> {
+impl<C: Connection> UpdateRows<'_, C> {
     fn rows(&self) -> impl Iterator<Item = usize> {
-        let given = self.keys.len();
-        (0..self.rows).map(move |row| if row < given { row } else { self.padding })
+        (0..self.rows).map(|row| if row < self.given { row } else { self.padding })
     }
 
-    /// The assigned columns, and the version's behind them
-    fn all(&self) -> impl Iterator<Item = &Assignment<'_, M>> {
-        self.assignments.iter().chain(self.version)
+    fn key(&self) -> ColumnNames<'_> {
+        key_columns(self.store)
+    }
+
+    fn push_key<'b>(&'b self, row: usize, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        separated(out, 0..self.key().names.len(), |out, part| self.keys.push(row, part, out.reborrow()))
     }
 
     /// `UPDATE … SET c = v.column2 FROM (VALUES (key, c), …) AS v WHERE key = v.column1`
-    fn push_from_values<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        separated(out, self.assignments.iter().enumerate(), |out, (i, assignment)| {
-            out.push_identifier(M::FIELDS[assignment.field].column)?;
-            out.push_sql(&format!(" = v.column{}", i + 2));
+    fn push_from_values<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let keys = self.key().names.len();
+        separated(out, columns(self.assignments.iter()).enumerate(), |out, (i, (column, ..))| {
+            out.push_identifier(column)?;
+            out.push_sql(&format!(" = v.column{}", keys + i + 1));
             Ok(())
         })?;
         if let Some(version) = self.version {
-            let column = M::FIELDS[version.field].column;
             out.push_sql(", ");
-            out.push_identifier(column)?;
+            out.push_identifier(version.column())?;
             out.push_sql(" = ");
-            push_column::<M>(&self.table, column, out)?;
+            push_column(self.store, version.column(), out)?;
             out.push_sql(" + 1");
         }
         out.push_sql(" FROM (VALUES ");
         separated(out, self.rows(), |out, row| {
             out.push_sql("(");
-            M::KeyCodec::push_one(self.keys.get(row), out.reborrow())?;
-            for assignment in self.all() {
+            self.push_key(row, out)?;
+            for (_, assignment, part) in columns(self.assignments.iter().chain(self.version)) {
                 out.push_sql(", ");
-                assignment.binds.push(row, out.reborrow())?;
+                assignment.binds.push(row, part, out.reborrow())?;
             }
             out.push_sql(")");
             Ok(())
         })?;
         out.push_sql(") AS v WHERE ");
-        push_key_column::<M>(&self.table, out)?;
-        out.push_sql(" = v.column1");
+        for part in 0..keys {
+            out.push_sql(if part > 0 { " AND " } else { "" });
+            self.key().push(part, out)?;
+            out.push_sql(&format!(" = v.column{}", part + 1));
+        }
         if let Some(version) = self.version {
+            let assigned = columns(self.assignments.iter()).count();
             out.push_sql(" AND ");
-            push_column::<M>(&self.table, M::FIELDS[version.field].column, out)?;
-            out.push_sql(&format!(" = v.column{}", self.assignments.len() + 2));
+            push_column(self.store, version.column(), out)?;
+            out.push_sql(&format!(" = v.column{}", keys + assigned + 1));
         }
         Ok(())
     }
 
     /// `UPDATE … SET c = CASE key WHEN ? THEN ? … END WHERE key IN (…)`: MySQL and MariaDB agree on no other way, and
     /// here each key is compared as what it is.
-    fn push_cases<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        separated(out, self.assignments, |out, assignment| {
-            out.push_identifier(M::FIELDS[assignment.field].column)?;
+    fn push_cases<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        separated(out, columns(self.assignments.iter()), |out, (column, assignment, part)| {
+            out.push_identifier(column)?;
             out.push_sql(" = ");
-            self.push_case(assignment, out)
+            self.push_case(assignment, part, out)
         })?;
         if let Some(version) = self.version {
-            push_next_version::<M>(version.field, out)?;
+            push_next_version(version, out)?;
         }
         out.push_sql(" WHERE ");
-        push_key_column::<M>(&self.table, out)?;
-        out.push_sql(" IN (");
-        separated(out, self.rows(), |out, row| M::KeyCodec::push_one(self.keys.get(row), out.reborrow()))?;
+        let is_one = self.key().names.len() == 1;
+        out.push_sql(if is_one { "" } else { "(" });
+        self.key().push_all(out)?;
+        out.push_sql(if is_one { " IN (" } else { ") IN (" });
+        separated(out, self.rows(), |out, row| {
+            out.push_sql(if is_one { "" } else { "(" });
+            self.push_key(row, out)?;
+            out.push_sql(if is_one { "" } else { ")" });
+            Ok(())
+        })?;
         out.push_sql(")");
         if let Some(version) = self.version {
             out.push_sql(" AND ");
-            push_column::<M>(&self.table, M::FIELDS[version.field].column, out)?;
+            push_column(self.store, version.column(), out)?;
             out.push_sql(" = ");
-            self.push_case(version, out)?;
+            self.push_case(version, 0, out)?;
         }
         Ok(())
     }
 
     fn push_case<'b>(
         &'b self,
-        assignment: &'b Assignment<'_, M>,
-        out: &mut AstPass<'_, 'b, DbOf<M>>,
+        assignment: &'b Assignment<'_, C>,
+        part: usize,
+        out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
-        out.push_sql("CASE ");
-        push_key_column::<M>(&self.table, out)?;
+        let is_one = self.key().names.len() == 1;
+        out.push_sql("CASE");
+        if is_one {
+            out.push_sql(" ");
+            self.key().push(0, out)?;
+        }
         for row in self.rows() {
             out.push_sql(" WHEN ");
-            M::KeyCodec::push_one(self.keys.get(row), out.reborrow())?;
+            if is_one {
+                self.push_key(row, out)?;
+            } else {
+                for part in 0..self.key().names.len() {
+                    out.push_sql(if part > 0 { " AND " } else { "" });
+                    self.key().push(part, out)?;
+                    out.push_sql(" = ");
+                    self.keys.push(row, part, out.reborrow())?;
+                }
+            }
             out.push_sql(" THEN ");
-            assignment.binds.push(row, out.reborrow())?;
+            assignment.binds.push(row, part, out.reborrow())?;
         }
         out.push_sql(" END");
         Ok(())
     }
 
     /// How many binds one row takes
-    pub(super) fn binds_of_row(fields: usize, version: bool) -> usize {
-        let fields = fields + usize::from(version);
-        if DbOf::<M>::HAS_VALUES { 1 + fields } else { 1 + 2 * fields }
+    pub(super) fn binds_of_row(table: TableRows<'_, C>, columns: usize) -> usize {
+        let keys = table.model().key_columns().len();
+        let columns = columns + usize::from(table.version().is_some());
+        if C::Backend::HAS_VALUES { keys + columns } else { keys + (keys + 1) * columns }
     }
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for UpdateRows<'_, M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+impl<C: Connection> QueryFragment<C::Backend> for UpdateRows<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("UPDATE ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.store.sql());
         out.push_sql(" SET ");
-        if DbOf::<M>::HAS_VALUES {
+        if C::Backend::HAS_VALUES {
             self.push_from_values(&mut out)?;
         } else {
             self.push_cases(&mut out)?;
         }
-        push_found::<M>(self.version, &mut out)
+        push_found(self.store, self.version, &mut out)
     }
 }
 
 /// New rows, in one statement
-pub(super) struct Insert<'a, V: ValueSet> {
-    table: <V::Model as Model>::Table,
-    pub(super) all: &'a Rows<'a, V>,
+pub(super) struct Insert<'a, C: Connection> {
+    pub(super) store: Store<'a, C>,
+    pub(super) all: &'a Rows<'a, C>,
     pub(super) shape: &'a Shape,
-    pub(super) rows: &'a [&'a V],
+    pub(super) rows: &'a [&'a dyn AnyValues<C>],
     /// Whether the new keys are asked for
     pub(super) returning: bool,
     /// Whether the text will come again
     is_common: bool,
 }
 
-impl<'a, V: ValueSet> Insert<'a, V> {
-    pub(super) fn new(all: &'a Rows<'a, V>, shape: &'a Shape, rows: &'a [&'a V], is_full: bool) -> Self {
-        Self {
-            table: <V::Model as Model>::Table::table(),
-            all,
-            shape,
-            rows,
-            returning: DbOf::<V::Model>::HAS_RETURNING && (!shape.with_keys || all.conflict.is_some()),
-            is_common: is_full || rows.len() == 1,
-        }
+impl<'a, C: Connection> Insert<'a, C> {
+    pub(super) fn new(
+        store: Store<'a, C>,
+        all: &'a Rows<'a, C>,
+        shape: &'a Shape,
+        rows: &'a [&'a dyn AnyValues<C>],
+        is_full: bool,
+    ) -> Self {
+        let returning = C::Backend::HAS_RETURNING && (!shape.has_keys || all.conflict.is_some());
+        Self { store, all, shape, rows, returning, is_common: is_full || rows.len() == 1 }
     }
 
     fn version(&self) -> Option<&'static str> {
-        let version = V::Model::VERSION?;
-        Some(V::Model::FIELDS[version].column)
+        self.store.model().version().and_then(|version| self.store.field(version).columns.first().copied())
     }
 
-    fn push_row<'b>(&'b self, values: &'b V, out: &mut AstPass<'_, 'b, DbOf<V::Model>>) -> QueryResult<()> {
+    fn push_row<'b>(&'b self, values: &'b dyn AnyValues<C>, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("(");
-        if self.shape.with_keys {
-            <V::Model as Model>::KeyCodec::push_one(given_key(values), out.reborrow())?;
+        let model = self.store.model();
+        if self.shape.with_key_column {
+            match values.given(model.fields().len()) {
+                Some(key) => model.push_key(key, 0, out.reborrow())?,
+                None => out.push_sql("DEFAULT"),
+            }
         }
-        for (i, &field) in self.shape.fields.iter().enumerate() {
-            if i > 0 || self.shape.with_keys {
+        let fields = self.shape.fields.iter().flat_map(|&field| {
+            (0..self.store.field(field).columns.len()).map(move |part| (field, part))
+        });
+        for (i, (field, part)) in fields.enumerate() {
+            if i > 0 || self.shape.with_key_column {
                 out.push_sql(", ");
             }
-            match (V::Model::FIELDS[field].pen, self.all.given(values, field)) {
-                (Some(pen), Some(value)) => pen.push(value, out.reborrow())?,
+            if let Some(link) = self.all.link_of(field) {
+                link.push(part, out.reborrow())?;
+                continue;
+            }
+            match (self.store.field(field).encode, values.given(field)) {
+                (Some(encode), Some(value)) => encode.push(value, part, out.reborrow())?,
                 _ => out.push_sql("DEFAULT"),
             }
         }
         if self.version().is_some() {
-            let comma = if self.shape.with_keys || !self.shape.fields.is_empty() { ", " } else { "" };
+            let comma = if self.shape.with_key_column || !self.shape.fields.is_empty() { ", " } else { "" };
             out.push_sql(&format!("{comma}{}", version::FIRST));
         }
         out.push_sql(")");
         Ok(())
     }
 
-    fn columns(&self) -> impl Iterator<Item = &'static str> {
-        let key = <<V::Model as Model>::KeyColumn as diesel::Column>::NAME;
-        let fields = self.shape.fields.iter().map(|&field| V::Model::FIELDS[field].column);
-        self.shape.with_keys.then_some(key).into_iter().chain(fields).chain(self.version())
+    /// The columns of the fields
+    fn fields(&self) -> impl Iterator<Item = &'static str> {
+        self.shape.fields.iter().flat_map(|&field| self.store.field(field).columns).copied()
+    }
+
+    pub(super) fn columns(&self) -> impl Iterator<Item = &'static str> {
+        let key = self.store.model().key_columns().iter().copied();
+        let key = key.filter(|_| self.shape.with_key_column);
+        key.chain(self.fields()).chain(self.version())
     }
 }
 
-impl<V: ValueSet> QueryFragment<DbOf<V::Model>> for Insert<'_, V> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<V::Model>>) -> QueryResult<()> {
+impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         if !self.is_common {
             out.unsafe_to_cache_prepared();
         }
-        let key = <<V::Model as Model>::KeyColumn as diesel::Column>::NAME;
         out.push_sql("INSERT INTO ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.store.sql());
         if self.columns().next().is_some() {
             out.push_sql(" (");
             separated(&mut out, self.columns(), |out, column| out.push_identifier(column))?;
             out.push_sql(") VALUES ");
-            separated(&mut out, self.rows, |out, values| self.push_row(values, out))?;
-        } else if DbOf::<V::Model>::HAS_DEFAULT {
+            separated(&mut out, self.rows, |out, &values| self.push_row(values, out))?;
+        } else if C::Backend::HAS_DEFAULT {
             out.push_sql(" (");
-            out.push_identifier(key)?;
+            separated(&mut out, self.store.model().key_columns(), |out, column| out.push_identifier(column))?;
             out.push_sql(") VALUES ");
             separated(&mut out, self.rows, |out, _| {
                 out.push_sql("(DEFAULT)");
@@ -319,12 +378,11 @@ impl<V: ValueSet> QueryFragment<DbOf<V::Model>> for Insert<'_, V> {
         }
         if let Some(conflict) = self.all.conflict {
             out.push_sql(" ON CONFLICT (");
-            out.push_identifier(conflict)?;
+            separated(&mut out, conflict, |out, column| out.push_identifier(column))?;
             out.push_sql(") DO UPDATE SET ");
             // The field itself is set too, to what it is: there may be no other, and the row has to be returned.
-            let fields = self.shape.fields.iter().map(|&field| V::Model::FIELDS[field].column);
-            let only = self.shape.fields.is_empty().then_some(conflict);
-            separated(&mut out, fields.chain(only), |out, column| {
+            let only = conflict.first().copied().filter(|_| self.shape.fields.is_empty());
+            separated(&mut out, self.fields().chain(only), |out, column| {
                 out.push_identifier(column)?;
                 out.push_sql(" = excluded.");
                 out.push_identifier(column)
@@ -333,38 +391,29 @@ impl<V: ValueSet> QueryFragment<DbOf<V::Model>> for Insert<'_, V> {
                 out.push_sql(", ");
                 out.push_identifier(version)?;
                 out.push_sql(" = ");
-                push_column::<V::Model>(&self.table, version, &mut out)?;
+                push_column(self.store, version, &mut out)?;
                 out.push_sql(" + 1");
             }
         }
-        if self.returning {
-            out.push_sql(" RETURNING ");
-            out.push_identifier(key)?;
-        }
-        Ok(())
+        if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }
 
 /// `DELETE … WHERE key IN (…)`
-pub(super) struct Delete<M: Model> {
-    pub(super) table: M::Table,
-    pub(super) keys: KeyList<M::Key>,
+pub(super) struct Delete<'a, C: Connection> {
+    pub(super) store: Store<'a, C>,
+    pub(super) keys: Box<dyn KeyCondition<C::Backend>>,
     /// Whether the keys of the rows that were there are asked for
     pub(super) returning: bool,
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for Delete<M> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("DELETE FROM ");
-        self.table.walk_ast(out.reborrow())?;
+        out.push_sql(self.store.sql());
         out.push_sql(" WHERE ");
-        push_key_column::<M>(&self.table, &mut out)?;
-        M::KeyCodec::push(&self.keys, out.reborrow())?;
-        if self.returning {
-            out.push_sql(" RETURNING ");
-            out.push_identifier(<M::KeyColumn as diesel::Column>::NAME)?;
-        }
-        Ok(())
+        self.keys.push(key_columns(self.store), out.reborrow())?;
+        if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }
 

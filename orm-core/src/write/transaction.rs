@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use diesel::connection::TransactionManager;
 
 use crate::backend::{Connection, Dialect};
-use crate::cache::{AnyStore, Stamp};
+use crate::store::Stamp;
 use crate::watch::Spot;
 use crate::{Environment, Error, Result};
 
@@ -125,7 +125,7 @@ impl<C: Connection> Environment<C> {
         }
         let mut undo = Undo { env: self, since: Some(self.moment().time) };
         let slots = set()?;
-        let dirty: usize = self.stores().map(AnyStore::dirty_records).sum();
+        let dirty: usize = self.tables().map(|table| table.dirty_records()).sum();
         match dirty {
             0 => {}
             1 => {
@@ -172,9 +172,9 @@ impl<C: Connection> Environment<C> {
     fn forget_since(&self, since: Stamp) {
         self.note_drop();
         self.pairs.clear();
-        self.stores().for_each(|store| store.forget_since(since));
+        self.tables().for_each(|table| table.forget_since(since));
         if self.limits.any() {
-            self.stores().for_each(AnyStore::count_residents);
+            self.tables().for_each(|table| table.count_residents());
         }
     }
 

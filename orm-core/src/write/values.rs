@@ -2,6 +2,8 @@
 
 use std::any::Any;
 
+use crate::backend::Connection;
+use crate::stores::Store;
 use crate::{Error, Model, Result};
 
 /// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and
@@ -17,9 +19,41 @@ pub trait ValueSet: Clone + 'static {
     #[doc(hidden)]
     fn given(&self, field: usize) -> Option<&dyn Any>;
 
+    /// The primary key, if all of it is given
+    #[doc(hidden)]
+    fn key(&self) -> Option<<Self::Model as Model>::Key>;
+
     /// What went wrong when the values were given.
     #[doc(hidden)]
     fn fault(&self) -> &Fault;
+}
+
+/// A set of values, its type forgotten
+pub(super) trait AnyValues<C: Connection> {
+    fn given(&self, field: usize) -> Option<&dyn Any>;
+    fn has_key(&self) -> bool;
+    /// The slot of the key, if all of it is given
+    fn slot(&self, store: Store<'_, C>) -> Option<u32>;
+    /// Whether the values could be given
+    fn check(&self) -> Result<()>;
+}
+
+impl<V: ValueSet> AnyValues<<V::Model as Model>::Connection> for V {
+    fn given(&self, field: usize) -> Option<&dyn Any> {
+        ValueSet::given(self, field)
+    }
+
+    fn has_key(&self) -> bool {
+        self.key().is_some()
+    }
+
+    fn slot(&self, store: Store<'_, <V::Model as Model>::Connection>) -> Option<u32> {
+        Some(store.intern(self.key()?))
+    }
+
+    fn check(&self) -> Result<()> {
+        check(self)
+    }
 }
 
 /// What went wrong when values were given: reading another record's link may fail
@@ -49,9 +83,4 @@ pub fn given<V: 'static>(value: &Option<V>) -> Option<&dyn Any> {
 pub(crate) fn given_fields<V: ValueSet>(values: &V) -> Vec<usize> {
     let all = 0..V::Model::FIELDS.len();
     all.filter(|&field| values.given(field).is_some()).collect()
-}
-
-/// The primary key, if one is given
-pub(crate) fn given_key<V: ValueSet>(values: &V) -> Option<&<V::Model as Model>::Key> {
-    values.given(V::Model::FIELDS.len())?.downcast_ref()
 }

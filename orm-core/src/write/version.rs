@@ -1,37 +1,40 @@
 //! Optimistic locking: a column that counts the writes of each row.
 
+use std::any::Any;
+use std::cell::RefCell;
+
 use crate::backend::{Connection, Dialect};
-use crate::cache::{AnyColumn, Column, Store};
 use crate::key::Key;
-use crate::model::{Columns, Model};
-use crate::prefetch;
-use crate::{Environment, Result, query};
+use crate::store::{AnyColumn, Column, Moment, Table};
+use crate::stores::Store;
+use crate::{Environment, Result, prefetch, query};
+
+fn cells<V: 'static>(column: &dyn AnyColumn) -> Option<&RefCell<Column<V>>> {
+    (column as &dyn Any).downcast_ref()
+}
 
 /// The version of a record, if it is cached
-fn number<C: Connection>(column: &dyn AnyColumn<C>, slot: u32) -> Option<i64> {
-    let cells = column.cells();
-    let small = || cells.downcast_ref::<Column<i16>>()?.get(slot).map(|&number| number.into());
-    let middle = || cells.downcast_ref::<Column<i32>>()?.get(slot).map(|&number| number.into());
-    let large = || cells.downcast_ref::<Column<i64>>()?.get(slot).copied();
+fn number(column: &dyn AnyColumn, slot: u32) -> Option<i64> {
+    let small = || cells::<i16>(column)?.borrow().get(slot).map(|&number| number.into());
+    let middle = || cells::<i32>(column)?.borrow().get(slot).map(|&number| number.into());
+    let large = || cells::<i64>(column)?.borrow().get(slot).copied();
     small().or_else(middle).or_else(large)
 }
 
-fn set<C: Connection>(env: &Environment<C>, column: &mut dyn AnyColumn<C>, slot: u32, number: i64) {
-    let (cells, now) = (column.cells_mut(), env.moment());
-    if let (Some(cells), Some(number)) = (cells.downcast_mut::<Column<i32>>(), i32::of_number(number)) {
-        cells.set(slot, now, number);
-    } else if let (Some(cells), Some(number)) = (cells.downcast_mut::<Column<i16>>(), i16::of_number(number))
-    {
-        cells.set(slot, now, number);
-    } else if let Some(cells) = cells.downcast_mut::<Column<i64>>() {
-        cells.set(slot, now, number);
+fn set(column: &dyn AnyColumn, slot: u32, now: Moment, number: i64) {
+    if let (Some(cells), Some(number)) = (cells::<i32>(column), i32::of_number(number)) {
+        cells.borrow_mut().set(slot, now, number);
+    } else if let (Some(cells), Some(number)) = (cells::<i16>(column), i16::of_number(number)) {
+        cells.borrow_mut().set(slot, now, number);
+    } else if let Some(cells) = cells::<i64>(column) {
+        cells.borrow_mut().set(slot, now, number);
     }
 }
 
 /// Loads the versions that are not cached: what was never read can still be in the way of somebody else.
-pub(super) fn know<C: Connection, M: Model<Connection = C>>(
+pub(super) fn know<C: Connection>(
     env: &Environment<C>,
-    store: &Store<M>,
+    store: Store<'_, C>,
     field: usize,
     slots: &[u32],
 ) -> Result<()> {
@@ -39,15 +42,15 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
     if !C::Backend::HAS_RETURNING {
         // The UPDATE will not say which rows it found: they are looked at, and held, before.
         let read = || -> Vec<Option<i64>> {
-            let number = |&slot: &u32| store.with_column(field, |column| number(column, slot));
+            let number = |&slot: &u32| number(store.column(field), slot);
             slots.iter().map(number).collect()
         };
         let expected = read();
-        forget(store, field, slots);
-        query::by_keys_for_write(env, store, slots, &[field], M::FIELDS[field].name)?;
+        forget(store.table(), store.column_of(field), slots);
+        query::by_keys_for_write(env, store, slots, &[field], store.field_name(field))?;
         let changed = slots.iter().zip(expected).zip(read()).find(|((_, expected), found)| expected != found);
         if let Some(((&slot, _), Some(_))) = changed {
-            forget(store, field, slots);
+            forget(store.table(), store.column_of(field), slots);
             store.forget_record(slot);
             return Err(store.conflict(slot));
         }
@@ -59,28 +62,21 @@ pub(super) fn know<C: Connection, M: Model<Connection = C>>(
 }
 
 /// Makes versions missing.
-pub(super) fn forget<M: Model>(store: &Store<M>, field: usize, slots: &[u32]) {
-    if let Some(column) = store.columns.borrow_mut().column_mut(field) {
-        for &slot in slots {
-            column.clean(slot);
-            column.remove(slot);
-        }
+pub(super) fn forget(table: &Table, version: usize, slots: &[u32]) {
+    let column = table.column(version);
+    for &slot in slots {
+        column.clean(slot);
+        column.remove(slot);
     }
 }
 
 /// The versions of records after they were written
-pub(super) fn next<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    store: &Store<M>,
-    field: usize,
-    slots: &[u32],
-) {
-    if let Some(column) = store.columns.borrow_mut().column_mut(field) {
-        for &slot in slots {
-            column.clean(slot);
-            if let Some(version) = number(column, slot) {
-                set(env, column, slot, version.saturating_add(1));
-            }
+pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slots: &[u32]) {
+    let (column, now) = (store.column(field), env.moment());
+    for &slot in slots {
+        column.clean(slot);
+        if let Some(version) = number(column, slot) {
+            set(column, slot, now, version.saturating_add(1));
         }
     }
 }
@@ -89,14 +85,9 @@ pub(super) fn next<C: Connection, M: Model<Connection = C>>(
 pub(super) const FIRST: i64 = 1;
 
 /// The versions of records that are new
-pub(super) fn first<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    store: &Store<M>,
-    slots: &[u32],
-) {
-    if let Some(field) = M::VERSION
-        && let Some(column) = store.columns.borrow_mut().column_mut(field)
-    {
-        slots.iter().for_each(|&slot| set(env, column, slot, FIRST));
+pub(super) fn first<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+    if let Some(version) = store.version() {
+        let (column, now) = (store.table().column(version), env.moment());
+        slots.iter().for_each(|&slot| set(column, slot, now, FIRST));
     }
 }

@@ -9,19 +9,11 @@ use crate::shape::{Shape, Value};
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let Names { columns, links, .. } = names;
-    let key = model.key().map(|key| {
-        let ident = &key.ident;
-        quote!(#ident: ::orm_core::private::Column<()>,)
-    });
     let members = model.others().map(|field| {
         let ident = &field.ident;
         let codec = codec(model, field);
-        quote_spanned!(field.span()=> #ident: ::orm_core::private::Stored<__Connection, #codec>,)
+        quote_spanned!(field.span()=> #ident: ::orm_core::private::CellsOf<'env, #codec>,)
     });
-    let idents: Vec<_> = model.others().map(|field| &field.ident).collect();
-    let (indices, indices_mut) = (0..idents.len(), 0..idents.len());
-    // One error and not two, where diesel cannot read a column: the same trait at the same place.
-    let erased: Vec<_> = model.others().map(|field| erased(model, field)).collect();
     let ways = model.others().filter_map(|field| {
         let (ident, target) = (&field.ident, field.shape.target()?);
         Some(quote_spanned!(field.span()=> #ident: ::orm_core::private::Way<'env, #target>,))
@@ -33,47 +25,22 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             __env: ::core::marker::PhantomData<&'env ()>,
         }
 
-        #[derive(::core::default::Default)]
-        pub struct #columns {
-            #key
+        #[derive(::core::clone::Clone, ::core::marker::Copy)]
+        pub struct #columns<'env> {
             #(#members)*
-        }
-
-        #[automatically_derived]
-        impl ::orm_core::private::Columns<__Connection> for #columns {
-            fn column(
-                &self,
-                index: usize,
-            ) -> ::core::option::Option<&dyn ::orm_core::private::AnyColumn<__Connection>> {
-                match index {
-                    #(#indices => ::core::option::Option::Some(#erased::any(&self.#idents)),)*
-                    _ => ::core::option::Option::None,
-                }
-            }
-            fn column_mut(
-                &mut self,
-                index: usize,
-            ) -> ::core::option::Option<&mut dyn ::orm_core::private::AnyColumn<__Connection>> {
-                match index {
-                    #(#indices_mut => ::core::option::Option::Some(#erased::any_mut(&mut self.#idents)),)*
-                    _ => ::core::option::Option::None,
-                }
-            }
-            fn each_mut(
-                &mut self,
-            ) -> ::orm_core::private::Vec<&mut dyn ::orm_core::private::AnyColumn<__Connection>> {
-                ::orm_core::private::vec![#(#erased::any_mut(&mut self.#idents)),*]
-            }
+            __env: ::core::marker::PhantomData<&'env ()>,
         }
     }
 }
 
-/// A column as what all columns are
-fn erased(model: &Model, field: &Field) -> TokenStream {
-    let codec = codec(model, field);
-    quote_spanned! {field.span()=>
-        <::orm_core::private::Stored<__Connection, #codec> as ::orm_core::private::AnyColumn<__Connection>>
-    }
+/// Where the cells of each field are
+pub(super) fn opened(model: &Model, names: &Names) -> TokenStream {
+    let columns = &names.columns;
+    let members = model.others().enumerate().map(|(index, field)| {
+        let (ident, codec) = (&field.ident, codec(model, field));
+        quote_spanned!(field.span()=> #ident: store.cells::<#codec>(#index),)
+    });
+    quote!(#columns { #(#members)* __env: ::core::marker::PhantomData })
 }
 
 /// What a cell holds, and how it is read

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
+use super::columns::codec;
 use super::{Names, cached, docs};
 use crate::model::{Field, Model};
 use crate::names;
@@ -10,27 +11,19 @@ use crate::shape::Shape;
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let ident = &model.ident;
-    let key = model.key().map(|field| {
-        let member = &field.ident;
-        constant(
-            model,
-            field,
-            names,
-            &quote!(::orm_core::private::KEY),
-            &quote!(&columns.#member),
-            &quote!(&mut columns.#member),
-        )
-    });
+    let key = model.key().map(|field| constant(model, field, names, &quote!(::orm_core::private::KEY), quote!(())));
     let others = model.others().enumerate().map(|(index, field)| {
-        let member = &field.ident;
-        constant(
-            model,
-            field,
-            names,
-            &quote!(#index),
-            &quote!(columns.#member.column()),
-            &quote!(columns.#member.column_mut()),
-        )
+        let (columns, member, codec) = (&names.columns, &field.ident, codec(model, field));
+        let access = quote! {{
+            fn access<'a, 'env>(
+                columns: &'a #columns<'env>,
+                _: ::core::marker::PhantomData<&'env ()>,
+            ) -> ::orm_core::private::CellsOf<'env, #codec> {
+                columns.#member
+            }
+            access as ::orm_core::private::AccessTo<#ident, <#codec as ::orm_core::private::Cells>::Cell>
+        }};
+        constant(model, field, names, &quote!(#index), access)
     });
     quote! {
         impl #ident {
@@ -45,10 +38,9 @@ fn constant(
     field: &Field,
     names: &Names,
     index: &TokenStream,
-    column: &TokenStream,
-    column_mut: &TokenStream,
+    access: TokenStream,
 ) -> TokenStream {
-    let (ident, vis, columns) = (&model.ident, &model.vis, &names.columns);
+    let (ident, vis) = (&model.ident, &model.vis);
     let name = names::constant(&field.ident);
     let docs = docs(field, &format!("The field `{}`", field.name));
     let (value, kind) = value_and_kind(model, field);
@@ -56,12 +48,7 @@ fn constant(
     quote! {
         #docs
         #vis const #name: ::orm_core::private::Field<#ident, #value, ::orm_core::private::#kind> =
-            ::orm_core::private::Field::new(
-                #index,
-                |columns: &#columns| #column,
-                |columns: &mut #columns| #column_mut,
-                #way,
-            );
+            ::orm_core::private::Field::new(#index, #access, #way);
     }
 }
 

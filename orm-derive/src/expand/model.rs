@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::columns::codec;
+use super::columns::{codec, opened};
 use super::{Names, key};
 use crate::model::{Field, Model, span_of};
 use crate::names;
@@ -16,6 +16,8 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
     let name = ident.unraw().to_string();
     let key = Key::of(model);
     let (key, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
+    let key_columns = quote!(::orm_core::private::column_name::<#key_column>());
+    let opened = opened(model, names);
     let infos = model.others().map(|field| info(model, field));
     let version = match model.others().position(|field| field.attrs.version.is_some()) {
         Some(version) => quote!(::core::option::Option::Some(#version)),
@@ -37,17 +39,21 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
             type KeyCodec = #codec;
             type Table = #table::table;
             type KeyColumn = #key_column;
-            type Columns = #columns;
+            type Columns<'env> = #columns<'env>;
             type Links<'env> = #links<'env>;
             type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
             type Values = #values;
             const NAME: &'static str = #name;
             const KEY_FIELD: &'static str = #key_name;
-            const FIELDS: &'static [::orm_core::private::FieldInfo<Self>] = &[#(#infos),*];
+            const KEY_COLUMNS: &'static [&'static str] = &[#key_columns];
+            const FIELDS: &'static [::orm_core::private::FieldInfo<__Connection>] = &[#(#infos),*];
             const VERSION: ::core::option::Option<usize> = #version;
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER
+            }
+            fn columns<'env>(store: ::orm_core::private::Store<'env, __Connection>) -> #columns<'env> {
+                #opened
             }
             fn snapshot(record: &::orm_core::private::Record<'_, Self>) -> ::orm_core::private::Result<Self> {
                 #snapshot
@@ -105,10 +111,9 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
 
 fn info(model: &Model, field: &Field) -> TokenStream {
     let (name, table, column) = (&field.name, &model.table, field.column());
-    let relation = relation(field);
-    let pen = pen(model, field);
-    let (column, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(#name), quote!(Never)),
+    let (decode, encode) = (decode(model, field), encode(model, field));
+    let (columns, prefetch) = match (&field.shape, &field.attrs) {
+        (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(), quote!(Never)),
         (_, attrs) => {
             let prefetch = match (&attrs.deferred, &attrs.group) {
                 (Some(_), _) => quote!(Deferred),
@@ -121,33 +126,51 @@ fn info(model: &Model, field: &Field) -> TokenStream {
             (quote!(::orm_core::private::column_name::<#table::#column>()), prefetch)
         }
     };
+    let (codec, link) = (codec(model, field), link(model, field));
+    let is_nullable = matches!(
+        &field.shape,
+        Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. }
+    );
     quote! {
         ::orm_core::private::FieldInfo {
             name: #name,
-            column: #column,
+            columns: &[#columns],
             prefetch: ::orm_core::private::Prefetch::#prefetch,
-            relation: #relation,
-            pen: #pen,
+            cells: ::orm_core::private::cells::<#codec>,
+            decode: #decode,
+            encode: #encode,
+            is_nullable: #is_nullable,
+            link: #link,
         }
     }
 }
 
-/// How the values of a column are written
-fn pen(model: &Model, field: &Field) -> TokenStream {
+/// How the values of a column are read
+fn decode(model: &Model, field: &Field) -> TokenStream {
     match &field.shape {
         Shape::Value { .. } | Shape::Link { .. } => {
             let codec = codec(model, field);
-            quote_spanned!(field.span()=> <::orm_core::private::PenOf<__Connection, #codec>>::PEN)
+            // One error and not two, where diesel cannot read a column.
+            quote_spanned!(field.span()=> ::core::option::Option::Some(&<#codec>::DECODE))
         }
         _ => quote!(::core::option::Option::None),
     }
 }
 
-/// How a to-many link is loaded
-fn relation(field: &Field) -> TokenStream {
-    let (Shape::OneToMany(target) | Shape::ManyToMany(target)) = &field.shape else {
-        return quote!(::core::option::Option::None);
-    };
+/// How the values of a column are written
+fn encode(model: &Model, field: &Field) -> TokenStream {
+    match &field.shape {
+        Shape::Value { .. } | Shape::Link { .. } => {
+            let codec = codec(model, field);
+            quote_spanned!(field.span()=> <::orm_core::private::EncodeOf<__Connection, #codec>>::ENCODE)
+        }
+        _ => quote!(::core::option::Option::None),
+    }
+}
+
+/// Where a link leads to
+fn link(model: &Model, field: &Field) -> TokenStream {
+    let Some(target) = field.shape.target() else { return quote!(::core::option::Option::None) };
     let order = match field.order() {
         Some(order) => {
             let (source, items) = order_source(target, field);
@@ -157,19 +180,37 @@ fn relation(field: &Field) -> TokenStream {
         }
         None => quote!(::core::option::Option::None),
     };
-    let relation = match (&field.shape, field.inverse(), field.through()) {
+    let ident = &model.ident;
+    let kind = match (&field.shape, field.inverse(), field.through()) {
+        (Shape::Link { .. }, ..) => quote!(ToOne),
         (Shape::OneToMany(_), Some(inverse), _) => {
             let at = span_of(inverse);
-            quote_spanned!(at=> &::orm_core::private::Inverse::<#target, _>::new(#inverse, #order))
+            let position = quote_spanned!(at=> ::orm_core::private::inverse::<#ident, #target, _>(#inverse));
+            quote!(Inverse { field: || #position, order: #order })
         }
         (Shape::ManyToMany(_), _, Some((own, other))) => {
             let at = span_of(other);
-            quote_spanned!(at=> &::orm_core::private::Through::<#target, #own, #other>::new(#order))
+            let table = quote_spanned!(at=> ::orm_core::private::join_table::<#target, #own, #other>);
+            quote! {
+                Through {
+                    table: #table,
+                    own: &[::orm_core::private::column_name::<#own>()],
+                    other: &[::orm_core::private::column_name::<#other>()],
+                    order: #order,
+                }
+            }
         }
         // Only in a stub.
         _ => return quote!(::core::option::Option::None),
     };
-    quote!(::core::option::Option::Some(#relation))
+    let at = span_of(target);
+    let target = quote_spanned!(at=> ::orm_core::private::any::<#target>());
+    quote! {
+        ::core::option::Option::Some(::orm_core::private::LinkInfo {
+            target: #target,
+            kind: ::orm_core::private::LinkKind::#kind,
+        })
+    }
 }
 
 /// The tables that an order can be of, as diesel's query source, and what declares that: the members' own, and the table

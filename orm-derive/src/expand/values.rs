@@ -18,6 +18,13 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let others = model.others().enumerate().filter(|(_, field)| field.has_setter());
     let (indices, idents): (Vec<_>, Vec<_>) =
         others.map(|(index, field)| (index, &field.ident)).chain(key).unzip();
+    let given_key = match model.key() {
+        Some(key) => {
+            let ident = &key.ident;
+            quote!(::core::clone::Clone::clone(&self.#ident))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     let methods = fields().map(|field| method(model, field));
     quote! {
         #[derive(::core::clone::Clone, ::core::default::Default)]
@@ -34,6 +41,9 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
                     #(#indices => ::orm_core::private::given(&self.#idents),)*
                     _ => ::core::option::Option::None,
                 }
+            }
+            fn key(&self) -> ::core::option::Option<<#ident as ::orm_core::private::Model>::Key> {
+                #given_key
             }
             fn fault(&self) -> &::orm_core::private::Fault {
                 &self.__fault

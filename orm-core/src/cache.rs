@@ -1,37 +1,16 @@
-//! The record cache: the public [`Cache`], and the stores and columns behind it.
+//! The public [`Cache`], and keeping to limits: the pages that were used longest ago leave first, dirty values never.
 
-mod any_store;
-mod codec;
-mod column;
-mod columns;
-mod evict;
-mod keys;
-mod link;
-mod stats;
-mod store;
-mod stores;
-
+use std::cell::Cell;
 use std::fmt;
 use std::time::Instant;
-
-pub(crate) use any_store::AnyStore;
-pub use codec::{AnyColumn, Blob, BlobCell, CellWriter, Cells, Codec, Scalar, Stored};
-pub use column::Column;
-pub use column::Moment;
-pub(crate) use column::{Brought, Stamp, heap_bytes};
-pub(crate) use columns::by_fields;
-pub(crate) use evict::{Limits, bytes_for_values, make_room};
-pub(crate) use keys::{NULL, UNRESOLVED};
-pub use link::{Link, List, ToManyLink, ToOneLink};
-pub use stats::{FieldStats, ModelStats, Stats, Unread};
-pub(crate) use store::Store;
-pub(crate) use stores::Stores;
 
 use crate::Environment;
 use crate::backend::Connection;
 use crate::field::Cached;
 use crate::key::IntoKey;
-use crate::model::{Columns, Model};
+use crate::model::Model;
+use crate::store::Stats;
+use crate::stores::Store;
 use crate::value::IntoValue;
 
 /// A look into an environment's cache, and the means to manage it; no call here asks the database
@@ -83,7 +62,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         let store = self.env.store::<M>();
         let slot = store.find(&key.into_key())?;
         if self.env.settings.max_age.is_some() {
-            store.expire(self.env, field.position(), slot);
+            self.env.expire(store, field.position(), slot);
         }
         field.cached(self.env, slot)
     }
@@ -97,12 +76,12 @@ impl<'env, C: Connection> Cache<'env, C> {
         let store = self.env.store::<M>();
         let slot = store.find(&key.into_key())?;
         if self.env.settings.max_age.is_some() {
-            store.expire(self.env, field.position(), slot);
+            self.env.expire(store, field.position(), slot);
         }
         let value = field.cached(self.env, slot)?;
-        let (loaded_at, dirty) = store
-            .with_column(field.position(), |column| Some((column.loaded_at(slot)?, column.is_dirty(slot))))?;
-        Some(CacheEntry { value, loaded_at: self.env.instant(loaded_at), dirty })
+        let column = store.column(field.position());
+        let loaded_at = self.env.instant(column.loaded_at(slot)?);
+        Some(CacheEntry { value, loaded_at, dirty: column.is_dirty(slot) })
     }
 
     /// Puts a value into the cache, as if it had been loaded: it is not dirty, and an unflushed write stays
@@ -142,12 +121,12 @@ impl<'env, C: Connection> Cache<'env, C> {
     {
         let store = self.env.store::<M>();
         self.env.note_drop();
-        let columns = &store.columns;
+        let column = store.column_of(field.position());
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
             store.set_absent(slot, None);
-            store.forget_count(field.position(), slot);
-            columns.borrow_mut().each_mut()[field.position()].remove(slot);
+            store.forget_count(column, slot);
+            store.table().column(column).remove(slot);
         }
         if M::VERSION == Some(field.position()) {
             store.forget_unversioned();
@@ -163,9 +142,8 @@ impl<'env, C: Connection> Cache<'env, C> {
     {
         let store = self.env.store::<M>();
         self.env.note_drop();
-        store.forget_counts(field.position());
         store.forget_absent();
-        store.columns.borrow_mut().each_mut()[field.position()].remove_where(&mut |_, _| true);
+        store.invalidate_column(store.column_of(field.position()));
         if M::VERSION == Some(field.position()) {
             store.forget_unversioned();
         }
@@ -173,22 +151,22 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// Records that have lost their last value do not count against a limit any more.
-    fn count_again<M: Model<Connection = C>>(self, store: &Store<M>) {
+    fn count_again(self, store: Store<'_, C>) {
         if self.env.limits.any() {
-            AnyStore::<C>::count_residents(store);
+            store.count_residents();
         }
     }
 
     /// Makes all values of a model missing; unflushed writes stay
     pub fn invalidate_model<M: Model<Connection = C>>(self) {
         self.env.note_drop();
-        AnyStore::<C>::invalidate(self.env.store::<M>());
+        self.env.store::<M>().invalidate();
     }
 
     /// Makes all values missing; unflushed writes stay
     pub fn invalidate_all(self) {
         self.env.note_drop();
-        self.env.stores().for_each(AnyStore::invalidate);
+        self.env.tables().for_each(|table| table.invalidate());
     }
 
     /// Forgets everything that is not waiting for a flush, as [`invalidate_all`](Self::invalidate_all) does; keys too, if
@@ -218,7 +196,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     fn keep_to_limits(self) {
         if self.env.limits.any() {
             self.env.tick();
-            self.env.stores().for_each(|store| store.count_residents());
+            self.env.tables().for_each(|table| table.count_residents());
             make_room(self.env, 0, u32::MAX);
         }
     }
@@ -227,4 +205,66 @@ impl<'env, C: Connection> Cache<'env, C> {
     pub fn stats(self) -> Stats {
         self.env.stats()
     }
+}
+
+/// How much an environment may cache
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Limits {
+    /// Records of which at least one value is cached
+    pub(crate) records: Cell<Option<usize>>,
+    /// Bytes of keys and values
+    pub(crate) bytes: Cell<Option<usize>>,
+}
+
+impl Limits {
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.records.get().is_some() || self.bytes.get().is_some()
+    }
+}
+
+/// How many more records find place; `None` if what is cached is too much already
+fn room<C: Connection>(env: &Environment<C>) -> Option<usize> {
+    let resident = || env.tables().map(|table| table.residents()).sum::<usize>();
+    let values = || env.tables().map(|table| table.evictable_bytes()).sum::<usize>();
+    if bytes_for_values(env).is_some_and(|limit| values() > limit) {
+        return None;
+    }
+    env.limits.records.get().map_or(Some(usize::MAX), |limit| limit.checked_sub(resident()))
+}
+
+/// What a limit of bytes leaves to values. Keys take up to half of it: no eviction could free them, so were they all of
+/// it, each load would drop what the one before it brought.
+pub(crate) fn bytes_for_values<C: Connection>(env: &Environment<C>) -> Option<usize> {
+    let limit = env.limits.bytes.get()?;
+    let keys = env.tables().map(|table| table.bytes() - table.evictable_bytes()).sum::<usize>();
+    Some(limit - keys.min(limit / 2))
+}
+
+/// Drops what was used longest ago, until `records` more find place; pages used in turn `since` or later stay.
+///
+/// Tells how many find place now.
+pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, since: u32) -> usize {
+    let fits = || room(env).filter(|&room| room >= records);
+    if let Some(room) = fits() {
+        return room;
+    }
+    env.note_drop();
+    let mut pages = Vec::new();
+    for table in env.tables() {
+        table.page_uses(&mut |page, turn| {
+            if turn < since {
+                pages.push((turn, table.number(), page));
+            }
+        });
+    }
+    pages.sort_unstable();
+    for (_, number, page) in pages {
+        let evicted = env.stores.table(number).evict_page(page);
+        env.evictions.set(env.evictions.get() + evicted);
+        if let Some(room) = fits() {
+            return room;
+        }
+    }
+    room(env).unwrap_or(0)
 }

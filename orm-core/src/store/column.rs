@@ -355,6 +355,12 @@ impl<V> Column<V> {
         self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?.used.get())))
     }
 
+    /// The value of a slot, if it was loaded at this moment
+    pub(crate) fn loaded_in(&self, slot: u32, now: Moment) -> Option<&V> {
+        let is_so = self.loaded_at(slot) == Some(now.time) && !self.is_dirty(slot);
+        if is_so { self.get(slot) } else { None }
+    }
+
     pub(crate) fn loaded_at(&self, slot: u32) -> Option<Stamp> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;

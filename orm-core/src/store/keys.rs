@@ -1,19 +1,17 @@
-//! Slots: each key that an environment has met has a number, the same in every column of its model.
+//! Keys: the two-way table of keys and slots.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 
-use super::column::Stamp;
+use super::slot::NULL;
+use crate::Str;
 use crate::key::Key;
 
-/// Stands where a record would: a link that is NULL.
-pub(crate) const NULL: u32 = u32::MAX;
-/// Stands where a record would: a link that has not been looked at yet.
-pub(crate) const UNRESOLVED: u32 = u32::MAX - 1;
-
-/// The two-way table of keys and slots, and what is known of rows that do not exist
+/// The keys of the rows of a table, each with its slot
 #[derive(Debug)]
 pub(crate) struct Keys<K> {
     keys: Vec<K>,
@@ -21,13 +19,11 @@ pub(crate) struct Keys<K> {
     dense: Vec<u32>,
     /// Slots of all other keys
     slots: HashTable<u32>,
-    /// Slots whose row was looked for and not found (rule P10), and when
-    absent: HashMap<u32, Stamp, FixedState>,
 }
 
 impl<K> Default for Keys<K> {
     fn default() -> Self {
-        Self { keys: Vec::new(), dense: Vec::new(), slots: HashTable::new(), absent: HashMap::default() }
+        Self { keys: Vec::new(), dense: Vec::new(), slots: HashTable::new() }
     }
 }
 
@@ -102,39 +98,6 @@ impl<K: Key> Keys<K> {
         self.keys.len()
     }
 
-    pub(crate) fn is_absent(&self, slot: u32) -> bool {
-        !self.absent.is_empty() && self.absent.contains_key(&slot)
-    }
-
-    /// Whether a row is known not to exist
-    pub(crate) fn has_absent(&self) -> bool {
-        !self.absent.is_empty()
-    }
-
-    /// When the row was looked for and not found
-    pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
-        self.absent.get(&slot).copied()
-    }
-
-    /// Notes that a row did not exist at some time; `None`: that it does.
-    pub(crate) fn set_absent(&mut self, slot: u32, since: Option<Stamp>) {
-        if let Some(since) = since {
-            self.absent.insert(slot, since);
-        } else if self.has_absent() {
-            self.absent.remove(&slot);
-        }
-    }
-
-    /// Forgets which rows did not exist.
-    pub(crate) fn forget_absent(&mut self) {
-        self.absent.clear();
-    }
-
-    /// Forgets which rows did not exist when they were last looked for before a time.
-    pub(crate) fn expire_absent(&mut self, before: Stamp) {
-        self.absent.retain(|_, &mut since| since >= before);
-    }
-
     /// Forgets the slots from one on, and their keys.
     pub(crate) fn truncate(&mut self, from: usize) {
         if from == 0 {
@@ -154,7 +117,6 @@ impl<K: Key> Keys<K> {
             }
         }
         self.keys.truncate(from);
-        self.absent.retain(|&slot, _| (slot as usize) < from);
         // A table as long as the largest key would outgrow the few keys that are left.
         let used = self.dense.iter().rposition(|&slot| slot != NULL).map_or(0, |last| last + 1);
         self.dense.truncate(used);
@@ -166,7 +128,92 @@ impl<K: Key> Keys<K> {
         self.keys.capacity() * size_of::<K>()
             + self.dense.capacity() * size_of::<u32>()
             + self.slots.allocation_size()
-            + self.absent.allocation_size()
             + heap
+    }
+}
+
+/// The keys of a table whatever their type
+pub(crate) trait AnyKeys: Any + Send {
+    fn len(&self) -> usize;
+    /// A key as text, for messages
+    fn text(&self, slot: u32) -> Str;
+    /// A key as a number, if it is one
+    fn number(&self, slot: u32) -> Option<i64>;
+    /// The slot of a key that is a whole number, if keys of the type can be this one
+    fn intern_number(&self, number: i64) -> Option<u32>;
+    /// Whether all keys of the type are numbers
+    fn are_numbers(&self) -> bool;
+    fn truncate(&self, from: usize);
+    fn bytes(&self) -> usize;
+}
+
+impl<K: Key> AnyKeys for RefCell<Keys<K>> {
+    fn len(&self) -> usize {
+        self.borrow().len()
+    }
+
+    fn text(&self, slot: u32) -> Str {
+        self.borrow().key(slot).text()
+    }
+
+    fn number(&self, slot: u32) -> Option<i64> {
+        self.borrow().key(slot).number()
+    }
+
+    fn intern_number(&self, number: i64) -> Option<u32> {
+        Some(self.borrow_mut().intern(K::of_number(number)?))
+    }
+
+    fn are_numbers(&self) -> bool {
+        K::is_number()
+    }
+
+    fn truncate(&self, from: usize) {
+        self.borrow_mut().truncate(from);
+    }
+
+    fn bytes(&self) -> usize {
+        self.borrow().bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_keeps_its_slot_dense_or_hashed() {
+        let mut keys = Keys::default();
+        // Near ones, one far away, one below zero.
+        let given = [7_i64, 0, 1_000_000, -3, 8];
+        let slots = given.map(|key| keys.intern(key));
+        assert_eq!(slots, [0, 1, 2, 3, 4]);
+        assert_eq!(given.map(|key| keys.intern(key)), slots);
+        assert_eq!(given.map(|key| keys.find(&key)), slots.map(Some));
+        assert_eq!((keys.find(&1), keys.len(), *keys.key(2)), (None, 5, 1_000_000));
+    }
+
+    #[test]
+    fn what_is_truncated_is_known_no_more() {
+        for from in 0..6 {
+            let mut keys = Keys::default();
+            let given = ["a", "b", "c", "d", "e"].map(Str::from);
+            given.iter().for_each(|key| {
+                keys.intern(key.clone());
+            });
+            keys.truncate(from);
+            for (slot, key) in given.iter().enumerate() {
+                assert_eq!(keys.find(key), (slot < from).then_some(slot as u32));
+            }
+            assert_eq!(keys.intern("z".into()) as usize, from.min(5));
+        }
+        let mut keys: Keys<i32> = Keys::default();
+        [5, 900_000, 6].into_iter().for_each(|key| {
+            keys.intern(key);
+        });
+        keys.truncate(1);
+        assert_eq!([5, 900_000, 6].map(|key| keys.find(&key)), [Some(0), None, None]);
+        keys.truncate(0);
+        assert_eq!(keys.bytes(), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! How the values of one field are written, whatever their type: put into the cache, compared, bound.
 
 use std::any::Any;
+use std::cell::Ref;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -11,11 +12,11 @@ use diesel::result::Error::QueryBuilderError;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, HasSqlType, Nullable};
 
-use super::links::{self, Moved};
+use super::decode::{Blob, BlobCell, Scalar, ToOneLink, typed};
 use crate::backend::{Connection, Dialect};
-use crate::cache::{AnyColumn, Blob, BlobCell, Column, Link, Moment, Scalar, ToOneLink, heap_bytes};
 use crate::key::{KeyCodec, SqlNull};
-use crate::model::{DbOf, Model};
+use crate::model::{self, Model};
+use crate::store::{AnyColumn, Column, Link, Moment, heap_bytes};
 use crate::{Environment, Id};
 
 /// What makes a field's type one that can be written
@@ -30,27 +31,30 @@ pub trait Writable<ST, DB: Backend>: PartialEq + ToSql<ST, DB> {}
 impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
 
 /// How the values of one field are written
-pub trait Pen<C: Connection>: fmt::Debug + Sync {
+pub trait Encode<C: Connection>: fmt::Debug + Sync {
     /// Puts values into the cells of records.
-    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>);
+    fn put(&self, env: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>);
 
-    /// Binds a value that is not in the cache.
-    fn push<'b>(&self, value: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+    /// Binds a value that is not in the cache, or one column of it.
+    fn push<'b>(&self, value: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
 
     /// The cells of records, to be bound
     fn binds<'a>(
         &self,
         env: &Environment<C>,
-        column: &'a dyn AnyColumn<C>,
+        cells: &'a dyn AnyColumn,
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a>;
 
     /// Whether the cells of all these records hold the same value
-    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool;
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
+
+    /// Whether two cells hold the same value
+    fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
     /// The bytes that a record's cell has on the heap, as far as they are known
-    fn weight(&self, column: &dyn AnyColumn<C>, slot: u32) -> usize {
-        let _ = (column, slot);
+    fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
+        let _ = (cells, slot);
         0
     }
 
@@ -58,16 +62,6 @@ pub trait Pen<C: Connection>: fmt::Debug + Sync {
     fn weight_of(&self, value: &dyn Any) -> usize {
         let _ = value;
         0
-    }
-
-    /// Puts records whose link `field` leads elsewhere now into the lists of the other side.
-    fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
-        let _ = (env, model, field, moved);
-    }
-
-    /// Makes the lists of the other side missing, if a default of the database has put new records into one of them.
-    fn left_to_default(&self, env: &Environment<C>, model: usize, field: usize) {
-        let _ = (env, model, field);
     }
 }
 
@@ -126,76 +120,61 @@ pub(crate) enum State {
 
 /// Some values of one field, as the binds of a statement
 pub trait Binds<DB: Backend> {
-    /// Binds the value of one of the records.
-    fn push<'b>(&'b self, row: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Binds the value of one of the records, or one column of it.
+    fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
-/// Chooses the pen of a field by the codec of its column: [`PEN`](ReadOnly::PEN) is `None` where the type cannot be written
+/// Chooses how a field is written by the codec of its column: [`ENCODE`](ReadOnly::ENCODE) is `None` where the type cannot be written
 ///
 /// Found by name resolution: the inherent constant where its bounds hold, else that of [`ReadOnly`].
 #[derive(Debug)]
-pub struct PenOf<C, D>(PhantomData<fn() -> (C, D)>);
+pub struct EncodeOf<C, D>(PhantomData<fn() -> (C, D)>);
 
-/// What [`PenOf`] falls back to
+/// What [`EncodeOf`] falls back to
 pub trait ReadOnly<C: Connection> {
     /// There is none.
-    const PEN: Option<&'static dyn Pen<C>> = None;
+    const ENCODE: Option<&'static dyn Encode<C>> = None;
 }
 
-impl<C: Connection, D> ReadOnly<C> for PenOf<C, D> {}
+impl<C: Connection, D> ReadOnly<C> for EncodeOf<C, D> {}
 
-impl<C, V, ST> PenOf<C, Scalar<V, ST>>
+impl<C, V, ST> EncodeOf<C, Scalar<V, ST>>
 where
     C: Connection<Backend: HasSqlType<ST>>,
     V: Writable<ST, C::Backend> + Clone + Send + 'static,
     ST: 'static,
 {
-    /// The pen of a value
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsSql<ST>>(PhantomData));
+    /// How to write a value
+    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeValue::<V, AsSql<ST>>(PhantomData));
 }
 
-impl<C, V> PenOf<C, Blob<V, Binary>>
+impl<C, V> EncodeOf<C, Blob<V, Binary>>
 where
     C: Connection,
     V: BlobCell + Clone + PartialEq,
     [u8]: ToSql<Binary, C::Backend>,
 {
-    /// The pen of a blob
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsBytes>(PhantomData));
+    /// How to write a blob
+    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeValue::<V, AsBytes>(PhantomData));
 }
 
-impl<C, V> PenOf<C, Blob<V, Nullable<Binary>>>
+impl<C, V> EncodeOf<C, Blob<V, Nullable<Binary>>>
 where
     C: Connection,
     V: BlobCell + Clone + PartialEq,
     [u8]: ToSql<Binary, C::Backend>,
 {
-    /// The pen of a blob that may be NULL
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&ValuePen::<V, AsBytes>(PhantomData));
+    /// How to write a blob that may be NULL
+    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeValue::<V, AsBytes>(PhantomData));
 }
 
-impl<C, T, const NULLABLE: bool> PenOf<C, ToOneLink<T, NULLABLE>>
+impl<C, T, const NULLABLE: bool> EncodeOf<C, ToOneLink<T, NULLABLE>>
 where
     C: Connection,
     T: Model<Connection = C>,
 {
-    /// The pen of a to-one link
-    pub const PEN: Option<&'static dyn Pen<C>> = Some(&LinkPen::<T, NULLABLE>(PhantomData));
-}
-
-/// The cells of a column, by their type; a pen is only ever used with the column that it was made for.
-fn cells<C: Connection, V: 'static>(column: &dyn AnyColumn<C>) -> &Column<V> {
-    match column.cells().downcast_ref() {
-        Some(cells) => cells,
-        None => unreachable!("a pen of another column"),
-    }
-}
-
-fn cells_mut<C: Connection, V: 'static>(column: &mut dyn AnyColumn<C>) -> &mut Column<V> {
-    match column.cells_mut().downcast_mut() {
-        Some(cells) => cells,
-        None => unreachable!("a pen of another column"),
-    }
+    /// How to write a to-one link
+    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeLink::<T, NULLABLE>(PhantomData));
 }
 
 fn value<V: 'static>(value: &dyn Any) -> &V {
@@ -241,9 +220,11 @@ fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
     others.iter().all(|&slot| cells.get(slot) == first)
 }
 
-fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
-    values.get(row).ok_or_else(|| QueryBuilderError("a record has no value to be written".into()))
+pub(crate) fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
+    values.get(row).ok_or_else(|| QueryBuilderError(NO_VALUE.into()))
 }
+
+const NO_VALUE: &str = "a record has no value to be written";
 
 /// How a value that stands in the cache as it is becomes a bind
 trait Bind<V, DB: Backend>: 'static {
@@ -281,53 +262,65 @@ where
     }
 }
 
-struct ValuePen<V, B>(PhantomData<fn() -> (V, B)>);
+struct EncodeValue<V, B>(PhantomData<fn() -> (V, B)>);
 
-impl<V, B> fmt::Debug for ValuePen<V, B> {
+impl<V, B> fmt::Debug for EncodeValue<V, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ValuePen")
+        f.write_str("EncodeValue")
     }
 }
 
-struct ValueBinds<'a, V, B>(Vec<&'a V>, PhantomData<B>);
+struct ValueBinds<'a, V, B> {
+    cells: Ref<'a, Column<V>>,
+    slots: Vec<u32>,
+    bind: PhantomData<B>,
+}
 
 impl<DB: Backend, V, B: Bind<V, DB>> Binds<DB> for ValueBinds<'_, V, B> {
-    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        B::push(row(&self.0, at)?, out)
+    fn push<'b>(&'b self, at: usize, _: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        let value = self.cells.get(*row(&self.slots, at)?);
+        B::push(value.ok_or_else(|| QueryBuilderError(NO_VALUE.into()))?, out)
     }
 }
 
-impl<C, V, B> Pen<C> for ValuePen<V, B>
+impl<C, V, B> Encode<C> for EncodeValue<V, B>
 where
     C: Connection,
     V: Clone + PartialEq + Send + 'static,
     B: Bind<V, C::Backend>,
 {
-    fn put(&self, _: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
-        put_cells(cells_mut::<C, V>(column), |row| given.of(row).map(value), put, |_, _, _| {});
+    fn put(&self, _: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>) {
+        put_cells(&mut typed(cells).borrow_mut(), |row| given.of(row).map(value::<V>), put, |_, _, _| {});
     }
 
-    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+    fn push<'b>(&self, given: &'b dyn Any, _: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         B::push(value(given), out)
     }
 
     fn binds<'a>(
         &self,
         _: &Environment<C>,
-        column: &'a dyn AnyColumn<C>,
+        cells: &'a dyn AnyColumn,
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
-        let cells = cells::<C, V>(column);
-        let values = slots.iter().filter_map(|&slot| cells.get(slot)).collect();
-        Box::new(ValueBinds::<V, B>(values, PhantomData))
+        let cells = typed::<V>(cells).borrow();
+        Box::new(ValueBinds::<V, B> { cells, slots: slots.to_vec(), bind: PhantomData })
     }
 
-    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
-        all_equal(cells::<C, V>(column), slots)
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
+        all_equal(&typed::<V>(cells).borrow(), slots)
     }
 
-    fn weight(&self, column: &dyn AnyColumn<C>, slot: u32) -> usize {
-        cells::<C, V>(column).get(slot).and_then(heap_bytes).unwrap_or(0)
+    fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
+        let (a, b) = (value::<V>(a), value::<V>(b));
+        // A NaN that comes twice is no other value.
+        #[allow(clippy::eq_op)]
+        let are_nothing = || a != a && b != b;
+        a == b || are_nothing()
+    }
+
+    fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
+        typed::<V>(cells).borrow().get(slot).and_then(heap_bytes).unwrap_or(0)
     }
 
     fn weight_of(&self, given: &dyn Any) -> usize {
@@ -335,19 +328,11 @@ where
     }
 }
 
-struct LinkPen<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
+struct EncodeLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
 
-impl<T, const NULLABLE: bool> fmt::Debug for LinkPen<T, NULLABLE> {
+impl<T, const NULLABLE: bool> fmt::Debug for EncodeLink<T, NULLABLE> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LinkPen")
-    }
-}
-
-struct LinkBinds<T: Model>(Vec<Option<T::Key>>);
-
-impl<T: Model> Binds<DbOf<T>> for LinkBinds<T> {
-    fn push<'b>(&'b self, at: usize, out: AstPass<'_, 'b, DbOf<T>>) -> QueryResult<()> {
-        T::KeyCodec::push_one(row(&self.0, at)?.as_ref(), out)
+        f.write_str("EncodeLink")
     }
 }
 
@@ -359,66 +344,59 @@ fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
     }
 }
 
-impl<C, T, const NULLABLE: bool> Pen<C> for LinkPen<T, NULLABLE>
+impl<C, T, const NULLABLE: bool> Encode<C> for EncodeLink<T, NULLABLE>
 where
     C: Connection,
     T: Model<Connection = C>,
 {
-    fn put(&self, env: &Environment<C>, column: &mut dyn AnyColumn<C>, given: Given<'_>, put: Put<'_>) {
-        let targets = env.store::<T>();
+    fn put(&self, env: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>) {
+        let targets = env.store::<T>().table();
         let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
         match given {
-            Given::Same(value) => {
-                let link = link(value);
-                put_links(cells_mut(column), |_| Some(&link), put);
-            }
-            Given::Each(value) => {
-                let links: Vec<Option<Link>> = (0..put.slots.len()).map(|row| value(row).map(link)).collect();
-                put_links(cells_mut(column), |row| links[row].as_ref(), put);
-            }
+            Given::Same(value) => put_links(cells, |_| Some(link(value)), put),
+            Given::Each(value) => put_links(cells, |row| value(row).map(link), put),
         }
     }
 
-    fn push<'b>(&self, given: &'b dyn Any, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        T::KeyCodec::push_one(link_key::<T>(given), out)
+    fn push<'b>(&self, given: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        T::KeyCodec::push_one(link_key::<T>(given), part, out)
     }
 
     fn binds<'a>(
         &self,
         env: &Environment<C>,
-        column: &'a dyn AnyColumn<C>,
+        cells: &'a dyn AnyColumn,
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
-        let (cells, target) = (cells::<C, Link>(column), env.store::<T>());
-        let links = slots.iter().filter_map(|&slot| cells.get(slot));
-        Box::new(LinkBinds::<T>(links.map(|link| link.target().map(|slot| target.key(slot))).collect()))
+        let cells = typed::<Link>(cells).borrow();
+        let targets = slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect();
+        model::any::<T>().key_binds(env.store::<T>(), targets)
     }
 
-    fn are_equal(&self, column: &dyn AnyColumn<C>, slots: &[u32]) -> bool {
-        all_equal(cells::<C, Link>(column), slots)
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
+        all_equal(&typed::<Link>(cells).borrow(), slots)
     }
 
-    fn moved(&self, env: &Environment<C>, model: usize, field: usize, moved: &[Moved]) {
-        links::moved::<C, T>(env, model, field, moved);
-    }
-
-    fn left_to_default(&self, env: &Environment<C>, model: usize, field: usize) {
-        // One that may be NULL is NULL, as good as always.
-        if !NULLABLE {
-            links::forget::<C, T>(env, links::Side::Inverse { model, field });
-        }
+    fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
+        value::<Link>(a) == value::<Link>(b)
     }
 }
 
+/// A record whose to-one link leads elsewhere now
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moved {
+    pub(crate) slot: u32,
+    /// Where it led before; `None` if that is not known
+    pub(crate) from: Option<Link>,
+    pub(crate) to: Link,
+}
+
 /// Puts links into cells, and notes where they led before.
-pub(super) fn put_links<'v>(
-    cells: &mut Column<Link>,
-    link: impl Fn(usize) -> Option<&'v Link>,
-    mut put: Put<'_>,
-) {
+pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
     let nowhere = (put.state == State::New).then_some(Link::NULL);
     let mut moved = put.moved.take();
-    put_cells(cells, link, put, |slot, old, &to| {
+    let links: Vec<Option<Link>> = (0..put.slots.len()).map(link).collect();
+    put_cells(&mut typed(cells).borrow_mut(), |row| links[row].as_ref(), put, |slot, old, &to| {
         if let Some(moved) = &mut moved {
             moved.push(Moved { slot, from: old.copied().or(nowhere), to });
         }

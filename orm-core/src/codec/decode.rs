@@ -1,0 +1,348 @@
+//! How a database's values become cells: one writer per column and batch, typed once, called through `dyn`.
+
+use std::any::Any;
+use std::cell::{RefCell, RefMut};
+use std::fmt;
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use diesel::backend::Backend;
+use diesel::deserialize::FromSql;
+use diesel::sql_types::HasSqlType;
+
+use super::BoxError;
+use crate::Environment;
+use crate::backend::{Connection, Dialect};
+use crate::key::KeyCodec;
+use crate::model::Model;
+use crate::store::{AnyColumn, Column, Keys, Link, List, Moment, NULL};
+
+/// Writes one field of the rows of a SELECT into the cache.
+pub trait CellWriter<DB: Backend> {
+    /// Reads a column of a field of several, but the last one.
+    fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        let _ = (part, value);
+        Ok(())
+    }
+
+    /// Fills the cell of a slot if it is empty; for a to-one link, gives the slot that the value names.
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError>;
+
+    /// Reads a row that the SELECT has brought before: `None` if its value is another one now.
+    fn compare(
+        &mut self,
+        slot: u32,
+        value: Option<DB::RawValue<'_>>,
+        is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<Option<Option<u32>>, BoxError>;
+}
+
+/// What a cell of a column holds
+///
+/// Apart from [`Decode`], so that a type that diesel cannot read is one error, at the field, and not one at each use.
+pub trait Cells: 'static {
+    /// What a cell holds
+    type Cell: Send + 'static;
+}
+
+/// The cells of a field
+pub type CellsOf<'env, D> = &'env RefCell<Column<<D as Cells>::Cell>>;
+
+/// An empty column
+pub fn cells<D: Cells>() -> Box<dyn AnyColumn> {
+    Box::<RefCell<Column<D::Cell>>>::default()
+}
+
+/// How the values of one field are read
+pub trait Decode<C: Connection>: Sync {
+    /// A writer for the rows of one SELECT.
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        env: &'a Environment<C>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a>;
+}
+
+impl<C: Connection> fmt::Debug for dyn Decode<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Decode")
+    }
+}
+
+/// The cells of a column, by their type; a codec is only ever used with the column that it was made for.
+pub(super) fn typed<V: 'static>(cells: &dyn AnyColumn) -> &RefCell<Column<V>> {
+    match (cells as &dyn Any).downcast_ref() {
+        Some(cells) => cells,
+        None => unreachable!("the codec of another column"),
+    }
+}
+
+/// Values that are kept as diesel reads them: numbers, dates, [`Str`](crate::Str), a user's own types, `Option`s of these
+#[derive(Debug)]
+pub struct Scalar<V, ST>(PhantomData<fn() -> (V, ST)>);
+
+impl<V, ST> Scalar<V, ST> {
+    /// Called by generated code.
+    pub const DECODE: Self = Self(PhantomData);
+}
+
+/// Blobs, kept as [`Bytes`]: a clone shares them. `V` is `Bytes` or `Option<Bytes>`
+#[derive(Debug)]
+pub struct Blob<V, ST>(PhantomData<fn() -> (V, ST)>);
+
+impl<V, ST> Blob<V, ST> {
+    /// Called by generated code.
+    pub const DECODE: Self = Self(PhantomData);
+}
+
+/// What a blob column's cell can be
+pub trait BlobCell: Send + 'static {
+    /// What diesel reads
+    type Read;
+    /// The cell of what diesel read
+    fn cell(read: Self::Read) -> Self;
+    /// The bytes, unless the cell is NULL
+    fn bytes(&self) -> Option<&[u8]>;
+}
+
+impl BlobCell for Bytes {
+    type Read = Vec<u8>;
+    fn cell(read: Vec<u8>) -> Self {
+        Self::from(read)
+    }
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(self)
+    }
+}
+
+impl BlobCell for Option<Bytes> {
+    type Read = Option<Vec<u8>>;
+    fn cell(read: Option<Vec<u8>>) -> Self {
+        read.map(Bytes::from)
+    }
+    fn bytes(&self) -> Option<&[u8]> {
+        self.as_deref()
+    }
+}
+
+/// A column read value by value, without a look at anything else.
+trait Value<DB: Dialect> {
+    type Cell: 'static;
+    fn check() -> DB::Check;
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<Self::Cell, BoxError>;
+}
+
+impl<DB, V, ST> Value<DB> for Scalar<V, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    V: FromSql<ST, DB> + 'static,
+{
+    type Cell = V;
+
+    #[inline(always)]
+    fn check() -> DB::Check {
+        DB::check::<ST>()
+    }
+
+    #[inline]
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
+        V::from_nullable_sql(value)
+    }
+}
+
+impl<DB, V, ST> Value<DB> for Blob<V, ST>
+where
+    DB: Dialect + HasSqlType<ST>,
+    V: BlobCell<Read: FromSql<ST, DB>>,
+{
+    type Cell = V;
+
+    #[inline(always)]
+    fn check() -> DB::Check {
+        DB::check::<ST>()
+    }
+
+    fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
+        V::Read::from_nullable_sql(value).map(V::cell)
+    }
+}
+
+struct Decoder<'a, DB: Dialect, D: Value<DB>> {
+    column: RefMut<'a, Column<D::Cell>>,
+    now: Moment,
+    codec: PhantomData<DB>,
+}
+
+impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
+    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
+        if let Some(cell) = self.column.vacant(slot, self.now) {
+            if let Some(value) = &mut value {
+                DB::verify(D::check(), value)?;
+            }
+            cell.fill(D::decode(value)?);
+        }
+        Ok(None)
+    }
+
+    fn compare(
+        &mut self,
+        slot: u32,
+        value: Option<DB::RawValue<'_>>,
+        is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<Option<Option<u32>>, BoxError> {
+        let Some(known) = self.column.loaded_in(slot, self.now) else { return Ok(Some(None)) };
+        let value = D::decode(value)?;
+        Ok(is_same(known, &value).then_some(None))
+    }
+}
+
+impl<V: Send + 'static, ST: 'static> Cells for Scalar<V, ST> {
+    type Cell = V;
+}
+
+impl<C, V, ST> Decode<C> for Scalar<V, ST>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: FromSql<ST, C::Backend> + Send + 'static,
+    ST: 'static,
+{
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        _: &'a Environment<C>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
+        let column = typed(cells).borrow_mut();
+        Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData })
+    }
+}
+
+impl<V: BlobCell, ST: 'static> Cells for Blob<V, ST> {
+    type Cell = V;
+}
+
+impl<C, V, ST> Decode<C> for Blob<V, ST>
+where
+    C: Connection<Backend: HasSqlType<ST>>,
+    V: BlobCell<Read: FromSql<ST, C::Backend>>,
+    ST: 'static,
+{
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        _: &'a Environment<C>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
+        let column = typed(cells).borrow_mut();
+        Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData })
+    }
+}
+
+/// To-one links, kept as the slot of the target: following one costs no look-up
+#[derive(Debug)]
+pub struct ToOneLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
+
+impl<T, const NULLABLE: bool> ToOneLink<T, NULLABLE> {
+    /// Called by generated code.
+    pub const DECODE: Self = Self(PhantomData);
+}
+
+impl<T: 'static, const NULLABLE: bool> Cells for ToOneLink<T, NULLABLE> {
+    type Cell = Link;
+}
+
+impl<C, T, const NULLABLE: bool> Decode<C> for ToOneLink<T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        env: &'a Environment<C>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
+        Box::new(LinkWriter::<T, NULLABLE> {
+            column: typed(cells).borrow_mut(),
+            now,
+            targets: env.store::<T>().table().keys(),
+            last: None,
+            parts: Default::default(),
+            is_null: false,
+        })
+    }
+}
+
+struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
+    column: RefMut<'a, Column<Link>>,
+    now: Moment,
+    targets: &'a RefCell<Keys<T::Key>>,
+    /// Neighbouring rows often link to the same record.
+    last: Option<(T::Key, u32)>,
+    /// What was read of a key of several columns
+    parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
+    /// Whether one of the columns was NULL: then the link is
+    is_null: bool,
+}
+
+impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn part(
+        &mut self,
+        part: usize,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
+        if NULLABLE && value.is_none() {
+            self.is_null = true;
+            return Ok(());
+        }
+        T::KeyCodec::part(&mut self.parts, part, value)
+    }
+
+    fn write(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<Option<u32>, BoxError> {
+        let target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
+            NULL
+        } else {
+            let key = T::KeyCodec::read(&mut self.parts, value)?;
+            match &self.last {
+                Some((last, slot)) if *last == key => *slot,
+                _ => {
+                    let slot = self.targets.borrow_mut().intern(key.clone());
+                    self.last = Some((key, slot));
+                    slot
+                }
+            }
+        };
+        if let Some(cell) = self.column.vacant(slot, self.now) {
+            cell.fill(Link(target));
+        }
+        Ok(Some(target))
+    }
+
+    fn compare(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+        _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<Option<Option<u32>>, BoxError> {
+        let known = self.column.loaded_in(slot, self.now).copied();
+        let target = self.write(slot, value)?;
+        Ok(known.is_none_or(|known| Some(known.0) == target).then_some(target))
+    }
+}
+
+/// To-many links: no column of their own table, loaded by what leads to their members
+#[derive(Debug)]
+pub struct ToManyLink<T>(PhantomData<fn() -> T>);
+
+impl<T: 'static> Cells for ToManyLink<T> {
+    type Cell = List;
+}

@@ -1,0 +1,145 @@
+//! A column whatever its type, for work that is done for all columns alike.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use super::column::{Brought, Column, Stamp};
+
+/// A column whatever its type
+pub trait AnyColumn: Any + Send {
+    /// Whether the slot's cell holds a value
+    fn has(&self, slot: u32) -> bool;
+    /// Notes the use of a value in a turn; returns whether there is one
+    fn touch(&self, slot: u32, turn: u32) -> bool;
+    /// Whether the slot's value was written and not flushed
+    fn is_dirty(&self, slot: u32) -> bool;
+    /// Keeps the value of a slot, as it is, until it is cleaned
+    fn pin(&self, slot: u32);
+    /// Notes that what was written to a slot is in the database now
+    fn clean(&self, slot: u32);
+    /// Makes cells missing that were loaded or written since a time, dirty ones too
+    fn forget_since(&self, since: Stamp);
+    /// Makes a clean cell missing
+    fn remove(&self, slot: u32) -> bool;
+    /// Makes clean cells missing; returns how many were
+    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    /// The same within one page
+    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    /// Calls with each page and the turn of its last use
+    fn each_use(&self, f: &mut dyn FnMut(usize, u32));
+    /// Makes all cells from a slot on missing
+    fn remove_from(&self, from: usize);
+    /// Makes all cells missing that were loaded at a time or later
+    fn remove_since(&self, since: Stamp);
+    /// When a slot's value was loaded
+    fn loaded_at(&self, slot: u32) -> Option<Stamp>;
+    /// Calls with each slot that holds a value
+    fn each_slot(&self, f: &mut dyn FnMut(u32));
+    /// How many cells hold a value
+    fn count(&self) -> usize;
+    /// Bytes taken
+    fn bytes(&self) -> usize;
+    /// The values that are cached, and the bytes that go with them
+    fn held(&self) -> Brought;
+    /// Notes that all that is held beyond this came from a SELECT
+    fn note_brought(&self, before: Brought);
+    /// What came from SELECTs so far
+    fn brought(&self) -> Brought;
+    /// Reads that found a value, and those that did not
+    fn reads(&self) -> (usize, usize);
+    /// Counts a read that was answered by the cache, as a use in this turn
+    fn count_hit(&self, slot: u32, turn: u32);
+    /// Counts a read that did not find a value
+    fn count_miss(&self);
+}
+
+impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
+    fn has(&self, slot: u32) -> bool {
+        self.borrow().has(slot)
+    }
+
+    fn touch(&self, slot: u32, turn: u32) -> bool {
+        self.borrow().touch(slot, turn)
+    }
+
+    fn is_dirty(&self, slot: u32) -> bool {
+        self.borrow().is_dirty(slot)
+    }
+
+    fn pin(&self, slot: u32) {
+        self.borrow_mut().pin(slot);
+    }
+
+    fn clean(&self, slot: u32) {
+        self.borrow_mut().clean(slot);
+    }
+
+    fn forget_since(&self, since: Stamp) {
+        self.borrow_mut().forget_since(since);
+    }
+
+    fn remove(&self, slot: u32) -> bool {
+        self.borrow_mut().remove(slot)
+    }
+
+    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+        self.borrow_mut().remove_where(drop)
+    }
+
+    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+        self.borrow_mut().remove_in_page(page, drop)
+    }
+
+    fn each_use(&self, f: &mut dyn FnMut(usize, u32)) {
+        self.borrow().uses().for_each(|(page, turn)| f(page, turn));
+    }
+
+    fn remove_from(&self, from: usize) {
+        self.borrow_mut().remove_from(from);
+    }
+
+    fn remove_since(&self, since: Stamp) {
+        self.borrow_mut().remove_since(since);
+    }
+
+    fn loaded_at(&self, slot: u32) -> Option<Stamp> {
+        self.borrow().loaded_at(slot)
+    }
+
+    fn each_slot(&self, f: &mut dyn FnMut(u32)) {
+        self.borrow().slots().for_each(f);
+    }
+
+    fn count(&self) -> usize {
+        self.borrow().count()
+    }
+
+    fn bytes(&self) -> usize {
+        self.borrow().bytes()
+    }
+
+    fn held(&self) -> Brought {
+        self.borrow().held()
+    }
+
+    fn note_brought(&self, before: Brought) {
+        self.borrow_mut().note_brought(before);
+    }
+
+    fn brought(&self) -> Brought {
+        self.borrow().brought()
+    }
+
+    fn reads(&self) -> (usize, usize) {
+        let column = self.borrow();
+        (column.hits(), column.misses())
+    }
+
+    fn count_hit(&self, slot: u32, turn: u32) {
+        self.borrow().count_hit(slot, turn);
+    }
+
+    fn count_miss(&self) {
+        self.borrow().count_miss();
+    }
+}

@@ -1,0 +1,233 @@
+//! Links in the cache: slots of the targets, so that following one costs no look-up; and how lists are changed.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::any_column::AnyColumn;
+use super::column::{Column, Moment};
+use super::slot::{NULL, SlotSet};
+
+/// A to-one link's cell: the target's slot, or NULL
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link(pub(crate) u32);
+
+impl Link {
+    pub(crate) const NULL: Self = Self(NULL);
+
+    pub(crate) fn target(self) -> Option<u32> {
+        (self.0 != NULL).then_some(self.0)
+    }
+
+    fn targets(&self) -> &[u32] {
+        if self.0 == NULL { &[] } else { std::slice::from_ref(&self.0) }
+    }
+}
+
+/// A to-many link's cell: the slots of the members, in order; a clone shares them
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List(pub(crate) Arc<[u32]>);
+
+impl List {
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.0) + 2 * size_of::<usize>()
+    }
+}
+
+/// The to-one links of a column, if it holds such
+pub(crate) fn to_one(column: &dyn AnyColumn) -> Option<&RefCell<Column<Link>>> {
+    (column as &dyn Any).downcast_ref()
+}
+
+/// The lists of a column, if it holds such
+pub(crate) fn lists(column: &dyn AnyColumn) -> Option<&RefCell<Column<List>>> {
+    (column as &dyn Any).downcast_ref()
+}
+
+/// Calls with where the links of slots lead to: `None` for a missing cell, and for a column of no links.
+pub(crate) fn follow(
+    column: &dyn AnyColumn,
+    slots: impl Iterator<Item = u32>,
+    mut out: impl FnMut(Option<&[u32]>),
+) {
+    if let Some(links) = to_one(column) {
+        let links = links.borrow();
+        slots.for_each(|slot| out(links.get(slot).map(Link::targets)));
+    } else if let Some(lists) = lists(column) {
+        let lists = lists.borrow();
+        slots.for_each(|slot| out(lists.get(slot).map(|list| &*list.0)));
+    } else {
+        slots.for_each(|_| out(None));
+    }
+}
+
+/// Makes links missing that lead to a slot from one on.
+pub(crate) fn remove_links_beyond(column: &dyn AnyColumn, from: usize) {
+    let is_beyond = |targets: &[u32]| targets.iter().any(|&target| target as usize >= from);
+    if let Some(links) = to_one(column) {
+        links.borrow_mut().remove_values(|link| is_beyond(link.targets()));
+    } else if let Some(lists) = lists(column) {
+        lists.borrow_mut().remove_values(|list| is_beyond(&list.0));
+    }
+}
+
+/// A change of a list
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edit {
+    /// Whose list; `None`: whichever the member is in
+    pub(crate) owner: Option<u32>,
+    pub(crate) member: u32,
+    pub(crate) add: bool,
+}
+
+/// Changes the lists of one to-many link. With `number` they are in the order of the members' numbers.
+pub(crate) fn edit(
+    lists: &mut Column<List>,
+    edits: &[Edit],
+    now: Moment,
+    number: &dyn Fn(u32) -> Option<i64>,
+    by_number: bool,
+) {
+    if lists.count() == 0 {
+        return;
+    }
+    if edits.iter().any(|edit| edit.owner.is_none()) {
+        let anywhere = edits.iter().filter(|edit| edit.owner.is_none());
+        remove_members(lists, &SlotSet::of(anywhere.map(|edit| edit.member)), now);
+    }
+    let mut edits: Vec<(u32, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
+    // Stable: what happens to one list happens in the order in which it was asked for.
+    edits.sort_by_key(|&(owner, _)| owner);
+    for edits in edits.chunk_by(|(a, _), (b, _)| a == b) {
+        let owner = edits[0].0;
+        let Some(list) = lists.get(owner) else { continue };
+        let number = |member: u32| if by_number { number(member) } else { None };
+        let list = if edits.len() <= FEW {
+            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
+        } else {
+            let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
+            if by_number {
+                // What is no number, or too large a one, stays behind.
+                list.sort_by_key(|&member| number(member).unwrap_or(i64::MAX));
+            }
+            list
+        };
+        lists.set(owner, now, List(list.into()));
+    }
+}
+
+/// Changes of one list that are made one by one
+const FEW: usize = 8;
+
+/// A list after its changes: what is new stands where its number belongs, or at the end.
+fn edited_one_by_one<'a>(
+    list: &[u32],
+    edits: impl Iterator<Item = &'a Edit>,
+    number: impl Fn(u32) -> Option<i64>,
+) -> Vec<u32> {
+    let mut list = list.to_vec();
+    for &Edit { member, add, .. } in edits {
+        match (list.iter().position(|&other| other == member), add) {
+            (None, true) => {
+                let place = match number(member) {
+                    Some(new) => {
+                        list.partition_point(|&other| number(other).is_some_and(|other| other < new))
+                    }
+                    None => list.len(),
+                };
+                list.insert(place, member);
+            }
+            (Some(place), false) => {
+                list.remove(place);
+            }
+            _ => {}
+        }
+    }
+    list
+}
+
+/// The same for many changes at once: what is new stands at the end.
+fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + Clone) -> Vec<u32> {
+    // Of several changes of one member the last counts.
+    let (mut decided, mut removed) = (SlotSet::new(0), SlotSet::new(0));
+    for edit in edits.clone().rev() {
+        if decided.mark(edit.member) && !edit.add {
+            removed.mark(edit.member);
+        }
+    }
+    let mut list: Vec<u32> = list.iter().copied().filter(|&member| !removed.has(member)).collect();
+    let mut present = SlotSet::of(list.iter().copied());
+    list.extend(edits.map(|edit| edit.member).filter(|&member| !removed.has(member) && present.mark(member)));
+    list
+}
+
+/// Takes records out of all lists of a column.
+pub(crate) fn remove_members(lists: &mut Column<List>, gone: &SlotSet, now: Moment) {
+    let owners: Vec<u32> = lists.slots().collect();
+    for owner in owners {
+        let Some(list) = lists.get(owner).filter(|list| list.0.iter().any(|&member| gone.has(member))) else {
+            continue;
+        };
+        let left = list.0.iter().copied().filter(|&member| !gone.has(member)).collect();
+        lists.set(owner, now, List(left));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Moment = Moment { time: 1, turn: 1 };
+
+    fn changes() -> impl Iterator<Item = (Vec<u32>, Vec<Edit>)> {
+        // Every list of up to three members, each with every row of three changes.
+        let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]];
+        let edit = |code: u32| Edit { owner: Some(0), member: code / 2, add: code.is_multiple_of(2) };
+        lists.into_iter().flat_map(move |list| {
+            let codes = (0..12 * 12 * 12).map(|code| [code % 12, code / 12 % 12, code / 144]);
+            codes.map(move |codes| (list.clone(), codes.map(edit).to_vec()))
+        })
+    }
+
+    #[test]
+    fn many_changes_at_once_are_the_same_one_by_one() {
+        let number = |member: u32| Some(i64::from(member));
+        for (list, edits) in changes() {
+            let mut at_once = edited(&list, edits.iter());
+            at_once.sort_unstable();
+            assert_eq!(edited_one_by_one(&list, edits.iter(), number), at_once, "{list:?} {edits:?}");
+            // Without an order of numbers what is new stands at the end.
+            let mut last = edited_one_by_one(&list, edits.iter(), |_| None);
+            last.sort_unstable();
+            assert_eq!(last, at_once);
+        }
+    }
+
+    #[test]
+    fn who_is_said_to_be_somewhere_is_taken_from_wherever_it_is() {
+        let mut lists = Column::default();
+        [vec![1, 2], vec![2, 3]].into_iter().zip(0..).for_each(|(list, owner)| {
+            lists.set(owner, NOW, List(list.into()));
+        });
+        let edits = [
+            Edit { owner: None, member: 2, add: false },
+            Edit { owner: Some(1), member: 7, add: true },
+            Edit { owner: Some(9), member: 7, add: true },
+        ];
+        edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
+        let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());
+        assert_eq!((list(0), list(1), list(9)), (Some(vec![1]), Some(vec![7, 3]), None));
+    }
+
+    #[test]
+    fn a_link_beyond_what_is_kept_is_missing() {
+        let column = RefCell::new(Column::default());
+        [Link(0), Link(5), Link::NULL].into_iter().zip(0..).for_each(|(link, slot)| {
+            column.borrow_mut().set(slot, NOW, link);
+        });
+        remove_links_beyond(&column, 5);
+        let mut led = Vec::new();
+        follow(&column, 0..3, |targets| led.push(targets.map(<[u32]>::to_vec)));
+        assert_eq!(led, [Some(vec![0]), None, Some(vec![])]);
+    }
+}

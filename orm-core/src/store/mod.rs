@@ -1,0 +1,24 @@
+//! What is cached, as data: one [`Table`] for each table of the database, whatever models name it.
+//!
+//! Knows no SQL, no connection, no environment and no model; time comes by value. Imports nothing but keys and text.
+
+mod any_column;
+mod column;
+mod frozen;
+mod keys;
+mod links;
+mod resident;
+mod slot;
+mod stats;
+mod table;
+
+pub use any_column::AnyColumn;
+pub use column::{Column, Moment};
+pub(crate) use column::{Brought, Stamp, heap_bytes};
+pub(crate) use frozen::Frozen;
+pub(crate) use keys::{AnyKeys, Keys};
+pub use links::{Link, List};
+pub(crate) use links::{Edit, follow, lists};
+pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
+pub use stats::{FieldStats, ModelStats, Stats, Unread};
+pub use table::Table;

@@ -1,0 +1,60 @@
+//! Slots: each key that an environment has met has a number, the same in every column of its table.
+
+/// Stands where a record would: a link that is NULL
+pub(crate) const NULL: u32 = u32::MAX;
+/// Stands where a record would: a link that has not been looked at yet
+pub(crate) const UNRESOLVED: u32 = u32::MAX - 1;
+
+/// A set of slots
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SlotSet(Vec<u64>);
+
+impl SlotSet {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self(vec![0; slots.div_ceil(64)])
+    }
+
+    /// These slots
+    pub(crate) fn of(slots: impl IntoIterator<Item = u32>) -> Self {
+        let mut marks = Self::default();
+        for slot in slots {
+            marks.mark(slot);
+        }
+        marks
+    }
+
+    /// SlotSet a slot; tells whether it was not marked before.
+    #[inline]
+    pub(crate) fn mark(&mut self, slot: u32) -> bool {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        let fresh = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        fresh
+    }
+
+    pub(crate) fn unmark(&mut self, slot: u32) {
+        if let Some(word) = self.0.get_mut(slot as usize / 64) {
+            *word &= !(1 << (slot % 64));
+        }
+    }
+
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_marked_once() {
+        let mut marks = SlotSet::of([3, 200]);
+        assert!(!marks.mark(200) && marks.mark(64) && marks.has(3) && !marks.has(4));
+        marks.unmark(3);
+        assert!(!marks.has(3) && !marks.has(9_999));
+    }
+}

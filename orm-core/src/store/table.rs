@@ -1,0 +1,624 @@
+//! The rows of one table that an environment has met: their keys, their cells, and what else is known of each.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use indexmap::IndexMap;
+
+use super::any_column::AnyColumn;
+use super::column::{Column, Moment, PAGE, Stamp};
+use super::frozen::Frozen;
+use super::keys::{AnyKeys, Keys};
+use super::links::{self, Edit, Link, List};
+use super::resident::Resident;
+use super::slot::SlotSet;
+use crate::Str;
+use crate::key::Key;
+
+/// By column and slot: how many members, and when they were counted
+type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
+
+/// The rows of one table
+pub struct Table {
+    keys: Box<dyn AnyKeys>,
+    columns: Frozen<TableColumn>,
+    /// Slots whose row was looked for and not found (rule P10), and when
+    absent: RefCell<HashMap<u32, Stamp, FixedState>>,
+    /// Which records count against a limit; kept only while there is one
+    resident: RefCell<Resident>,
+    /// Members of to-many links that were counted and not listed
+    counts: RefCell<Counts>,
+    /// All slots before this one have been looked at as something to fill a batch with
+    named: Cell<usize>,
+    /// The records with a dirty value, in the order in which they were first written
+    dirty: RefCell<(Vec<u32>, SlotSet)>,
+    /// The records that were created one by one
+    created: RefCell<Vec<u32>>,
+    /// The column that counts the writes of each row
+    version: Cell<Option<usize>>,
+}
+
+/// A column of a table: the cells of one column of the database in one type, or the lists of one to-many link
+struct TableColumn {
+    name: String,
+    cells: Box<dyn AnyColumn>,
+    /// The number of the table that the cells lead to, if they are links
+    target: Option<usize>,
+    /// The numbers of the columns that hold the same values in another form
+    twins: RefCell<Vec<usize>>,
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns: Vec<&str> = self.columns.iter().map(|column| &*column.name).collect();
+        f.debug_struct("Table").field("keys", &self.slots()).field("columns", &columns).finish()
+    }
+}
+
+impl Table {
+    pub(crate) fn new(keys: Box<dyn AnyKeys>) -> Self {
+        Self {
+            keys,
+            columns: Frozen::default(),
+            absent: RefCell::default(),
+            resident: RefCell::default(),
+            counts: RefCell::default(),
+            named: Cell::default(),
+            dirty: RefCell::default(),
+            created: RefCell::default(),
+            version: Cell::default(),
+        }
+    }
+
+    // Columns
+
+    /// The number of a column, added now if it is not there: two models that name it alike share its cells. Of others with
+    /// the same name it becomes a twin.
+    pub(crate) fn open_column(&self, name: String, cells: Box<dyn AnyColumn>, target: Option<usize>) -> usize {
+        let kind = |cells: &dyn AnyColumn| (cells as &dyn Any).type_id();
+        let is_it = |column: &&TableColumn| {
+            column.name == name && kind(&*column.cells) == kind(&*cells) && column.target == target
+        };
+        if let Some(known) = self.columns.iter().position(|column| is_it(&column)) {
+            return known;
+        }
+        let number = self.columns.len();
+        let of_this_name = self.columns.iter().enumerate().filter(|(_, column)| column.name == name);
+        let twins: Vec<usize> = of_this_name.map(|(twin, _)| twin).collect();
+        twins.iter().filter_map(|&twin| self.columns.get(twin)).for_each(|twin| {
+            twin.twins.borrow_mut().push(number);
+        });
+        self.columns.push(TableColumn { name, cells, target, twins: RefCell::new(twins) })
+    }
+
+    fn entry(&self, column: usize) -> &TableColumn {
+        match self.columns.get(column) {
+            Some(column) => column,
+            None => unreachable!("no column {column}"),
+        }
+    }
+
+    pub(crate) fn column(&self, column: usize) -> &dyn AnyColumn {
+        &*self.entry(column).cells
+    }
+
+    /// The cells of a column, by their type
+    pub(crate) fn cells<V: 'static>(&self, column: usize) -> &RefCell<Column<V>> {
+        match (self.column(column) as &dyn Any).downcast_ref() {
+            Some(cells) => cells,
+            None => unreachable!("column {column} holds values of another type"),
+        }
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
+    fn each(&self) -> impl Iterator<Item = &dyn AnyColumn> {
+        self.columns.iter().map(|column| &*column.cells)
+    }
+
+    /// The number of the table that a column's links lead to
+    pub(crate) fn target(&self, column: usize) -> Option<usize> {
+        self.entry(column).target
+    }
+
+    pub(crate) fn version(&self) -> Option<usize> {
+        self.version.get()
+    }
+
+    pub(crate) fn set_version(&self, column: usize) {
+        self.version.set(Some(column));
+    }
+
+    /// Calls with each column that holds the same values in another form.
+    pub(crate) fn each_twin(&self, column: usize, f: impl FnMut(&dyn AnyColumn)) {
+        let twins = self.entry(column).twins.borrow();
+        twins.iter().map(|&twin| self.column(twin)).for_each(f);
+    }
+
+    /// Whether a value of one of these records waits in another form
+    pub(crate) fn has_dirty_in_twins(&self, column: usize, slots: &[u32]) -> bool {
+        let mut is_dirty = false;
+        self.each_twin(column, |twin| is_dirty |= slots.iter().any(|&slot| twin.is_dirty(slot)));
+        is_dirty
+    }
+
+    /// Whether a value that waits may be asked for in another form
+    pub(crate) fn has_dirty_twins(&self) -> bool {
+        let has_twins = |column: &TableColumn| !column.twins.borrow().is_empty();
+        self.has_dirty() && self.columns.iter().any(has_twins)
+    }
+
+    // Keys
+
+    /// The keys, by their type
+    pub(crate) fn keys<K: Key>(&self) -> &RefCell<Keys<K>> {
+        match (&*self.keys as &dyn Any).downcast_ref() {
+            Some(keys) => keys,
+            None => unreachable!("keys of another type"),
+        }
+    }
+
+    pub(crate) fn intern<K: Key>(&self, key: K) -> u32 {
+        self.keys::<K>().borrow_mut().intern(key)
+    }
+
+    pub(crate) fn find<K: Key>(&self, key: &K) -> Option<u32> {
+        self.keys::<K>().borrow().find(key)
+    }
+
+    pub(crate) fn key<K: Key>(&self, slot: u32) -> K {
+        self.keys::<K>().borrow().key(slot).clone()
+    }
+
+    pub(crate) fn keys_of<K: Key>(&self, slots: &[u32]) -> Vec<K> {
+        let keys = self.keys::<K>().borrow();
+        slots.iter().map(|&slot| keys.key(slot).clone()).collect()
+    }
+
+    /// A key as text, for messages
+    pub(crate) fn key_text(&self, slot: u32) -> Str {
+        self.keys.text(slot)
+    }
+
+    /// A key as a number, if it is one
+    pub(crate) fn key_number(&self, slot: u32) -> Option<i64> {
+        self.keys.number(slot)
+    }
+
+    /// The slot of a key that is a whole number, if keys of the type can be this one
+    pub(crate) fn intern_number(&self, number: i64) -> Option<u32> {
+        self.keys.intern_number(number)
+    }
+
+    pub(crate) fn are_keys_numbers(&self) -> bool {
+        self.keys.are_numbers()
+    }
+
+    /// How many slots there are
+    pub(crate) fn slots(&self) -> usize {
+        self.keys.len()
+    }
+
+    // What is known of a row
+
+    pub(crate) fn is_absent(&self, slot: u32) -> bool {
+        let absent = self.absent.borrow();
+        !absent.is_empty() && absent.contains_key(&slot)
+    }
+
+    pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
+        self.absent.borrow().get(&slot).copied()
+    }
+
+    /// Notes that a row did not exist at some time; `None`: that it does.
+    pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
+        let mut absent = self.absent.borrow_mut();
+        if let Some(since) = since {
+            absent.insert(slot, since);
+        } else if !absent.is_empty() {
+            absent.remove(&slot);
+        }
+    }
+
+    /// Notes that the rows of these slots exist.
+    pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = u32>) {
+        let mut absent = self.absent.borrow_mut();
+        if !absent.is_empty() {
+            slots.into_iter().for_each(|slot| {
+                absent.remove(&slot);
+            });
+        }
+    }
+
+    /// Forgets which rows did not exist.
+    pub(crate) fn forget_absent(&self) {
+        self.absent.borrow_mut().clear();
+    }
+
+    /// Whether a value of the record is cached that came from its row
+    pub(crate) fn is_stored(&self, slot: u32) -> bool {
+        // An empty list says nothing, and a dirty value may have been given to a row that is not there.
+        let is_stored = |column: &dyn AnyColumn| column.has(slot) && !column.is_dirty(slot);
+        self.each().any(|column| links::lists(column).is_none() && is_stored(column))
+    }
+
+    pub(crate) fn note_created(&self, slot: u32) {
+        self.created.borrow_mut().push(slot);
+    }
+
+    /// The records that were created one by one
+    pub(crate) fn created(&self) -> Vec<u32> {
+        self.created.borrow().clone()
+    }
+
+    /// Calls with the records that have been named since the last call, until that says so.
+    pub(crate) fn each_named(&self, f: &mut dyn FnMut(u32) -> bool) {
+        let slots = self.slots();
+        let (mut next, mut is_over) = (self.named.get(), false);
+        while next < slots && !is_over {
+            is_over = f(next as u32);
+            next += 1;
+        }
+        self.named.set(next);
+    }
+
+    // What waits to be written
+
+    /// Notes that a record has a value that is not in the database.
+    pub(crate) fn note_dirty(&self, slot: u32) {
+        let (slots, marks) = &mut *self.dirty.borrow_mut();
+        if marks.mark(slot) {
+            slots.push(slot);
+        }
+    }
+
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.borrow().0.is_empty()
+    }
+
+    /// How many records have a value that is not in the database
+    pub(crate) fn dirty_records(&self) -> usize {
+        self.dirty.borrow().0.len()
+    }
+
+    pub(crate) fn forget_dirty(&self) {
+        *self.dirty.borrow_mut() = Default::default();
+    }
+
+    /// The dirty records by the set of their dirty columns, each in the order in which they were first written
+    pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<usize>, Vec<u32>, FixedState> {
+        let mut groups: IndexMap<Vec<usize>, Vec<u32>, FixedState> = IndexMap::default();
+        let columns: Vec<&dyn AnyColumn> = self.each().collect();
+        let mut dirty = Vec::new();
+        for &slot in &self.dirty.borrow().0 {
+            dirty.clear();
+            let is_written = |&column: &usize| {
+                Some(column) != self.version() && columns[column].is_dirty(slot)
+            };
+            dirty.extend((0..columns.len()).filter(is_written));
+            match groups.get_mut(&dirty) {
+                Some(slots) => slots.push(slot),
+                None => {
+                    groups.insert(dirty.clone(), vec![slot]);
+                }
+            }
+        }
+        groups.shift_remove(&Vec::new());
+        groups
+    }
+
+    // Counts of members
+
+    pub(crate) fn count_of(&self, column: usize, slot: u32) -> Option<usize> {
+        self.counts.borrow().get(&(column, slot)).map(|&(count, _)| count)
+    }
+
+    pub(crate) fn set_counts(&self, column: usize, now: Stamp, counts: impl Iterator<Item = (u32, usize)>) {
+        self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((column, slot), (count, now))));
+    }
+
+    pub(crate) fn forget_count(&self, column: usize, slot: u32) {
+        self.counts.borrow_mut().remove(&(column, slot));
+    }
+
+    pub(crate) fn forget_counts(&self, column: usize) {
+        self.counts.borrow_mut().retain(|&(other, _), _| other != column);
+    }
+
+    /// When a value, a count or an absence was learned
+    pub(crate) fn known_since(&self, column: usize, slot: u32) -> Option<Stamp> {
+        let counted_at = || self.counts.borrow().get(&(column, slot)).map(|&(_, counted_at)| counted_at);
+        self.column(column).loaded_at(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
+    }
+
+    // Making missing
+
+    /// Makes all clean values missing.
+    pub(crate) fn invalidate(&self) {
+        self.remove_where(&mut |_, _| true);
+        self.forget_absent();
+        self.counts.borrow_mut().clear();
+        self.named.set(self.slots());
+        self.count_residents();
+    }
+
+    /// Makes all clean values missing that were loaded before a time.
+    pub(crate) fn expire(&self, before: Stamp) {
+        self.remove_where(&mut |_, loaded| loaded < before);
+        self.forget_unversioned();
+        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
+        self.absent.borrow_mut().retain(|_, &mut since| since >= before);
+        self.count_residents();
+    }
+
+    /// Makes a column missing for all records; what is dirty stays.
+    pub(crate) fn invalidate_column(&self, column: usize) {
+        self.forget_counts(column);
+        self.column(column).remove_where(&mut |_, _| true);
+    }
+
+    /// Makes the values missing that were loaded since a time, and those of all slots from one on. With the numbers of
+    /// slots to keep of each table the keys go too, and so does every link to one that goes.
+    pub(crate) fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
+        for column in self.columns.iter() {
+            column.cells.remove_from(from);
+            column.cells.remove_since(since);
+            if let (Some(keep), Some(target)) = (keep, column.target) {
+                links::remove_links_beyond(&*column.cells, keep(target));
+            }
+        }
+        self.forget_unversioned();
+        self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
+        self.resident.borrow_mut().truncate(from);
+        if keep.is_some() {
+            self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
+            self.keys.truncate(from);
+            if from == 0 {
+                *self.absent.borrow_mut() = HashMap::default();
+            }
+            self.absent.borrow_mut().retain(|&slot, _| (slot as usize) < from);
+            self.named.set(self.named.get().min(from));
+        }
+    }
+
+    /// Makes missing what was cached since a time, dirty values too.
+    pub(crate) fn forget_since(&self, since: Stamp) {
+        self.each().for_each(|column| column.forget_since(since));
+        self.forget_unversioned();
+        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted < since);
+        self.forget_absent();
+        self.forget_dirty();
+    }
+
+    /// Makes all clean values of a record missing, and forgets whether it exists.
+    pub(crate) fn forget_record(&self, slot: u32) {
+        self.set_absent(slot, None);
+        for (number, column) in self.each().enumerate() {
+            column.remove(slot);
+            self.forget_count(number, slot);
+        }
+    }
+
+    /// The same of some records
+    pub(crate) fn forget_records(&self, slots: &[u32]) {
+        // A page each; of many a look through all pages is less.
+        if slots.len() < PAGE {
+            return slots.iter().for_each(|&slot| self.forget_record(slot));
+        }
+        let gone = SlotSet::of(slots.iter().copied());
+        slots.iter().for_each(|&slot| self.set_absent(slot, None));
+        self.remove_where(&mut |slot, _| gone.has(slot));
+        self.counts.borrow_mut().retain(|&(_, slot), _| !gone.has(slot));
+    }
+
+    /// Makes the values missing of records whose version is: whoever wrote them anew would do so on the ground of a
+    /// version that is younger than what was read, and nobody would notice that somebody else wrote in between.
+    pub(crate) fn forget_unversioned(&self) {
+        let Some(version) = self.version() else { return };
+        let mut known = SlotSet::new(self.slots());
+        self.column(version).each_slot(&mut |slot| {
+            known.mark(slot);
+        });
+        for column in self.each().filter(|&column| links::lists(column).is_none()) {
+            column.remove_where(&mut |slot, _| !known.has(slot));
+        }
+    }
+
+    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) {
+        self.each().for_each(|column| {
+            column.remove_where(drop);
+        });
+    }
+
+    // Limits
+
+    pub(crate) fn is_resident(&self, slot: u32) -> bool {
+        self.resident.borrow().has(slot)
+    }
+
+    pub(crate) fn add_resident(&self, slot: u32) {
+        self.resident.borrow_mut().add(slot);
+    }
+
+    /// How many records count against a limit
+    pub(crate) fn residents(&self) -> usize {
+        self.resident.borrow().count()
+    }
+
+    /// Counts them anew.
+    pub(crate) fn count_residents(&self) {
+        let mut resident = self.resident.borrow_mut();
+        resident.clear();
+        self.each().for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
+    }
+
+    /// Calls with each page that holds records, and the turn of its last use.
+    pub(crate) fn page_uses(&self, out: &mut dyn FnMut(usize, u32)) {
+        let mut uses = vec![0; self.slots().div_ceil(PAGE)];
+        for column in self.each() {
+            column.each_use(&mut |page, turn| uses[page] = turn.max(uses[page]));
+        }
+        uses.into_iter().enumerate().filter(|&(_, turn)| turn > 0).for_each(|(page, turn)| out(page, turn));
+    }
+
+    /// Makes the clean values of a page missing; returns of how many records.
+    pub(crate) fn evict_page(&self, page: usize) -> usize {
+        self.each().for_each(|column| {
+            column.remove_in_page(page, &mut |_, _| true);
+        });
+        let stays = |slot| self.each().any(|column| column.has(slot));
+        self.resident.borrow_mut().retain_in_page(page, stays)
+    }
+
+    /// Bytes that keys, counts and absences take
+    pub(crate) fn key_bytes(&self) -> usize {
+        self.keys.bytes() + self.counts.borrow().allocation_size() + self.absent.borrow().allocation_size()
+    }
+
+    /// Bytes that the values take
+    pub(crate) fn value_bytes(&self) -> usize {
+        self.each().map(AnyColumn::bytes).sum()
+    }
+
+    /// Those of them that go with the values
+    pub(crate) fn evictable_bytes(&self) -> usize {
+        self.each().map(|column| column.held().bytes).sum()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.key_bytes() + self.value_bytes()
+    }
+
+    /// How many records have a value in one of these columns
+    pub(crate) fn records(&self, columns: impl Iterator<Item = usize>) -> usize {
+        let (mut cached, mut records) = (SlotSet::new(self.slots()), 0);
+        for column in columns {
+            self.column(column).each_slot(&mut |slot| records += usize::from(cached.mark(slot)));
+        }
+        records
+    }
+
+    /// Reads that found a value, and those that did not
+    pub(crate) fn reads(&self) -> (usize, usize) {
+        self.each().map(AnyColumn::reads).fold((0, 0), |(hits, misses), of| (hits + of.0, misses + of.1))
+    }
+
+    /// How many values are cached
+    pub(crate) fn values(&self) -> usize {
+        self.each().map(AnyColumn::count).sum()
+    }
+
+    // Links
+
+    /// Whether a link of a record leads to a record of a table.
+    pub(crate) fn leads(&self, slot: u32, table: usize, target: u32) -> bool {
+        let mut is_there = false;
+        for column in self.columns.iter().filter(|column| column.target == Some(table)) {
+            links::follow(&*column.cells, std::iter::once(slot), |targets| {
+                is_there |= targets.is_some_and(|targets| targets.contains(&target));
+            });
+        }
+        is_there
+    }
+
+    /// The records that link to some of a table, or of which it is not known; `None` if there is no such link.
+    /// `listed` knows who links to them by a column, if the lists of the other side are cached.
+    pub(crate) fn linking_to(
+        &self,
+        table: usize,
+        targets: &SlotSet,
+        listed: &dyn Fn(usize) -> Option<Vec<u32>>,
+    ) -> Option<Vec<u32>> {
+        let slots = self.slots();
+        let mut found: Option<SlotSet> = None;
+        for (number, column) in self.columns.iter().enumerate() {
+            let Some(links) = links::to_one(&*column.cells) else { continue };
+            if column.target != Some(table) {
+                continue;
+            }
+            let found = found.get_or_insert_with(|| SlotSet::new(slots));
+            let mut mark = |slot: u32| {
+                found.mark(slot);
+            };
+            if let Some(linking) = listed(number) {
+                linking.into_iter().for_each(mark);
+                continue;
+            }
+            let links = links.borrow();
+            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
+            // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
+            // without any value of its own being cached.
+            (0..slots as u32).filter(|&slot| links.get(slot).is_none_or(leads_there)).for_each(&mut mark);
+        }
+        found.map(|found| (0..slots as u32).filter(|&slot| found.has(slot)).collect())
+    }
+
+    /// The members of all these records' lists of one to-many link, if all of the lists are cached
+    pub(crate) fn members_of(&self, column: usize, owners: &[u32]) -> Option<Vec<u32>> {
+        let (mut members, mut are_known) = (Vec::new(), true);
+        links::follow(self.column(column), owners.iter().copied(), |list| match list {
+            Some(list) => members.extend_from_slice(list),
+            None => are_known = false,
+        });
+        are_known.then_some(members)
+    }
+
+    /// Runs work on the lists of each to-many link to these tables, and forgets how many members were counted.
+    fn each_list(&self, tables: &dyn Fn(usize) -> bool, f: &mut dyn FnMut(&mut Column<List>)) {
+        for (number, column) in self.columns.iter().enumerate() {
+            let leads_there = column.target.is_some_and(tables);
+            if let (true, Some(lists)) = (leads_there, links::lists(&*column.cells)) {
+                self.forget_counts(number);
+                f(&mut lists.borrow_mut());
+            }
+        }
+    }
+
+    /// Takes members out of the cached lists of a table's records.
+    pub(crate) fn remove_from_lists(&self, table: usize, members: &SlotSet, now: Moment) {
+        self.each_list(&|target| target == table, &mut |lists| links::remove_members(lists, members, now));
+    }
+
+    /// Makes the lists missing in which some of a table's records are.
+    pub(crate) fn forget_lists_of(&self, table: usize, members: &SlotSet) {
+        self.each_list(&|target| target == table, &mut |lists| {
+            lists.remove_values(|list| list.0.iter().any(|&member| members.has(member)));
+        });
+    }
+
+    /// Makes the lists missing that lead to these tables.
+    pub(crate) fn forget_lists(&self, tables: &dyn Fn(usize) -> bool) {
+        self.each_list(tables, &mut |lists| {
+            lists.remove_where(|_, _| true);
+        });
+    }
+
+    /// Changes the lists of one to-many link, whose members are records of `members`.
+    pub(crate) fn edit_lists(&self, column: usize, edits: &[Edit], by_key: bool, members: &Self, now: Moment) {
+        for edit in edits {
+            match edit.owner {
+                Some(owner) => self.forget_count(column, owner),
+                None => self.forget_counts(column),
+            }
+        }
+        if let Some(lists) = links::lists(self.column(column)) {
+            links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), by_key);
+        }
+    }
+
+    /// Fills the lists of a to-many link where they are not cached.
+    pub(crate) fn fill_lists(&self, column: usize, now: Moment, lists: impl Iterator<Item = (u32, List)>) {
+        let Some(cells) = links::lists(self.column(column)) else { return };
+        let mut cells = cells.borrow_mut();
+        for (slot, list) in lists {
+            if let Some(cell) = cells.vacant(slot, now) {
+                cell.fill(list);
+            }
+        }
+    }
+}

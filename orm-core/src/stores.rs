@@ -1,0 +1,620 @@
+//! All that an environment has cached: the tables, and what each model calls their columns.
+
+use std::any::TypeId;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::Deref;
+
+use crate::backend::Connection;
+use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
+use crate::pace::Paces;
+use crate::relation::Want;
+use crate::store::{self, AnyColumn, FieldStats, Frozen, ModelStats, Table};
+use crate::{Error, Str};
+
+/// All tables of an environment, and the models that were used
+pub(crate) struct Stores<C: Connection> {
+    tables: Frozen<Shelf<C>>,
+    /// By model number
+    models: Frozen<Entry<C>>,
+    joins: Frozen<Join>,
+}
+
+/// A table, and what SQL has to know of it
+struct Shelf<C: Connection> {
+    table: Table,
+    /// As SQL names it
+    sql: String,
+    key_type: TypeId,
+    /// The first model that named it: any of its models has the same keys
+    model: &'static dyn AnyModel<C>,
+    /// Which field a column is, of the first model that named it
+    columns: Frozen<(&'static dyn AnyModel<C>, usize)>,
+    /// The tables that a view shows, as SQL names them
+    view_of: Vec<String>,
+    /// The tables whose rows this one may show too
+    sources: RefCell<Vec<usize>>,
+    /// The tables that may show rows of this one
+    shown_in: RefCell<Vec<usize>>,
+}
+
+/// A model, and where its fields are
+struct Entry<C: Connection> {
+    model: &'static dyn AnyModel<C>,
+    table: usize,
+    /// The column of each field
+    columns: Box<[usize]>,
+    /// What the two sides of each to-many link are
+    sides: Box<[Option<Side>]>,
+    paces: Paces,
+}
+
+/// A join table
+struct Join {
+    /// As SQL names it
+    sql: String,
+    /// The table, if a model of its own has named it
+    table: Cell<Option<usize>>,
+}
+
+/// What the two sides of a to-many link are
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The rows of a table whose to-one link points here
+    Inverse {
+        /// The table's number
+        table: usize,
+        /// The link's columns
+        columns: &'static [&'static str],
+    },
+    /// Two sides of a join table
+    Pairs {
+        /// The join table's number
+        join: usize,
+        /// The columns that say whose list it is
+        own: &'static [&'static str],
+        /// The columns that say who is a member
+        other: &'static [&'static str],
+    },
+}
+
+impl Side {
+    /// The same link, seen from its members
+    pub(crate) fn reversed(self) -> Self {
+        match self {
+            Self::Pairs { join, own, other } => Self::Pairs { join, own: other, other: own },
+            inverse @ Self::Inverse { .. } => inverse,
+        }
+    }
+}
+
+impl<C: Connection> Default for Stores<C> {
+    fn default() -> Self {
+        Self { tables: Frozen::default(), models: Frozen::default(), joins: Frozen::default() }
+    }
+}
+
+impl<C: Connection> Stores<C> {
+    /// What is cached of a model
+    pub(crate) fn get(&self, model: &'static dyn AnyModel<C>) -> Store<'_, C> {
+        let number = model.number();
+        let entry = match self.models.get(number) {
+            Some(entry) => entry,
+            None => self.models.get_or_init(number, || self.open(model)),
+        };
+        self.store(entry)
+    }
+
+    fn store<'a>(&'a self, entry: &'a Entry<C>) -> Store<'a, C> {
+        Store { entry, shelf: self.shelf(entry.table) }
+    }
+
+    fn shelf(&self, table: usize) -> &Shelf<C> {
+        match self.tables.get(table) {
+            Some(shelf) => shelf,
+            None => unreachable!("no table {table}"),
+        }
+    }
+
+    /// What is cached of a model that has been used
+    pub(crate) fn by_number(&self, model: usize) -> Option<Store<'_, C>> {
+        self.models.get(model).map(|entry| self.store(entry))
+    }
+
+    /// The models that were used
+    pub(crate) fn models(&self) -> impl Iterator<Item = Store<'_, C>> {
+        self.models.iter().map(|entry| self.store(entry))
+    }
+
+    /// The tables, by number
+    pub(crate) fn tables(&self) -> impl Iterator<Item = Rows<'_, C>> {
+        (0..self.tables.len()).map(|number| self.table(number))
+    }
+
+    pub(crate) fn table(&self, number: usize) -> Rows<'_, C> {
+        Rows { number, shelf: self.shelf(number) }
+    }
+
+    fn open(&self, model: &'static dyn AnyModel<C>) -> Entry<C> {
+        let table = self.open_table(model);
+        let shelf = self.shelf(table);
+        let sides: Box<[_]> = model.fields().iter().map(|field| self.side(field)).collect();
+        let open = |(number, field): (usize, &FieldInfo<C>)| {
+            let target = field.link.as_ref().map(|link| self.open_table(link.target));
+            let name = self.column_name(model, number, sides[number]);
+            let column = shelf.table.open_column(name, (field.cells)(), target);
+            if column == shelf.columns.len() {
+                shelf.columns.push((model, number));
+            }
+            column
+        };
+        let columns: Box<[usize]> = model.fields().iter().enumerate().map(open).collect();
+        if let Some(version) = model.version() {
+            shelf.table.set_version(columns[version]);
+        }
+        Entry { model, table, columns, sides, paces: Paces::default() }
+    }
+
+    /// What a column is told from others by: its name in the database; for a to-many link, what leads to the members
+    fn column_name(&self, model: &'static dyn AnyModel<C>, number: usize, side: Option<Side>) -> String {
+        let field = &model.fields()[number];
+        let ordered = |order: bool| if order { format!(" for {}.{}", model.name(), field.name) } else { String::new() };
+        match (field.link.as_ref().map(|link| &link.kind), side) {
+            (Some(LinkKind::Inverse { order, .. }), Some(Side::Inverse { table, columns })) => {
+                format!("{}({}){}", self.shelf(table).sql, columns.join(", "), ordered(order.is_some()))
+            }
+            (Some(LinkKind::Through { order, .. }), Some(Side::Pairs { join, own, other })) => {
+                let sql = self.joins.get(join).map_or("", |join| &join.sql);
+                format!("{sql}({}; {}){}", own.join(", "), other.join(", "), ordered(order.is_some()))
+            }
+            _ => field.columns.join(", "),
+        }
+    }
+
+    fn side(&self, field: &FieldInfo<C>) -> Option<Side> {
+        let link = field.link.as_ref()?;
+        match link.kind {
+            LinkKind::ToOne => None,
+            LinkKind::Inverse { field, .. } => {
+                let table = self.open_table(link.target);
+                Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
+            }
+            LinkKind::Through { table, own, other, .. } => {
+                Some(Side::Pairs { join: self.open_join(table()), own, other })
+            }
+        }
+    }
+
+    fn open_join(&self, sql: String) -> usize {
+        if let Some(known) = self.joins.iter().position(|join| join.sql == sql) {
+            return known;
+        }
+        let table = self.tables.iter().position(|shelf| shelf.sql == sql);
+        self.joins.push(Join { sql, table: Cell::new(table) })
+    }
+
+    /// The number of a model's table
+    fn open_table(&self, model: &'static dyn AnyModel<C>) -> usize {
+        let (sql, key_type) = (model.table(), model.key_type());
+        let is_it = |shelf: &Shelf<C>| shelf.sql == sql && shelf.key_type == key_type;
+        if let Some(known) = self.tables.iter().position(is_it) {
+            return known;
+        }
+        let number = self.tables.len();
+        self.joins.iter().filter(|join| join.sql == sql).for_each(|join| join.table.set(Some(number)));
+        let shelf = Shelf {
+            table: Table::new(model.new_keys().0),
+            sql,
+            key_type,
+            model,
+            columns: Frozen::default(),
+            view_of: model.view_of(),
+            sources: RefCell::default(),
+            shown_in: RefCell::default(),
+        };
+        // A name without a schema, or with keys of another type, may be the same table.
+        for (other, known) in self.tables.iter().enumerate() {
+            let are_twins = bare(&known.sql) == bare(&shelf.sql);
+            if are_twins || shelf.view_of.contains(&known.sql) {
+                shelf.sources.borrow_mut().push(other);
+                known.shown_in.borrow_mut().push(number);
+            }
+            if are_twins || known.view_of.contains(&shelf.sql) {
+                known.sources.borrow_mut().push(number);
+                shelf.shown_in.borrow_mut().push(other);
+            }
+        }
+        self.tables.push(shelf)
+    }
+
+    /// The table that a join table is, if a model has named it
+    pub(crate) fn table_of_join(&self, join: usize) -> Option<usize> {
+        self.joins.get(join)?.table.get()
+    }
+
+    pub(crate) fn join_sql(&self, join: usize) -> &str {
+        self.joins.get(join).map_or("", |join| &join.sql)
+    }
+
+    /// The columns of the lists that a to-many link is, whatever the models call it: the table, the column, and whether it
+    /// is in the order of its members' keys
+    pub(crate) fn lists(&self, table: usize, side: Side) -> Vec<(usize, bool)> {
+        let mut found: Vec<(usize, bool)> = Vec::new();
+        for entry in self.models.iter().filter(|entry| entry.table == table) {
+            for (field, _) in entry.sides.iter().enumerate().filter(|(_, other)| **other == Some(side)) {
+                let column = entry.columns[field];
+                if found.iter().all(|&(known, _)| known != column) {
+                    found.push((column, is_by_key(&entry.model.fields()[field])));
+                }
+            }
+        }
+        found
+    }
+
+    /// Makes the lists missing that are read through a join table.
+    pub(crate) fn forget_lists_through(&self, table: usize) {
+        for entry in self.models.iter() {
+            for (field, side) in entry.sides.iter().enumerate() {
+                if let Some(Side::Pairs { join, .. }) = *side
+                    && self.table_of_join(join) == Some(table)
+                {
+                    self.shelf(entry.table).table.invalidate_column(entry.columns[field]);
+                }
+            }
+        }
+    }
+
+    /// Makes missing what may show rows of a table otherwise than by its columns: views of it, lists through it.
+    ///
+    /// Returns whether there was any such.
+    pub(crate) fn forget_shown(&self, table: usize) -> bool {
+        let is_join = self.joins.iter().any(|join| join.table.get() == Some(table));
+        if is_join {
+            self.forget_lists_through(table);
+        }
+        let mut shown = Vec::new();
+        self.collect_shown(table, &mut shown);
+        self.forget_tables(&shown);
+        is_join || !shown.is_empty()
+    }
+
+    fn collect_shown(&self, table: usize, shown: &mut Vec<usize>) {
+        for &other in &*self.shelf(table).shown_in.borrow() {
+            if other != table && !shown.contains(&other) {
+                shown.push(other);
+                self.collect_shown(other, shown);
+            }
+        }
+    }
+
+    /// Whether a table's rows may show pairs of a join table
+    pub(crate) fn shows_join(&self, table: usize, join: usize) -> bool {
+        let shows = |shelf: &Shelf<C>| shelf.view_of.iter().any(|sql| sql == self.join_sql(join));
+        self.table_of_join(join) == Some(table) || shows(self.shelf(table))
+    }
+
+    /// Makes missing what is cached of the rows of a join table by a model of its own, and of views of it.
+    ///
+    /// Returns whether there was any such.
+    pub(crate) fn forget_rows_of_join(&self, join: usize) -> bool {
+        let mut shown: Vec<usize> =
+            (0..self.tables.len()).filter(|&table| self.shows_join(table, join)).collect();
+        for table in shown.clone() {
+            self.collect_shown(table, &mut shown);
+        }
+        self.forget_tables(&shown);
+        !shown.is_empty()
+    }
+
+    fn forget_tables(&self, tables: &[usize]) {
+        if tables.is_empty() {
+            return;
+        }
+        tables.iter().for_each(|&table| self.shelf(table).table.invalidate());
+        let is_one = |table: usize| tables.contains(&table);
+        self.tables.iter().for_each(|shelf| shelf.table.forget_lists(&is_one));
+    }
+
+    /// The model that says which column of a table counts the writes, and that field
+    pub(crate) fn versioned(&self, table: Rows<'_, C>) -> Option<(Store<'_, C>, usize)> {
+        let &(model, field) = table.shelf.columns.get(table.version()?)?;
+        Some((self.get(model), field))
+    }
+
+    /// Whether what a read of this table brings could be changed by what waits elsewhere, or in another form.
+    pub(crate) fn is_shown_dirty(&self, table: usize) -> bool {
+        let shelf = self.shelf(table);
+        shelf.table.has_dirty_twins() || self.has_dirty_source(table, &mut vec![table])
+    }
+
+    fn has_dirty_source(&self, table: usize, seen: &mut Vec<usize>) -> bool {
+        self.shelf(table).sources.borrow().iter().any(|&source| {
+            let is_new = !seen.contains(&source);
+            if is_new {
+                seen.push(source);
+            }
+            is_new && (self.shelf(source).table.has_dirty() || self.has_dirty_source(source, seen))
+        })
+    }
+}
+
+fn is_by_key<C: Connection>(field: &FieldInfo<C>) -> bool {
+    match field.link.as_ref().map(|link| &link.kind) {
+        Some(LinkKind::Inverse { order, .. } | LinkKind::Through { order, .. }) => order.is_none(),
+        _ => false,
+    }
+}
+
+/// A table's name without its schema and the quotes
+fn bare(sql: &str) -> &str {
+    let name = sql.rsplit_once('.').map_or(sql, |(_, name)| name);
+    name.trim_matches(['"', '`'])
+}
+
+impl<C: Connection> fmt::Debug for Stores<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.models().map(|store| store.stats())).finish()
+    }
+}
+
+/// A table by its number, and what SQL has to know of it
+pub(crate) struct Rows<'a, C: Connection> {
+    number: usize,
+    shelf: &'a Shelf<C>,
+}
+
+impl<C: Connection> Clone for Rows<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<C: Connection> Copy for Rows<'_, C> {}
+
+impl<C: Connection> Deref for Rows<'_, C> {
+    type Target = Table;
+    fn deref(&self) -> &Table {
+        &self.shelf.table
+    }
+}
+
+impl<'a, C: Connection> Rows<'a, C> {
+    pub(crate) fn number(self) -> usize {
+        self.number
+    }
+
+    pub(crate) fn table(self) -> &'a Table {
+        &self.shelf.table
+    }
+
+    /// The field that a column is, and its model
+    pub(crate) fn field_of(self, column: usize) -> (&'static dyn AnyModel<C>, &'static FieldInfo<C>) {
+        match self.shelf.columns.get(column) {
+            Some(&(model, field)) => (model, &model.fields()[field]),
+            None => unreachable!("no column {column}"),
+        }
+    }
+
+    /// A model of the table
+    pub(crate) fn model(self) -> &'static dyn AnyModel<C> {
+        self.shelf.model
+    }
+}
+
+/// What is cached of one model: its table, and where its fields are
+pub struct Store<'a, C: Connection> {
+    entry: &'a Entry<C>,
+    shelf: &'a Shelf<C>,
+}
+
+impl<C: Connection> Clone for Store<'_, C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<C: Connection> Copy for Store<'_, C> {}
+
+impl<C: Connection> fmt::Debug for Store<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store<{}>({} keys)", self.name(), self.slots())
+    }
+}
+
+impl<C: Connection> Deref for Store<'_, C> {
+    type Target = Table;
+    fn deref(&self) -> &Table {
+        &self.shelf.table
+    }
+}
+
+/// Takes what says whether a record lacks a field.
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(u32) -> bool);
+
+impl<'a, C: Connection> Store<'a, C> {
+    /// The cells of a field; for generated code.
+    pub fn cells<D: crate::codec::Cells>(self, field: usize) -> crate::codec::CellsOf<'a, D> {
+        self.shelf.table.cells(self.entry.columns[field])
+    }
+
+    pub(crate) fn table(self) -> &'a Table {
+        &self.shelf.table
+    }
+
+    pub(crate) fn rows(self) -> Rows<'a, C> {
+        Rows { number: self.entry.table, shelf: self.shelf }
+    }
+
+    /// The table's number
+    pub(crate) fn table_number(self) -> usize {
+        self.entry.table
+    }
+
+    /// The table, as SQL names it
+    pub(crate) fn sql(self) -> &'a str {
+        &self.shelf.sql
+    }
+
+    pub(crate) fn model(self) -> &'static dyn AnyModel<C> {
+        self.entry.model
+    }
+
+    /// The model's number
+    pub(crate) fn number(self) -> usize {
+        self.entry.model.number()
+    }
+
+    /// The model's name
+    pub(crate) fn name(self) -> &'static str {
+        self.entry.model.name()
+    }
+
+    pub(crate) fn fields(self) -> &'static [FieldInfo<C>] {
+        self.entry.model.fields()
+    }
+
+    pub(crate) fn field(self, field: usize) -> &'static FieldInfo<C> {
+        &self.fields()[field]
+    }
+
+    pub(crate) fn field_name(self, field: usize) -> &'static str {
+        self.field(field).name
+    }
+
+    /// The number of a field's column in the table
+    pub(crate) fn column_of(self, field: usize) -> usize {
+        self.entry.columns[field]
+    }
+
+    /// A field's column
+    pub(crate) fn column(self, field: usize) -> &'a dyn AnyColumn {
+        self.shelf.table.column(self.entry.columns[field])
+    }
+
+    /// What batches have shown so far
+    pub(crate) fn paces(self) -> &'a Paces {
+        &self.entry.paces
+    }
+
+    pub(crate) fn side(self, field: usize) -> Option<Side> {
+        self.entry.sides[field]
+    }
+
+    pub(crate) fn is_list(self, field: usize) -> bool {
+        self.field(field).is_list()
+    }
+
+    pub(crate) fn prefetch_of(self, field: usize) -> Prefetch {
+        self.field(field).prefetch
+    }
+
+    /// The fields that come with every search
+    pub(crate) fn always(self) -> impl Iterator<Item = usize> + Clone {
+        always(self.fields())
+    }
+
+    pub(crate) fn has(self, field: usize, slot: u32) -> bool {
+        self.column(field).has(slot)
+    }
+
+    /// Where the links of slots lead to: `None` for a link that is not cached
+    pub(crate) fn hop(self, field: usize, slots: impl Iterator<Item = u32>, out: impl FnMut(Option<&[u32]>)) {
+        store::follow(self.column(field), slots, out);
+    }
+
+    /// Calls with what says whether a record lacks a field and could have it.
+    pub(crate) fn probe(self, field: usize, want: Want, f: Probe<'_>) {
+        // Members can be counted of a record that is not there, too.
+        let has_none = |slot| match want {
+            Want::Count => self.members_counted(field, slot).is_some(),
+            Want::Records | Want::Keys => self.is_absent(slot),
+        };
+        let column = self.column(field);
+        f(&|slot| !column.has(slot) && !has_none(slot));
+    }
+
+    pub(crate) fn members_counted(self, field: usize, slot: u32) -> Option<usize> {
+        self.count_of(self.column_of(field), slot)
+    }
+
+    /// Counts a read of a field that had to ask the database.
+    pub(crate) fn count_miss(self, field: usize) {
+        self.column(field).count_miss();
+    }
+
+    /// How many reads of a field the cache has answered
+    pub(crate) fn hits(self, field: usize) -> usize {
+        self.column(field).reads().0
+    }
+
+    /// The to-one links that lead to the same table as records of another model are in
+    pub(crate) fn links_to(self, table: usize) -> Vec<usize> {
+        let leads_there = |&field: &usize| {
+            !self.is_list(field) && self.target(self.column_of(field)) == Some(table)
+        };
+        (0..self.fields().len()).filter(leads_there).collect()
+    }
+
+    /// The fields that are loaded together with `field` and that at least one of these records lacks
+    pub(crate) fn missing_fields(self, batch: &[u32], field: usize) -> Vec<usize> {
+        let (kind, version) = (self.prefetch_of(field), self.model().version());
+        let fields = self.fields();
+        (0..fields.len())
+            // A version is never younger than what it is the version of.
+            .filter(|&other| fields[other].prefetch.comes_with(kind, other == field) || version == Some(other))
+            .filter(|&other| {
+                let column = self.column(other);
+                batch.iter().any(|&slot| !column.has(slot))
+            })
+            .collect()
+    }
+
+    /// What a record is called in messages
+    pub(crate) fn describe(self, slot: u32) -> Str {
+        Str::from(format!("{}({})", self.name(), self.key_text(slot)))
+    }
+
+    pub(crate) fn missing_record(self, slot: u32) -> Error {
+        Error::MissingRecord { model: self.name(), id: self.key_text(slot) }
+    }
+
+    pub(crate) fn conflict(self, slot: u32) -> Error {
+        Error::Conflict { model: self.name(), id: self.key_text(slot) }
+    }
+
+    pub(crate) fn is_same_as(self, other: Store<'_, C>) -> bool {
+        std::ptr::eq(self.table(), other.table())
+    }
+
+    pub(crate) fn stats(self) -> ModelStats {
+        let version = self.model().version();
+        let of_field = |(number, field): (usize, &FieldInfo<C>)| {
+            let column = self.column(number);
+            let ((hits, misses), brought) = (column.reads(), column.brought());
+            FieldStats {
+                name: field.name,
+                hits,
+                misses,
+                values: column.count(),
+                bytes: column.bytes(),
+                brought: brought.values,
+                brought_bytes: brought.bytes,
+                is_version: version == Some(number),
+            }
+        };
+        let fields: Vec<FieldStats> = self.fields().iter().enumerate().map(of_field).collect();
+        ModelStats {
+            name: self.name(),
+            hits: fields.iter().map(|field| field.hits).sum(),
+            misses: fields.iter().map(|field| field.misses).sum(),
+            records: self.records(self.entry.columns.iter().copied()),
+            values: fields.iter().map(|field| field.values).sum(),
+            bytes: self.key_bytes() + fields.iter().map(|field| field.bytes).sum::<usize>(),
+            fields,
+        }
+    }
+}
+
+/// The fields that come with every search
+pub(crate) fn always<C: Connection>(fields: &'static [FieldInfo<C>]) -> impl Iterator<Item = usize> + Clone {
+    (0..fields.len()).filter(|&field| fields[field].prefetch == Prefetch::Always)
+}
+
