@@ -17,7 +17,7 @@ use crate::connection::{Held, without_password};
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
 use crate::model::{self, Model};
-use crate::store::{Moment, Stamp, Stats};
+use crate::store::{Moment, Stamp, Stats, TableId};
 use crate::stores::{Rows, Store, Stores};
 use crate::watch::Watch;
 use crate::write::Transactions;
@@ -276,7 +276,7 @@ impl<C: Connection> Environment<C> {
             dirty: sum(|table| table.dirty_records()),
             hits: sum(|table| table.reads().0),
             misses: sum(|table| table.reads().1),
-            records: sum(|table| table.records(0..table.columns())),
+            records: sum(|table| table.records(table.columns())),
             values: sum(|table| table.values()),
             bytes: sum(|table| table.bytes()),
             evictions: self.evictions.get(),
@@ -338,7 +338,7 @@ impl<C: Connection> Environment<C> {
     /// somewhere, or something waits to be written.
     pub(crate) fn release(&self, mark: &Mark) {
         self.note_drop();
-        let before = |table: usize| mark.slots.get(table).copied().unwrap_or(0);
+        let before = |table: TableId| mark.slots.get(table.0).copied().unwrap_or(0);
         let forget_keys = !self.needs_keys();
         for table in self.tables() {
             table.release(mark.since, before(table.number()), forget_keys.then_some(&before));

@@ -260,6 +260,7 @@ where
         Ok(())
     }
 
+    #[inline(always)]
     fn read((): &mut (), value: Option<DB::RawValue<'_>>) -> Result<K, BoxError> {
         let Some(mut value) = value else { return K::from_nullable_sql(None) };
         DB::verify(DB::check::<ST>(), &mut value)?;

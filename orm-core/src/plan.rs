@@ -8,7 +8,7 @@ use std::rc::Rc;
 use crate::Environment;
 use crate::backend::Connection;
 use crate::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
-use crate::store::SlotSet;
+use crate::store::{SlotSet, TableId};
 use crate::stores::Store;
 use crate::watch::Named;
 
@@ -128,7 +128,7 @@ pub(crate) fn plan<C: Connection>(
 struct Plan<'a, C: Connection> {
     env: &'a Environment<C>,
     model: usize,
-    table: usize,
+    table: TableId,
     field: usize,
     lacks: &'a dyn Fn(u32) -> bool,
     limit: usize,
@@ -358,7 +358,7 @@ impl<C: Connection> Plan<'_, C> {
             for (of, places) in level {
                 for (number, step) in steps.iter().enumerate().filter(|(_, step)| step.model == of) {
                     let Some(store) = self.env.store_by_number(step.model) else { continue };
-                    let Some(target) = store.target(step.field) else { continue };
+                    let Some(target) = store.target_model(step.field) else { continue };
                     let key = depth + (number + 1) * (MAX_DEPTH + 1);
                     let places = self.follow(look, key, *step, &places, on_the_way);
                     if target == model {

@@ -13,7 +13,7 @@ use crate::model::{DbOf, KeyCondition, LinkKind, Model, Order, table_name};
 use crate::pace::Loaded;
 use crate::query::key_columns;
 use crate::select::{Beside, Layout, Reason, Select, Selection, Shown};
-use crate::store::{List, SlotSet};
+use crate::store::{ColumnId, List, SlotSet};
 use crate::stores::Store;
 use crate::{Environment, Id, Result};
 
@@ -263,7 +263,7 @@ fn most_rows<C: Connection>(
 fn keep<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    column: usize,
+    column: ColumnId,
     owners: &[u32],
     mut rows: Vec<(u32, i64, u32)>,
 ) {

@@ -98,6 +98,17 @@ pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
 /// Takes the slot of a row, and what it says besides.
 pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
 
+/// What the rows of a SELECT are read with
+struct Reading<'a, DB: diesel::backend::Backend> {
+    key: Box<dyn KeyReader<DB> + 'a>,
+    key_places: &'a [usize],
+    /// The field that says whose member a row is, if one does
+    owner_field: Option<usize>,
+    beside: Beside<'a, DB>,
+    /// The rows that have come, to see that a key tells them apart
+    seen: SlotSet,
+}
+
 /// The writer of a field, and where the rows hold it
 type Writer<'a, DB> = (Box<dyn CellWriter<DB> + 'a>, &'a Place);
 
@@ -156,7 +167,7 @@ impl<C: Connection> Select<'_, C> {
         env: &Environment<C>,
         mut rows: impl Iterator<Item = QueryResult<R>>,
         layout: &Layout,
-        mut beside: Beside<'_, C::Backend>,
+        beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
         start: Instant,
     ) -> Result<()> {
@@ -166,8 +177,13 @@ impl<C: Connection> Select<'_, C> {
         let limited = env.limits.any() && !layout.fields.is_empty();
         let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
         let (mut count, mut wanted) = (0, 1);
-        let mut key = store.model().key_reader(store);
-        let mut seen = SlotSet::new(store.slots());
+        let mut into = Reading {
+            key: store.model().key_reader(store),
+            key_places: &layout.key,
+            owner_field: if let Beside::Owner { field, .. } = &beside { *field } else { None },
+            beside,
+            seen: SlotSet::new(store.slots()),
+        };
         loop {
             let room = if unforeseen {
                 make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
@@ -182,7 +198,7 @@ impl<C: Connection> Select<'_, C> {
             let mut write = || {
                 for row in rows.by_ref().take(taken) {
                     let row = row.map_err(|error| self.fault(error))?;
-                    let slot = self.write(layout, &row, &mut *key, &mut writers, &mut beside, &mut seen, on_row)?;
+                    let slot = self.write(&row, &mut into, &mut writers, on_row)?;
                     if limited && keep {
                         store.add_resident(slot);
                     }
@@ -193,7 +209,7 @@ impl<C: Connection> Select<'_, C> {
             let written: Result<()> = write();
             drop(writers);
             // What came before a fault came, too.
-            layout.note_brought(store, held, &beside);
+            layout.note_brought(store, held, into.owner_field);
             written?;
             if count - before < taken {
                 break;
@@ -207,50 +223,33 @@ impl<C: Connection> Select<'_, C> {
     }
 
     #[inline]
-    #[allow(clippy::too_many_arguments)]
     fn write<'r, R: Row<'r, C::Backend>>(
         &self,
-        layout: &Layout,
         row: &R,
-        key: &mut dyn KeyReader<C::Backend>,
+        into: &mut Reading<'_, C::Backend>,
         writers: &mut [Writer<'_, C::Backend>],
-        beside: &mut Beside<'_, C::Backend>,
-        seen: &mut SlotSet,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<u32> {
         let store = self.store;
-        let slot = read_key(key, &layout.key, row)
+        let slot = read_key(&mut *into.key, into.key_places, row)
             .map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error))?;
-        let is_first = seen.mark(slot);
+        let is_first = into.seen.mark(slot);
         let mut owner = None;
         for (writer, place) in writers.iter_mut() {
-            let mut write = || {
-                for (part, &at) in place.before.iter().enumerate() {
-                    let value = row.get(at).ok_or(NO_COLUMN)?;
-                    writer.part(part, value.value())?;
-                }
-                let value = row.get(place.last).ok_or(NO_COLUMN)?;
-                if is_first {
-                    return writer.write(slot, value.value());
-                }
-                let encode = store.field(place.field).encode;
-                let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
-                let written = writer.compare(slot, value.value(), &is_same)?;
-                written.ok_or_else(|| NOT_THE_SAME.into())
+            let linked = if is_first && place.before.is_empty() {
+                let written = match row.get(place.last) {
+                    Some(value) => writer.write(slot, value.value()),
+                    None => Err(NO_COLUMN.into()),
+                };
+                written.map_err(|error| self.invalid(place.field, slot, &error))?
+            } else {
+                self.write_apart(row, &mut **writer, place, slot, is_first)?
             };
-            let linked = write().map_err(|error: BoxError| {
-                if error.to_string() == NOT_THE_SAME {
-                    return self.not_a_key(slot);
-                }
-                invalid(store.model(), store.field_name(place.field), store.key_text(slot), &error)
-            })?;
-            if let Beside::Owner { field: Some(field), .. } = beside
-                && *field == place.field
-            {
+            if into.owner_field == Some(place.field) {
                 owner = linked;
             }
         }
-        let shown = match (owner, beside) {
+        let shown = match (owner, &mut into.beside) {
             (Some(owner), _) => on_row(slot, Shown::Owner(owner)),
             (None, Beside::Owner { places, reader, .. }) => {
                 // Nobody wrote it: it stands behind the fields, or the fields found no room.
@@ -266,6 +265,39 @@ impl<C: Connection> Select<'_, C> {
         Ok(slot)
     }
 
+    /// Writes a field of several columns, or compares one of a row that has come before.
+    #[cold]
+    fn write_apart<'r, R: Row<'r, C::Backend>>(
+        &self,
+        row: &R,
+        writer: &mut dyn CellWriter<C::Backend>,
+        place: &Place,
+        slot: u32,
+        is_first: bool,
+    ) -> Result<Option<u32>> {
+        let encode = self.store.field(place.field).encode;
+        let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
+        let mut write = || -> Result<Option<Option<u32>>, BoxError> {
+            for (part, &at) in place.before.iter().enumerate() {
+                let value = row.get(at).ok_or(NO_COLUMN)?;
+                writer.part(part, value.value())?;
+            }
+            let value = row.get(place.last).ok_or(NO_COLUMN)?;
+            if is_first {
+                writer.write(slot, value.value()).map(Some)
+            } else {
+                writer.compare(slot, value.value(), &is_same)
+            }
+        };
+        let written = write().map_err(|error| self.invalid(place.field, slot, &error))?;
+        written.ok_or_else(|| self.not_a_key(slot))
+    }
+
+    #[cold]
+    fn invalid(&self, field: usize, slot: u32, error: &BoxError) -> Error {
+        invalid(self.store.model(), self.store.field_name(field), self.store.key_text(slot), error)
+    }
+
     #[cold]
     fn not_a_key(&self, slot: u32) -> Error {
         let (store, model) = (self.store, self.store.model());
@@ -274,7 +306,6 @@ impl<C: Connection> Select<'_, C> {
 }
 
 const NO_COLUMN: &str = "the row has no such column";
-const NOT_THE_SAME: &str = "two rows with one key";
 
 #[inline]
 pub(crate) fn read_key<'r, DB, R>(key: &mut dyn KeyReader<DB>, places: &[usize], row: &R) -> Result<u32, BoxError>
@@ -420,13 +451,7 @@ impl Layout {
     }
 
     /// Notes what has come on top of that, but for the column that says whose the members of a list are: it was needed.
-    fn note_brought<C: Connection>(
-        &self,
-        store: Store<'_, C>,
-        held: Vec<Brought>,
-        beside: &Beside<'_, C::Backend>,
-    ) {
-        let owner = if let Beside::Owner { field, .. } = beside { *field } else { None };
+    fn note_brought<C: Connection>(&self, store: Store<'_, C>, held: Vec<Brought>, owner: Option<usize>) {
         for (place, held) in self.fields.iter().zip(held) {
             if owner != Some(place.field) {
                 store.column(place.field).note_brought(held);

@@ -9,7 +9,7 @@ use crate::backend::Connection;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
 use crate::pace::Paces;
 use crate::relation::Want;
-use crate::store::{self, AnyColumn, FieldStats, Frozen, ModelStats, Table};
+use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
 use crate::{Error, Str};
 
 /// All tables of an environment, and the models that were used
@@ -33,17 +33,17 @@ struct Shelf<C: Connection> {
     /// The tables that a view shows, as SQL names them
     view_of: Vec<String>,
     /// The tables whose rows this one may show too
-    sources: RefCell<Vec<usize>>,
+    sources: RefCell<Vec<TableId>>,
     /// The tables that may show rows of this one
-    shown_in: RefCell<Vec<usize>>,
+    shown_in: RefCell<Vec<TableId>>,
 }
 
 /// A model, and where its fields are
 struct Entry<C: Connection> {
     model: &'static dyn AnyModel<C>,
-    table: usize,
+    table: TableId,
     /// The column of each field
-    columns: Box<[usize]>,
+    columns: Box<[ColumnId]>,
     /// What the two sides of each to-many link are
     sides: Box<[Option<Side>]>,
     paces: Paces,
@@ -54,7 +54,7 @@ struct Join {
     /// As SQL names it
     sql: String,
     /// The table, if a model of its own has named it
-    table: Cell<Option<usize>>,
+    table: Cell<Option<TableId>>,
 }
 
 /// What the two sides of a to-many link are
@@ -62,8 +62,8 @@ struct Join {
 pub(crate) enum Side {
     /// The rows of a table whose to-one link points here
     Inverse {
-        /// The table's number
-        table: usize,
+        /// Their table
+        table: TableId,
         /// The link's columns
         columns: &'static [&'static str],
     },
@@ -109,10 +109,10 @@ impl<C: Connection> Stores<C> {
         Store { entry, shelf: self.shelf(entry.table) }
     }
 
-    fn shelf(&self, table: usize) -> &Shelf<C> {
-        match self.tables.get(table) {
+    fn shelf(&self, table: TableId) -> &Shelf<C> {
+        match self.tables.get(table.0) {
             Some(shelf) => shelf,
-            None => unreachable!("no table {table}"),
+            None => unreachable!("no {table:?}"),
         }
     }
 
@@ -128,10 +128,10 @@ impl<C: Connection> Stores<C> {
 
     /// The tables, by number
     pub(crate) fn tables(&self) -> impl Iterator<Item = Rows<'_, C>> {
-        (0..self.tables.len()).map(|number| self.table(number))
+        (0..self.tables.len()).map(|number| self.table(TableId(number)))
     }
 
-    pub(crate) fn table(&self, number: usize) -> Rows<'_, C> {
+    pub(crate) fn table(&self, number: TableId) -> Rows<'_, C> {
         Rows { number, shelf: self.shelf(number) }
     }
 
@@ -143,12 +143,12 @@ impl<C: Connection> Stores<C> {
             let target = field.link.as_ref().map(|link| self.open_table(link.target));
             let name = self.column_name(model, number, sides[number]);
             let column = shelf.table.open_column(name, (field.cells)(), target);
-            if column == shelf.columns.len() {
+            if column.0 == shelf.columns.len() {
                 shelf.columns.push((model, number));
             }
             column
         };
-        let columns: Box<[usize]> = model.fields().iter().enumerate().map(open).collect();
+        let columns: Box<[ColumnId]> = model.fields().iter().enumerate().map(open).collect();
         if let Some(version) = model.version() {
             shelf.table.set_version(columns[version]);
         }
@@ -189,18 +189,18 @@ impl<C: Connection> Stores<C> {
         if let Some(known) = self.joins.iter().position(|join| join.sql == sql) {
             return known;
         }
-        let table = self.tables.iter().position(|shelf| shelf.sql == sql);
+        let table = self.tables.iter().position(|shelf| shelf.sql == sql).map(TableId);
         self.joins.push(Join { sql, table: Cell::new(table) })
     }
 
     /// The number of a model's table
-    fn open_table(&self, model: &'static dyn AnyModel<C>) -> usize {
+    fn open_table(&self, model: &'static dyn AnyModel<C>) -> TableId {
         let (sql, key_type) = (model.table(), model.key_type());
         let is_it = |shelf: &Shelf<C>| shelf.sql == sql && shelf.key_type == key_type;
         if let Some(known) = self.tables.iter().position(is_it) {
-            return known;
+            return TableId(known);
         }
-        let number = self.tables.len();
+        let number = TableId(self.tables.len());
         self.joins.iter().filter(|join| join.sql == sql).for_each(|join| join.table.set(Some(number)));
         let shelf = Shelf {
             table: Table::new(model.new_keys().0),
@@ -214,6 +214,7 @@ impl<C: Connection> Stores<C> {
         };
         // A name without a schema, or with keys of another type, may be the same table.
         for (other, known) in self.tables.iter().enumerate() {
+            let other = TableId(other);
             let are_twins = bare(&known.sql) == bare(&shelf.sql);
             if are_twins || shelf.view_of.contains(&known.sql) {
                 shelf.sources.borrow_mut().push(other);
@@ -224,11 +225,12 @@ impl<C: Connection> Stores<C> {
                 shelf.shown_in.borrow_mut().push(other);
             }
         }
-        self.tables.push(shelf)
+        self.tables.push(shelf);
+        number
     }
 
     /// The table that a join table is, if a model has named it
-    pub(crate) fn table_of_join(&self, join: usize) -> Option<usize> {
+    pub(crate) fn table_of_join(&self, join: usize) -> Option<TableId> {
         self.joins.get(join)?.table.get()
     }
 
@@ -238,8 +240,8 @@ impl<C: Connection> Stores<C> {
 
     /// The columns of the lists that a to-many link is, whatever the models call it: the table, the column, and whether it
     /// is in the order of its members' keys
-    pub(crate) fn lists(&self, table: usize, side: Side) -> Vec<(usize, bool)> {
-        let mut found: Vec<(usize, bool)> = Vec::new();
+    pub(crate) fn lists(&self, table: TableId, side: Side) -> Vec<(ColumnId, bool)> {
+        let mut found: Vec<(ColumnId, bool)> = Vec::new();
         for entry in self.models.iter().filter(|entry| entry.table == table) {
             for (field, _) in entry.sides.iter().enumerate().filter(|(_, other)| **other == Some(side)) {
                 let column = entry.columns[field];
@@ -252,7 +254,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// Makes the lists missing that are read through a join table.
-    pub(crate) fn forget_lists_through(&self, table: usize) {
+    pub(crate) fn forget_lists_through(&self, table: TableId) {
         for entry in self.models.iter() {
             for (field, side) in entry.sides.iter().enumerate() {
                 if let Some(Side::Pairs { join, .. }) = *side
@@ -267,7 +269,7 @@ impl<C: Connection> Stores<C> {
     /// Makes missing what may show rows of a table otherwise than by its columns: views of it, lists through it.
     ///
     /// Returns whether there was any such.
-    pub(crate) fn forget_shown(&self, table: usize) -> bool {
+    pub(crate) fn forget_shown(&self, table: TableId) -> bool {
         let is_join = self.joins.iter().any(|join| join.table.get() == Some(table));
         if is_join {
             self.forget_lists_through(table);
@@ -278,7 +280,7 @@ impl<C: Connection> Stores<C> {
         is_join || !shown.is_empty()
     }
 
-    fn collect_shown(&self, table: usize, shown: &mut Vec<usize>) {
+    fn collect_shown(&self, table: TableId, shown: &mut Vec<TableId>) {
         for &other in &*self.shelf(table).shown_in.borrow() {
             if other != table && !shown.contains(&other) {
                 shown.push(other);
@@ -288,7 +290,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// Whether a table's rows may show pairs of a join table
-    pub(crate) fn shows_join(&self, table: usize, join: usize) -> bool {
+    pub(crate) fn shows_join(&self, table: TableId, join: usize) -> bool {
         let shows = |shelf: &Shelf<C>| shelf.view_of.iter().any(|sql| sql == self.join_sql(join));
         self.table_of_join(join) == Some(table) || shows(self.shelf(table))
     }
@@ -297,8 +299,8 @@ impl<C: Connection> Stores<C> {
     ///
     /// Returns whether there was any such.
     pub(crate) fn forget_rows_of_join(&self, join: usize) -> bool {
-        let mut shown: Vec<usize> =
-            (0..self.tables.len()).filter(|&table| self.shows_join(table, join)).collect();
+        let mut shown: Vec<TableId> =
+            (0..self.tables.len()).map(TableId).filter(|&table| self.shows_join(table, join)).collect();
         for table in shown.clone() {
             self.collect_shown(table, &mut shown);
         }
@@ -306,28 +308,28 @@ impl<C: Connection> Stores<C> {
         !shown.is_empty()
     }
 
-    fn forget_tables(&self, tables: &[usize]) {
+    fn forget_tables(&self, tables: &[TableId]) {
         if tables.is_empty() {
             return;
         }
         tables.iter().for_each(|&table| self.shelf(table).table.invalidate());
-        let is_one = |table: usize| tables.contains(&table);
+        let is_one = |table: TableId| tables.contains(&table);
         self.tables.iter().for_each(|shelf| shelf.table.forget_lists(&is_one));
     }
 
     /// The model that says which column of a table counts the writes, and that field
     pub(crate) fn versioned(&self, table: Rows<'_, C>) -> Option<(Store<'_, C>, usize)> {
-        let &(model, field) = table.shelf.columns.get(table.version()?)?;
+        let &(model, field) = table.shelf.columns.get(table.version()?.0)?;
         Some((self.get(model), field))
     }
 
     /// Whether what a read of this table brings could be changed by what waits elsewhere, or in another form.
-    pub(crate) fn is_shown_dirty(&self, table: usize) -> bool {
+    pub(crate) fn is_shown_dirty(&self, table: TableId) -> bool {
         let shelf = self.shelf(table);
         shelf.table.has_dirty_twins() || self.has_dirty_source(table, &mut vec![table])
     }
 
-    fn has_dirty_source(&self, table: usize, seen: &mut Vec<usize>) -> bool {
+    fn has_dirty_source(&self, table: TableId, seen: &mut Vec<TableId>) -> bool {
         self.shelf(table).sources.borrow().iter().any(|&source| {
             let is_new = !seen.contains(&source);
             if is_new {
@@ -359,7 +361,7 @@ impl<C: Connection> fmt::Debug for Stores<C> {
 
 /// A table by its number, and what SQL has to know of it
 pub(crate) struct Rows<'a, C: Connection> {
-    number: usize,
+    number: TableId,
     shelf: &'a Shelf<C>,
 }
 
@@ -378,7 +380,7 @@ impl<C: Connection> Deref for Rows<'_, C> {
 }
 
 impl<'a, C: Connection> Rows<'a, C> {
-    pub(crate) fn number(self) -> usize {
+    pub(crate) fn number(self) -> TableId {
         self.number
     }
 
@@ -387,10 +389,10 @@ impl<'a, C: Connection> Rows<'a, C> {
     }
 
     /// The field that a column is, and its model
-    pub(crate) fn field_of(self, column: usize) -> (&'static dyn AnyModel<C>, &'static FieldInfo<C>) {
-        match self.shelf.columns.get(column) {
+    pub(crate) fn field_of(self, column: ColumnId) -> (&'static dyn AnyModel<C>, &'static FieldInfo<C>) {
+        match self.shelf.columns.get(column.0) {
             Some(&(model, field)) => (model, &model.fields()[field]),
-            None => unreachable!("no column {column}"),
+            None => unreachable!("no {column:?}"),
         }
     }
 
@@ -444,7 +446,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The table's number
-    pub(crate) fn table_number(self) -> usize {
+    pub(crate) fn table_number(self) -> TableId {
         self.entry.table
     }
 
@@ -480,7 +482,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The number of a field's column in the table
-    pub(crate) fn column_of(self, field: usize) -> usize {
+    pub(crate) fn column_of(self, field: usize) -> ColumnId {
         self.entry.columns[field]
     }
 
@@ -500,6 +502,11 @@ impl<'a, C: Connection> Store<'a, C> {
 
     pub(crate) fn is_list(self, field: usize) -> bool {
         self.field(field).is_list()
+    }
+
+    /// The number of the model that a link leads to
+    pub(crate) fn target_model(self, field: usize) -> Option<usize> {
+        self.field(field).link.as_ref().map(|link| link.target.number())
     }
 
     pub(crate) fn prefetch_of(self, field: usize) -> Prefetch {
@@ -546,7 +553,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The to-one links that lead to the same table as records of another model are in
-    pub(crate) fn links_to(self, table: usize) -> Vec<usize> {
+    pub(crate) fn links_to(self, table: TableId) -> Vec<usize> {
         let leads_there = |&field: &usize| {
             !self.is_list(field) && self.target(self.column_of(field)) == Some(table)
         };

@@ -145,7 +145,7 @@ where
         DB::check::<ST>()
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
         V::from_nullable_sql(value)
     }
@@ -163,6 +163,7 @@ where
         DB::check::<ST>()
     }
 
+    #[inline(always)]
     fn decode(value: Option<DB::RawValue<'_>>) -> Result<V, BoxError> {
         V::Read::from_nullable_sql(value).map(V::cell)
     }
@@ -185,6 +186,7 @@ impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
         Ok(None)
     }
 
+    #[cold]
     fn compare(
         &mut self,
         slot: u32,

@@ -22,3 +22,4 @@ pub(crate) use links::{Edit, follow, lists};
 pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;
+pub(crate) use table::{ColumnId, TableId};

@@ -18,8 +18,16 @@ use super::slot::SlotSet;
 use crate::Str;
 use crate::key::Key;
 
+/// A column's number in its table
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ColumnId(pub(crate) usize);
+
+/// A table's number in its environment
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TableId(pub(crate) usize);
+
 /// By column and slot: how many members, and when they were counted
-type Counts = HashMap<(usize, u32), (usize, Stamp), FixedState>;
+type Counts = HashMap<(ColumnId, u32), (usize, Stamp), FixedState>;
 
 /// The rows of one table
 pub struct Table {
@@ -38,17 +46,17 @@ pub struct Table {
     /// The records that were created one by one
     created: RefCell<Vec<u32>>,
     /// The column that counts the writes of each row
-    version: Cell<Option<usize>>,
+    version: Cell<Option<ColumnId>>,
 }
 
 /// A column of a table: the cells of one column of the database in one type, or the lists of one to-many link
 struct TableColumn {
     name: String,
     cells: Box<dyn AnyColumn>,
-    /// The number of the table that the cells lead to, if they are links
-    target: Option<usize>,
-    /// The numbers of the columns that hold the same values in another form
-    twins: RefCell<Vec<usize>>,
+    /// The table that the cells lead to, if they are links
+    target: Option<TableId>,
+    /// The columns that hold the same values in another form
+    twins: RefCell<Vec<ColumnId>>,
 }
 
 impl fmt::Debug for Table {
@@ -77,71 +85,71 @@ impl Table {
 
     /// The number of a column, added now if it is not there: two models that name it alike share its cells. Of others with
     /// the same name it becomes a twin.
-    pub(crate) fn open_column(&self, name: String, cells: Box<dyn AnyColumn>, target: Option<usize>) -> usize {
+    pub(crate) fn open_column(&self, name: String, cells: Box<dyn AnyColumn>, target: Option<TableId>) -> ColumnId {
         let kind = |cells: &dyn AnyColumn| (cells as &dyn Any).type_id();
         let is_it = |column: &&TableColumn| {
             column.name == name && kind(&*column.cells) == kind(&*cells) && column.target == target
         };
         if let Some(known) = self.columns.iter().position(|column| is_it(&column)) {
-            return known;
+            return ColumnId(known);
         }
-        let number = self.columns.len();
+        let number = ColumnId(self.columns.len());
         let of_this_name = self.columns.iter().enumerate().filter(|(_, column)| column.name == name);
-        let twins: Vec<usize> = of_this_name.map(|(twin, _)| twin).collect();
-        twins.iter().filter_map(|&twin| self.columns.get(twin)).for_each(|twin| {
+        let twins: Vec<ColumnId> = of_this_name.map(|(twin, _)| ColumnId(twin)).collect();
+        twins.iter().filter_map(|twin| self.columns.get(twin.0)).for_each(|twin| {
             twin.twins.borrow_mut().push(number);
         });
-        self.columns.push(TableColumn { name, cells, target, twins: RefCell::new(twins) })
+        ColumnId(self.columns.push(TableColumn { name, cells, target, twins: RefCell::new(twins) }))
     }
 
-    fn entry(&self, column: usize) -> &TableColumn {
-        match self.columns.get(column) {
+    fn entry(&self, column: ColumnId) -> &TableColumn {
+        match self.columns.get(column.0) {
             Some(column) => column,
-            None => unreachable!("no column {column}"),
+            None => unreachable!("no {column:?}"),
         }
     }
 
-    pub(crate) fn column(&self, column: usize) -> &dyn AnyColumn {
+    pub(crate) fn column(&self, column: ColumnId) -> &dyn AnyColumn {
         &*self.entry(column).cells
     }
 
     /// The cells of a column, by their type
-    pub(crate) fn cells<V: 'static>(&self, column: usize) -> &RefCell<Column<V>> {
+    pub(crate) fn cells<V: 'static>(&self, column: ColumnId) -> &RefCell<Column<V>> {
         match (self.column(column) as &dyn Any).downcast_ref() {
             Some(cells) => cells,
-            None => unreachable!("column {column} holds values of another type"),
+            None => unreachable!("{column:?} holds values of another type"),
         }
     }
 
-    pub(crate) fn columns(&self) -> usize {
-        self.columns.len()
+    pub(crate) fn columns(&self) -> impl Iterator<Item = ColumnId> + use<> {
+        (0..self.columns.len()).map(ColumnId)
     }
 
     fn each(&self) -> impl Iterator<Item = &dyn AnyColumn> {
         self.columns.iter().map(|column| &*column.cells)
     }
 
-    /// The number of the table that a column's links lead to
-    pub(crate) fn target(&self, column: usize) -> Option<usize> {
+    /// The table that a column's links lead to
+    pub(crate) fn target(&self, column: ColumnId) -> Option<TableId> {
         self.entry(column).target
     }
 
-    pub(crate) fn version(&self) -> Option<usize> {
+    pub(crate) fn version(&self) -> Option<ColumnId> {
         self.version.get()
     }
 
-    pub(crate) fn set_version(&self, column: usize) {
+    pub(crate) fn set_version(&self, column: ColumnId) {
         self.version.set(Some(column));
     }
 
     /// Calls with each column that holds the same values in another form.
-    pub(crate) fn each_twin(&self, column: usize, f: impl FnMut(&dyn AnyColumn)) {
+    pub(crate) fn each_twin(&self, column: ColumnId, f: impl FnMut(&dyn AnyColumn)) {
         let twins = self.entry(column).twins.borrow();
         twins.iter().map(|&twin| self.column(twin)).for_each(f);
     }
 
     /// Whether a value of one of these records waits in another form
-    pub(crate) fn has_dirty_in_twins(&self, column: usize, slots: &[u32]) -> bool {
+    pub(crate) fn has_dirty_in_twins(&self, column: ColumnId, slots: &[u32]) -> bool {
         let mut is_dirty = false;
         self.each_twin(column, |twin| is_dirty |= slots.iter().any(|&slot| twin.is_dirty(slot)));
         is_dirty
@@ -291,16 +299,15 @@ impl Table {
     }
 
     /// The dirty records by the set of their dirty columns, each in the order in which they were first written
-    pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<usize>, Vec<u32>, FixedState> {
-        let mut groups: IndexMap<Vec<usize>, Vec<u32>, FixedState> = IndexMap::default();
+    pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> {
+        let mut groups: IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> = IndexMap::default();
         let columns: Vec<&dyn AnyColumn> = self.each().collect();
         let mut dirty = Vec::new();
         for &slot in &self.dirty.borrow().0 {
             dirty.clear();
-            let is_written = |&column: &usize| {
-                Some(column) != self.version() && columns[column].is_dirty(slot)
-            };
-            dirty.extend((0..columns.len()).filter(is_written));
+            let is_written =
+                |&column: &ColumnId| Some(column) != self.version() && columns[column.0].is_dirty(slot);
+            dirty.extend((0..columns.len()).map(ColumnId).filter(is_written));
             match groups.get_mut(&dirty) {
                 Some(slots) => slots.push(slot),
                 None => {
@@ -314,24 +321,24 @@ impl Table {
 
     // Counts of members
 
-    pub(crate) fn count_of(&self, column: usize, slot: u32) -> Option<usize> {
+    pub(crate) fn count_of(&self, column: ColumnId, slot: u32) -> Option<usize> {
         self.counts.borrow().get(&(column, slot)).map(|&(count, _)| count)
     }
 
-    pub(crate) fn set_counts(&self, column: usize, now: Stamp, counts: impl Iterator<Item = (u32, usize)>) {
+    pub(crate) fn set_counts(&self, column: ColumnId, now: Stamp, counts: impl Iterator<Item = (u32, usize)>) {
         self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((column, slot), (count, now))));
     }
 
-    pub(crate) fn forget_count(&self, column: usize, slot: u32) {
+    pub(crate) fn forget_count(&self, column: ColumnId, slot: u32) {
         self.counts.borrow_mut().remove(&(column, slot));
     }
 
-    pub(crate) fn forget_counts(&self, column: usize) {
+    pub(crate) fn forget_counts(&self, column: ColumnId) {
         self.counts.borrow_mut().retain(|&(other, _), _| other != column);
     }
 
     /// When a value, a count or an absence was learned
-    pub(crate) fn known_since(&self, column: usize, slot: u32) -> Option<Stamp> {
+    pub(crate) fn known_since(&self, column: ColumnId, slot: u32) -> Option<Stamp> {
         let counted_at = || self.counts.borrow().get(&(column, slot)).map(|&(_, counted_at)| counted_at);
         self.column(column).loaded_at(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
@@ -357,14 +364,14 @@ impl Table {
     }
 
     /// Makes a column missing for all records; what is dirty stays.
-    pub(crate) fn invalidate_column(&self, column: usize) {
+    pub(crate) fn invalidate_column(&self, column: ColumnId) {
         self.forget_counts(column);
         self.column(column).remove_where(&mut |_, _| true);
     }
 
     /// Makes the values missing that were loaded since a time, and those of all slots from one on. With the numbers of
     /// slots to keep of each table the keys go too, and so does every link to one that goes.
-    pub(crate) fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(usize) -> usize>) {
+    pub(crate) fn release(&self, since: Stamp, from: usize, keep: Option<&dyn Fn(TableId) -> usize>) {
         for column in self.columns.iter() {
             column.cells.remove_from(from);
             column.cells.remove_since(since);
@@ -400,7 +407,7 @@ impl Table {
         self.set_absent(slot, None);
         for (number, column) in self.each().enumerate() {
             column.remove(slot);
-            self.forget_count(number, slot);
+            self.forget_count(ColumnId(number), slot);
         }
     }
 
@@ -495,7 +502,7 @@ impl Table {
     }
 
     /// How many records have a value in one of these columns
-    pub(crate) fn records(&self, columns: impl Iterator<Item = usize>) -> usize {
+    pub(crate) fn records(&self, columns: impl Iterator<Item = ColumnId>) -> usize {
         let (mut cached, mut records) = (SlotSet::new(self.slots()), 0);
         for column in columns {
             self.column(column).each_slot(&mut |slot| records += usize::from(cached.mark(slot)));
@@ -516,7 +523,7 @@ impl Table {
     // Links
 
     /// Whether a link of a record leads to a record of a table.
-    pub(crate) fn leads(&self, slot: u32, table: usize, target: u32) -> bool {
+    pub(crate) fn leads(&self, slot: u32, table: TableId, target: u32) -> bool {
         let mut is_there = false;
         for column in self.columns.iter().filter(|column| column.target == Some(table)) {
             links::follow(&*column.cells, std::iter::once(slot), |targets| {
@@ -530,9 +537,9 @@ impl Table {
     /// `listed` knows who links to them by a column, if the lists of the other side are cached.
     pub(crate) fn linking_to(
         &self,
-        table: usize,
+        table: TableId,
         targets: &SlotSet,
-        listed: &dyn Fn(usize) -> Option<Vec<u32>>,
+        listed: &dyn Fn(ColumnId) -> Option<Vec<u32>>,
     ) -> Option<Vec<u32>> {
         let slots = self.slots();
         let mut found: Option<SlotSet> = None;
@@ -545,7 +552,7 @@ impl Table {
             let mut mark = |slot: u32| {
                 found.mark(slot);
             };
-            if let Some(linking) = listed(number) {
+            if let Some(linking) = listed(ColumnId(number)) {
                 linking.into_iter().for_each(mark);
                 continue;
             }
@@ -559,7 +566,7 @@ impl Table {
     }
 
     /// The members of all these records' lists of one to-many link, if all of the lists are cached
-    pub(crate) fn members_of(&self, column: usize, owners: &[u32]) -> Option<Vec<u32>> {
+    pub(crate) fn members_of(&self, column: ColumnId, owners: &[u32]) -> Option<Vec<u32>> {
         let (mut members, mut are_known) = (Vec::new(), true);
         links::follow(self.column(column), owners.iter().copied(), |list| match list {
             Some(list) => members.extend_from_slice(list),
@@ -569,37 +576,37 @@ impl Table {
     }
 
     /// Runs work on the lists of each to-many link to these tables, and forgets how many members were counted.
-    fn each_list(&self, tables: &dyn Fn(usize) -> bool, f: &mut dyn FnMut(&mut Column<List>)) {
+    fn each_list(&self, tables: &dyn Fn(TableId) -> bool, f: &mut dyn FnMut(&mut Column<List>)) {
         for (number, column) in self.columns.iter().enumerate() {
             let leads_there = column.target.is_some_and(tables);
             if let (true, Some(lists)) = (leads_there, links::lists(&*column.cells)) {
-                self.forget_counts(number);
+                self.forget_counts(ColumnId(number));
                 f(&mut lists.borrow_mut());
             }
         }
     }
 
     /// Takes members out of the cached lists of a table's records.
-    pub(crate) fn remove_from_lists(&self, table: usize, members: &SlotSet, now: Moment) {
+    pub(crate) fn remove_from_lists(&self, table: TableId, members: &SlotSet, now: Moment) {
         self.each_list(&|target| target == table, &mut |lists| links::remove_members(lists, members, now));
     }
 
     /// Makes the lists missing in which some of a table's records are.
-    pub(crate) fn forget_lists_of(&self, table: usize, members: &SlotSet) {
+    pub(crate) fn forget_lists_of(&self, table: TableId, members: &SlotSet) {
         self.each_list(&|target| target == table, &mut |lists| {
             lists.remove_values(|list| list.0.iter().any(|&member| members.has(member)));
         });
     }
 
     /// Makes the lists missing that lead to these tables.
-    pub(crate) fn forget_lists(&self, tables: &dyn Fn(usize) -> bool) {
+    pub(crate) fn forget_lists(&self, tables: &dyn Fn(TableId) -> bool) {
         self.each_list(tables, &mut |lists| {
             lists.remove_where(|_, _| true);
         });
     }
 
     /// Changes the lists of one to-many link, whose members are records of `members`.
-    pub(crate) fn edit_lists(&self, column: usize, edits: &[Edit], by_key: bool, members: &Self, now: Moment) {
+    pub(crate) fn edit_lists(&self, column: ColumnId, edits: &[Edit], by_key: bool, members: &Self, now: Moment) {
         for edit in edits {
             match edit.owner {
                 Some(owner) => self.forget_count(column, owner),
@@ -612,7 +619,7 @@ impl Table {
     }
 
     /// Fills the lists of a to-many link where they are not cached.
-    pub(crate) fn fill_lists(&self, column: usize, now: Moment, lists: impl Iterator<Item = (u32, List)>) {
+    pub(crate) fn fill_lists(&self, column: ColumnId, now: Moment, lists: impl Iterator<Item = (u32, List)>) {
         let Some(cells) = links::lists(self.column(column)) else { return };
         let mut cells = cells.borrow_mut();
         for (slot, list) in lists {

@@ -445,7 +445,7 @@ fn no_members<C: Connection>(
     slots: impl Iterator<Item = u32> + Clone,
 ) {
     let (none, now) = (List([].into()), env.moment());
-    for column in 0..store.columns() {
+    for column in store.columns() {
         store.fill_lists(column, now, slots.clone().map(|slot| (slot, none.clone())));
     }
 }

@@ -11,7 +11,7 @@ use crate::backend::{Connection, Dialect};
 use crate::cardinality::Cardinality;
 use crate::error::Doing;
 use crate::model::Model;
-use crate::store::SlotSet;
+use crate::store::{ColumnId, SlotSet, TableId};
 use crate::stores::{Side, Store};
 use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Records, Result, query};
@@ -90,10 +90,10 @@ fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32
 
 /// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with
 /// them: whatever links to them, and whatever links to that in turn.
-fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: usize, slots: &[u32]) {
+fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: TableId, slots: &[u32]) {
     env.note_drop();
     let now = env.moment();
-    let mut touched: HashMap<usize, (SlotSet, Vec<u32>), FixedState> = HashMap::default();
+    let mut touched: HashMap<TableId, (SlotSet, Vec<u32>), FixedState> = HashMap::default();
     let mut next = vec![(table, slots.to_vec())];
     while let Some((table, slots)) = next.pop() {
         // Also where none of a table's records is known: its rows are, in the lists whose members were only counted.
@@ -107,7 +107,7 @@ fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: usize, slo
         let gone = SlotSet::of(fresh.iter().copied());
         let targets = env.stores.table(table);
         for other in env.tables() {
-            let listed = |column: usize| {
+            let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
                 let lists = env.stores.lists(table, side);
                 lists.iter().find_map(|&(lists, _)| targets.members_of(lists, &fresh))

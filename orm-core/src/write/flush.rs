@@ -6,7 +6,7 @@ use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::error::Doing;
-use crate::store::SlotSet;
+use crate::store::{ColumnId, SlotSet, TableId};
 use crate::stores::{Rows, Store};
 use crate::{Environment, Error, Result, Str, query};
 
@@ -46,7 +46,7 @@ impl<C: Connection> Environment<C> {
 
     /// Sends what waits elsewhere and could be seen in a table's rows: a view of others, another name of the same table,
     /// pairs of a join table.
-    pub(crate) fn flush_shown(&self, table: usize) -> Result<()> {
+    pub(crate) fn flush_shown(&self, table: TableId) -> Result<()> {
         let is_waiting = self.stores.is_shown_dirty(table)
             || self.pairs.any(|join| self.stores.shows_join(table, join));
         // What is just being sent asks for what it needs to know.
@@ -54,7 +54,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Makes missing what may show rows of a table that were written otherwise than by its columns.
-    pub(super) fn forget_shown(&self, table: usize) {
+    pub(super) fn forget_shown(&self, table: TableId) {
         if self.stores.forget_shown(table) {
             self.note_drop();
         }
@@ -108,12 +108,12 @@ fn flush<C: Connection>(env: &Environment<C>, table: Rows<'_, C>) -> Result<()> 
 }
 
 /// The model that messages about columns name
-fn name_of<C: Connection>(table: Rows<'_, C>, columns: &[usize]) -> &'static str {
+fn name_of<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId]) -> &'static str {
     columns.first().map_or_else(|| table.model().name(), |&column| table.field_of(column).0.name())
 }
 
 /// A window in parts that are not too large for one statement
-fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[usize], slots: &'a [u32]) -> Vec<&'a [u32]> {
+fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slots: &'a [u32]) -> Vec<&'a [u32]> {
     // A value that all of them have is sent once.
     if table.version().is_none() && are_equal(table, columns, slots) {
         return vec![slots];
@@ -130,8 +130,8 @@ fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[usize], slots: &'a
 }
 
 /// What the values of a record have on the heap
-fn weight<C: Connection>(table: Rows<'_, C>, columns: &[usize], slot: u32) -> usize {
-    let weight = |&column: &usize| {
+fn weight<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slot: u32) -> usize {
+    let weight = |&column: &ColumnId| {
         let encode = table.field_of(column).1.encode?;
         Some(encode.weight(table.table().column(column), slot))
     };
@@ -139,7 +139,7 @@ fn weight<C: Connection>(table: Rows<'_, C>, columns: &[usize], slot: u32) -> us
 }
 
 /// Whether the records have the same values
-fn are_equal<C: Connection>(table: Rows<'_, C>, columns: &[usize], slots: &[u32]) -> bool {
+fn are_equal<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
     columns.iter().all(|&column| {
         let encode = table.field_of(column).1.encode;
         encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
@@ -152,7 +152,7 @@ fn fitting(rows: usize) -> usize {
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
-pub(super) fn told<C: Connection>(what: &str, table: Rows<'_, C>, columns: &[usize], slots: &[u32]) -> String {
+pub(super) fn told<C: Connection>(what: &str, table: Rows<'_, C>, columns: &[ColumnId], slots: &[u32]) -> String {
     let fields: Vec<&str> = columns.iter().map(|&column| table.field_of(column).1.name).collect();
     let keys = slots.iter().take(SHOWN).map(|&slot| table.key_text(slot)).collect();
     tell(what, name_of(table, columns), &fields, keys, slots.len())
@@ -173,7 +173,7 @@ fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: u
 fn update<C: Connection>(
     env: &Environment<C>,
     table: Rows<'_, C>,
-    columns: &[usize],
+    columns: &[ColumnId],
     slots: &[u32],
     window: usize,
     doing: Doing<'_>,
@@ -201,12 +201,12 @@ fn update<C: Connection>(
 fn send<C: Connection>(
     env: &Environment<C>,
     table: Rows<'_, C>,
-    columns: &[usize],
+    columns: &[ColumnId],
     slots: &[u32],
     window: usize,
     doing: Doing<'_>,
 ) -> Result<Found> {
-    let assignment = |column: usize| {
+    let assignment = |column: ColumnId| {
         let (model, info) = table.field_of(column);
         let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
         let encode = info.encode.ok_or_else(read_only)?;
@@ -252,7 +252,7 @@ fn run<C: Connection>(
 fn not_found<C: Connection>(
     env: &Environment<C>,
     table: Rows<'_, C>,
-    columns: &[usize],
+    columns: &[ColumnId],
     slots: &[u32],
 ) -> Result<Error> {
     let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);

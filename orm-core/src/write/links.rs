@@ -4,7 +4,7 @@ use super::with_column;
 use crate::backend::Connection;
 use crate::codec::encode::{Moved, State, put_links};
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet};
+use crate::store::{Edit, Link, SlotSet, TableId};
 use crate::stores::{Side, Store};
 use crate::{Environment, Error, Result, prefetch};
 
@@ -35,9 +35,9 @@ fn side_of<C: Connection>(store: Store<'_, C>, field: usize) -> Option<Side> {
 /// Changes the lists of all to-many links of a table's records that are this one.
 fn edit_all<C: Connection>(
     env: &Environment<C>,
-    table: usize,
+    table: TableId,
     side: Side,
-    members: usize,
+    members: TableId,
     edits: impl Iterator<Item = Edit>,
 ) {
     let lists = env.stores.lists(table, side);

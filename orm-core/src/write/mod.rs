@@ -72,6 +72,13 @@ fn with_column<C: Connection>(
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
     let column = store.column_of(field);
+    if state == State::Written && store.version() == Some(column) {
+        return Err(Error::other(format!(
+            "{}.{} counts the writes of each row: it is not set",
+            store.name(),
+            store.field_name(field)
+        )));
+    }
     if state == State::Written && store.has_dirty_in_twins(column, slots) {
         // Of two forms of one column the last one written counts.
         env.flush()?;

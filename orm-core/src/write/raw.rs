@@ -8,6 +8,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use crate::backend::Connection;
 use crate::error::Doing;
 use crate::model::{self, AnyModel, Model};
+use crate::store::TableId;
 use crate::watch::{Repeated, Spot};
 use crate::{Environment, Result};
 
@@ -147,8 +148,8 @@ impl<'env, C: Connection> Touching<'env, C> {
         let Self { env, models } = self;
         env.note_drop();
         let Some(models) = models else { return env.tables().for_each(|table| table.invalidate()) };
-        let tables: Vec<usize> = models.iter().map(|&model| env.stores.get(model).table_number()).collect();
-        let is_touched = |table: usize| tables.contains(&table);
+        let tables: Vec<_> = models.iter().map(|&model| env.stores.get(model).table_number()).collect();
+        let is_touched = |table: TableId| tables.contains(&table);
         for table in env.tables() {
             if is_touched(table.number()) {
                 table.invalidate();

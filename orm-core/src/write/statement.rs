@@ -305,7 +305,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     }
 
     fn version(&self) -> Option<&'static str> {
-        self.store.model().version().and_then(|version| self.store.field(version).columns.first().copied())
+        self.store.rows().field_of(self.store.version()?).1.columns.first().copied()
     }
 
     fn push_row<'b>(&'b self, values: &'b dyn AnyValues<C>, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use crate::backend::{Connection, Dialect};
 use crate::key::Key;
-use crate::store::{AnyColumn, Column, Moment, Table};
+use crate::store::{AnyColumn, Column, ColumnId, Moment, Table};
 use crate::stores::Store;
 use crate::{Environment, Result, prefetch, query};
 
@@ -62,7 +62,7 @@ pub(super) fn know<C: Connection>(
 }
 
 /// Makes versions missing.
-pub(super) fn forget(table: &Table, version: usize, slots: &[u32]) {
+pub(super) fn forget(table: &Table, version: ColumnId, slots: &[u32]) {
     let column = table.column(version);
     for &slot in slots {
         column.clean(slot);
