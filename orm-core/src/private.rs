@@ -11,7 +11,10 @@ pub use crate::field::{
     AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
     Required, WayTo,
 };
-pub use crate::key::{ColumnNames, IntoKey, KeyCodec, KeyOf, KeyOfSeveral};
+pub use crate::key::{
+    ColumnNames, HoldsKey, HoldsKeys, IntoKey, KeyCodec, KeyOf, KeyOfSeveral, OneColumn, SameColumns, holds_key, holds_keys,
+    one_column, several_columns,
+};
 pub use crate::model::{
     AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys, Order, Ordered,
     Prefetch, any, table_name,

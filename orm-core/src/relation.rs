@@ -153,7 +153,7 @@ pub(crate) fn load_lists<C: Connection>(
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let (members, column) = (source.members, store.column_of(field));
-    env.flush_before_list(members, source.order.is_some())?;
+    env.flush_before_list(members, store.side(field), source.order.is_some())?;
     let fields: Vec<usize> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count => Vec::new(),
@@ -290,7 +290,7 @@ pub(crate) fn count_lists<C: Connection>(
     field: usize,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
-    env.flush_before_list(source.members, false)?;
+    env.flush_before_list(source.members, store.side(field), false)?;
     let query = Counts { source, keys: store.model().key_list(store, slots) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0 };

@@ -6,14 +6,15 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::LoadConnection;
-use diesel::query_builder::QueryFragment;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
 use crate::cache::make_room;
 use crate::codec::{BoxError, CellWriter};
 use crate::fragment::Fragment;
-use crate::model::{AnyModel, FieldInfo, KeyReader};
+use crate::key::ColumnNames;
+use crate::model::{AnyModel, FieldInfo, KeyCondition, KeyReader};
 use crate::store::{Brought, SlotSet};
 use crate::stores::Store;
 use crate::{Environment, Error, Result, Str};
@@ -107,6 +108,8 @@ struct Reading<'a, DB: diesel::backend::Backend> {
     beside: Beside<'a, DB>,
     /// The rows that have come, to see that a key tells them apart
     seen: SlotSet,
+    /// One of which two came that were not the same
+    suspect: Option<u32>,
 }
 
 /// The writer of a field, and where the rows hold it
@@ -122,14 +125,15 @@ impl<C: Connection> Select<'_, C> {
         beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
-        env.giving_up_broken(|| {
+        let suspect = env.giving_up_broken(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
             let rows = rows.map_err(|error| self.fault(error))?;
             self.take(env, rows, layout, beside, on_row, start)
-        })
+        })?;
+        suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }
 
     /// The same where it is the names of the columns that say where they are.
@@ -140,7 +144,7 @@ impl<C: Connection> Select<'_, C> {
         fields: &[usize],
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
-        env.giving_up_broken(|| {
+        let suspect = env.giving_up_broken(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
@@ -153,7 +157,8 @@ impl<C: Connection> Select<'_, C> {
                 _ => Layout::default(),
             };
             self.take(env, first.into_iter().chain(rows), &layout, Beside::Nothing, on_row, start)
-        })
+        })?;
+        suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }
 
     #[cold]
@@ -162,6 +167,8 @@ impl<C: Connection> Select<'_, C> {
     }
 
     /// Writes rows into the cache, as many as find room.
+    ///
+    /// Returns a record of which two rows came that were not the same.
     fn take<'r, R: Row<'r, C::Backend>>(
         &self,
         env: &Environment<C>,
@@ -170,7 +177,7 @@ impl<C: Connection> Select<'_, C> {
         beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
         start: Instant,
-    ) -> Result<()> {
+    ) -> Result<Option<u32>> {
         let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
         // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
@@ -183,6 +190,7 @@ impl<C: Connection> Select<'_, C> {
             owner_field: if let Beside::Owner { field, .. } = &beside { *field } else { None },
             beside,
             seen: SlotSet::new(store.slots()),
+            suspect: None,
         };
         loop {
             let room = if unforeseen {
@@ -219,7 +227,7 @@ impl<C: Connection> Select<'_, C> {
         // What is read from now on was used after this SELECT.
         env.tick();
         trace(store.name(), self.reason, self.keys, count, start);
-        Ok(())
+        Ok(into.suspect)
     }
 
     #[inline]
@@ -243,7 +251,11 @@ impl<C: Connection> Select<'_, C> {
                 };
                 written.map_err(|error| self.invalid(place.field, slot, &error))?
             } else {
-                self.write_apart(row, &mut **writer, place, slot, is_first)?
+                let written = self.write_apart(row, &mut **writer, place, slot, is_first)?;
+                if written.is_none() {
+                    into.suspect.get_or_insert(slot);
+                }
+                written.flatten()
             };
             if into.owner_field == Some(place.field) {
                 owner = linked;
@@ -265,7 +277,7 @@ impl<C: Connection> Select<'_, C> {
         Ok(slot)
     }
 
-    /// Writes a field of several columns, or compares one of a row that has come before.
+    /// Writes a field of several columns, or compares one of a row that has come before: `None` if it is another one now.
     #[cold]
     fn write_apart<'r, R: Row<'r, C::Backend>>(
         &self,
@@ -274,7 +286,7 @@ impl<C: Connection> Select<'_, C> {
         place: &Place,
         slot: u32,
         is_first: bool,
-    ) -> Result<Option<u32>> {
+    ) -> Result<Option<Option<u32>>> {
         let encode = self.store.field(place.field).encode;
         let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
         let mut write = || -> Result<Option<Option<u32>>, BoxError> {
@@ -289,8 +301,7 @@ impl<C: Connection> Select<'_, C> {
                 writer.compare(slot, value.value(), &is_same)
             }
         };
-        let written = write().map_err(|error| self.invalid(place.field, slot, &error))?;
-        written.ok_or_else(|| self.not_a_key(slot))
+        write().map_err(|error| self.invalid(place.field, slot, &error))
     }
 
     #[cold]
@@ -298,10 +309,44 @@ impl<C: Connection> Select<'_, C> {
         invalid(self.store.model(), self.store.field_name(field), self.store.key_text(slot), error)
     }
 
+    /// Asks whether a key of which two rows came that were not the same is one; a join may have found a row twice that is
+    /// cached as it was before.
     #[cold]
-    fn not_a_key(&self, slot: u32) -> Error {
+    fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
-        Error::NotAKey { model: model.name(), table: store.sql().into(), id: store.key_text(slot) }
+        let query = OfOneKey { store, key: model.key_list(store, &[slot]) };
+        let rows = env.giving_up_broken(|| {
+            let mut connection = env.connection()?;
+            env.before_select(&query);
+            let rows = LoadConnection::load(&mut **connection, Fragment(&query));
+            Ok(rows.map_err(|error| self.fault(error))?.count())
+        })?;
+        if rows < 2 {
+            return Ok(());
+        }
+        store.forget_record(slot);
+        Err(Error::NotAKey { model: model.name(), table: store.sql().into(), id: store.key_text(slot) })
+    }
+}
+
+/// Two rows of one key, if there are
+struct OfOneKey<'a, C: Connection> {
+    store: Store<'a, C>,
+    key: Box<dyn KeyCondition<C::Backend>>,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for OfOneKey<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let table = self.store.sql();
+        let columns = ColumnNames { table, names: self.store.model().key_columns() };
+        out.push_sql("SELECT ");
+        columns.push_all(&mut out)?;
+        out.push_sql(" FROM ");
+        out.push_sql(table);
+        out.push_sql(" WHERE ");
+        self.key.push(columns, out.reborrow())?;
+        out.push_sql(" LIMIT 2");
+        Ok(())
     }
 }
 
@@ -388,7 +433,7 @@ impl Selection {
     pub(crate) fn push<DB: diesel::backend::Backend>(
         &self,
         table: &str,
-        out: &mut diesel::query_builder::AstPass<'_, '_, DB>,
+        out: &mut AstPass<'_, '_, DB>,
     ) -> QueryResult<()> {
         for (i, column) in self.columns.iter().enumerate() {
             out.push_sql(if i > 0 { ", " } else { "" });

@@ -19,6 +19,10 @@ pub(crate) struct Given<T = ()> {
 pub(crate) struct StructAttrs {
     pub(crate) table: Option<Given<Path>>,
     pub(crate) connection: Option<Given<Type>>,
+    /// The fields of a key of several columns
+    pub(crate) primary_key: Option<Given<Vec<Ident>>>,
+    /// The tables that a view shows
+    pub(crate) view_of: Option<Given<Vec<Path>>>,
     /// There may be a table's name in what could not be read.
     pub(crate) table_unread: bool,
 }
@@ -30,7 +34,9 @@ pub(crate) struct FieldAttrs {
     pub(crate) deferred: Option<Given>,
     pub(crate) group: Option<Given<LitStr>>,
     pub(crate) inverse: Option<Given<ExprPath>>,
-    pub(crate) through: Option<Given<(Path, Path)>>,
+    /// The columns of a link to a key of several
+    pub(crate) columns: Option<Given<Vec<Ident>>>,
+    pub(crate) through: Option<Given<(Vec<Path>, Vec<Path>)>>,
     pub(crate) order: Option<Given<Expr>>,
     pub(crate) version: Option<Given>,
     pub(crate) compute: Option<Ident>,
@@ -39,9 +45,9 @@ pub(crate) struct FieldAttrs {
     pub(crate) faulty: bool,
 }
 
-const STRUCT_KEYS: &[&str] = &["table", "connection"];
+const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of"];
 const FIELD_KEYS: &[&str] =
-    &["primary_key", "column", "deferred", "group", "inverse", "through", "order", "version"];
+    &["primary_key", "column", "columns", "deferred", "group", "inverse", "through", "order", "version"];
 
 impl StructAttrs {
     pub(crate) fn from_syn(attrs: &[Attribute], errors: &mut Errors) -> Self {
@@ -56,6 +62,10 @@ impl StructAttrs {
                 "connection" => {
                     set(&mut found.connection, value(key, input, errors, "connection = PgConnection")?)
                 }
+                "primary_key" => {
+                    set(&mut found.primary_key, list(key, input, "primary_key(order_id, number)", Ident::parse_any)?)
+                }
+                "view_of" => set(&mut found.view_of, list(key, input, "view_of(orders, lines)", Path::parse_mod_style)?),
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))
@@ -75,6 +85,9 @@ impl FieldAttrs {
             let fine = each_key(attr, errors, |key, input, errors| match key.to_string().as_str() {
                 "primary_key" => set(&mut found.primary_key, flag(key, input)?),
                 "column" => set(&mut found.column, value(key, input, errors, "column = name")?),
+                "columns" => {
+                    set(&mut found.columns, list(key, input, "columns(order_id, number)", Ident::parse_any)?)
+                }
                 "version" => set(&mut found.version, flag(key, input)?),
                 "deferred" => set(&mut found.deferred, flag(key, input)?),
                 "group" => set(&mut found.group, value(key, input, errors, "group = \"html\"")?),
@@ -193,8 +206,29 @@ fn value<T: Parse>(
     }
 }
 
-/// `key(own, other)`
-fn pair(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given<(Path, Path)>> {
+/// `key(name, name, …)`
+fn list<T>(
+    key: &Ident,
+    input: ParseStream<'_>,
+    example: &str,
+    item: fn(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<Given<Vec<T>>> {
+    let wrong = |at| syn::Error::new(at, format!("`{key}` takes names in parentheses, as in `{example}`"));
+    if !input.peek(syn::token::Paren) {
+        return Err(wrong(key.span()));
+    }
+    let inner;
+    let paren = syn::parenthesized!(inner in input);
+    let items: Vec<T> = inner
+        .parse_terminated(item, Token![,])
+        .map_err(|_| wrong(paren.span.join()))?
+        .into_iter()
+        .collect();
+    if items.is_empty() { Err(wrong(paren.span.join())) } else { Ok(Given { key: key.clone(), value: items }) }
+}
+
+/// `key(own, other)`; a side whose key has several columns stands in parentheses
+fn pair(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given<(Vec<Path>, Vec<Path>)>> {
     let wrong = |at| {
         let example = "through(partner_tags::partner_id, partner_tags::tag_id)";
         syn::Error::new(
@@ -207,12 +241,22 @@ fn pair(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given<(Path, Path)>>
     }
     let inner;
     let paren = syn::parenthesized!(inner in input);
-    let columns = inner.parse_terminated(Path::parse_mod_style, Token![,]);
-    let mut columns = columns.map_err(|_| wrong(paren.span.join()))?.into_iter();
-    match (columns.next(), columns.next(), columns.next()) {
+    let sides = inner.parse_terminated(side, Token![,]);
+    let mut sides = sides.map_err(|_| wrong(paren.span.join()))?.into_iter();
+    match (sides.next(), sides.next(), sides.next()) {
         (Some(own), Some(other), None) => Ok(Given { key: key.clone(), value: (own, other) }),
         _ => Err(wrong(paren.span.join())),
     }
+}
+
+/// A column, or several in parentheses
+fn side(input: ParseStream<'_>) -> syn::Result<Vec<Path>> {
+    if !input.peek(syn::token::Paren) {
+        return Ok(vec![Path::parse_mod_style(input)?]);
+    }
+    let inner;
+    syn::parenthesized!(inner in input);
+    Ok(inner.parse_terminated(Path::parse_mod_style, Token![,])?.into_iter().collect())
 }
 
 /// A key that there is not here

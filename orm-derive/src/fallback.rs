@@ -31,6 +31,21 @@ fn sound(mut model: Model) -> Model {
         mend_key(key);
     }
     keys.for_each(|second| second.is_key = false);
+    let is_sound = |field: &Field| match field.shape {
+        Shape::Value { nullable, .. } | Shape::Link { nullable, .. } => !nullable,
+        _ => false,
+    };
+    let parts = model.parts().len();
+    if !(2..=4).contains(&parts) || !model.parts().into_iter().all(is_sound) {
+        // One of them will do.
+        let mut first = true;
+        for field in model.fields.iter_mut() {
+            if field.part.take().is_none() {
+                continue;
+            }
+            field.is_key = std::mem::take(&mut first) && matches!(field.shape, Shape::Value { nullable: false, .. });
+        }
+    }
     let is_setter = |field: &Field| {
         let other = field.name.strip_prefix("set_").unwrap_or_default();
         model.fields.iter().any(|field| field.name == other && field.has_setter())

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprPath, Fields, Path, Type, Visibility};
 
-use crate::attr::{FieldAttrs, StructAttrs};
+use crate::attr::{FieldAttrs, Given, StructAttrs};
 use crate::error::Errors;
 use crate::names;
 use crate::shape::Shape;
@@ -18,6 +18,10 @@ pub(crate) struct Model {
     pub(crate) table: Path,
     pub(crate) table_is: TableIs,
     pub(crate) connection: Type,
+    /// The tables that a view shows
+    pub(crate) view_of: Vec<Path>,
+    /// What the struct says of the key
+    pub(crate) key_fields: Option<Given<Vec<Ident>>>,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -36,7 +40,10 @@ pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) ty: Type,
     pub(crate) shape: Shape,
+    /// Whether it is the primary key
     pub(crate) is_key: bool,
+    /// The place among the columns of a primary key of several
+    pub(crate) part: Option<usize>,
     pub(crate) attrs: FieldAttrs,
 }
 
@@ -52,11 +59,7 @@ impl Model {
         };
         let mut fields: Vec<Field> =
             named.into_iter().filter_map(|field| Field::from_syn(field, errors)).collect();
-        if !fields.iter().any(|field| field.is_key)
-            && let Some(id) = fields.iter_mut().find(|field| field.name == "id")
-        {
-            id.is_key = true;
-        }
+        find_key(&mut fields, attrs.primary_key.as_ref());
         Self {
             ident: input.ident.clone(),
             vis: input.vis.clone(),
@@ -70,18 +73,49 @@ impl Model {
                 || Type::Verbatim(quote!(::orm_core::private::DefaultConnection)),
                 |connection| connection.value,
             ),
+            view_of: attrs.view_of.map_or_else(Vec::new, |tables| tables.value),
+            key_fields: attrs.primary_key,
             fields,
         }
     }
 
+    /// The primary key, if it is one field
     pub(crate) fn key(&self) -> Option<&Field> {
         self.fields.iter().find(|field| field.is_key)
+    }
+
+    /// The fields of a primary key of several, in the order of the key
+    pub(crate) fn parts(&self) -> Vec<&Field> {
+        let mut parts: Vec<&Field> = self.fields.iter().filter(|field| field.part.is_some()).collect();
+        parts.sort_by_key(|field| field.part);
+        parts
     }
 
     /// The fields that have a column in the cache, in the order of `FIELDS`
     pub(crate) fn others(&self) -> impl Iterator<Item = &Field> {
         let key = self.fields.iter().position(|field| field.is_key);
         self.fields.iter().enumerate().filter(move |(i, _)| Some(*i) != key).map(|(_, field)| field)
+    }
+}
+
+/// Finds the primary key: the fields that the struct or their own attribute names, else the one called `id`.
+fn find_key(fields: &mut [Field], named: Option<&Given<Vec<Ident>>>) {
+    if let Some(named) = named {
+        let place = |field: &Field| named.value.iter().position(|name| name.unraw() == field.name);
+        fields.iter_mut().for_each(|field| field.part = place(field));
+    } else {
+        let marked = fields.iter_mut().filter(|field| field.is_key).enumerate();
+        marked.for_each(|(place, field)| field.part = Some(place));
+    }
+    let parts = fields.iter().filter(|field| field.part.is_some()).count();
+    for field in fields.iter_mut() {
+        field.is_key = parts == 1 && field.part.is_some();
+        field.part = field.part.filter(|_| parts > 1);
+    }
+    if parts == 0
+        && let Some(id) = fields.iter_mut().find(|field| field.name == "id")
+    {
+        id.is_key = true;
     }
 }
 
@@ -95,8 +129,17 @@ impl Field {
             ty: field.ty.clone(),
             shape: Shape::of(&field.ty),
             is_key: attrs.primary_key.is_some(),
+            part: None,
             attrs,
         })
+    }
+
+    /// The columns' names in the diesel `table!`
+    pub(crate) fn columns(&self) -> Vec<&Ident> {
+        match &self.attrs.columns {
+            Some(columns) => columns.value.iter().collect(),
+            None => vec![self.column()],
+        }
     }
 
     /// The column's name in the diesel `table!`
@@ -111,7 +154,7 @@ impl Field {
     /// Whether it has a setter: a column that is neither the key nor kept by the framework
     pub(crate) fn has_setter(&self) -> bool {
         let is_column = matches!(self.shape, Shape::Value { .. } | Shape::Link { .. });
-        is_column && !self.is_key && self.attrs.version.is_none()
+        is_column && !self.is_key && self.part.is_none() && self.attrs.version.is_none()
     }
 
     pub(crate) fn docs(&self) -> &[Attribute] {
@@ -122,7 +165,7 @@ impl Field {
         self.attrs.inverse.as_ref().map(|inverse| &inverse.value)
     }
 
-    pub(crate) fn through(&self) -> Option<&(Path, Path)> {
+    pub(crate) fn through(&self) -> Option<&(Vec<Path>, Vec<Path>)> {
         self.attrs.through.as_ref().map(|through| &through.value)
     }
 

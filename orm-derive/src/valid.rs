@@ -28,6 +28,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
         to_many_has_a_source(field, errors);
         source_fits_the_type(field, errors);
         column_keys_on_columns(field, errors);
+        columns_of_a_link(field, errors);
         order_on_to_many(field, errors);
         callable_accessor(model, field, errors);
         free_setter(model, field, errors);
@@ -56,7 +57,18 @@ fn named_fields(input: &DeriveInput, errors: &mut Errors) -> bool {
 }
 
 fn one_key(model: &Model, errors: &mut Errors) {
-    if model.key().is_none() {
+    if let Some(given) = &model.key_fields {
+        for name in &given.value {
+            if !model.fields.iter().any(|field| *name == field.name.as_str() || *name == field.ident) {
+                errors.at(name, format!("there is no field `{name}` here"));
+            }
+        }
+    }
+    let parts = model.parts();
+    if parts.len() > 4 {
+        errors.at(&parts[4].ident, "a primary key has four columns at most");
+    }
+    if model.key().is_none() && parts.is_empty() {
         if !model.fields.iter().any(|field| field.attrs.faulty) {
             errors.at(
                 &model.ident,
@@ -64,12 +76,6 @@ fn one_key(model: &Model, errors: &mut Errors) {
             );
         }
         return;
-    }
-    for second in model.fields.iter().filter_map(|field| field.attrs.primary_key.as_ref()).skip(1) {
-        errors.at(
-            &second.key,
-            "there are two primary keys; keep one (a table of pairs is no model: see `ManyToMany`)",
-        );
     }
 }
 
@@ -97,7 +103,7 @@ fn one_version(model: &Model, errors: &mut Errors) {
 
 fn version_is_counted(field: &Field, errors: &mut Errors) {
     let Some(version) = &field.attrs.version else { return };
-    if field.is_key {
+    if field.is_key || field.part.is_some() {
         errors.at(&version.key, "a primary key stays as it is: give the version a field of its own");
         return;
     }
@@ -157,7 +163,7 @@ fn advice_for(ty: &Type) -> String {
 }
 
 fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
-    if !field.is_key {
+    if !field.is_key && field.part.is_none() {
         return;
     }
     for key in [field.attrs.deferred.as_ref().map(|k| &k.key), field.attrs.group.as_ref().map(|k| &k.key)] {
@@ -165,6 +171,10 @@ fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
         errors.at(key, format!("every record has its primary key from the start; leave `{key}` out"));
     }
     match &field.shape {
+        Shape::Link { nullable: true, .. } if field.part.is_some() => {
+            errors.at(&field.ty, "a primary key is never NULL: leave the `Option` out");
+        }
+        Shape::Link { .. } if field.part.is_some() => {}
         Shape::Value { nullable: true, .. } => {
             errors.at(&field.ty, "a primary key is never NULL: leave the `Option` out");
         }
@@ -247,6 +257,7 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
     let attrs = &field.attrs;
     for key in [
         attrs.column.as_ref().map(|given| &given.key),
+        attrs.columns.as_ref().map(|given| &given.key),
         attrs.deferred.as_ref().map(|given| &given.key),
         attrs.group.as_ref().map(|given| &given.key),
     ] {
@@ -255,6 +266,23 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
             key,
             format!("a to-many link is no column, and is loaded when it is read; leave `{key}` out"),
         );
+    }
+}
+
+fn columns_of_a_link(field: &Field, errors: &mut Errors) {
+    let Some(columns) = &field.attrs.columns else { return };
+    match &field.shape {
+        Shape::Link { .. } if field.part.is_some() => {
+            errors.at(&columns.key, "a column of the primary key is one column; use `column`");
+        }
+        Shape::Link { .. } if !(2..=4).contains(&columns.value.len()) => {
+            errors.at(&columns.key, "`columns` is for a link to a key of two to four columns; use `column` for one");
+        }
+        Shape::Link { .. } => {}
+        _ => errors.at(&columns.key, "only a link has several columns, to a key of several; use `column`"),
+    }
+    if let Some(column) = &field.attrs.column {
+        errors.at(&column.key, "keep `column` or `columns`");
     }
 }
 

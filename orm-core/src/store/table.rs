@@ -142,17 +142,15 @@ impl Table {
         self.version.set(Some(column));
     }
 
-    /// Calls with each column that holds the same values in another form.
-    pub(crate) fn each_twin(&self, column: ColumnId, f: impl FnMut(&dyn AnyColumn)) {
-        let twins = self.entry(column).twins.borrow();
-        twins.iter().map(|&twin| self.column(twin)).for_each(f);
+    /// The columns that hold the same values in another form
+    pub(crate) fn twins(&self, column: ColumnId) -> Vec<ColumnId> {
+        self.entry(column).twins.borrow().clone()
     }
 
     /// Whether a value of one of these records waits in another form
     pub(crate) fn has_dirty_in_twins(&self, column: ColumnId, slots: &[u32]) -> bool {
-        let mut is_dirty = false;
-        self.each_twin(column, |twin| is_dirty |= slots.iter().any(|&slot| twin.is_dirty(slot)));
-        is_dirty
+        let is_dirty = |twin: ColumnId| slots.iter().any(|&slot| self.column(twin).is_dirty(slot));
+        self.twins(column).into_iter().any(is_dirty)
     }
 
     /// Whether a value that waits may be asked for in another form

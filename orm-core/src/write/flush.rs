@@ -7,7 +7,7 @@ use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::error::Doing;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::stores::{Rows, Store};
+use crate::stores::{Rows, Side, Store};
 use crate::{Environment, Error, Result, Str, query};
 
 /// Rows that one statement writes at most
@@ -33,10 +33,22 @@ impl<C: Connection> Environment<C> {
         !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty())
     }
 
-    /// Sends what waits and could be seen by a list of these members: their own columns, and pairs.
-    pub(crate) fn flush_before_list(&self, members: Store<'_, C>, ordered: bool) -> Result<()> {
+    /// Sends what waits and could be seen by a list of these members: their own columns, pairs, and rows of the join table
+    /// that has a model of its own.
+    pub(crate) fn flush_before_list(
+        &self,
+        members: Store<'_, C>,
+        side: Option<Side>,
+        ordered: bool,
+    ) -> Result<()> {
+        let join = match side {
+            Some(Side::Pairs { join, .. }) => self.stores.table_of_join(join),
+            _ => None,
+        };
         // An order may look at whatever it likes.
-        let seen = members.has_dirty() || !self.pairs.is_empty();
+        let seen = members.has_dirty()
+            || !self.pairs.is_empty()
+            || join.is_some_and(|table| self.stores.table(table).has_dirty());
         if seen || (ordered && self.has_pending()) {
             self.flush()
         } else {

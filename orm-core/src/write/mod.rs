@@ -95,11 +95,14 @@ fn with_column<C: Connection>(
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
     }
     let of_another_form = if state == State::Written { &changed[..] } else { slots };
-    store.each_twin(column, |twin| {
+    for twin in store.twins(column) {
         of_another_form.iter().for_each(|&slot| {
-            twin.remove(slot);
+            store.table().column(twin).remove(slot);
         });
-    });
+        if !changed.is_empty() {
+            links::forget_lists_by(env, store.rows(), twin);
+        }
+    }
     if env.limits.any() {
         slots.iter().for_each(|&slot| store.add_resident(slot));
     }

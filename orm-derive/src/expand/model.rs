@@ -15,8 +15,20 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
     let (ident, table) = (&model.ident, &model.table);
     let name = ident.unraw().to_string();
     let key = Key::of(model);
-    let (key, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
-    let key_columns = quote!(::orm_core::private::column_name::<#key_column>());
+    let (ty, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
+    let key_columns = key.columns;
+    let whole_key = key.is_whole;
+    let view_of = (!model.view_of.is_empty()).then(|| {
+        let tables = model.view_of.iter().map(|table| {
+            let at = span_of(table);
+            quote_spanned!(at=> ::orm_core::private::table_name::<_, ::orm_core::private::BackendOf<__Connection>>(&#table::table))
+        });
+        quote! {
+            fn view_of() -> ::orm_core::private::Vec<::orm_core::private::String> {
+                ::orm_core::private::vec![#(#tables),*]
+            }
+        }
+    });
     let opened = opened(model, names);
     let infos = model.others().map(|field| info(model, field));
     let version = match model.others().position(|field| field.attrs.version.is_some()) {
@@ -35,7 +47,7 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
         #[automatically_derived]
         impl ::orm_core::private::Model for #ident {
             type Connection = __Connection;
-            type Key = #key;
+            type Key = #ty;
             type KeyCodec = #codec;
             type Table = #table::table;
             type KeyColumn = #key_column;
@@ -45,13 +57,14 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
             type Values = #values;
             const NAME: &'static str = #name;
             const KEY_FIELD: &'static str = #key_name;
-            const KEY_COLUMNS: &'static [&'static str] = &[#key_columns];
+            const KEY_COLUMNS: &'static [&'static str] = &[#(#key_columns),*];
             const FIELDS: &'static [::orm_core::private::FieldInfo<__Connection>] = &[#(#infos),*];
             const VERSION: ::core::option::Option<usize> = #version;
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER
             }
+            #view_of
             fn columns<'env>(store: ::orm_core::private::Store<'env, __Connection>) -> #columns<'env> {
                 #opened
             }
@@ -64,33 +77,79 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> To
         }
 
         #ordered
+
+        #whole_key
     }
 }
 
 struct Key {
     ty: TokenStream,
     codec: TokenStream,
+    /// diesel's column, or the tuple of them
     column: TokenStream,
     name: String,
+    /// The names of the columns
+    columns: Vec<TokenStream>,
+    /// The proof that it is not a part of diesel's key
+    is_whole: TokenStream,
 }
 
 impl Key {
     fn of(model: &Model) -> Self {
         let table = &model.table;
+        let primary_key = quote!(<#table::table as ::orm_core::private::diesel::Table>::PrimaryKey);
+        let name_of = |column: &TokenStream| quote!(::orm_core::private::column_name::<#column>());
+        let parts = model.parts();
+        if !parts.is_empty() {
+            return Self::of_several(model, &parts, &primary_key);
+        }
         let (ty, at, column, name) = match model.key() {
             Some(field) => {
                 let column = field.column();
                 (key(field), field.span(), quote!(#table::#column), field.name.clone())
             }
             // Only in a stub: most tables have such a key.
-            None => {
-                let table = quote!(<#table::table as ::orm_core::private::diesel::Table>::PrimaryKey);
-                (quote!(::core::primitive::i32), Span::call_site(), table, String::new())
-            }
+            None => (quote!(::core::primitive::i32), Span::call_site(), primary_key.clone(), String::new()),
         };
         let codec =
             quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
-        Self { ty, codec, column, name }
+        let at = model.key().map_or_else(Span::call_site, |key| key.ident.span().resolved_at(Span::call_site()));
+        let is_whole = quote_spanned!(at=> const _: () = ::orm_core::private::one_column::<#primary_key>(););
+        let columns = vec![name_of(&column)];
+        Self { ty, codec, column, name, columns, is_whole }
+    }
+
+    fn of_several(model: &Model, parts: &[&Field], primary_key: &TokenStream) -> Self {
+        let table = &model.table;
+        let columns = parts.iter().map(|field| {
+            let column = field.column();
+            quote!(#table::#column)
+        });
+        let columns: Vec<_> = columns.collect();
+        let types = parts.iter().map(|field| match &field.shape {
+            Shape::Link { target, .. } => quote!(<#target as ::orm_core::private::Model>::Key),
+            _ => key(field),
+        });
+        let codecs = parts.iter().zip(&columns).map(|(field, column)| {
+            let (at, ty) = (field.span(), key(field));
+            match &field.shape {
+                Shape::Link { target, .. } => {
+                    quote_spanned!(at=> <#target as ::orm_core::private::Model>::KeyCodec)
+                }
+                _ => quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>),
+            }
+        });
+        let names: Vec<&str> = parts.iter().map(|field| &*field.name).collect();
+        let at = parts[0].ident.span().resolved_at(Span::call_site());
+        let key = quote!((#(#columns),*));
+        Self {
+            ty: quote!((#(#types),*)),
+            codec: quote!(::orm_core::private::KeyOfSeveral<(#(#codecs),*)>),
+            name: names.join(", "),
+            columns: columns.iter().map(|column| quote!(::orm_core::private::column_name::<#column>())).collect(),
+            is_whole: quote_spanned!(at=> const _: () = ::orm_core::private::several_columns::<#primary_key, #key>();),
+            column: key,
+        }
     }
 }
 
@@ -110,7 +169,7 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
 }
 
 fn info(model: &Model, field: &Field) -> TokenStream {
-    let (name, table, column) = (&field.name, &model.table, field.column());
+    let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
         (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(), quote!(Never)),
@@ -123,7 +182,9 @@ fn info(model: &Model, field: &Field) -> TokenStream {
                 }
                 (None, None) => quote!(Always),
             };
-            (quote!(::orm_core::private::column_name::<#table::#column>()), prefetch)
+            let columns = field.columns().into_iter();
+            let names = columns.map(|column| quote!(::orm_core::private::column_name::<#table::#column>()));
+            (quote!(#(#names),*), prefetch)
         }
     };
     let (codec, link) = (codec(model, field), link(model, field));
@@ -181,21 +242,32 @@ fn link(model: &Model, field: &Field) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let ident = &model.ident;
+    let mut checked = TokenStream::new();
     let kind = match (&field.shape, field.inverse(), field.through()) {
-        (Shape::Link { .. }, ..) => quote!(ToOne),
+        (Shape::Link { nullable, .. }, ..) => {
+            let (table, columns, at) = (&model.table, field.columns(), field.span());
+            let types = columns.iter().map(|column| quote!(::orm_core::private::SqlTypeOf<#table::#column>));
+            let check = match columns.len() {
+                1 => quote_spanned!(at=> ::orm_core::private::holds_key::<#target, #(#types)*, #nullable>()),
+                _ => quote_spanned!(at=> ::orm_core::private::holds_keys::<#target, (#(#types),*), #nullable>()),
+            };
+            checked = quote!(#check;);
+            quote!(ToOne)
+        }
         (Shape::OneToMany(_), Some(inverse), _) => {
             let at = span_of(inverse);
             let position = quote_spanned!(at=> ::orm_core::private::inverse::<#ident, #target, _>(#inverse));
             quote!(Inverse { field: || #position, order: #order })
         }
         (Shape::ManyToMany(_), _, Some((own, other))) => {
-            let at = span_of(other);
-            let table = quote_spanned!(at=> ::orm_core::private::join_table::<#target, #own, #other>);
+            let (first, last) = (&own[0], &other[0]);
+            let at = span_of(last);
+            let table = quote_spanned!(at=> ::orm_core::private::join_table::<#target, #first, #last>);
             quote! {
                 Through {
                     table: #table,
-                    own: &[::orm_core::private::column_name::<#own>()],
-                    other: &[::orm_core::private::column_name::<#other>()],
+                    own: &[#(::orm_core::private::column_name::<#own>()),*],
+                    other: &[#(::orm_core::private::column_name::<#other>()),*],
                     order: #order,
                 }
             }
@@ -208,7 +280,10 @@ fn link(model: &Model, field: &Field) -> TokenStream {
     quote! {
         ::core::option::Option::Some(::orm_core::private::LinkInfo {
             target: #target,
-            kind: ::orm_core::private::LinkKind::#kind,
+            kind: {
+                #checked
+                ::orm_core::private::LinkKind::#kind
+            },
         })
     }
 }
@@ -219,7 +294,7 @@ fn order_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream)
     let Some((own, _)) = field.through() else {
         return (quote!(<#target as ::orm_core::private::Model>::Table), TokenStream::new());
     };
-    let diesel = quote!(::orm_core::private::diesel);
+    let (diesel, own) = (quote!(::orm_core::private::diesel), &own[0]);
     let items = quote! {
         struct __Joined;
         impl #diesel::query_source::AppearsInFromClause<<#target as ::orm_core::private::Model>::Table> for __Joined {

@@ -9,13 +9,13 @@ use crate::shape::{Shape, Value};
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let (ident, vis, values) = (&model.ident, &model.vis, &names.values);
-    let fields = || model.fields.iter().filter(|field| field.has_setter() || field.is_key);
+    let fields = || model.fields.iter().filter(|field| is_given(field));
     let members = fields().map(|field| {
         let (ident, stored) = (&field.ident, stored(field));
         quote!(#ident: ::core::option::Option<#stored>,)
     });
     let key = model.key().map(|field| (model.others().count(), &field.ident));
-    let others = model.others().enumerate().filter(|(_, field)| field.has_setter());
+    let others = model.others().enumerate().filter(|(_, field)| is_given(field));
     let (indices, idents): (Vec<_>, Vec<_>) =
         others.map(|(index, field)| (index, &field.ident)).chain(key).unzip();
     let given_key = match model.key() {
@@ -23,7 +23,17 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             let ident = &key.ident;
             quote!(::core::clone::Clone::clone(&self.#ident))
         }
-        None => quote!(::core::option::Option::None),
+        None => {
+            let parts = model.parts();
+            let parts = parts.iter().map(|field| {
+                let ident = &field.ident;
+                match &field.shape {
+                    Shape::Link { .. } => quote!(::core::clone::Clone::clone(self.#ident.as_ref()?.key())),
+                    _ => quote!(::core::clone::Clone::clone(self.#ident.as_ref()?)),
+                }
+            });
+            quote!(::core::option::Option::Some((#(#parts),*)))
+        }
     };
     let methods = fields().map(|field| method(model, field));
     quote! {
@@ -61,6 +71,11 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             }
         }
     }
+}
+
+/// Whether a value can be given for a field
+fn is_given(field: &Field) -> bool {
+    field.has_setter() || field.is_key || field.part.is_some()
 }
 
 fn method(model: &Model, field: &Field) -> TokenStream {

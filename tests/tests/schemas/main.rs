@@ -1,0 +1,11 @@
+//! Schemas that others made: several models over one table, join tables with a model, views, keys of several columns.
+//!
+//! One binary, as linking is what a test costs; one claim per file.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod a_join_table_may_have_a_model;
+mod a_key_that_is_none_is_an_error;
+mod a_view_shows_what_waits;
+mod keys_have_several_columns;
+mod one_table_may_have_several_models;
+mod two_fields_may_be_one_column;
