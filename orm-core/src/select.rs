@@ -113,7 +113,12 @@ struct Reading<'a, DB: diesel::backend::Backend> {
 }
 
 /// The writer of a field, and where the rows hold it
-type Writer<'a, DB> = (Box<dyn CellWriter<DB> + 'a>, &'a Place);
+struct Writer<'a, DB: diesel::backend::Backend> {
+    writer: Box<dyn CellWriter<DB> + 'a>,
+    /// Where its only column is
+    at: Option<usize>,
+    place: &'a Place,
+}
 
 impl<C: Connection> Select<'_, C> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -239,17 +244,25 @@ impl<C: Connection> Select<'_, C> {
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<u32> {
         let store = self.store;
-        let slot = read_key(&mut *into.key, into.key_places, row)
-            .map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error))?;
+        // `Error` is large: what is fine is not wrapped with it, row by row and cell by cell.
+        let slot = match read_key(&mut *into.key, into.key_places, row) {
+            Ok(slot) => slot,
+            Err(error) => {
+                return Err(invalid(store.model(), store.model().key_field(), "?".into(), &error));
+            }
+        };
         let is_first = into.seen.mark(slot);
         let mut owner = None;
-        for (writer, place) in writers.iter_mut() {
-            let linked = if is_first && place.before.is_empty() {
-                let written = match row.get(place.last) {
+        for Writer { writer, at, place } in writers.iter_mut() {
+            let linked = if let (Some(at), true) = (*at, is_first) {
+                let written = match row.get(at) {
                     Some(value) => writer.write(slot, value.value()),
                     None => Err(NO_COLUMN.into()),
                 };
-                written.map_err(|error| self.invalid(place.field, slot, &error))?
+                match written {
+                    Ok(linked) => linked,
+                    Err(error) => return Err(self.invalid(place.field, slot, &error)),
+                }
             } else {
                 let written = self.write_apart(row, &mut **writer, place, slot, is_first)?;
                 if written.is_none() {
@@ -257,7 +270,7 @@ impl<C: Connection> Select<'_, C> {
                 }
                 written.flatten()
             };
-            if into.owner_field == Some(place.field) {
+            if linked.is_some() && into.owner_field == Some(place.field) {
                 owner = linked;
             }
         }
@@ -273,8 +286,10 @@ impl<C: Connection> Select<'_, C> {
             }
             (None, Beside::Nothing) => on_row(slot, Shown::Nothing),
         };
-        shown.map_err(|error| self.fault(diesel::result::Error::DeserializationError(error)))?;
-        Ok(slot)
+        match shown {
+            Ok(()) => Ok(slot),
+            Err(error) => Err(self.fault(diesel::result::Error::DeserializationError(error))),
+        }
     }
 
     /// Writes a field of several columns, or compares one of a row that has come before: `None` if it is another one now.
@@ -350,20 +365,27 @@ impl<C: Connection> QueryFragment<C::Backend> for OfOneKey<'_, C> {
     }
 }
 
+const NO_KEY: &str = "the row has no key";
 const NO_COLUMN: &str = "the row has no such column";
 
-#[inline]
+#[inline(always)]
 pub(crate) fn read_key<'r, DB, R>(key: &mut dyn KeyReader<DB>, places: &[usize], row: &R) -> Result<u32, BoxError>
 where
     DB: diesel::backend::Backend,
     R: Row<'r, DB>,
 {
-    let Some((&last, before)) = places.split_last() else { return Err("the row has no key".into()) };
+    if let &[at] = places {
+        return match row.get(at) {
+            Some(value) => key.read(value.value()),
+            None => Err(NO_KEY.into()),
+        };
+    }
+    let Some((&last, before)) = places.split_last() else { return Err(NO_KEY.into()) };
     for (part, &at) in before.iter().enumerate() {
-        let value = row.get(at).ok_or("the row has no key")?;
+        let value = row.get(at).ok_or(NO_KEY)?;
         key.part(part, value.value())?;
     }
-    let value = row.get(last).ok_or("the row has no key")?;
+    let value = row.get(last).ok_or(NO_KEY)?;
     key.read(value.value())
 }
 
@@ -485,7 +507,8 @@ impl Layout {
                 return None;
             }
             columns.push(column);
-            Some((store.field(place.field).decode?.writer(store.column(place.field), env, now), place))
+            let writer = store.field(place.field).decode?.writer(store.column(place.field), env, now);
+            Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
         };
         self.fields.iter().filter_map(writer).collect()
     }
