@@ -149,11 +149,8 @@ impl<C: Connection> Environment<C> {
         M: Model<Connection = C>,
         Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     {
-        let keys = query::keys::<M>(
-            self,
-            Location::caller(),
-            &SelectDsl::select(query, ModelColumns::of(&[])),
-        )?;
+        let keys =
+            query::keys::<M>(self, Location::caller(), &SelectDsl::select(query, ModelColumns::of(&[])))?;
         Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }
 }

@@ -100,7 +100,9 @@ pub enum Error {
         column: &'static str,
     },
     /// A query has found two different rows with one key: what is called the key of the model tells no rows apart
-    #[error("{table} has several rows with the key {id}: the primary key of {model} is none; name all columns of it")]
+    #[error(
+        "{table} has several rows with the key {id}: the primary key of {model} is none; name all columns of it"
+    )]
     NotAKey {
         /// The model's name
         model: &'static str,

@@ -8,8 +8,8 @@ use std::marker::PhantomData;
 use crate::backend::Connection;
 use crate::cardinality::Cardinality;
 use crate::model::Model;
-use crate::store::{Column, Link, List};
 use crate::records::{Handle, Records, Way};
+use crate::store::{Column, Link, List};
 use crate::watch::Place;
 use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
 
@@ -32,10 +32,8 @@ pub trait CellKind: Kind {
 }
 
 /// Where the cells of a field are among a model's columns; the second argument only names the lifetime
-pub type AccessTo<M, V> = for<'a, 'env> fn(
-    &'a <M as Model>::Columns<'env>,
-    PhantomData<&'env ()>,
-) -> &'env RefCell<Column<V>>;
+pub type AccessTo<M, V> =
+    for<'a, 'env> fn(&'a <M as Model>::Columns<'env>, PhantomData<&'env ()>) -> &'env RefCell<Column<V>>;
 
 /// A kind of link of `M`
 pub trait LinkKind<M: Model>: CellKind {

@@ -96,10 +96,10 @@ mod records;
 mod relation;
 mod search;
 mod select;
-mod store;
-mod stores;
 #[cfg(feature = "serde")]
 mod serde;
+mod store;
+mod stores;
 mod text;
 mod value;
 mod watch;

@@ -133,7 +133,10 @@ impl<C: Connection> FieldInfo<C> {
 
 impl<C: Connection> fmt::Debug for FieldInfo<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FieldInfo").field("name", &self.name).field("columns", &self.columns).finish_non_exhaustive()
+        f.debug_struct("FieldInfo")
+            .field("name", &self.name)
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
     }
 }
 
@@ -216,7 +219,12 @@ pub trait AnyModel<C: Connection>: Sync {
     /// The keys of records, as binds; NULL for what is none
     fn key_binds(&self, store: Store<'_, C>, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
     /// Binds one column of a key of the model's type.
-    fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+    fn push_key<'b>(
+        &self,
+        key: &'b dyn Any,
+        part: usize,
+        out: AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()>;
     /// Reads keys, as slots.
     fn key_reader<'a>(&self, store: Store<'a, C>) -> Box<dyn KeyReader<C::Backend> + 'a>;
 }
@@ -352,7 +360,11 @@ struct Reader<'a, M: Model> {
 }
 
 impl<M: Model> KeyReader<DbOf<M>> for Reader<'_, M> {
-    fn part(&mut self, part: usize, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
+    fn part(
+        &mut self,
+        part: usize,
+        value: Option<<DbOf<M> as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
         M::KeyCodec::part(&mut self.parts, part, value)
     }
 

@@ -100,8 +100,18 @@ pub(crate) fn plan<C: Connection>(
     batch.iter().for_each(|&slot| {
         seen.mark(slot);
     });
-    let mut plan =
-        Plan { env, model: store.number(), table: store.table_number(), field, lacks, limit, seen, batch, gap: None, looked: 0 };
+    let mut plan = Plan {
+        env,
+        model: store.number(),
+        table: store.table_number(),
+        field,
+        lacks,
+        limit,
+        seen,
+        batch,
+        gap: None,
+        looked: 0,
+    };
     let reach = scope.root.reach;
     // Who walks through more than a window of chosen records is taken to come to the others, too.
     let mut is_large = false;

@@ -2,22 +2,22 @@
 
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
-pub use crate::codec::{
-    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar, ToManyLink,
-    ToOneLink, Writable, cells,
-};
 pub use crate::cardinality::Cardinality;
+pub use crate::codec::{
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar,
+    ToManyLink, ToOneLink, Writable, cells,
+};
 pub use crate::field::{
-    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable, Nullable, PrimaryKey, Readable,
-    Required, WayTo,
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
+    Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::key::{
-    ColumnNames, HoldsKey, HoldsKeys, IntoKey, KeyCodec, KeyOf, KeyOfSeveral, OneColumn, SameColumns, holds_key, holds_keys,
-    one_column, several_columns,
+    ColumnNames, HoldsKey, HoldsKeys, IntoKey, KeyCodec, KeyOf, KeyOfSeveral, OneColumn, SameColumns,
+    holds_key, holds_keys, one_column, several_columns,
 };
 pub use crate::model::{
-    AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys, Order, Ordered,
-    Prefetch, any, table_name,
+    AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys,
+    Order, Ordered, Prefetch, any, table_name,
 };
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::relation::{InverseOf, OrderOf, inverse, join_table};

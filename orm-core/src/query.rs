@@ -258,9 +258,7 @@ pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
     env.watch_search::<M, _>(at, query, || {
-        found(env, env.store::<M>(), |select, on_row| {
-            select.run(env, query, layout, Beside::Nothing, on_row)
-        })
+        found(env, env.store::<M>(), |select, on_row| select.run(env, query, layout, Beside::Nothing, on_row))
     })
 }
 
@@ -357,7 +355,8 @@ pub(crate) fn read_slots<C: Connection>(
         let places: Vec<usize> = (0..store.model().key_columns().len()).collect();
         for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
             let slot = read_key(&mut *key, &places, &row.map_err(fault)?);
-            let slot = slot.map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error));
+            let slot =
+                slot.map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error));
             slots.push(slot?);
         }
         Ok(slots)

@@ -163,11 +163,12 @@ pub(crate) fn load_lists<C: Connection>(
     let mut selection = Selection::of_model(members.model(), &fields);
     let is_read = source.field.filter(|owner| fields.contains(owner));
     let owner_at = selection.columns.len();
-    let places = match is_read.and_then(|owner| selection.layout.fields.iter().find(|place| place.field == owner)) {
-        // The owner's key is one of the fields that are read anyhow, or stands behind them.
-        Some(place) => place.all(),
-        None => (owner_at..owner_at + source.own.len()).collect(),
-    };
+    let places =
+        match is_read.and_then(|owner| selection.layout.fields.iter().find(|place| place.field == owner)) {
+            // The owner's key is one of the fields that are read anyhow, or stands behind them.
+            Some(place) => place.all(),
+            None => (owner_at..owner_at + source.own.len()).collect(),
+        };
     let query = Members {
         source,
         selection: &selection,
@@ -178,12 +179,8 @@ pub(crate) fn load_lists<C: Connection>(
         most,
     };
     let name = format!("{}.{}", store.name(), store.field_name(field));
-    let select = Select {
-        store: members,
-        reason: Reason::Relation(&name),
-        keys: slots.len(),
-        reserve: slots.len(),
-    };
+    let select =
+        Select { store: members, reason: Reason::Relation(&name), keys: slots.len(), reserve: slots.len() };
     let beside = Beside::Owner { places, field: is_read, reader: store.model().key_reader(store) };
     // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
     // having the database sort whole rows.

@@ -369,7 +369,11 @@ const NO_KEY: &str = "the row has no key";
 const NO_COLUMN: &str = "the row has no such column";
 
 #[inline(always)]
-pub(crate) fn read_key<'r, DB, R>(key: &mut dyn KeyReader<DB>, places: &[usize], row: &R) -> Result<u32, BoxError>
+pub(crate) fn read_key<'r, DB, R>(
+    key: &mut dyn KeyReader<DB>,
+    places: &[usize],
+    row: &R,
+) -> Result<u32, BoxError>
 where
     DB: diesel::backend::Backend,
     R: Row<'r, DB>,
@@ -498,7 +502,11 @@ impl Layout {
     }
 
     /// The writers of the fields; one of each column of the cache
-    fn writers<'a, C: Connection>(&'a self, env: &'a Environment<C>, store: Store<'a, C>) -> Vec<Writer<'a, C::Backend>> {
+    fn writers<'a, C: Connection>(
+        &'a self,
+        env: &'a Environment<C>,
+        store: Store<'a, C>,
+    ) -> Vec<Writer<'a, C::Backend>> {
         let now = env.moment();
         let mut columns = Vec::with_capacity(self.fields.len());
         let writer = |place: &'a Place| {

@@ -158,7 +158,8 @@ impl<C: Connection> Stores<C> {
     /// What a column is told from others by: its name in the database; for a to-many link, what leads to the members
     fn column_name(&self, model: &'static dyn AnyModel<C>, number: usize, side: Option<Side>) -> String {
         let field = &model.fields()[number];
-        let ordered = |order: bool| if order { format!(" for {}.{}", model.name(), field.name) } else { String::new() };
+        let ordered =
+            |order: bool| if order { format!(" for {}.{}", model.name(), field.name) } else { String::new() };
         match (field.link.as_ref().map(|link| &link.kind), side) {
             (Some(LinkKind::Inverse { order, .. }), Some(Side::Inverse { table, columns })) => {
                 format!("{}({}){}", self.shelf(table).sql, columns.join(", "), ordered(order.is_some()))
@@ -554,9 +555,8 @@ impl<'a, C: Connection> Store<'a, C> {
 
     /// The to-one links that lead to the same table as records of another model are in
     pub(crate) fn links_to(self, table: TableId) -> Vec<usize> {
-        let leads_there = |&field: &usize| {
-            !self.is_list(field) && self.target(self.column_of(field)) == Some(table)
-        };
+        let leads_there =
+            |&field: &usize| !self.is_list(field) && self.target(self.column_of(field)) == Some(table);
         (0..self.fields().len()).filter(leads_there).collect()
     }
 
@@ -566,7 +566,9 @@ impl<'a, C: Connection> Store<'a, C> {
         let fields = self.fields();
         (0..fields.len())
             // A version is never younger than what it is the version of.
-            .filter(|&other| fields[other].prefetch.comes_with(kind, other == field) || version == Some(other))
+            .filter(|&other| {
+                fields[other].prefetch.comes_with(kind, other == field) || version == Some(other)
+            })
             .filter(|&other| {
                 let column = self.column(other);
                 batch.iter().any(|&slot| !column.has(slot))
@@ -624,4 +626,3 @@ impl<'a, C: Connection> Store<'a, C> {
 pub(crate) fn always<C: Connection>(fields: &'static [FieldInfo<C>]) -> impl Iterator<Item = usize> + Clone {
     (0..fields.len()).filter(|&field| fields[field].prefetch == Prefetch::Always)
 }
-

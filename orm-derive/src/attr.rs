@@ -62,10 +62,14 @@ impl StructAttrs {
                 "connection" => {
                     set(&mut found.connection, value(key, input, errors, "connection = PgConnection")?)
                 }
-                "primary_key" => {
-                    set(&mut found.primary_key, list(key, input, "primary_key(order_id, number)", Ident::parse_any)?)
-                }
-                "view_of" => set(&mut found.view_of, list(key, input, "view_of(orders, lines)", Path::parse_mod_style)?),
+                "primary_key" => set(
+                    &mut found.primary_key,
+                    list(key, input, "primary_key(order_id, number)", Ident::parse_any)?,
+                ),
+                "view_of" => set(
+                    &mut found.view_of,
+                    list(key, input, "view_of(orders, lines)", Path::parse_mod_style)?,
+                ),
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))
@@ -219,12 +223,13 @@ fn list<T>(
     }
     let inner;
     let paren = syn::parenthesized!(inner in input);
-    let items: Vec<T> = inner
-        .parse_terminated(item, Token![,])
-        .map_err(|_| wrong(paren.span.join()))?
-        .into_iter()
-        .collect();
-    if items.is_empty() { Err(wrong(paren.span.join())) } else { Ok(Given { key: key.clone(), value: items }) }
+    let items: Vec<T> =
+        inner.parse_terminated(item, Token![,]).map_err(|_| wrong(paren.span.join()))?.into_iter().collect();
+    if items.is_empty() {
+        Err(wrong(paren.span.join()))
+    } else {
+        Ok(Given { key: key.clone(), value: items })
+    }
 }
 
 /// `key(own, other)`; a side whose key has several columns stands in parentheses

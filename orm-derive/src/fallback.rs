@@ -43,7 +43,8 @@ fn sound(mut model: Model) -> Model {
             if field.part.take().is_none() {
                 continue;
             }
-            field.is_key = std::mem::take(&mut first) && matches!(field.shape, Shape::Value { nullable: false, .. });
+            field.is_key =
+                std::mem::take(&mut first) && matches!(field.shape, Shape::Value { nullable: false, .. });
         }
     }
     let is_setter = |field: &Field| {

@@ -276,7 +276,10 @@ fn columns_of_a_link(field: &Field, errors: &mut Errors) {
             errors.at(&columns.key, "a column of the primary key is one column; use `column`");
         }
         Shape::Link { .. } if !(2..=4).contains(&columns.value.len()) => {
-            errors.at(&columns.key, "`columns` is for a link to a key of two to four columns; use `column` for one");
+            errors.at(
+                &columns.key,
+                "`columns` is for a link to a key of two to four columns; use `column` for one",
+            );
         }
         Shape::Link { .. } => {}
         _ => errors.at(&columns.key, "only a link has several columns, to a key of several; use `column`"),

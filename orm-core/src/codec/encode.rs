@@ -396,9 +396,14 @@ pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Li
     let nowhere = (put.state == State::New).then_some(Link::NULL);
     let mut moved = put.moved.take();
     let links: Vec<Option<Link>> = (0..put.slots.len()).map(link).collect();
-    put_cells(&mut typed(cells).borrow_mut(), |row| links[row].as_ref(), put, |slot, old, &to| {
-        if let Some(moved) = &mut moved {
-            moved.push(Moved { slot, from: old.copied().or(nowhere), to });
-        }
-    });
+    put_cells(
+        &mut typed(cells).borrow_mut(),
+        |row| links[row].as_ref(),
+        put,
+        |slot, old, &to| {
+            if let Some(moved) = &mut moved {
+                moved.push(Moved { slot, from: old.copied().or(nowhere), to });
+            }
+        },
+    );
 }

@@ -4,7 +4,7 @@ mod decode;
 pub(crate) mod encode;
 
 pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Scalar, ToManyLink, ToOneLink, cells};
-pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
 pub(crate) use encode::row;
+pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

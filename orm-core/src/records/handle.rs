@@ -72,7 +72,11 @@ impl<M: Model> Reader<'_, '_, M> {
 
     /// The value of a field: from the cache, where a hit is an index and a clone; else loaded with the group's.
     #[inline(always)]
-    pub(crate) fn cell<T: 'static, D: CellKind>(&self, field: Field<M, T, D>, place: Place) -> Result<D::Cell<T>>
+    pub(crate) fn cell<T: 'static, D: CellKind>(
+        &self,
+        field: Field<M, T, D>,
+        place: Place,
+    ) -> Result<D::Cell<T>>
     where
         D::Cell<T>: Clone,
     {
@@ -92,7 +96,11 @@ impl<M: Model> Reader<'_, '_, M> {
 impl<M: Model> Group<'_, M> {
     /// The target of a to-one link of a record, as far as it is known; nothing is asked.
     #[inline(always)]
-    fn linked<T: 'static, D: CellKind + Kind<Cell<T> = Link>>(&self, slot: u32, field: Field<M, T, D>) -> u32 {
+    fn linked<T: 'static, D: CellKind + Kind<Cell<T> = Link>>(
+        &self,
+        slot: u32,
+        field: Field<M, T, D>,
+    ) -> u32 {
         let Self { env, columns, .. } = self;
         if let Some(link) = field.cells(columns).borrow().hit(slot, env.known_turn()) {
             return link.0;

@@ -15,8 +15,8 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
 
-pub use group::{Group, Way};
 pub(crate) use group::LinkHere;
+pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter};
 

@@ -35,8 +35,7 @@ impl<T> Frozen<T> {
 
     pub(crate) fn get_or_init(&self, number: usize, make: impl FnOnce() -> T) -> &T {
         let (chunk, index) = place(number);
-        let items =
-            self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| OnceCell::new()).collect());
+        let items = self.chunks[chunk].get_or_init(|| (0..FIRST << chunk).map(|_| OnceCell::new()).collect());
         items[index].get_or_init(make)
     }
 

@@ -13,12 +13,12 @@ mod stats;
 mod table;
 
 pub use any_column::AnyColumn;
-pub use column::{Column, Moment};
 pub(crate) use column::{Brought, Stamp, heap_bytes};
+pub use column::{Column, Moment};
 pub(crate) use frozen::Frozen;
 pub(crate) use keys::{AnyKeys, Keys};
-pub use links::{Link, List};
 pub(crate) use links::{Edit, follow, lists};
+pub use links::{Link, List};
 pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;

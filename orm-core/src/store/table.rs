@@ -85,7 +85,12 @@ impl Table {
 
     /// The number of a column, added now if it is not there: two models that name it alike share its cells. Of others with
     /// the same name it becomes a twin.
-    pub(crate) fn open_column(&self, name: String, cells: Box<dyn AnyColumn>, target: Option<TableId>) -> ColumnId {
+    pub(crate) fn open_column(
+        &self,
+        name: String,
+        cells: Box<dyn AnyColumn>,
+        target: Option<TableId>,
+    ) -> ColumnId {
         let kind = |cells: &dyn AnyColumn| (cells as &dyn Any).type_id();
         let is_it = |column: &&TableColumn| {
             column.name == name && kind(&*column.cells) == kind(&*cells) && column.target == target
@@ -323,7 +328,12 @@ impl Table {
         self.counts.borrow().get(&(column, slot)).map(|&(count, _)| count)
     }
 
-    pub(crate) fn set_counts(&self, column: ColumnId, now: Stamp, counts: impl Iterator<Item = (u32, usize)>) {
+    pub(crate) fn set_counts(
+        &self,
+        column: ColumnId,
+        now: Stamp,
+        counts: impl Iterator<Item = (u32, usize)>,
+    ) {
         self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((column, slot), (count, now))));
     }
 
@@ -604,7 +614,14 @@ impl Table {
     }
 
     /// Changes the lists of one to-many link, whose members are records of `members`.
-    pub(crate) fn edit_lists(&self, column: ColumnId, edits: &[Edit], by_key: bool, members: &Self, now: Moment) {
+    pub(crate) fn edit_lists(
+        &self,
+        column: ColumnId,
+        edits: &[Edit],
+        by_key: bool,
+        members: &Self,
+        now: Moment,
+    ) {
         for edit in edits {
             match edit.owner {
                 Some(owner) => self.forget_count(column, owner),

@@ -151,7 +151,8 @@ impl<C: Connection> Link<C> {
         field: usize,
         owners: &[u32],
     ) -> Result<Option<Self>> {
-        let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind) else {
+        let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
+        else {
             return Ok(None);
         };
         let &[owner] = owners else {
@@ -171,7 +172,8 @@ impl<C: Connection> Link<C> {
         let (Some(value), Some(encode)) = (values.given(self.field), info.encode) else { return Ok(()) };
         let given = RefCell::new(Column::<store::Link>::default());
         let mut ignore = |_| {};
-        let put = Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
+        let put =
+            Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
         encode.put(env, &given, Given::Same(value), put);
         if given.borrow().get(0).is_some_and(|link| link.0 == self.owner) {
             return Ok(());
@@ -218,7 +220,8 @@ impl<'a, C: Connection> Rows<'a, C> {
     }
 
     fn has_shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>, shape: &Shape) -> bool {
-        shape.has_keys == values.has_key() && self.given_fields(store, values).eq(shape.fields.iter().copied())
+        shape.has_keys == values.has_key()
+            && self.given_fields(store, values).eq(shape.fields.iter().copied())
     }
 
     /// The rows by the INSERT that they go into
@@ -320,7 +323,8 @@ fn insert_shapes<C: Connection>(
         let mut rest = &places[..];
         while !rest.is_empty() {
             let rows = rest.iter().take(window).map(|&place| all.values[place]);
-            let (places, others) = rest.split_at(fitting_bytes(rows.map(|row| Rows::weight(store, shape, row))));
+            let (places, others) =
+                rest.split_at(fitting_bytes(rows.map(|row| Rows::weight(store, shape, row))));
             rest = others;
             let rows: Vec<_> = places.iter().map(|&place| all.values[place]).collect();
             let insert = Insert::new(store, all, shape, &rows, rows.len() == window);
@@ -455,7 +459,8 @@ fn missing_value<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
     let missing =
         error.violation().filter(|violation| violation.kind == crate::error::ViolationKind::NotNull);
     let column = missing.and_then(|violation| violation.column);
-    let field = column.and_then(|column| store.fields().iter().find(|field| field.columns.contains(&&*column)));
+    let field =
+        column.and_then(|column| store.fields().iter().find(|field| field.columns.contains(&&*column)));
     match field {
         Some(field) => Error::MissingValue { model: store.name(), field: field.name },
         None => error,

@@ -59,8 +59,8 @@ impl<C: Connection> Environment<C> {
     /// Sends what waits elsewhere and could be seen in a table's rows: a view of others, another name of the same table,
     /// pairs of a join table.
     pub(crate) fn flush_shown(&self, table: TableId) -> Result<()> {
-        let is_waiting = self.stores.is_shown_dirty(table)
-            || self.pairs.any(|join| self.stores.shows_join(table, join));
+        let is_waiting =
+            self.stores.is_shown_dirty(table) || self.pairs.any(|join| self.stores.shows_join(table, join));
         // What is just being sent asks for what it needs to know.
         if is_waiting && !self.flushing.get() { self.flush() } else { Ok(()) }
     }
@@ -101,7 +101,8 @@ fn flush<C: Connection>(env: &Environment<C>, table: Rows<'_, C>) -> Result<()> 
             fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
         };
         for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots)) {
-            let doing = Doing { model: name_of(table, &columns), text: &|| told("writing", table, &columns, slots) };
+            let doing =
+                Doing { model: name_of(table, &columns), text: &|| told("writing", table, &columns, slots) };
             update(env, table, &columns, slots, window, doing)?;
             for &column in &columns {
                 let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
@@ -164,7 +165,12 @@ fn fitting(rows: usize) -> usize {
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
-pub(super) fn told<C: Connection>(what: &str, table: Rows<'_, C>, columns: &[ColumnId], slots: &[u32]) -> String {
+pub(super) fn told<C: Connection>(
+    what: &str,
+    table: Rows<'_, C>,
+    columns: &[ColumnId],
+    slots: &[u32],
+) -> String {
     let fields: Vec<&str> = columns.iter().map(|&column| table.field_of(column).1.name).collect();
     let keys = slots.iter().take(SHOWN).map(|&slot| table.key_text(slot)).collect();
     tell(what, name_of(table, columns), &fields, keys, slots.len())

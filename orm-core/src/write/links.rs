@@ -130,7 +130,9 @@ fn change_inverse<C: Connection>(
     if !add && !info.is_nullable && !members.is_empty() {
         return Err(Error::MissingValue { model: target.name(), field: info.name });
     }
-    with_column(env, target, link, &members, State::Written, |cells, put| put_links(cells, |_| Some(owner), put))
+    with_column(env, target, link, &members, State::Written, |cells, put| {
+        put_links(cells, |_| Some(owner), put)
+    })
 }
 
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.

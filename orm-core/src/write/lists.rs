@@ -99,7 +99,8 @@ impl<'env, T: Model> ToMany<'env, T> {
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
             let link = create::Link::to(env, store, step.field, &owners)?;
             let is_own_column = link.is_some();
-            let slot = create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
+            let slot =
+                create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
             if !is_own_column {
                 self.change(&[slot], true, at)?;
             }

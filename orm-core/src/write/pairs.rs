@@ -94,7 +94,8 @@ fn flush<C: Connection>(
     pairs: &[(u32, u32)],
     add: bool,
 ) -> Result<()> {
-    let (Some(link), Some(Side::Pairs { join, own, other })) = (&store.field(field).link, store.side(field)) else {
+    let (Some(link), Some(Side::Pairs { join, own, other })) = (&store.field(field).link, store.side(field))
+    else {
         return Ok(());
     };
     let target = env.stores.get(link.target);

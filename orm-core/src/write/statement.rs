@@ -58,7 +58,10 @@ where
 }
 
 /// `version = version + 1`
-fn push_next_version<C: Connection>(version: &Assignment<'_, C>, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+fn push_next_version<C: Connection>(
+    version: &Assignment<'_, C>,
+    out: &mut AstPass<'_, '_, C::Backend>,
+) -> QueryResult<()> {
     let column = version.column();
     out.push_sql(", ");
     out.push_identifier(column)?;
@@ -80,7 +83,10 @@ fn push_column<C: Connection>(
 }
 
 /// ` RETURNING` the key
-fn push_returning<C: Connection>(store: Store<'_, C>, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+fn push_returning<C: Connection>(
+    store: Store<'_, C>,
+    out: &mut AstPass<'_, '_, C::Backend>,
+) -> QueryResult<()> {
     out.push_sql(" RETURNING ");
     separated(out, store.model().key_columns(), |out, column| out.push_identifier(column))
 }
@@ -308,7 +314,11 @@ impl<'a, C: Connection> Insert<'a, C> {
         self.store.rows().field_of(self.store.version()?).1.columns.first().copied()
     }
 
-    fn push_row<'b>(&'b self, values: &'b dyn AnyValues<C>, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+    fn push_row<'b>(
+        &'b self,
+        values: &'b dyn AnyValues<C>,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
         out.push_sql("(");
         let model = self.store.model();
         if self.shape.with_key_column {
@@ -317,9 +327,11 @@ impl<'a, C: Connection> Insert<'a, C> {
                 None => out.push_sql("DEFAULT"),
             }
         }
-        let fields = self.shape.fields.iter().flat_map(|&field| {
-            (0..self.store.field(field).columns.len()).map(move |part| (field, part))
-        });
+        let fields = self
+            .shape
+            .fields
+            .iter()
+            .flat_map(|&field| (0..self.store.field(field).columns.len()).map(move |part| (field, part)));
         for (i, (field, part)) in fields.enumerate() {
             if i > 0 || self.shape.with_key_column {
                 out.push_sql(", ");

@@ -11,7 +11,8 @@ use crate::shape::Shape;
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let ident = &model.ident;
-    let key = model.key().map(|field| constant(model, field, names, &quote!(::orm_core::private::KEY), quote!(())));
+    let key =
+        model.key().map(|field| constant(model, field, names, &quote!(::orm_core::private::KEY), quote!(())));
     let others = model.others().enumerate().map(|(index, field)| {
         let (columns, member, codec) = (&names.columns, &field.ident, codec(model, field));
         let access = quote! {{

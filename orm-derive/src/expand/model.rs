@@ -113,7 +113,8 @@ impl Key {
         };
         let codec =
             quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
-        let at = model.key().map_or_else(Span::call_site, |key| key.ident.span().resolved_at(Span::call_site()));
+        let at =
+            model.key().map_or_else(Span::call_site, |key| key.ident.span().resolved_at(Span::call_site()));
         let is_whole = quote_spanned!(at=> const _: () = ::orm_core::private::one_column::<#primary_key>(););
         let columns = vec![name_of(&column)];
         Self { ty, codec, column, name, columns, is_whole }
@@ -146,7 +147,10 @@ impl Key {
             ty: quote!((#(#types),*)),
             codec: quote!(::orm_core::private::KeyOfSeveral<(#(#codecs),*)>),
             name: names.join(", "),
-            columns: columns.iter().map(|column| quote!(::orm_core::private::column_name::<#column>())).collect(),
+            columns: columns
+                .iter()
+                .map(|column| quote!(::orm_core::private::column_name::<#column>()))
+                .collect(),
             is_whole: quote_spanned!(at=> const _: () = ::orm_core::private::several_columns::<#primary_key, #key>();),
             column: key,
         }
@@ -188,10 +192,8 @@ fn info(model: &Model, field: &Field) -> TokenStream {
         }
     };
     let (codec, link) = (codec(model, field), link(model, field));
-    let is_nullable = matches!(
-        &field.shape,
-        Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. }
-    );
+    let is_nullable =
+        matches!(&field.shape, Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. });
     quote! {
         ::orm_core::private::FieldInfo {
             name: #name,
@@ -249,7 +251,9 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             let types = columns.iter().map(|column| quote!(::orm_core::private::SqlTypeOf<#table::#column>));
             let check = match columns.len() {
                 1 => quote_spanned!(at=> ::orm_core::private::holds_key::<#target, #(#types)*, #nullable>()),
-                _ => quote_spanned!(at=> ::orm_core::private::holds_keys::<#target, (#(#types),*), #nullable>()),
+                _ => {
+                    quote_spanned!(at=> ::orm_core::private::holds_keys::<#target, (#(#types),*), #nullable>())
+                }
             };
             checked = quote!(#check;);
             quote!(ToOne)

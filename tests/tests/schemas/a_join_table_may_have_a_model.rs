@@ -47,7 +47,8 @@ fn schema() -> TestDb {
 }
 
 fn stored(db: &TestDb) -> Vec<String> {
-    db.file.values("SELECT partner_id || '-' || team_id AS value FROM memberships ORDER BY partner_id, team_id")
+    db.file
+        .values("SELECT partner_id || '-' || team_id AS value FROM memberships ORDER BY partner_id, team_id")
 }
 
 #[test]

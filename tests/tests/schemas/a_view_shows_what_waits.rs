@@ -1,8 +1,8 @@
 //! A model over a view names the tables that it shows: what waits for those is sent before it is read, and what is written
 //! there makes it missing.
 
-use orm_core::prelude::*;
 use orm_core::Result;
+use orm_core::prelude::*;
 use orm_tests::database::{File, TestDb};
 use orm_tests::test_db;
 

@@ -129,7 +129,9 @@ fn rows_that_share_a_part_of_the_key_are_different_records() -> Result<()> {
 fn records_by_key_are_one_select() -> Result<()> {
     let db = schema();
     let orders = db.browse::<Order>([order("b", 1), order("a", 1), order("a", 2)]);
-    db.assert_queries(1, || assert_eq!(orders.note().unwrap(), [Some("other".into()), Some("first".into()), None]));
+    db.assert_queries(1, || {
+        assert_eq!(orders.note().unwrap(), [Some("other".into()), Some("first".into()), None])
+    });
     assert!(db.get::<Order>(order("b", 2))?.is_none());
     let missing = db.record::<Order>(order("b", 7)).note();
     assert!(matches!(missing, Err(Error::MissingRecord { model: "Order", id }) if id == "(\"b\", 7)"));
@@ -181,7 +183,10 @@ fn many_to_many_with_a_side_of_several_columns() -> Result<()> {
     let db = schema();
     let orders = db.all::<Order>()?;
     db.assert_queries(2, || {
-        assert_eq!(orders.iter().map(|order| order.crate_ids().len()).collect::<Result<Vec<_>>>()?, [2, 0, 1]);
+        assert_eq!(
+            orders.iter().map(|order| order.crate_ids().len()).collect::<Result<Vec<_>>>()?,
+            [2, 0, 1]
+        );
         assert_eq!(orders.crate_ids().ids()?, [1, 2]);
         Ok::<_, Error>(())
     })?;
@@ -253,7 +258,10 @@ fn an_upsert_may_name_the_key() -> Result<()> {
     for batch in db.batches_by_key::<Order, _>(orders::table, 2) {
         assert!(batch?.len() <= 2);
     }
-    let keys: Vec<_> = db.batches_by_key::<Order, _>(orders::table, 1).map(|batch| Ok(batch?.ids())).collect::<Result<_>>()?;
+    let keys: Vec<_> = db
+        .batches_by_key::<Order, _>(orders::table, 1)
+        .map(|batch| Ok(batch?.ids()))
+        .collect::<Result<_>>()?;
     assert_eq!(keys.concat(), [order("a", 1), order("a", 2), order("b", 1)]);
     Ok(())
 }
@@ -261,7 +269,9 @@ fn an_upsert_may_name_the_key() -> Result<()> {
 #[test]
 fn thousands_of_them_are_batches_of_a_thousand() -> Result<()> {
     let db = schema();
-    db.create_many((0..2500).map(|number| Order::values().shop("z").number(number).note(format!("{number}"))))?;
+    db.create_many(
+        (0..2500).map(|number| Order::values().shop("z").number(number).note(format!("{number}"))),
+    )?;
     db.cache().clear();
     let keys: Vec<_> = (0..2500).rev().map(|number| order("z", number)).collect();
     let orders = db.browse::<Order>(keys);

@@ -107,7 +107,10 @@ fn what_is_written_through_one_is_seen_through_all() -> Result<()> {
         // One row, one statement.
         db.assert_queries(1, || db.flush())
     })?;
-    assert_eq!(db.file.values("SELECT name || country_id AS value FROM partners WHERE id = 2"), ["waits still2"]);
+    assert_eq!(
+        db.file.values("SELECT name || country_id AS value FROM partners WHERE id = 2"),
+        ["waits still2"]
+    );
     Ok(())
 }
 
