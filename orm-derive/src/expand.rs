@@ -26,15 +26,15 @@ pub(crate) struct Names {
 }
 
 pub(crate) fn model(model: &Model) -> TokenStream {
-    block(model, model::snapshot(model))
+    block(model, model::snapshot(model), false)
 }
 
 /// What stands in for a model with errors: it has the types of one, and never runs.
 pub(crate) fn stub(model: &Model) -> TokenStream {
-    block(model, quote!(loop {}))
+    block(model, quote!(loop {}), true)
 }
 
-fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
+fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
     let names = Names {
         columns: format_ident!("__{}Columns", model.ident.unraw()),
         links: format_ident!("__{}Links", model.ident.unraw()),
@@ -46,7 +46,7 @@ fn block(model: &Model, snapshot: TokenStream) -> TokenStream {
     let fields = fields::expand(model, &names);
     let accessors = accessors::expand(model, &names);
     let values = values::expand(model, &names);
-    let model = model::expand(model, &names, &snapshot);
+    let model = model::expand(model, &names, &snapshot, is_stub);
     quote! {
         #[allow(
             dead_code,

@@ -10,14 +10,14 @@ use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
 
-pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream) -> TokenStream {
+pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_stub: bool) -> TokenStream {
     let Names { columns, links, accessors, values } = names;
     let (ident, table) = (&model.ident, &model.table);
     let name = ident.unraw().to_string();
     let key = Key::of(model);
     let (ty, codec, key_column, key_name) = (key.ty, key.codec, key.column, key.name);
     let key_columns = key.columns;
-    let whole_key = key.is_whole;
+    let whole_key = (!is_stub).then_some(key.is_whole);
     let view_of = (!model.view_of.is_empty()).then(|| {
         let tables = model.view_of.iter().map(|table| {
             let at = span_of(table);
@@ -97,13 +97,16 @@ struct Key {
 impl Key {
     fn of(model: &Model) -> Self {
         let table = &model.table;
-        let primary_key = quote!(<#table::table as ::orm_core::private::diesel::Table>::PrimaryKey);
+        let first = model.key().or_else(|| model.parts().first().copied());
+        let at = first.map_or_else(Span::call_site, |key| span_of(&key.ident));
+        let primary_key =
+            quote_spanned!(at=> <#table::table as ::orm_core::private::diesel::Table>::PrimaryKey);
         let name_of = |column: &TokenStream| quote!(::orm_core::private::column_name::<#column>());
         let parts = model.parts();
         if !parts.is_empty() {
-            return Self::of_several(model, &parts, &primary_key);
+            return Self::of_several(model, &parts, &primary_key, at);
         }
-        let (ty, at, column, name) = match model.key() {
+        let (ty, type_at, column, name) = match model.key() {
             Some(field) => {
                 let column = field.column();
                 (key(field), field.span(), quote!(#table::#column), field.name.clone())
@@ -112,7 +115,7 @@ impl Key {
             None => (quote!(::core::primitive::i32), Span::call_site(), primary_key.clone(), String::new()),
         };
         let codec =
-            quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
+            quote_spanned!(type_at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
         let at =
             model.key().map_or_else(Span::call_site, |key| key.ident.span().resolved_at(Span::call_site()));
         let is_whole = quote_spanned!(at=> const _: () = ::orm_core::private::one_column::<#primary_key>(););
@@ -120,7 +123,7 @@ impl Key {
         Self { ty, codec, column, name, columns, is_whole }
     }
 
-    fn of_several(model: &Model, parts: &[&Field], primary_key: &TokenStream) -> Self {
+    fn of_several(model: &Model, parts: &[&Field], primary_key: &TokenStream, at: Span) -> Self {
         let table = &model.table;
         let columns = parts.iter().map(|field| {
             let column = field.column();
@@ -141,7 +144,6 @@ impl Key {
             }
         });
         let names: Vec<&str> = parts.iter().map(|field| &*field.name).collect();
-        let at = parts[0].ident.span().resolved_at(Span::call_site());
         let key = quote!((#(#columns),*));
         Self {
             ty: quote!((#(#types),*)),
@@ -248,7 +250,9 @@ fn link(model: &Model, field: &Field) -> TokenStream {
     let kind = match (&field.shape, field.inverse(), field.through()) {
         (Shape::Link { nullable, .. }, ..) => {
             let (table, columns, at) = (&model.table, field.columns(), field.span());
-            let types = columns.iter().map(|column| quote!(::orm_core::private::SqlTypeOf<#table::#column>));
+            let types = columns
+                .iter()
+                .map(|column| quote_spanned!(at=> ::orm_core::private::SqlTypeOf<#table::#column>));
             let check = match columns.len() {
                 1 => quote_spanned!(at=> ::orm_core::private::holds_key::<#target, #(#types)*, #nullable>()),
                 _ => {

@@ -23,6 +23,8 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             let ident = &key.ident;
             quote!(::core::clone::Clone::clone(&self.#ident))
         }
+        // Only in a stub.
+        None if model.parts().is_empty() => quote!(::core::option::Option::None),
         None => {
             let parts = model.parts();
             let parts = parts.iter().map(|field| {
