@@ -122,8 +122,8 @@ pub use search::{FindRecords, RecordQuery, by};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
 pub use watch::Repeated;
-pub use write::Touching;
 pub use write::values::{ValueSet, Values};
+pub use write::{Isolation, Touching, TransactionOptions};
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

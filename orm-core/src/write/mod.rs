@@ -6,11 +6,14 @@
 mod create;
 mod delete;
 pub(crate) mod flush;
+mod lend;
 pub(crate) mod links;
 mod lists;
+mod options;
 pub(crate) mod pairs;
 pub(crate) mod pen;
 mod raw;
+mod retry;
 mod run;
 mod statement;
 mod transaction;
@@ -20,6 +23,9 @@ mod version;
 use std::any::Any;
 use std::panic::Location;
 
+#[allow(unreachable_pub, reason = "named by a trait that is public, and whose method is hidden")]
+pub use options::Plan;
+pub use options::{Isolation, TransactionOptions};
 pub use raw::Touching;
 pub(crate) use transaction::Transactions;
 

@@ -214,6 +214,7 @@ fn the_seeds_loop_is_two_queries() -> Outcome {
         }
     });
     let env = Environment::builder().connection(connection).build();
+    sent.store(0, Ordering::Relaxed);
     let partners: RecordSet<Partner> = partners::table.order(partners::id).records(&env)?;
     assert_eq!(partners.len(), 1000);
     for (partner, id) in partners.iter().zip(1..) {

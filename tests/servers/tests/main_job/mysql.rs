@@ -20,6 +20,9 @@ mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "truth.rs"]
+mod truth;
 mod types;
 mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -117,3 +120,54 @@ pub const READ_WRITE: &str = "SET SESSION TRANSACTION READ WRITE";
 pub const SLOW_VIEW: &str = "CREATE ALGORITHM = MERGE VIEW slow_accounts AS SELECT id, SLEEP(0.01) + amount = 1 AS slow FROM accounts";
 pub const STATEMENT_TIMEOUT: &str = "SET max_statement_time = 0.5";
 pub const NO_TIMEOUT: &str = "SET max_statement_time = 0";
+
+/// Statements that end the transaction that they are sent in
+pub const ENDING: &[&str] = &[
+    "COMMIT",
+    "ROLLBACK",
+    "COMMIT AND CHAIN",
+    "COMMIT; BEGIN",
+    "ROLLBACK; BEGIN",
+    "TRUNCATE TABLE accounts",
+    "CREATE TABLE made (id INTEGER)",
+];
+
+/// Whether the open transaction is serializable: of one that is, plain reads lock
+pub const ISOLATION_SEEN: &str = "SELECT COUNT(*) AS number FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id() AND trx_isolation_level = 'SERIALIZABLE'";
+
+/// Takes longer than it may
+pub const SLEEP: &str = "SELECT SLEEP(1)";
+
+#[test]
+fn with_autocommit_off_a_write_outside_of_a_transaction_is_committed() -> crate::place::Outcome {
+    use diesel::connection::SimpleConnection;
+    use shop::schema::partners;
+    let Some((place, _, _)) = shop::open()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    connection.batch_execute("SET autocommit = 0")?;
+    let env = orm_core::Environment::builder().connection(connection).build();
+    let mut other = place.connect()?;
+    let mut name = || partners::table.select(partners::name).first::<String>(&mut other);
+    let azure = env.create(shop::Partner::values().name("Azure"))?;
+    assert_eq!(name()?, "Azure");
+    azure.set_name("by a setter")?;
+    assert_eq!(name()?, "by a setter");
+    env.execute(diesel::update(partners::table).set(partners::name.eq("by a statement")))?;
+    assert_eq!(name()?, "by a statement");
+    env.with_connection(|connection| {
+        Ok(diesel::update(partners::table).set(partners::name.eq("by hand")).execute(connection)?)
+    })?;
+    assert_eq!(name()?, "by hand");
+    // Turned off later, by hand; what fails is not committed.
+    env.with_connection(|connection| Ok(connection.batch_execute("SET autocommit = 1")?))?;
+    azure.set_name("on again")?;
+    let failed = env.with_connection(|connection| {
+        connection.batch_execute("SET autocommit = 0; UPDATE partners SET name = 'lost'")?;
+        Err::<(), _>(orm_core::Error::other("in the middle"))
+    });
+    assert!(failed.is_err());
+    azure.set_name("in the end")?;
+    drop(env);
+    assert_eq!(name()?, "in the end");
+    Ok(())
+}
