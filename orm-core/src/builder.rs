@@ -138,9 +138,9 @@ impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     /// The environment
     pub fn build(self) -> Environment<C> {
         let Source(pool, mut connection) = self.source;
-        if let Some(connection) = &mut connection {
-            adopt(connection);
-        }
-        Environment::over(pool, connection, self.settings, self.limits)
+        let commits_at_once = connection.as_mut().and_then(adopt);
+        let env = Environment::over(pool, connection, self.settings, self.limits);
+        env.transactions.know_connection(commits_at_once);
+        env
     }
 }

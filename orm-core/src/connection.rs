@@ -154,11 +154,12 @@ impl<C: Connection> Environment<C> {
 
 /// Tells diesel of a transaction that the application has begun by hand, so that ours are savepoints in it.
 ///
-/// What cannot be asked is told by the first statement.
-pub(crate) fn adopt<C: Connection>(connection: &mut C) {
+/// What cannot be asked is told by the first statement. Gives whether the connection commits at once, if it can be told.
+pub(crate) fn adopt<C: Connection>(connection: &mut C) -> Option<bool> {
+    let commits_at_once = connection.commits_at_once().ok();
     // With autocommit off one is open always.
     let is_open = matches!(diesel_depth(connection), Ok(0))
-        && matches!(connection.commits_at_once(), Ok(true))
+        && commits_at_once == Some(true)
         && matches!(connection.has_open_transaction(), Ok(true));
     if is_open
         && let TransactionManagerStatus::Valid(status) =
@@ -166,6 +167,7 @@ pub(crate) fn adopt<C: Connection>(connection: &mut C) {
     {
         let _ = status.change_transaction_depth(TransactionDepthChange::IncreaseDepth);
     }
+    commits_at_once
 }
 
 /// How many transactions diesel has begun on a connection, savepoints within the first one

@@ -4,10 +4,10 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
-use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand};
+use diesel::result::DatabaseErrorKind::Unknown;
 use diesel::result::Error;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, Bool, HasSqlType, SingleValue};
+use diesel::sql_types::{Array, Bool, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::{Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
@@ -37,13 +37,17 @@ impl Connection for PgConnection {
         }
     }
 
-    /// Outside of one, each statement's time is that of its own transaction. An error would do, too, but stand in the
-    /// server's log.
+    /// A setting of the transaction alone is gone with the statement that has made it where there is none. An error would
+    /// tell as much, but stand in the server's log.
     fn has_open_transaction(&mut self) -> QueryResult<bool> {
-        match diesel::select(sql::<Bool>("now() <> statement_timestamp()")).get_result(self) {
-            Err(Error::DatabaseError(kind, _)) if !matches!(kind, ClosedConnection | UnableToSendCommand) => {
-                Ok(true)
-            }
+        let set = "set_config('orm_core.in_transaction', 'yes', true)";
+        let is_set = "coalesce(current_setting('orm_core.in_transaction', true), '') = 'yes'";
+        let answer = diesel::select(sql::<Text>(set))
+            .execute(self)
+            .and_then(|_| diesel::select(sql::<Bool>(is_set)).get_result(self));
+        match answer {
+            // One that an error has aborted answers nothing.
+            Err(Error::DatabaseError(Unknown, _)) => Ok(true),
             answer => answer,
         }
     }

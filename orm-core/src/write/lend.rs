@@ -77,26 +77,27 @@ impl<'env, C: Connection> Loan<'env, C> {
         Ok(value)
     }
 
-    /// Notes what is left of our transaction, if it was in one.
+    /// Notes what is left of our transaction.
     fn doom(&self, standing: Standing, error: Error) -> Error {
         let error = if standing == Standing::Lost { error.lost() } else { error };
-        if self.env.transactions.are_open() {
-            match standing {
-                Standing::Open => {}
-                Standing::Aborted => self.env.doom(&error),
-                Standing::Gone | Standing::Lost => self.env.doom_all(&error),
-            }
-        } else if standing == Standing::Lost {
-            self.env.give_up();
+        match standing {
+            Standing::Open => {}
+            Standing::Aborted => self.env.doom(&error),
+            Standing::Gone | Standing::Lost => self.env.doom_all(&error),
         }
         error
     }
 
     /// Puts transactions back to where they were, and tells what has become of them.
     fn look(&self, has_failed: bool) -> (Standing, Result<()>) {
-        let looked =
-            if self.env.transactions.are_open() { self.look_within() } else { self.look_outside(has_failed) };
-        looked.unwrap_or_else(|error| (Standing::Lost, Err(error)))
+        if self.env.transactions.are_open() {
+            return self.look_within().unwrap_or_else(|error| (Standing::Lost, Err(error)));
+        }
+        self.look_outside(has_failed).unwrap_or_else(|_| {
+            // What was done on it is done; the next statement needs another one.
+            self.env.give_up();
+            (Standing::Lost, Ok(()))
+        })
     }
 
     /// Where a transaction of ours is open
@@ -111,9 +112,7 @@ impl<'env, C: Connection> Loan<'env, C> {
         if connection.batch_execute(&format!("ROLLBACK TO SAVEPOINT {MARK}")).is_ok() {
             return Ok((Standing::Aborted, Err(error)));
         }
-        if self.env.transactions.is_in_application() {
-            // Nobody here may end what the application has begun.
-        } else {
+        if !self.env.transactions.is_in_application() {
             // It may have begun another one.
             let _ = connection.batch_execute("ROLLBACK");
         }

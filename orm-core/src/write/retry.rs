@@ -47,7 +47,7 @@ impl<C: Connection> Environment<C> {
         options: TransactionOptions<E>,
         mut f: impl FnMut() -> Result<T, E>,
     ) -> Result<T, E> {
-        if self.transactions.are_open() || self.application_depth()? > 0 {
+        if self.transactions.are_open() || self.outside(|| self.application_depth())? > 0 {
             return Err(Error::Nested { what: "tries" }.into());
         }
         let mut tried = 0;

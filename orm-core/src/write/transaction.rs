@@ -54,7 +54,11 @@ impl Transactions {
 
     /// Nothing is known of a connection that the application had, or that is another one now.
     pub(crate) fn forget_connection(&self) {
-        self.commits_at_once.set(None);
+        self.know_connection(None);
+    }
+
+    pub(crate) fn know_connection(&self, commits_at_once: Option<bool>) {
+        self.commits_at_once.set(commits_at_once);
     }
 
     pub(crate) fn commits_at_once(&self, ask: impl FnOnce() -> Result<bool>) -> Result<bool> {
