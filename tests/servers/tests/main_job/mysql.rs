@@ -135,6 +135,9 @@ pub const ENDING: &[&str] = &[
 /// Whether the open transaction is serializable: of one that is, plain reads lock
 pub const ISOLATION_SEEN: &str = "SELECT COUNT(*) AS number FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id() AND trx_isolation_level = 'SERIALIZABLE'";
 
+/// What an address ends with whose connection anybody can read
+pub const NOT_ENCRYPTED: &str = "";
+
 /// Takes longer than it may
 pub const SLEEP: &str = "SELECT SLEEP(1)";
 

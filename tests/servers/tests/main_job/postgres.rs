@@ -123,8 +123,11 @@ pub const NO_TIMEOUT: &str = "SET statement_timeout = 0";
 /// Statements that end the transaction that they are sent in
 pub const ENDING: &[&str] = &["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "COMMIT; BEGIN", "ROLLBACK; BEGIN"];
 
-/// What a transaction that may do nothing but read is sent
+/// Whether the open transaction is serializable
 pub const ISOLATION_SEEN: &str = "SELECT count(*) AS number FROM (SELECT current_setting('transaction_isolation') AS level) AS t WHERE level = 'serializable'";
+
+/// What an address ends with whose connection anybody can read
+pub const NOT_ENCRYPTED: &str = "&sslmode=disable";
 
 /// Takes longer than it may
 pub const SLEEP: &str = "SELECT pg_sleep(1)";
