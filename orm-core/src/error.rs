@@ -94,14 +94,17 @@ pub enum Error {
     /// [`transaction`](crate::Environment::transaction) has returned this.
     #[error(
         "{doing} has ended the open transaction, of which nothing can be committed or undone any more; send it outside of \
-         `transaction`{}",
-        if *.commits { ": MySQL commits what is open before a statement that defines, empties or locks tables" } else { "" }
+         `transaction`{}{}",
+        if *.commits { ": MySQL commits what is open before a statement that defines, empties or locks tables" } else { "" },
+        .failed.as_ref().map_or_else(String::new, |failed| format!("; and it failed: {failed}"))
     )]
     TransactionEnded {
         /// What was being done
         doing: &'static str,
         /// Whether the database commits before some statements, as MySQL does
         commits: bool,
+        /// The error that came back of it, if one did
+        failed: Option<Arc<Self>>,
     },
     /// The application has begun a transaction on the connection that it was lent, and has not ended it: it was rolled back
     #[error(
@@ -133,7 +136,7 @@ pub enum Error {
         /// How often it was tried
         tries: usize,
         /// Why the last one failed
-        last: Arc<Error>,
+        last: Arc<Self>,
     },
     /// A column held what its field cannot take
     #[error("{model}.{field} of the record with key {id} cannot be read: {message}")]

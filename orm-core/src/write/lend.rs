@@ -1,5 +1,7 @@
 //! The connection in the application's hands: what it has done to transactions is looked at when it comes back.
 
+use std::sync::Arc;
+
 use diesel::connection::TransactionManager;
 
 use crate::backend::{Connection, Standing};
@@ -69,12 +71,17 @@ impl<'env, C: Connection> Loan<'env, C> {
             self.env.forget_failed(cause.unwrap_or(&Error::TransactionLeftOpen { doing: self.doing }));
         }
         let (standing, found) = self.look(error.is_some());
-        let found = found.map_err(|found| self.doom(standing, cause.cloned().unwrap_or(found)));
-        let result =
-            result.map_err(|error| if standing == Standing::Lost { (known.lost)(error) } else { error });
-        let value = result?;
-        found?;
-        Ok(value)
+        let found = found.map_err(|found| self.doom(standing, told(found, cause)));
+        match (result, found) {
+            (Ok(value), Ok(())) => Ok(value),
+            (Ok(_), Err(found)) => Err(found.into()),
+            (Err(error), found) => Err(match found {
+                // It holds the other one.
+                Err(ended @ Error::TransactionEnded { failed: Some(_), .. }) => ended.into(),
+                _ if standing == Standing::Lost => (known.lost)(error),
+                _ => error,
+            }),
+        }
     }
 
     /// Notes what is left of our transaction.
@@ -119,7 +126,8 @@ impl<'env, C: Connection> Loan<'env, C> {
         if connection.ping().is_err() {
             return Ok((Standing::Lost, Err(error)));
         }
-        let ended = Error::TransactionEnded { doing: self.doing, commits: C::COMMITS_BY_ITSELF };
+        let ended =
+            Error::TransactionEnded { doing: self.doing, commits: C::COMMITS_BY_ITSELF, failed: None };
         Ok((Standing::Gone, Err(ended)))
     }
 
@@ -170,6 +178,17 @@ impl<'env, C: Connection> Loan<'env, C> {
 
     fn left_open(&self) -> Error {
         Error::TransactionLeftOpen { doing: self.doing }
+    }
+}
+
+/// What dooms a transaction: the error that came back, unless it is not known whether what was written before is undone
+fn told(found: Error, cause: Option<&Error>) -> Error {
+    match (found, cause) {
+        (found, None) => found,
+        (Error::TransactionEnded { doing, commits, .. }, Some(cause)) if !cause.is_refused_transaction() => {
+            Error::TransactionEnded { doing, commits, failed: Some(Arc::new(cause.clone())) }
+        }
+        (_, Some(cause)) => cause.clone(),
     }
 }
 

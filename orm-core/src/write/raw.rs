@@ -153,7 +153,7 @@ impl<'env, C: Connection> Touching<'env, C> {
                 return env.writing_one(|| env.run(doing, &statement));
             }
             let loan = Loan::begin(env, "a statement of your own")?;
-            loan.end(env.run(doing, &statement), &Known::ours())
+            loan.end(env.send(doing, &statement), &Known::ours())
         })?;
         env.watch_rows(&spot, rows);
         Ok(rows)

@@ -141,6 +141,29 @@ pub const NOT_ENCRYPTED: &str = "";
 /// Takes longer than it may
 pub const SLEEP: &str = "SELECT SLEEP(1)";
 
+/// MySQL commits before it looks whether it can do it.
+#[test]
+fn a_statement_that_commits_and_then_fails_says_both() -> crate::place::Outcome {
+    use orm_core::Error;
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let azure = env.create(shop::Partner::values().name("Azure"))?;
+    let told = env.transaction(|| {
+        azure.set_name("before")?;
+        let failed = env.execute(diesel::sql_query("TRUNCATE TABLE nowhere"));
+        assert!(matches!(failed, Err(Error::TransactionEnded { .. })), "{failed:?}");
+        failed.map(drop)
+    });
+    let error = told.err().ok_or("there is no such table")?;
+    let text = error.to_string();
+    assert!(text.contains("has ended the open transaction") && text.contains("nowhere"), "{text}");
+    assert!(matches!(error, Error::TransactionEnded { commits: true, failed: Some(_), .. }), "{error:?}");
+    assert_eq!(
+        (azure.name()?.as_str(), place.environment()?.all::<shop::Partner>()?.name()?),
+        ("before", vec!["before".into()])
+    );
+    Ok(())
+}
+
 #[test]
 fn with_autocommit_off_a_write_outside_of_a_transaction_is_committed() -> crate::place::Outcome {
     use diesel::connection::SimpleConnection;

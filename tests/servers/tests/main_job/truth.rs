@@ -132,7 +132,7 @@ fn what_the_application_leaves_open_is_rolled_back_to_where_it_was() -> Outcome 
             let left = || match catch_unwind(AssertUnwindSafe(leave_open)) {
                 Ok(Ok(())) => panic!("it was left open"),
                 Ok(Err(error)) => {
-                    assert_eq!(matches!(error, Error::TransactionLeftOpen { .. }), how == 0, "{error}")
+                    assert_eq!(matches!(error, Error::TransactionLeftOpen { .. }), how == 0, "{error}");
                 }
                 Err(_) => assert_eq!(how, 2),
             };
