@@ -8,6 +8,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::Environment;
 use crate::backend::Connection;
 use crate::cache::Limits;
+use crate::connection::adopt;
 use crate::environment::Settings;
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
@@ -62,6 +63,9 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     }
 
     /// Use this connection
+    ///
+    /// If the application has begun a transaction on it, those of the environment are savepoints in that one, which is never
+    /// ended here: not even when the environment is dropped.
     pub fn connection(self, connection: C) -> EnvironmentBuilder<C, Source<C>> {
         self.on(Source(None, Some(connection)))
     }
@@ -117,9 +121,26 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl<S> EnvironmentBuilder<diesel::SqliteConnection, S> {
+    /// SQLite waits so long for somebody else who writes, before it says `database is locked`; not at all if it is 0
+    ///
+    /// Unless said otherwise five seconds, on connections that have no time-out yet. A transaction that has read something
+    /// cannot wait before it writes: see [`TransactionOptions::immediate`](crate::TransactionOptions::immediate).
+    #[must_use]
+    pub fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.busy_timeout = Some(timeout);
+        self
+    }
+}
+
 impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     /// The environment
     pub fn build(self) -> Environment<C> {
-        Environment::over(self.source.0, self.source.1, self.settings, self.limits)
+        let Source(pool, mut connection) = self.source;
+        let commits_at_once = connection.as_mut().and_then(adopt);
+        let env = Environment::over(pool, connection, self.settings, self.limits);
+        env.transactions.know_connection(commits_at_once);
+        env
     }
 }

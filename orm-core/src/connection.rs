@@ -1,9 +1,11 @@
 //! An environment's connection: taken when it is needed, given up when it is broken.
 
 use std::cell::RefMut;
+use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
 
-use diesel::connection::TransactionManager;
+use diesel::QueryResult;
+use diesel::connection::{TransactionDepthChange, TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
@@ -44,7 +46,10 @@ impl<C: Connection> Environment<C> {
             )
         })?;
         if held.is_none() {
-            *held = Some(Held::Pooled(self.ask_pool()?));
+            let mut connection = self.ask_pool()?;
+            connection.set_busy_timeout(self.settings.busy_timeout);
+            self.transactions.forget_connection();
+            *held = Some(Held::Pooled(connection));
         }
         RefMut::filter_map(held, Option::as_mut)
             .map_err(|_| Error::connection(C::NAME, "the environment has no connection"))
@@ -63,47 +68,112 @@ impl<C: Connection> Environment<C> {
     /// Runs a statement; if it fails, gives up what is of no use any more: in a transaction that, else a broken
     /// connection, so that the next statement takes another from the pool.
     pub(crate) fn giving_up_broken<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.transactions.refuse_if_gone()?;
-        statement().inspect_err(|error| {
-            let source = if let Error::Database { source, .. } = error { Some(&**source) } else { None };
-            if let Ok(mut held) = self.connection.try_borrow_mut()
-                && let Some(connection) = &mut *held
-            {
-                connection.forget_failed_statement(source);
-            }
-            let Some(source) = source else { return };
-            if self.transactions.are_open() {
-                // Whether the connection is broken, its rollback finds out.
-                self.doom_after(error, source);
-            } else if may_be_broken(source) {
-                self.give_up_broken();
-            }
+        self.transactions.refuse_if_doomed()?;
+        if !self.transactions.are_open() {
+            return self.outside(statement);
+        }
+        statement().map_err(|error| {
+            self.forget_failed(&error);
+            self.transactions.note(&error);
+            // Whether the connection is broken, its rollback finds out.
+            self.after_fault(error)
         })
     }
 
-    /// Gives the connection up if it is of no use any more.
+    /// The same where no transaction of ours is open
+    pub(crate) fn outside<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
+        statement().map_err(|error| {
+            self.forget_failed(&error);
+            self.transactions.note(&error);
+            let is_lost = error.of_statement().is_some_and(may_be_broken) && self.is_lost();
+            if is_lost {
+                self.give_up();
+                return error.lost();
+            }
+            error
+        })
+    }
+
+    pub(crate) fn forget_failed(&self, error: &Error) {
+        if let Ok(mut held) = self.connection.try_borrow_mut()
+            && let Some(connection) = &mut *held
+        {
+            connection.forget_failed_statement(error.of_statement());
+        }
+    }
+
+    /// Whether the connection is of no use any more
     ///
-    /// diesel's `is_broken` knows of transactions that it could not end, and of little else: the server is asked.
-    pub(crate) fn give_up_broken(&self) {
+    /// diesel knows of transactions that it could not end, and of little else: the server is asked. Within an
+    /// application's transaction that an error has aborted, it would not answer.
+    pub(crate) fn is_lost(&self) -> bool {
+        let Ok(mut held) = self.connection.try_borrow_mut() else { return false };
+        held.as_mut().is_some_and(|connection| match diesel_depth(&mut **connection) {
+            Ok(0) => connection.ping().is_err(),
+            Ok(_) => false,
+            Err(_) => true,
+        })
+    }
+
+    /// Gives the connection up, so that the next statement takes another from the pool; one of its own stays.
+    pub(crate) fn give_up(&self) {
+        self.set_in_error();
+        if let Ok(mut held) = self.connection.try_borrow_mut() {
+            held.take_if(|held| matches!(held, Held::Pooled(_)));
+        }
+    }
+
+    /// So that the pool does not take it back.
+    pub(crate) fn set_in_error(&self) {
         if let Ok(mut held) = self.connection.try_borrow_mut()
             && let Some(Held::Pooled(connection)) = &mut *held
-            && (connection.is_broken() || connection.ping().is_err())
         {
-            // So that the pool does not take it back.
             C::TransactionManager::transaction_manager_status_mut(&mut **connection).set_in_error();
-            *held = None;
         }
+    }
+
+    /// How many transactions of the application are open, savepoints within the first one; where ours are, too, with them
+    pub(crate) fn application_depth(&self) -> Result<u32> {
+        let fault = |error| Error::database("", "looking for an open transaction", error);
+        diesel_depth(&mut **self.connection()?).map_err(fault)
+    }
+
+    /// Whether a statement is committed at once, and with nothing else, where no transaction of ours is open
+    pub(crate) fn commits_alone(&self) -> Result<bool> {
+        self.outside(|| {
+            if self.application_depth()? > 0 {
+                return Ok(false);
+            }
+            self.transactions.commits_at_once(|| {
+                let fault = |error| Error::database("", "asking whether it is committed at once", error);
+                self.connection()?.commits_at_once().map_err(fault)
+            })
+        })
     }
 }
 
-/// The pool would not know of a transaction that was begun by a statement, and hand it to the next who asks.
-impl<C: Connection> Drop for Environment<C> {
-    fn drop(&mut self) {
-        if let (true, Some(Held::Pooled(connection))) = (self.was_lent.get(), self.connection.get_mut()) {
-            // Most of the time there is none, which SQLite calls an error.
-            let _ = connection.batch_execute("ROLLBACK");
-        }
+/// Tells diesel of a transaction that the application has begun by hand, so that ours are savepoints in it.
+///
+/// What cannot be asked is told by the first statement. Gives whether the connection commits at once, if it can be told.
+pub(crate) fn adopt<C: Connection>(connection: &mut C) -> Option<bool> {
+    let commits_at_once = connection.commits_at_once().ok();
+    // With autocommit off one is open always.
+    let is_open = matches!(diesel_depth(connection), Ok(0))
+        && commits_at_once == Some(true)
+        && matches!(connection.has_open_transaction(), Ok(true));
+    if is_open
+        && let TransactionManagerStatus::Valid(status) =
+            C::TransactionManager::transaction_manager_status_mut(connection)
+    {
+        let _ = status.change_transaction_depth(TransactionDepthChange::IncreaseDepth);
     }
+    commits_at_once
+}
+
+/// How many transactions diesel has begun on a connection, savepoints within the first one
+pub(crate) fn diesel_depth<C: Connection>(connection: &mut C) -> QueryResult<u32> {
+    let status = C::TransactionManager::transaction_manager_status_mut(connection);
+    Ok(status.transaction_depth()?.map_or(0, NonZeroU32::get))
 }
 
 /// Whether an error may come from a connection that is gone; what a server says of a statement does not.

@@ -94,8 +94,6 @@ pub struct Environment<
     pub(crate) flushing: Cell<bool>,
     /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
-    /// Whether the application has used the connection itself, so that it may have begun a transaction
-    pub(crate) was_lent: Cell<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -104,11 +102,19 @@ pub(crate) struct Settings {
     pub(crate) prefetch_bytes: usize,
     pub(crate) max_age: Option<Duration>,
     pub(crate) strict: bool,
+    /// SQLite: how long somebody else who writes is waited for; `None`: a while, unless the connection knows better
+    pub(crate) busy_timeout: Option<Duration>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { prefetch_limit: PREFETCH_LIMIT, prefetch_bytes: PREFETCH_BYTES, max_age: None, strict: false }
+        Self {
+            prefetch_limit: PREFETCH_LIMIT,
+            prefetch_bytes: PREFETCH_BYTES,
+            max_age: None,
+            strict: false,
+            busy_timeout: None,
+        }
     }
 }
 
@@ -175,7 +181,10 @@ impl<C: Connection> Environment<C> {
     ) -> Self {
         let env = Self {
             pool,
-            connection: RefCell::new(connection.map(Held::Own)),
+            connection: RefCell::new(connection.map(|mut connection| {
+                connection.set_busy_timeout(settings.busy_timeout);
+                Held::Own(connection)
+            })),
             stores: Stores::default(),
             settings,
             limits,
@@ -195,7 +204,6 @@ impl<C: Connection> Environment<C> {
             watched: Watch::default(),
             flushing: Cell::new(false),
             pairs: Pairs::default(),
-            was_lent: Cell::new(false),
         };
         // So that the first read knows of a limit or an age.
         env.tick();

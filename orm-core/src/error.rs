@@ -1,11 +1,13 @@
 //! What can go wrong, and what it says.
 
+mod nature;
 mod violation;
 
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use nature::Nature;
 pub use violation::{Violation, ViolationKind};
 
 use crate::Str;
@@ -16,8 +18,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong when records are read, written or looked for
 ///
-/// Cheap to clone, so that one failure can be told in several places. The database's own error is the
-/// [source](std::error::Error::source).
+/// Cheap to clone, so that one failure can be told in several places. Its text holds what the database said, so that is no
+/// [source](std::error::Error::source) beside it: who prints an error with all its sources would print it twice. Diesel's own
+/// error is a field of the variant.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 // A tag of a word keeps a `Result<Str>` aligned when it is moved: reading text takes half the time.
@@ -56,14 +59,84 @@ pub enum Error {
         message: Str,
     },
     /// The database refused a statement
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {error}")]
     Database {
         /// The model that was asked for; empty where a statement is no model's
         model: &'static str,
         /// What was being done, with model and fields
         doing: Str,
         /// What diesel says of it
-        source: Arc<diesel::result::Error>,
+        error: Arc<diesel::result::Error>,
+    },
+    /// The connection was lost while a statement was sent; so is the transaction that was open on it
+    #[error("{doing}: the connection is lost: {error}")]
+    ConnectionLost {
+        /// The model that was asked for; empty where a statement is no model's
+        model: &'static str,
+        /// What was being done, with model and fields
+        doing: Str,
+        /// What diesel says of it
+        error: Arc<diesel::result::Error>,
+    },
+    /// The connection was lost while a transaction was committed: whether it was, only the database knows
+    ///
+    /// Look there before you repeat it. No retry does so by itself.
+    #[error(
+        "the connection was lost while a transaction was committed, so whether it was is unknown: {error}"
+    )]
+    OutcomeUnknown {
+        /// What diesel says of it
+        error: Arc<diesel::result::Error>,
+    },
+    /// A statement of the application has ended the open transaction: a COMMIT or ROLLBACK, or what MySQL commits before it runs
+    ///
+    /// What was written before it is committed, or undone, already. Nothing more is sent before the outermost
+    /// [`transaction`](crate::Environment::transaction) has returned this.
+    #[error(
+        "{doing} has ended the open transaction, of which nothing can be committed or undone any more; send it outside of \
+         `transaction`{}{}",
+        if *.commits { ": MySQL commits what is open before a statement that defines, empties or locks tables" } else { "" },
+        .failed.as_ref().map_or_else(String::new, |failed| format!("; and it failed: {failed}"))
+    )]
+    TransactionEnded {
+        /// What was being done
+        doing: &'static str,
+        /// Whether the database commits before some statements, as MySQL does
+        commits: bool,
+        /// The error that came back of it, if one did
+        failed: Option<Arc<Self>>,
+    },
+    /// The application has begun a transaction on the connection that it was lent, and has not ended it: it was rolled back
+    #[error(
+        "{doing} has left a transaction open, which was rolled back; end it there, or use `env.transaction`"
+    )]
+    TransactionLeftOpen {
+        /// What was being done
+        doing: &'static str,
+    },
+    /// What only the outermost transaction can have was asked of one within another
+    #[error(
+        "a transaction within another one is a savepoint and has no {what} of its own: ask that of the outermost one"
+    )]
+    Nested {
+        /// What was asked
+        what: &'static str,
+    },
+    /// The database has no such thing
+    #[error("{backend} has no {what}")]
+    Unsupported {
+        /// The database system
+        backend: &'static str,
+        /// What was asked
+        what: &'static str,
+    },
+    /// A transaction was tried as often as it was allowed to, and failed each time for a reason that may pass
+    #[error("gave up after {tries} tries, of which the last one failed: {last}")]
+    GaveUp {
+        /// How often it was tried
+        tries: usize,
+        /// Why the last one failed
+        last: Arc<Self>,
     },
     /// A column held what its field cannot take
     #[error("{model}.{field} of the record with key {id} cannot be read: {message}")]
@@ -178,10 +251,61 @@ impl Error {
         matches!(self, Self::MissingRecord { .. })
     }
 
+    /// Whether somebody else has changed the row meanwhile, which its version has shown
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.cause(), Self::Conflict { .. })
+    }
+
+    /// Whether a strict environment has refused a loop
+    pub fn is_unbatched(&self) -> bool {
+        matches!(self, Self::Unbatched { .. })
+    }
+
+    /// Whether the whole transaction may succeed if it is done again: a serialization failure, a deadlock, SQLite's
+    /// `database is locked`, a [`Conflict`](Self::Conflict)
+    ///
+    /// [`transaction_with_retry`](crate::Environment::transaction_with_retry) does it again.
+    pub fn is_retryable(&self) -> bool {
+        self.is_conflict() || self.is_refused_transaction()
+    }
+
+    /// Whether the database has refused a transaction for what others do at the same time, so that what was read before may
+    /// be out of date.
+    pub(crate) fn is_refused_transaction(&self) -> bool {
+        self.nature() == Some(Nature::Refused)
+    }
+
+    /// Whether the connection is gone, whatever was done on it
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(self.cause(), Self::ConnectionLost { .. } | Self::OutcomeUnknown { .. })
+            || self.nature() == Some(Nature::Lost)
+    }
+
+    /// Whether a lock was not given in time, or a statement took longer than it may; `database is locked` is
+    /// [retryable](Self::is_retryable)
+    pub fn is_timeout(&self) -> bool {
+        self.nature() == Some(Nature::Late)
+    }
+
+    /// Whether something was to be written that may only be read: in a transaction, on a server, in a file
+    pub fn is_read_only(&self) -> bool {
+        self.nature() == Some(Nature::ReadOnly)
+    }
+
+    /// Of several tries, why the last one failed
+    fn cause(&self) -> &Self {
+        if let Self::GaveUp { last, .. } = self { last.cause() } else { self }
+    }
+
+    fn nature(&self) -> Option<Nature> {
+        let Self::Database { error, .. } = self.cause() else { return None };
+        Nature::of(error)
+    }
+
     /// The database's kind of error (unique violation, foreign key violation …), where it was the database
     pub fn database_kind(&self) -> Option<&diesel::result::DatabaseErrorKind> {
-        match self {
-            Self::Database { source, .. } => match &**source {
+        match self.cause() {
+            Self::Database { error, .. } => match &**error {
                 diesel::result::Error::DatabaseError(kind, _) => Some(kind),
                 _ => None,
             },
@@ -208,17 +332,31 @@ impl Error {
     /// # }
     /// ```
     pub fn violation(&self) -> Option<Violation> {
-        let Self::Database { model, source, .. } = self else { return None };
-        Violation::of(model, source)
+        let Self::Database { model, error, .. } = self.cause() else { return None };
+        Violation::of(model, error)
     }
 
     #[cold]
     pub(crate) fn database(
         model: &'static str,
         doing: impl fmt::Display,
-        source: diesel::result::Error,
+        error: diesel::result::Error,
     ) -> Self {
-        Self::Database { model, doing: Str::from(doing.to_string()), source: Arc::new(source) }
+        Self::Database { model, doing: Str::from(doing.to_string()), error: Arc::new(error) }
+    }
+
+    /// The same error, now that the connection is known to be gone
+    #[cold]
+    pub(crate) fn lost(self) -> Self {
+        match self {
+            Self::Database { model, doing, error } => Self::ConnectionLost { model, doing, error },
+            other => other,
+        }
+    }
+
+    /// What diesel says, where it was a statement that failed
+    pub(crate) fn of_statement(&self) -> Option<&diesel::result::Error> {
+        if let Self::Database { error, .. } = self { Some(error) } else { None }
     }
 
     #[cold]
@@ -236,7 +374,20 @@ impl From<diesel::ConnectionError> for Error {
 
 /// A diesel error from a statement that the application ran itself
 impl From<diesel::result::Error> for Error {
-    fn from(source: diesel::result::Error) -> Self {
-        Self::database("", "running a diesel statement", source)
+    fn from(error: diesel::result::Error) -> Self {
+        Self::database("", "running a diesel statement", error)
+    }
+}
+
+/// For functions that return diesel's `QueryResult` and use an environment: diesel's error again if it was one, else the error
+/// in the one variant of diesel's that takes any and that no database gives
+impl From<Error> for diesel::result::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database { model, doing, error } => Arc::try_unwrap(error).unwrap_or_else(|error| {
+                Self::QueryBuilderError(Box::new(Error::Database { model, doing, error }))
+            }),
+            other => Self::QueryBuilderError(Box::new(other)),
+        }
     }
 }

@@ -126,8 +126,8 @@ pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
 pub use watch::Repeated;
-pub use write::Touching;
 pub use write::values::{ValueSet, Values};
+pub use write::{Isolation, Touching, TransactionOptions};
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

@@ -68,14 +68,11 @@ fn one_key(model: &Model, errors: &mut Errors) {
     if parts.len() > 4 {
         errors.at(&parts[4].ident, "a primary key has four columns at most");
     }
-    if model.key().is_none() && parts.is_empty() {
-        if !model.fields.iter().any(|field| field.attrs.faulty) {
-            errors.at(
-                &model.ident,
-                "there is no primary key: name a field `id`, or mark one with `#[model(primary_key)]`",
-            );
-        }
-        return;
+    if model.key().is_none() && parts.is_empty() && !model.fields.iter().any(|field| field.attrs.faulty) {
+        errors.at(
+            &model.ident,
+            "there is no primary key: name a field `id`, or mark one with `#[model(primary_key)]`",
+        );
     }
 }
 

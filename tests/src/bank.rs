@@ -104,7 +104,7 @@ pub struct Label {
 pub fn bank() -> TestDb {
     let file = File::new(SCHEMA);
     let (connection, statements) = enforcing(&file);
-    TestDb { env: Environment::builder().connection(connection).build(), statements, file }
+    TestDb { env: Environment::builder().connection(connection).build(), statements: statements.anew(), file }
 }
 
 /// A recorded connection on which foreign keys are enforced

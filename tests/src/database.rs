@@ -129,7 +129,7 @@ macro_rules! test_db {
         let file: $crate::database::File = $file;
         let (connection, statements) = file.recorded();
         let env = orm_core::Environment::builder().connection(connection)$(.$setting($($value),*))*.build();
-        $crate::database::TestDb { env, statements, file }
+        $crate::database::TestDb { env, statements: statements.anew(), file }
     }};
 }
 

@@ -120,6 +120,13 @@ impl Statements {
         self.log().control.clone()
     }
 
+    /// Forgets what was sent so far: what making an environment sends is no test's.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        *self.log() = Log::default();
+        self
+    }
+
     /// What was sent so far
     pub fn all(&self) -> Vec<Statement> {
         self.log().sent.clone()

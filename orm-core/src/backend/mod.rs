@@ -7,6 +7,8 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::time::Duration;
+
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
@@ -17,6 +19,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
 
 use crate::key::Key;
+use crate::write::Plan;
 
 /// A diesel connection that an [`Environment`](crate::Environment) can stand on
 ///
@@ -37,11 +40,36 @@ pub trait Connection:
     #[doc(hidden)]
     fn database_url(url: &str) -> Result<&str, String>;
 
-    /// Whether the transaction that was begun is none any more, where it cannot be told by the error alone. Another one is
-    /// open then, to be rolled back.
+    /// Whether the database commits an open transaction before it runs statements of some kinds
     #[doc(hidden)]
-    fn has_lost_transaction(&mut self) -> bool {
-        false
+    const COMMITS_BY_ITSELF: bool = false;
+
+    /// What a statement that failed in a transaction has left of it.
+    #[doc(hidden)]
+    fn standing(&mut self, error: &diesel::result::Error) -> Standing;
+
+    /// Whether a transaction is open, by whatever statement it was begun: asked where diesel does not count any.
+    #[doc(hidden)]
+    fn has_open_transaction(&mut self) -> QueryResult<bool>;
+
+    /// Whether a statement is committed at once where no transaction was begun
+    #[doc(hidden)]
+    fn commits_at_once(&mut self) -> QueryResult<bool> {
+        Ok(true)
+    }
+
+    /// What of the options this database does not have
+    #[doc(hidden)]
+    fn lacks(plan: &Plan) -> Option<&'static str>;
+
+    /// Begins a transaction with options; gives the statement that is to be sent when it is over.
+    #[doc(hidden)]
+    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>>;
+
+    /// Sets how long a lock is waited for, where the server does not; `None`: unless somebody has said it already
+    #[doc(hidden)]
+    fn set_busy_timeout(&mut self, timeout: Option<Duration>) {
+        let _ = timeout;
     }
 
     /// Called after each statement that failed, with diesel's error where it is known: prepared statements that are of no use
@@ -68,6 +96,21 @@ pub type DefaultConnection = diesel::MysqlConnection;
     all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
 )))]
 pub type DefaultConnection = Unspecified;
+
+/// What there is left of a transaction
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(unreachable_pub)]
+pub enum Standing {
+    /// All of it but the statement that failed
+    Open,
+    /// Nothing that could be committed: it is to be rolled back, to a savepoint at least
+    Aborted,
+    /// Nothing: the database has ended it
+    Gone,
+    /// Nothing, nor is there a connection
+    Lost,
+}
 
 /// Stands for the connection that has to be named when no or several backend features are on
 #[derive(Debug)]
@@ -104,8 +147,6 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     const HAS_RETURNING: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
-    /// Whether an error leaves nothing of a transaction, or of a savepoint, but to be rolled back
-    const ERROR_ABORTS: bool = false;
 
     /// Brings keys into the form in which they are bound.
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;
@@ -140,6 +181,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     note = "look the record up first, and `create` or `write` it, within one `env.transaction(…)`"
 )]
 pub trait OnConflict: Dialect {}
+
+/// As the databases take time-outs: at least one millisecond, as most take 0 for none at all, and as many as they can count
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
+fn milliseconds(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX as u32)
+}
 
 /// [`Dialect::read_count`] of every backend
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]

@@ -1,15 +1,18 @@
 //! MySQL and MariaDB: a bind for each key.
 
-use diesel::QueryResult;
-use diesel::connection::{CacheSize, Connection as _, SimpleConnection};
+use diesel::connection::{AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection};
+use diesel::deserialize::FromSqlRow;
+use diesel::dsl::sql;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
 use diesel::query_builder::AstPass;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, SingleValue};
+use diesel::sql_types::{BigInt, Double, HasSqlType, SingleValue};
+use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Connection, Dialect, KeyList};
+use super::{Connection, Dialect, KeyList, Standing, milliseconds};
 use crate::key::Key;
+use crate::write::Plan;
 
 impl Connection for MysqlConnection {
     const NAME: &'static str = "MySQL";
@@ -24,12 +27,71 @@ impl Connection for MysqlConnection {
         }
     }
 
-    /// A deadlock rolls back everything, a lock that was waited for too long if `innodb_rollback_on_timeout` is on. Outside of
-    /// a transaction a savepoint is gone as soon as it was made; BEGIN would commit what is open.
-    fn has_lost_transaction(&mut self) -> bool {
-        self.batch_execute("SAVEPOINT orm_core_is_open").is_ok()
-            && self.batch_execute("RELEASE SAVEPOINT orm_core_is_open").is_err()
-            && self.batch_execute("BEGIN").is_ok()
+    const COMMITS_BY_ITSELF: bool = true;
+
+    /// A deadlock rolls back everything, a lock that was waited for too long if `innodb_rollback_on_timeout` is on.
+    fn standing(&mut self, error: &Error) -> Standing {
+        // With autocommit off another transaction would be found open.
+        if matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _)) {
+            return Standing::Gone;
+        }
+        match self.has_open_transaction() {
+            Ok(true) => Standing::Open,
+            Ok(false) => Standing::Gone,
+            Err(_) => Standing::Lost,
+        }
+    }
+
+    /// Outside of a transaction a savepoint is gone as soon as it was made, unless autocommit is off. BEGIN would commit what
+    /// is open.
+    fn has_open_transaction(&mut self) -> QueryResult<bool> {
+        self.batch_execute("SAVEPOINT orm_core_is_open")?;
+        Ok(self.batch_execute("RELEASE SAVEPOINT orm_core_is_open").is_ok())
+    }
+
+    fn commits_at_once(&mut self) -> QueryResult<bool> {
+        setting::<BigInt, i64>(self, "autocommit").map(|on| on != 0)
+    }
+
+    fn lacks(plan: &Plan) -> Option<&'static str> {
+        if plan.deferrable {
+            Some("deferrable transactions")
+        } else {
+            plan.immediate.then_some("immediate transactions")
+        }
+    }
+
+    /// Isolation is that of the next transaction alone, the time-outs are those of the connection.
+    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+        let (mut first, mut last) = (String::new(), String::new());
+        if let Some(timeout) = plan.lock_timeout {
+            // Whole seconds; 0 does not wait at all.
+            let seconds = milliseconds(timeout).div_ceil(1000);
+            first += &format!("SET innodb_lock_wait_timeout = {seconds};");
+            let before = setting::<BigInt, i64>(self, "innodb_lock_wait_timeout")?;
+            last += &format!("SET innodb_lock_wait_timeout = {before};");
+        }
+        if let Some(timeout) = plan.statement_timeout {
+            // Of MariaDB in seconds, of MySQL (SELECTs alone) in milliseconds; each has but its own.
+            let (name, value, before) = match setting::<Double, f64>(self, "max_statement_time") {
+                Ok(before) => ("max_statement_time", timeout.as_secs_f64().max(0.001), before),
+                Err(_) => {
+                    let before = setting::<BigInt, i64>(self, "max_execution_time")?;
+                    ("max_execution_time", milliseconds(timeout).into(), before as f64)
+                }
+            };
+            first += &format!("SET {name} = {value};");
+            last += &format!("SET {name} = {before};");
+        }
+        if let Some(isolation) = plan.isolation {
+            first += &format!("SET TRANSACTION ISOLATION LEVEL {};", isolation.sql());
+        }
+        first += if plan.read_only { "START TRANSACTION READ ONLY" } else { "BEGIN" };
+        let begun = AnsiTransactionManager::begin_transaction_sql(self, &first);
+        if begun.is_err() && !last.is_empty() {
+            self.batch_execute(&last)?;
+        }
+        begun.map(|()| Some(last).filter(|last| !last.is_empty()))
     }
 
     /// A prepared SELECT that failed when rows were coming already (a lock that was waited for too long, a deadlock, a time
@@ -49,6 +111,20 @@ impl Connection for MysqlConnection {
             self.set_prepared_statement_cache_size(CacheSize::Unbounded);
         }
     }
+}
+
+/// A setting of this connection
+fn setting<ST, T>(connection: &mut MysqlConnection, name: &str) -> QueryResult<T>
+where
+    ST: diesel::sql_types::SqlType
+        + SingleValue
+        + diesel::expression::TypedExpressionType
+        + diesel::query_builder::QueryId,
+    Mysql: diesel::expression::QueryMetadata<ST>,
+    T: FromSqlRow<ST, Mysql> + 'static,
+{
+    // As a number, whatever it is: of a system variable diesel would find another type.
+    diesel::select(sql::<ST>(&format!("@@{name}"))).get_result(connection)
 }
 
 impl Dialect for Mysql {

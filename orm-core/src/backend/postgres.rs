@@ -1,13 +1,18 @@
 //! PostgreSQL: all keys of a batch are one array bind.
 
-use diesel::QueryResult;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
+use diesel::result::DatabaseErrorKind::Unknown;
+use diesel::result::Error;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, HasSqlType, SingleValue};
+use diesel::sql_types::{Array, Bool, HasSqlType, SingleValue, Text};
+use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Connection, Dialect, KeyList, OnConflict};
+use super::{Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
 use crate::key::Key;
+use crate::write::Plan;
 
 impl Connection for PgConnection {
     const NAME: &'static str = "PostgreSQL";
@@ -21,6 +26,55 @@ impl Connection for PgConnection {
             }
             _ => Err("postgres://user:password@host:port/database was expected".to_owned()),
         }
+    }
+
+    /// Every error aborts, and a COMMIT then rolls back, without an error. diesel follows what libpq knows of the connection.
+    fn standing(&mut self, _: &Error) -> Standing {
+        match AnsiTransactionManager::transaction_manager_status_mut(self).transaction_depth() {
+            Ok(Some(_)) => Standing::Aborted,
+            Ok(None) => Standing::Gone,
+            Err(_) => Standing::Lost,
+        }
+    }
+
+    /// A setting of the transaction alone is gone with the statement that has made it where there is none. An error would
+    /// tell as much, but stand in the server's log.
+    fn has_open_transaction(&mut self) -> QueryResult<bool> {
+        let set = "set_config('orm_core.in_transaction', 'yes', true)";
+        let is_set = "coalesce(current_setting('orm_core.in_transaction', true), '') = 'yes'";
+        let answer = diesel::select(sql::<Text>(set))
+            .execute(self)
+            .and_then(|_| diesel::select(sql::<Bool>(is_set)).get_result(self));
+        match answer {
+            // One that an error has aborted answers nothing.
+            Err(Error::DatabaseError(Unknown, _)) => Ok(true),
+            answer => answer,
+        }
+    }
+
+    fn lacks(plan: &Plan) -> Option<&'static str> {
+        plan.immediate.then_some("immediate transactions")
+    }
+
+    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+        let mut begin = "BEGIN".to_owned();
+        if let Some(isolation) = plan.isolation {
+            begin += &format!(" ISOLATION LEVEL {}", isolation.sql());
+        }
+        if plan.read_only {
+            begin += " READ ONLY";
+        }
+        if plan.deferrable {
+            begin += " DEFERRABLE";
+        }
+        for (setting, timeout) in
+            [("lock_timeout", plan.lock_timeout), ("statement_timeout", plan.statement_timeout)]
+        {
+            if let Some(timeout) = timeout {
+                begin += &format!("; SET LOCAL {setting} = {}", milliseconds(timeout));
+            }
+        }
+        AnsiTransactionManager::begin_transaction_sql(self, &begin).map(|()| None)
     }
 }
 
@@ -83,8 +137,6 @@ impl Dialect for Pg {
     const HAS_VALUES: bool = true;
     const HAS_RETURNING: bool = true;
     const HAS_DEFAULT: bool = true;
-    /// And a COMMIT then rolls back, without an error.
-    const ERROR_ABORTS: bool = true;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
         KeyList { keys, json: None, ends: None }

@@ -1,14 +1,19 @@
 //! SQLite: keys as a range or in one JSON bind, columns whose declared type is only a wish.
 
-use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
-use diesel::query_builder::AstPass;
-use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, SingleValue, Text};
-use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
+use std::time::Duration;
 
-use super::{Connection, Dialect, KeyList, OnConflict};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection};
+use diesel::dsl::sql;
+use diesel::query_builder::AstPass;
+use diesel::result::Error;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
+use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
+use diesel::{QueryResult, RunQueryDsl};
+
+use super::{Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
 use crate::key::Key;
+use crate::write::Plan;
 
 impl Connection for SqliteConnection {
     const NAME: &'static str = "SQLite";
@@ -25,9 +30,64 @@ impl Connection for SqliteConnection {
     }
 
     /// A trigger that says `RAISE(ROLLBACK, …)` says whatever it likes, as does a constraint with `ON CONFLICT ROLLBACK`.
-    fn has_lost_transaction(&mut self) -> bool {
-        self.batch_execute("BEGIN").is_ok()
+    fn standing(&mut self, _: &Error) -> Standing {
+        if matches!(self.has_open_transaction(), Ok(false)) { Standing::Gone } else { Standing::Open }
     }
+
+    /// One that is open cannot be begun.
+    fn has_open_transaction(&mut self) -> QueryResult<bool> {
+        if self.batch_execute("BEGIN").is_err() {
+            return Ok(true);
+        }
+        self.batch_execute("ROLLBACK").map(|()| false)
+    }
+
+    /// Transactions are serializable, whatever was asked.
+    fn lacks(plan: &Plan) -> Option<&'static str> {
+        if plan.deferrable {
+            Some("deferrable transactions")
+        } else {
+            plan.statement_timeout.map(|_| "time-out for statements")
+        }
+    }
+
+    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+        let (mut first, mut last) = (String::new(), String::new());
+        if let Some(timeout) = plan.lock_timeout {
+            first += &format!("PRAGMA busy_timeout = {};", milliseconds(timeout));
+            last += &format!("PRAGMA busy_timeout = {};", pragma(self, "timeout", "busy_timeout")?);
+        }
+        if plan.read_only {
+            first += "PRAGMA query_only = 1;";
+            last += &format!("PRAGMA query_only = {};", pragma(self, "query_only", "query_only")?);
+        }
+        let begin = if plan.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begun = self
+            .batch_execute(&first)
+            .and_then(|()| AnsiTransactionManager::begin_transaction_sql(self, begin));
+        if begun.is_err() {
+            self.batch_execute(&last)?;
+        }
+        begun.map(|()| Some(last).filter(|last| !last.is_empty()))
+    }
+
+    fn set_busy_timeout(&mut self, timeout: Option<Duration>) {
+        // Whoever sets another than 0, which SQLite has, means it. What cannot be asked is not set.
+        let timeout = timeout.or_else(|| {
+            let is_unset = matches!(pragma(self, "timeout", "busy_timeout"), Ok(0));
+            is_unset.then_some(BUSY_TIMEOUT)
+        });
+        if let Some(timeout) = timeout {
+            let _ = self.batch_execute(&format!("PRAGMA busy_timeout = {}", milliseconds(timeout)));
+        }
+    }
+}
+
+/// What a connection is given that waits for nothing: as long as Python's and .NET's drivers wait, or nearly
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+fn pragma(connection: &mut SqliteConnection, column: &str, name: &str) -> QueryResult<i64> {
+    diesel::select(sql::<BigInt>(&format!("(SELECT {column} FROM pragma_{name})"))).get_result(connection)
 }
 
 impl OnConflict for Sqlite {}

@@ -1,5 +1,7 @@
 //! The flush: dirty records, by model and by set of fields, in as few statements as there can be.
 
+use std::cell::Cell;
+
 use diesel::query_builder::QueryFragment;
 
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
@@ -81,11 +83,19 @@ impl<C: Connection> Environment<C> {
 
     pub(super) fn flush_pending(&self) -> Result<()> {
         self.flushing.set(true);
+        let _ended = Flushing(&self.flushing);
         let sent = self.tables().filter(|table| table.has_dirty()).try_for_each(|table| flush(self, table));
         // After the records: a pair may be of two that were just moved into place.
-        let sent = sent.and_then(|()| self.pairs.flush(self));
-        self.flushing.set(false);
-        sent
+        sent.and_then(|()| self.pairs.flush(self))
+    }
+}
+
+/// Tells the environment that the flush is over, also by a panic.
+struct Flushing<'a>(&'a Cell<bool>);
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 

@@ -131,7 +131,7 @@ fn change_inverse<C: Connection>(
         return Err(Error::MissingValue { model: target.name(), field: info.name });
     }
     with_column(env, target, link, &members, State::Written, |cells, put| {
-        put_links(cells, |_| Some(owner), put)
+        put_links(cells, |_| Some(owner), put);
     })
 }
 

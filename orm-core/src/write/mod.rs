@@ -6,10 +6,13 @@
 mod create;
 mod delete;
 pub(crate) mod flush;
+mod lend;
 mod links;
 mod lists;
+mod options;
 pub(crate) mod pairs;
 mod raw;
+mod retry;
 mod run;
 mod statement;
 mod transaction;
@@ -19,6 +22,9 @@ mod version;
 use std::any::Any;
 use std::panic::Location;
 
+#[allow(unreachable_pub, reason = "named by a trait that is public, and whose method is hidden")]
+pub use options::Plan;
+pub use options::{Isolation, TransactionOptions};
 pub use raw::Touching;
 pub(crate) use transaction::Transactions;
 

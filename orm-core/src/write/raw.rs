@@ -5,12 +5,14 @@ use std::panic::Location;
 
 use diesel::query_builder::{QueryFragment, QueryId};
 
+use super::lend::{Known, Loan};
 use crate::backend::Connection;
 use crate::error::Doing;
+use crate::fragment::Fragment;
 use crate::model::{self, AnyModel, Model};
 use crate::store::TableId;
 use crate::watch::{Repeated, Spot};
-use crate::{Environment, Result};
+use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
     /// Runs any diesel statement; tells how many rows it found
@@ -20,7 +22,8 @@ impl<C: Connection> Environment<C> {
     ///
     /// # Errors
     ///
-    /// Those of the database, of the statement or of what was waiting.
+    /// Those of the database, of the statement or of what was waiting; [`Error::TransactionEnded`] within a transaction, if the
+    /// statement has ended that, and [`Error::TransactionLeftOpen`] if it has begun one.
     #[track_caller]
     pub fn execute<Q>(&self, statement: Q) -> Result<usize>
     where
@@ -44,12 +47,46 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     ///
+    /// Transactions that the closure begins, it ends. Within a transaction of the environment its own are savepoints, and what it
+    /// has undone with one of them does no harm to what is around it.
+    ///
     /// # Errors
     ///
-    /// The closure's, and those of sending what was waiting.
+    /// The closure's, and those of sending what was waiting; [`Error::TransactionLeftOpen`] if it has begun a transaction and not
+    /// ended it, which is rolled back then; [`Error::TransactionEnded`] if it has ended the one that it is called in. On
+    /// PostgreSQL, within a transaction, an error that it has swallowed.
     #[track_caller]
     pub fn with_connection<T>(&self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
         Touching::everything(self).with_connection(f)
+    }
+
+    /// The same for a closure whose errors are the application's own, which come back by value: also for functions that
+    /// return diesel's `QueryResult`
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// fn count(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    ///     partners::table.count().get_result(connection)
+    /// }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
+    /// assert_eq!(env.try_with_connection(count)?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`with_connection`](Self::with_connection).
+    #[track_caller]
+    pub fn try_with_connection<T, E: From<Error>>(
+        &self,
+        f: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        Touching::everything(self).try_with_connection(f)
     }
 
     /// A statement of your own that changes rows of these models only; of none, until they are named
@@ -112,7 +149,13 @@ impl<'env, C: Connection> Touching<'env, C> {
         let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
         let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text::<C>(&statement);
         env.watch(spot, None)?;
-        let rows = self.run(|| env.run(doing, &statement))?;
+        let rows = self.run(|| {
+            if writes_rows::<C>(&statement) {
+                return env.writing_one(|| env.run(doing, &statement));
+            }
+            let loan = Loan::begin(env, "a statement of your own")?;
+            loan.end(env.send(doing, &statement), &Known::ours())
+        })?;
         env.watch_rows(&spot, rows);
         Ok(rows)
     }
@@ -124,21 +167,41 @@ impl<'env, C: Connection> Touching<'env, C> {
     /// As [`Environment::with_connection`].
     #[track_caller]
     pub fn with_connection<T>(self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
+        self.lend(f, &Known::ours())
+    }
+
+    /// Calls with the connection itself; errors are the application's own
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::with_connection`].
+    #[track_caller]
+    pub fn try_with_connection<T, E: From<Error>>(
+        self,
+        f: impl FnOnce(&mut C) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.lend(f, &Known::not())
+    }
+
+    #[track_caller]
+    fn lend<T, E: From<Error>>(
+        self,
+        f: impl FnOnce(&mut C) -> Result<T, E>,
+        known: &Known<E>,
+    ) -> Result<T, E> {
         let env = self.env;
         if !env.transactions.are_open() {
             env.watch(Spot::new(Location::caller(), Repeated::Statement, "", ""), None)?;
         }
         self.run(|| {
-            let result = env.giving_up_broken(|| f(&mut *env.connection()?));
-            // Whatever it gave: of an error that it kept, or made another of, the transaction would know nothing.
-            let sound = env.refuse_if_aborted();
-            result.and_then(|value| sound.map(|()| value))
+            let loan = Loan::begin(env, "`with_connection`")?;
+            let result = f(&mut *env.connection()?);
+            loan.end(result, known)
         })
     }
 
-    fn run<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn run<T, E: From<Error>>(&self, statement: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.env.flush()?;
-        self.env.was_lent.set(true);
         // Also where it panics: a part of it may have run.
         let _forget = Forget(self);
         statement()
@@ -166,10 +229,16 @@ struct Forget<'a, 'env, C: Connection>(&'a Touching<'env, C>);
 
 impl<C: Connection> Drop for Forget<'_, '_, C> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Who catches it may go on: what there is to know is noted.
-            let _ = self.0.env.refuse_if_aborted();
-        }
         self.0.forget();
     }
+}
+
+/// Whether a statement reads and writes rows and does nothing else, as its first word says: no database lets such a one begin or
+/// end a transaction, so that nobody has to ask afterwards.
+fn writes_rows<C: Connection>(statement: &dyn QueryFragment<C::Backend>) -> bool {
+    let sql = diesel::debug_query::<C::Backend, _>(&Fragment(statement)).to_string();
+    let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
 }

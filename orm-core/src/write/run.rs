@@ -14,12 +14,14 @@ use crate::{Environment, Result, query};
 impl<C: Connection> Environment<C> {
     /// Runs a statement that writes; tells how many rows it found.
     pub(super) fn run(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
-        self.giving_up_broken(|| {
-            let mut connection = self.connection()?;
-            self.writing_with(doing, statement, || {
-                ExecuteDsl::execute(Fragment(statement), &mut **connection)
-                    .map_err(|error| doing.fault(error))
-            })
+        self.giving_up_broken(|| self.send(doing, statement))
+    }
+
+    /// The same where what an error leaves is looked at elsewhere
+    pub(super) fn send(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
+        let mut connection = self.connection()?;
+        self.writing_with(doing, statement, || {
+            ExecuteDsl::execute(Fragment(statement), &mut **connection).map_err(|error| doing.fault(error))
         })
     }
 

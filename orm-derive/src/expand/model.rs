@@ -114,10 +114,7 @@ impl Key {
             // Only in a stub: most tables have such a key.
             None => (quote!(::core::primitive::i32), Span::call_site(), primary_key.clone(), String::new()),
         };
-        let codec =
-            quote_spanned!(type_at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
-        let at =
-            model.key().map_or_else(Span::call_site, |key| key.ident.span().resolved_at(Span::call_site()));
+        let codec = quote_spanned!(type_at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
         let is_whole = quote_spanned!(at=> const _: () = ::orm_core::private::one_column::<#primary_key>(););
         let columns = vec![name_of(&column)];
         Self { ty, codec, column, name, columns, is_whole }

@@ -172,10 +172,7 @@ fn a_table_that_is_gone() -> Result<()> {
         assert!(matches!(error, Error::Database { model: "Item", .. }), "{error:?}");
         let text = error.to_string();
         assert!(text.contains("Item") && text.contains(doing) && text.contains("no such table"), "{text}");
-        assert!(
-            error.source().is_some_and(|source| source.to_string().contains("no such table")),
-            "diesel's error is the source"
-        );
+        assert!(error.source().is_none(), "who prints all sources would print it twice");
     }
     assert_eq!(cached.name()?, "item 8", "what is cached stays");
     db.file.run("CREATE TABLE items (id INTEGER PRIMARY KEY NOT NULL, name TEXT, size INTEGER, weight DOUBLE, sold BOOLEAN, link INTEGER, amount BIGINT, small SMALLINT);

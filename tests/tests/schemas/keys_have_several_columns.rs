@@ -130,7 +130,7 @@ fn records_by_key_are_one_select() -> Result<()> {
     let db = schema();
     let orders = db.browse::<Order>([order("b", 1), order("a", 1), order("a", 2)]);
     db.assert_queries(1, || {
-        assert_eq!(orders.note().unwrap(), [Some("other".into()), Some("first".into()), None])
+        assert_eq!(orders.note().unwrap(), [Some("other".into()), Some("first".into()), None]);
     });
     assert!(db.get::<Order>(order("b", 2))?.is_none());
     let missing = db.record::<Order>(order("b", 7)).note();

@@ -119,7 +119,8 @@ fn a_link_moved_through_one_moves_in_the_lists_of_all() -> Result<()> {
     let db = schema();
     let (belgium, netherlands) = (db.record::<Country>(1), db.record::<Country>(2));
     for country in [&belgium, &netherlands] {
-        (country.partner_ids().ids()?, country.by_name().ids()?);
+        country.partner_ids().ids()?;
+        country.by_name().ids()?;
     }
     db.record::<Slim>(3).set_country_id(2)?;
     db.assert_queries(0, || {
@@ -212,7 +213,8 @@ fn a_version_counts_what_others_write() -> Result<()> {
 #[test]
 fn what_is_cached_counts_once() -> Result<()> {
     let db = schema();
-    (db.all::<Partner>()?, db.all::<Slim>()?);
+    db.all::<Partner>()?;
+    db.all::<Slim>()?;
     let stats = db.stats();
     assert_eq!((stats.records, stats.values), (3, 9));
     assert_eq!(stats.model("Slim").map(|model| (model.records, model.values)), Some((3, 6)));

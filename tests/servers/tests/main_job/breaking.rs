@@ -119,7 +119,7 @@ fn after_a_connection_broke_the_environment_takes_another() -> Outcome {
         env.flush()
     });
     let error = broken.err().ok_or("the connection is gone")?;
-    assert!(matches!(error, Error::Database { .. } | Error::Connection { .. }), "{error:?}");
+    assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
     assert!(error.to_string().contains("writing Partner.name of 1"), "{error}");
     assert_eq!(azure.name()?, "Azure");
     azure.set_name("second")?;

@@ -20,6 +20,9 @@ mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "truth.rs"]
+mod truth;
 mod types;
 mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -117,3 +120,80 @@ pub const READ_WRITE: &str = "SET SESSION TRANSACTION READ WRITE";
 pub const SLOW_VIEW: &str = "CREATE ALGORITHM = MERGE VIEW slow_accounts AS SELECT id, SLEEP(0.01) + amount = 1 AS slow FROM accounts";
 pub const STATEMENT_TIMEOUT: &str = "SET max_statement_time = 0.5";
 pub const NO_TIMEOUT: &str = "SET max_statement_time = 0";
+
+/// Statements that end the transaction that they are sent in
+pub const ENDING: &[&str] = &[
+    "COMMIT",
+    "ROLLBACK",
+    "COMMIT AND CHAIN",
+    "COMMIT; BEGIN",
+    "ROLLBACK; BEGIN",
+    "TRUNCATE TABLE accounts",
+    "CREATE TABLE made (id INTEGER)",
+];
+
+/// Whether the open transaction is serializable: of one that is, plain reads lock
+pub const ISOLATION_SEEN: &str = "SELECT COUNT(*) AS number FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = connection_id() AND trx_isolation_level = 'SERIALIZABLE'";
+
+/// What an address ends with whose connection anybody can read
+pub const NOT_ENCRYPTED: &str = "";
+
+/// Takes longer than it may
+pub const SLEEP: &str = "SELECT SLEEP(1)";
+
+/// MySQL commits before it looks whether it can do it.
+#[test]
+fn a_statement_that_commits_and_then_fails_says_both() -> crate::place::Outcome {
+    use orm_core::Error;
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let azure = env.create(shop::Partner::values().name("Azure"))?;
+    let told = env.transaction(|| {
+        azure.set_name("before")?;
+        let failed = env.execute(diesel::sql_query("TRUNCATE TABLE nowhere"));
+        assert!(matches!(failed, Err(Error::TransactionEnded { .. })), "{failed:?}");
+        failed.map(drop)
+    });
+    let error = told.err().ok_or("there is no such table")?;
+    let text = error.to_string();
+    assert!(text.contains("has ended the open transaction") && text.contains("nowhere"), "{text}");
+    assert!(matches!(error, Error::TransactionEnded { commits: true, failed: Some(_), .. }), "{error:?}");
+    assert_eq!(
+        (azure.name()?.as_str(), place.environment()?.all::<shop::Partner>()?.name()?),
+        ("before", vec!["before".into()])
+    );
+    Ok(())
+}
+
+#[test]
+fn with_autocommit_off_a_write_outside_of_a_transaction_is_committed() -> crate::place::Outcome {
+    use diesel::connection::SimpleConnection;
+    use shop::schema::partners;
+    let Some((place, _, _)) = shop::open()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    connection.batch_execute("SET autocommit = 0")?;
+    let env = orm_core::Environment::builder().connection(connection).build();
+    let mut other = place.connect()?;
+    let mut name = || partners::table.select(partners::name).first::<String>(&mut other);
+    let azure = env.create(shop::Partner::values().name("Azure"))?;
+    assert_eq!(name()?, "Azure");
+    azure.set_name("by a setter")?;
+    assert_eq!(name()?, "by a setter");
+    env.execute(diesel::update(partners::table).set(partners::name.eq("by a statement")))?;
+    assert_eq!(name()?, "by a statement");
+    env.with_connection(|connection| {
+        Ok(diesel::update(partners::table).set(partners::name.eq("by hand")).execute(connection)?)
+    })?;
+    assert_eq!(name()?, "by hand");
+    // Turned off later, by hand; what fails is not committed.
+    env.with_connection(|connection| Ok(connection.batch_execute("SET autocommit = 1")?))?;
+    azure.set_name("on again")?;
+    let failed = env.with_connection(|connection| {
+        connection.batch_execute("SET autocommit = 0; UPDATE partners SET name = 'lost'")?;
+        Err::<(), _>(orm_core::Error::other("in the middle"))
+    });
+    assert!(failed.is_err());
+    azure.set_name("in the end")?;
+    drop(env);
+    assert_eq!(name()?, "in the end");
+    Ok(())
+}

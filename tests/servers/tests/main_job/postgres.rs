@@ -20,6 +20,9 @@ mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "truth.rs"]
+mod truth;
 mod types;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
@@ -116,3 +119,15 @@ pub const SLOW_VIEW: &str =
     "CREATE VIEW slow_accounts AS SELECT id, pg_sleep(0.01)::text = '1' AS slow FROM accounts";
 pub const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '0.5s'";
 pub const NO_TIMEOUT: &str = "SET statement_timeout = 0";
+
+/// Statements that end the transaction that they are sent in
+pub const ENDING: &[&str] = &["COMMIT", "ROLLBACK", "COMMIT AND CHAIN", "COMMIT; BEGIN", "ROLLBACK; BEGIN"];
+
+/// Whether the open transaction is serializable
+pub const ISOLATION_SEEN: &str = "SELECT count(*) AS number FROM (SELECT current_setting('transaction_isolation') AS level) AS t WHERE level = 'serializable'";
+
+/// What an address ends with whose connection anybody can read
+pub const NOT_ENCRYPTED: &str = "&sslmode=disable";
+
+/// Takes longer than it may
+pub const SLEEP: &str = "SELECT pg_sleep(1)";

@@ -134,6 +134,7 @@ pub fn open() -> Outcome<Option<Shop>> {
         .execute(&mut connection)?;
     let log = Log::of(&mut connection);
     let env = Environment::builder().connection(connection).build();
+    log.take();
     Ok(Some((place, env, log)))
 }
 

@@ -323,7 +323,9 @@ fn raw_statements_see_what_was_written_and_are_seen() -> Outcome {
     log.take();
     env.touching().model::<Partner>().execute(diesel::update(partners::table).set(partners::name.eq("e")))?;
     assert_eq!(belgium.name()?, "Belgium");
-    assert_eq!(log.take().len(), 1, "countries were not touched");
+    // MySQL is asked once more after the connection was lent.
+    let sent = log.take().iter().filter(|sql| *sql != "SELECT @@autocommit").count();
+    assert_eq!(sent, 1, "countries were not touched");
     assert_eq!(partners.name()?, ["e", "e"]);
     env.touching().model::<Country>().with_connection(|connection| {
         diesel::update(countries::table).set(countries::name.eq("België")).execute(connection)?;
