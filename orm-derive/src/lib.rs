@@ -8,6 +8,8 @@
 //! | | |
 //! |---|---|
 //! | `table = schema::partners` | the path of a diesel `table!`; without it the struct's name in snake case and an `s`, as with diesel |
+//! | `primary_key(order_id, number)` | the fields of a key of two to four columns, in the order of diesel's `table!`; marking each does as well |
+//! | `view_of(orders, lines)` | the model is over a view of these tables: what waits for them is sent before it is read, and a write to them makes it missing |
 //! | `connection = PgConnection` | the diesel connection of the model's rows; without it that of the only backend feature turned on |
 //!
 //! # On a field
@@ -16,10 +18,11 @@
 //! |---|---|
 //! | `primary_key` | this is the primary key; without it the field named `id` |
 //! | `column = name` | the column, where it is not called as the field |
+//! | `columns(order_id, number)` | the columns of a link to a key of several, in the order of that key |
 //! | `deferred` | loaded only when it is itself read |
 //! | `group = "html"` | loaded with the other fields of that group only |
 //! | `inverse = Partner::COUNTRY_ID` | of a `OneToMany`: the to-one link that points back |
-//! | `through(pairs::own_id, pairs::other_id)` | of a `ManyToMany`: the two columns of the table of pairs |
+//! | `through(pairs::own_id, pairs::other_id)` | of a `ManyToMany`: the two columns of the table of pairs; a side whose key has several stands in parentheses |
 //! | `version` | this counts the writes of the row: a write that finds another number is `Error::Conflict` |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 

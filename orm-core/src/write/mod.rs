@@ -70,6 +70,10 @@ fn with_column<C: Connection>(
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
+    if state == State::Written && env.pairs.any(|join| env.stores.shows_join(store.table_number(), join)) {
+        // The row may be a pair that waits: it is there before it is changed.
+        env.flush()?;
+    }
     if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
         return Err(store.missing_record(gone));
     }

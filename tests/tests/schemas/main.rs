@@ -8,4 +8,5 @@ mod a_key_that_is_none_is_an_error;
 mod a_view_shows_what_waits;
 mod keys_have_several_columns;
 mod one_table_may_have_several_models;
+mod random_steps_equal_a_plain_map;
 mod two_fields_may_be_one_column;
