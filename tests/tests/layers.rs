@@ -18,7 +18,19 @@ const LAYERS: &[&[&str]] = &[
     &["environment", "builder", "connection", "stores", "cache", "watch", "assert"],
     &["origin", "pace", "plan", "prefetch", "query", "select", "relation"],
     &["write"],
-    &["records", "field", "fields", "cardinality", "value", "search", "lookup", "batches", "keyset", "combination", "serde"],
+    &[
+        "records",
+        "field",
+        "fields",
+        "cardinality",
+        "value",
+        "search",
+        "lookup",
+        "batches",
+        "keyset",
+        "combination",
+        "serde",
+    ],
 ];
 
 /// What the crate's root exports under another name than its module's
@@ -86,7 +98,8 @@ fn imports(text: &str) -> Vec<String> {
         });
         for part in parts {
             let name = part.trim().split([':', ' ']).next().unwrap_or_default();
-            let module = EXPORTS.iter().find(|(export, _)| *export == name).map_or(name, |(_, module)| module);
+            let module =
+                EXPORTS.iter().find(|(export, _)| *export == name).map_or(name, |(_, module)| module);
             modules.push(module.to_owned());
         }
     }
@@ -111,7 +124,8 @@ fn imports_go_down() {
     let mut unknown = BTreeSet::new();
     each_file(&source, &mut |path, text| {
         let inside = path.strip_prefix(&source).expect("a file of the sources");
-        let module = inside.iter().next().and_then(|name| Path::new(name).file_stem()).unwrap().to_str().unwrap();
+        let module =
+            inside.iter().next().and_then(|name| Path::new(name).file_stem()).unwrap().to_str().unwrap();
         if matches!(module, "lib" | "private") {
             return;
         }
@@ -140,7 +154,8 @@ fn the_store_knows_nothing_but_keys_and_text() {
         for import in imports(text) {
             assert!(["key", "text"].contains(&&*import), "{} imports {import}", path.display());
         }
-        let names_diesel = text.lines().any(|line| !line.trim_start().starts_with("///") && line.contains("diesel"));
+        let names_diesel =
+            text.lines().any(|line| !line.trim_start().starts_with("///") && line.contains("diesel"));
         assert!(!names_diesel, "{} names diesel", path.display());
     });
 }

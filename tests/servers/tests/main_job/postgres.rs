@@ -21,6 +21,9 @@ mod job;
 #[path = "shop.rs"]
 mod shop;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "tables.rs"]
+mod tables;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "truth.rs"]
 mod truth;
 mod types;
