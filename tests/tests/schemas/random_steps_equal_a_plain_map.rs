@@ -187,9 +187,9 @@ fn write(db: &TestDb, rows: &mut Rows, dice: &mut Dice, number: usize) -> Result
         }
         6 if ids.len() > 3 => {
             if dice.roll(2) == 0 {
-                db.record::<Partner>(id).delete()?
+                db.record::<Partner>(id).delete()?;
             } else {
-                db.record::<Slim>(id).delete()?
+                db.record::<Slim>(id).delete()?;
             }
             rows.partners.remove(&id);
         }
@@ -281,9 +281,9 @@ fn run(seed: u64) -> Result<()> {
         let steps = |rows: &mut Rows, dice: &mut Dice| {
             for step in 0..steps {
                 if dice.roll(2) == 0 {
-                    write(&db, rows, dice, 100 * group + step)?
+                    write(&db, rows, dice, 100 * group + step)?;
                 } else {
-                    read(&db, rows, dice)?
+                    read(&db, rows, dice)?;
                 }
             }
             Ok::<_, Error>(())
