@@ -1,7 +1,7 @@
 //! Ordinary loops over records, batched by themselves.
 //!
 //! A record remembers the set it came from; the first read that misses loads the value for the whole set. What was read
-//! stays in one cache per environment, by model, field and key. Queries stay [diesel](https://docs.rs/diesel)'s.
+//! stays in one cache per environment, by table, column and key. Queries stay [diesel](https://docs.rs/diesel)'s.
 //!
 //! Goals, in this order: right answers and clear errors; few queries from plain code; the speed of hand-written diesel;
 //! types that say what a read can give. Hiding SQL is no goal. Reading and writing are here; computed fields are to come.
@@ -55,11 +55,12 @@
 //!
 //! # Modules
 //!
-//! All private. `environment`, `builder`, `model`, `key`, `field`, `value`, `cardinality`, `records`: what users meet.
-//! `search`, `fields`, `combination`, `lookup`, `query`, `select`, `relation`, `batches`, `keyset`: SELECTs. `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `watch`: loops that could not be
-//! batched. `cache`: keys,
-//! columns, limits, statistics. `write`: setters, flush, transactions, new and deleted records. `backend`: what differs
-//! between databases. `private`: what generated code may name. docs/ARCHITECTURE.md goes from file to file.
+//! All private; each imports from its own layer and from those below. `records`, `field`, `cardinality`, `value`, `search`, `lookup`, `batches`,
+//! `keyset`, `fields`, `combination`: what users hold. `write`: setters, flush, transactions, new and deleted records. `query`, `select`,
+//! `relation`: SELECTs; `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `environment`, `builder`, `connection`, `stores`, `cache`: what an
+//! environment has; `watch`: loops that could not be batched. `model`: what the derive tells. `codec`: a cell and its SQL value. `backend`: what
+//! differs between databases. `store`: what is cached, as data, a table each. `key`, `text`, `error`: words of all. `private`: what generated code may
+//! name. docs/ARCHITECTURE.md goes from file to file.
 //!
 //! # Features
 //!

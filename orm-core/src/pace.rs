@@ -103,7 +103,7 @@ impl Paces {
     /// read would read every window again and again.
     pub(crate) fn records(&self, field: usize, slot: u32, now: Counters) -> usize {
         self.with(field, |pace| {
-            let used = (now.hits - pace.hits).saturating_add(1);
+            let used = now.hits.saturating_sub(pace.hits).saturating_add(1);
             if 2 * used <= pace.size && pace.drops != now.drops && pace.seen.has(slot) {
                 pace.unread += 1;
                 pace.tried = 0;
