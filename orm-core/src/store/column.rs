@@ -455,3 +455,89 @@ pub(crate) fn heap_bytes<V: 'static>(value: &V) -> Option<usize> {
         Some(value.downcast_ref::<super::List>().map_or(0, super::List::heap_bytes))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: Stamp) -> Moment {
+        Moment { time, turn: time }
+    }
+
+    fn filled(slots: impl IntoIterator<Item = u32>, time: Stamp) -> Column<Str> {
+        let mut column = Column::default();
+        fill(&mut column, slots, time);
+        column
+    }
+
+    fn fill(column: &mut Column<Str>, slots: impl IntoIterator<Item = u32>, time: Stamp) {
+        for slot in slots {
+            if let Some(cell) = column.vacant(slot, at(time)) {
+                cell.fill(text(slot));
+            }
+        }
+    }
+
+    /// Too long to lie in the value itself
+    fn text(slot: u32) -> Str {
+        Str::from(format!("a text of more than a few letters {slot}"))
+    }
+
+    #[test]
+    fn what_is_loaded_never_overwrites() {
+        let mut column = filled([3], 1);
+        assert!(column.vacant(3, at(2)).is_none());
+        assert_eq!((column.get(3), column.loaded_at(3)), (Some(&text(3)), Some(1)));
+        column.set(3, at(4), text(9));
+        assert_eq!((column.get(3), column.loaded_at(3), column.count()), (Some(&text(9)), Some(4), 1));
+    }
+
+    #[test]
+    fn what_was_written_stays_until_it_is_cleaned_or_undone() {
+        let mut column = filled([3, 4], 1);
+        column.write(3, at(2), text(30));
+        column.set(3, at(3), text(31));
+        assert!(column.is_dirty(3) && !column.remove(3) && column.remove_where(|_, _| true) == 1);
+        assert_eq!(column.get(3), Some(&text(30)));
+        column.clean(3);
+        assert!(!column.is_dirty(3) && column.remove(3));
+        column.write(3, at(5), text(32));
+        column.forget_since(5);
+        assert_eq!((column.count(), column.is_dirty(3)), (0, false));
+    }
+
+    #[test]
+    fn since_a_time_takes_what_came_then_and_leaves_older_pages_alone() {
+        let mut column = filled(0..PAGE as u32, 1);
+        fill(&mut column, PAGE as u32..PAGE as u32 + 10, 5);
+        // In the first page too, apart from the others.
+        column.remove(7);
+        fill(&mut column, [7], 6);
+        assert_eq!((column.loaded_at(6), column.loaded_at(7)), (Some(1), Some(6)));
+        column.remove_since(5);
+        assert_eq!(
+            column.slots().collect::<Vec<_>>(),
+            (0..PAGE as u32).filter(|&slot| slot != 7).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn an_empty_column_takes_nothing() {
+        let mut column = filled((0..1000).step_by(3), 1);
+        let (held, bytes) = (column.held(), column.bytes());
+        assert!(held.bytes > held.values * text(0).len() && bytes >= held.bytes);
+        column.remove_from(500);
+        assert!(column.bytes() < bytes && column.slots().all(|slot| slot < 500));
+        column.remove_from(0);
+        assert_eq!((column.count(), column.bytes(), column.held()), (0, 0, Brought::default()));
+    }
+
+    #[test]
+    fn a_hit_is_one_of_a_page_that_was_used_in_the_same_turn() {
+        let column = filled([1, 2], 5);
+        assert!(column.hit(1, 6).is_none() && column.hits() == 0);
+        assert!(column.touch(1, 6) && column.hit(2, 6).is_some());
+        assert_eq!((column.hits(), column.uses().collect::<Vec<_>>()), (2, vec![(0, 6)]));
+        assert!(!column.touch(3, 7) && !column.touch(700, 7));
+    }
+}

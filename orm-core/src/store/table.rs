@@ -644,3 +644,113 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: Stamp) -> Moment {
+        Moment { time, turn: time }
+    }
+
+    fn cells<V: Send + 'static>() -> Box<dyn AnyColumn> {
+        Box::<RefCell<Column<V>>>::default()
+    }
+
+    /// A table with a column of numbers, one of links to itself, and one of lists
+    fn table() -> (Table, [ColumnId; 3]) {
+        let table = Table::new(Box::<RefCell<Keys<i32>>>::default());
+        let own = Some(TableId(0));
+        let columns = [
+            table.open_column("number".into(), cells::<i32>(), None),
+            table.open_column("parent".into(), cells::<Link>(), own),
+            table.open_column("<parent".into(), cells::<List>(), own),
+        ];
+        (table, columns)
+    }
+
+    fn fill(table: &Table, column: ColumnId, slots: impl IntoIterator<Item = u32>, time: Stamp) {
+        let cells = table.cells::<i32>(column);
+        slots.into_iter().for_each(|slot| cells.borrow_mut().set(slot, at(time), slot as i32));
+    }
+
+    #[test]
+    fn a_column_of_one_name_and_type_is_one_and_of_another_type_a_twin() {
+        let (table, [number, parent, _]) = table();
+        assert_eq!(table.open_column("number".into(), cells::<i32>(), None), number);
+        let text = table.open_column("number".into(), cells::<Str>(), None);
+        let other = table.open_column("parent".into(), cells::<Link>(), Some(TableId(7)));
+        assert_eq!((table.twins(number), table.twins(text)), (vec![text], vec![number]));
+        assert_eq!((table.twins(parent), table.twins(other)), (vec![other], vec![parent]));
+        assert_eq!(table.columns().count(), 5);
+    }
+
+    #[test]
+    fn the_pages_that_were_used_longest_ago_can_leave_and_dirty_ones_stay() {
+        let (table, [number, ..]) = table();
+        (0..200).for_each(|key| assert_eq!(table.intern(key), key as u32));
+        fill(&table, number, 0..64, 3);
+        fill(&table, number, 64..128, 1);
+        fill(&table, number, 128..200, 2);
+        table.cells::<i32>(number).borrow_mut().write(70, at(1), -1);
+        table.note_dirty(70);
+        table.count_residents();
+        let mut uses = Vec::new();
+        table.page_uses(&mut |page, turn| uses.push((turn, page)));
+        uses.sort_unstable();
+        assert_eq!(uses, [(1, 1), (2, 2), (2, 3), (3, 0)]);
+        assert_eq!((table.residents(), table.evict_page(1), table.residents()), (200, 63, 137));
+        assert_eq!(table.cells::<i32>(number).borrow().get(70), Some(&-1));
+        assert_eq!(table.dirty_by_columns().into_iter().collect::<Vec<_>>(), [(vec![number], vec![70])]);
+    }
+
+    #[test]
+    fn an_age_takes_absences_and_counts_too() {
+        let (table, [number, _, lists]) = table();
+        (1..4).for_each(|key| {
+            table.intern(key);
+        });
+        fill(&table, number, [0, 1], 4);
+        table.set_absent(2, Some(5));
+        table.set_counts(lists, 6, [(0, 3), (1, 0)].into_iter());
+        assert_eq!([0, 2].map(|slot| table.known_since(number, slot)), [Some(4), Some(5)]);
+        table.expire(5);
+        assert!(!table.column(number).has(0) && table.is_absent(2) && table.count_of(lists, 0) == Some(3));
+        table.expire(7);
+        assert!(!table.is_absent(2) && table.count_of(lists, 0).is_none());
+    }
+
+    #[test]
+    fn a_release_takes_the_links_beyond() {
+        let (table, [number, parent, lists]) = table();
+        (0..10).for_each(|key| {
+            table.intern(key);
+        });
+        let links = table.cells::<Link>(parent);
+        for (slot, to) in [(0, 1), (1, 8), (9, 0)] {
+            links.borrow_mut().set(slot, at(1), Link(to));
+        }
+        table.fill_lists(lists, at(1), [(0, List([1].into())), (1, List([0, 9].into()))].into_iter());
+        fill(&table, number, [0, 9], 1);
+        table.release(2, 5, Some(&|_| 5));
+        let has =
+            |column: ColumnId| (0..10).filter(|&slot| table.column(column).has(slot)).collect::<Vec<_>>();
+        assert_eq!((has(number), has(parent), has(lists), table.slots()), (vec![0], vec![0], vec![0], 5));
+    }
+
+    #[test]
+    fn an_unknown_link_counts_as_linking() {
+        let (table, [_, parent, _]) = table();
+        (0..4).for_each(|key| {
+            table.intern(key);
+        });
+        let links = table.cells::<Link>(parent);
+        for (slot, to) in [(0, Link(3)), (1, Link::NULL), (2, Link(1))] {
+            links.borrow_mut().set(slot, at(1), to);
+        }
+        let targets = SlotSet::of([3]);
+        assert_eq!(table.linking_to(TableId(0), &targets, &|_| None), Some(vec![0, 3]));
+        assert_eq!(table.linking_to(TableId(0), &targets, &|_| Some(vec![2])), Some(vec![2]));
+        assert_eq!(table.linking_to(TableId(1), &targets, &|_| None), None);
+    }
+}
