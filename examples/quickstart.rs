@@ -66,6 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (connection, queries) = counted(&path)?;
     let env = Environment::builder().connection(connection).build();
+    // What `build` asks of a connection that it is given, its time-out and whether a transaction is open, is no query of the loop.
+    queries.store(0, Ordering::Relaxed);
     let start = Instant::now();
     let names = through_orm_core(&env)?;
     let (time, queries) = (start.elapsed(), queries.load(Ordering::Relaxed));

@@ -264,8 +264,19 @@ where
     fn read((): &mut (), value: Option<DB::RawValue<'_>>) -> Result<K, BoxError> {
         let Some(mut value) = value else { return K::from_nullable_sql(None) };
         DB::verify(DB::check::<ST>(), &mut value)?;
-        K::from_sql(value)
+        let is_padded = DB::is_padded(&value);
+        let key = K::from_sql(value)?;
+        Ok(if is_padded { trimmed(key) } else { key })
     }
+}
+
+/// A key without the spaces that it was filled up with
+#[cold]
+fn trimmed<K: Key>(mut key: K) -> K {
+    if let Some(text) = (&mut key as &mut dyn Any).downcast_mut::<Str>() {
+        *text = Str::from(text.trim_end_matches(' '));
+    }
+    key
 }
 
 /// The [`KeyCodec`] of keys of several columns, each with a codec of its own

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::backend::{Connection, Dialect as _};
 use crate::field::{Field, Linked, LinkedNullable};
@@ -15,7 +15,7 @@ use crate::query::key_columns;
 use crate::select::{Beside, Layout, Reason, Select, Selection, Shown};
 use crate::store::{ColumnId, List, SlotSet};
 use crate::stores::Store;
-use crate::{Environment, Id, Result};
+use crate::{Environment, Error, Id, Result};
 
 /// What a member is taken to weigh until one was read: the record, and each of its values
 const BYTES_OF_ROW: usize = 32;
@@ -160,7 +160,7 @@ pub(crate) fn load_lists<C: Connection>(
     };
     let sort_here = source.order.is_none() && members.are_keys_numbers();
     let most = most_rows(env, store, slots.len(), field, &fields);
-    let mut selection = Selection::of_model(members.model(), &fields);
+    let selection = Selection::of_model(members.model(), &fields);
     let is_read = source.field.filter(|owner| fields.contains(owner));
     let owner_at = selection.columns.len();
     let places =
@@ -193,8 +193,12 @@ pub(crate) fn load_lists<C: Connection>(
         }
         Ok(())
     })?;
-    drop(query);
-    selection.layout = Layout::default();
+    if !store.are_keys_numbers() {
+        let asked = SlotSet::of(slots.iter().copied());
+        for row in rows.iter_mut().filter(|row| !asked.has(row.0)) {
+            row.0 = matched(store, field, slots, row.0)?;
+        }
+    }
     members.set_present(rows.iter().map(|&(.., member)| member));
     let count = rows.len();
     let is_cut = most.is_some_and(|most| count >= most);
@@ -224,6 +228,26 @@ pub(crate) fn load_lists<C: Connection>(
     }
     keep(env, store, column, &owners, rows);
     Ok(())
+}
+
+/// The record that was asked for and that the database took a member's owner for: a collation may call keys equal that are
+/// not the same.
+#[cold]
+fn matched<C: Connection>(store: Store<'_, C>, field: usize, asked: &[u32], owner: u32) -> Result<u32> {
+    let letters = |slot: u32| store.key_text(slot).trim_end().to_lowercase();
+    let wanted = letters(owner);
+    let mut equal = asked.iter().copied().filter(|&slot| letters(slot) == wanted);
+    match (equal.next(), equal.next()) {
+        (Some(slot), None) => Ok(slot),
+        _ => Err(Error::other(format!(
+            "members of {}.{} link to the key {}, which the database takes for one of {} that were asked for: its \
+             collation calls keys equal that are not the same; read these lists one by one, or link to the keys as they are",
+            store.name(),
+            store.field_name(field),
+            store.key_text(owner),
+            asked.len()
+        ))),
+    }
 }
 
 /// How many rows the SELECT may bring; all of them for one owner, whose list has to be complete
@@ -299,6 +323,15 @@ pub(crate) fn count_lists<C: Connection>(
         }
         Ok(())
     })?;
+    if !store.are_keys_numbers() {
+        let asked = SlotSet::of(slots.iter().copied());
+        let mut sums: HashMap<u32, usize, FixedState> = HashMap::default();
+        for (owner, count) in counts {
+            let owner = if asked.has(owner) { owner } else { matched(store, field, slots, owner)? };
+            *sums.entry(owner).or_default() += count;
+        }
+        counts = sums.into_iter().collect();
+    }
     // Those that the database does not name have no members.
     let none = slots.iter().map(|&slot| (slot, 0));
     store.set_counts(store.column_of(field), env.moment().time, none.chain(counts));

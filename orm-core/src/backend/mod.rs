@@ -169,6 +169,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Reads what `COUNT` gives.
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 
+    /// Whether a value is text that was filled up with spaces, which are not a part of it
+    fn is_padded(value: &Self::RawValue<'_>) -> bool {
+        let _ = value;
+        false
+    }
+
     /// Says what is wrong with a value that would otherwise be read as something that it is not.
     fn verify(check: Self::Check, value: &mut Self::RawValue<'_>) -> Result<(), String>;
 }

@@ -166,6 +166,12 @@ impl Dialect for Pg {
         super::read_count::<Self>(value)
     }
 
+    /// `CHAR(n)`: compared as text it is without them, so a key with them would find no row.
+    #[inline]
+    fn is_padded(value: &PgValue<'_>) -> bool {
+        value.get_oid().get() == 1042
+    }
+
     /// In the binary protocol four letters are as good as an integer: diesel looks at the length alone.
     #[inline]
     fn verify(wanted: u32, value: &mut PgValue<'_>) -> Result<(), String> {

@@ -17,6 +17,7 @@ mod fetching;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
+mod padded_keys;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
