@@ -1,4 +1,5 @@
-//! A statement whatever its type: diesel's way of running one is compiled once for a backend, not for each model.
+//! A statement whatever its type, so that diesel's way of running one is compiled once for a backend and not for each model;
+//! and lists within one.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -21,4 +22,29 @@ impl<DB: Backend> QueryId for Fragment<'_, DB> {
 
 impl<DB: Backend> Query for Fragment<'_, DB> {
     type SqlType = Untyped;
+}
+
+/// Calls for each item, with the same between each two.
+pub(crate) fn joined<'b, DB: Backend, T>(
+    separator: &str,
+    out: &mut AstPass<'_, 'b, DB>,
+    items: impl IntoIterator<Item = T>,
+    mut push: impl FnMut(&mut AstPass<'_, 'b, DB>, T) -> QueryResult<()>,
+) -> QueryResult<()> {
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.push_sql(separator);
+        }
+        push(out, item)?;
+    }
+    Ok(())
+}
+
+/// Calls for each item, with a comma between.
+pub(crate) fn separated<'b, DB: Backend, T>(
+    out: &mut AstPass<'_, 'b, DB>,
+    items: impl IntoIterator<Item = T>,
+    push: impl FnMut(&mut AstPass<'_, 'b, DB>, T) -> QueryResult<()>,
+) -> QueryResult<()> {
+    joined(", ", out, items, push)
 }

@@ -14,6 +14,7 @@ use diesel::sql_types::is_nullable::NotNull;
 use diesel::sql_types::{HasSqlType, Nullable, SingleValue, SqlType};
 
 use crate::backend::{Dialect, KeyList};
+use crate::fragment::{joined, separated};
 use crate::{Model, Record, Result, Str};
 
 /// A type that can be a primary key: `i16`, `i32`, `i64`, unsigned on MySQL, text, `uuid::Uuid`, or what else diesel binds and reads
@@ -167,8 +168,6 @@ pub trait KeyCodec<DB: Dialect>: 'static {
     type Key: Key;
     /// What was read of the columns before the last one
     type Parts: Default;
-    /// How many columns a key has
-    const COLUMNS: usize;
     /// Writes the condition that columns hold one of these keys.
     fn push_condition<'b>(
         list: &'b KeyList<Self::Key>,
@@ -183,7 +182,7 @@ pub trait KeyCodec<DB: Dialect>: 'static {
     fn read(parts: &mut Self::Parts, value: Option<DB::RawValue<'_>>) -> Result<Self::Key, BoxError>;
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Columns of a table, as statements name them
 #[derive(Debug, Clone, Copy)]
@@ -203,13 +202,7 @@ impl ColumnNames<'_> {
 
     /// All of them, with commas between
     pub(crate) fn push_all<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-        for part in 0..self.names.len() {
-            if part > 0 {
-                out.push_sql(", ");
-            }
-            self.push(part, out)?;
-        }
-        Ok(())
+        separated(out, 0..self.names.len(), |out, part| self.push(part, out))
     }
 }
 
@@ -238,7 +231,6 @@ where
 {
     type Key = K;
     type Parts = ();
-    const COLUMNS: usize = 1;
 
     fn push_one<'b>(key: Option<&'b K>, _: usize, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match key {
@@ -296,28 +288,23 @@ fn push_rows<'b, DB: Dialect, K>(
             out.push_sql("1 = 0");
             Ok(())
         }
-        [key] => {
-            for part in 0..parts {
-                out.push_sql(if part > 0 { " AND " } else { "" });
-                columns.push(part, &mut out)?;
-                out.push_sql(" = ");
-                push_one(key, part, out.reborrow())?;
-            }
-            Ok(())
-        }
+        [key] => joined(" AND ", &mut out, 0..parts, |out, part| {
+            columns.push(part, out)?;
+            out.push_sql(" = ");
+            push_one(key, part, out.reborrow())
+        }),
         [.., last] => {
             out.push_sql("(");
             columns.push_all(&mut out)?;
             out.push_sql(if DB::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });
             let padding = keys.len().next_power_of_two() - keys.len();
-            for (row, key) in keys.iter().chain(std::iter::repeat_n(last, padding)).enumerate() {
-                out.push_sql(if row > 0 { ", (" } else { "(" });
-                for part in 0..parts {
-                    out.push_sql(if part > 0 { ", " } else { "" });
-                    push_one(key, part, out.reborrow())?;
-                }
+            let padded = keys.iter().chain(std::iter::repeat_n(last, padding));
+            separated(&mut out, padded, |out, key| {
+                out.push_sql("(");
+                separated(out, 0..parts, |out, part| push_one(key, part, out.reborrow()))?;
                 out.push_sql(")");
-            }
+                Ok(())
+            })?;
             out.push_sql(")");
             Ok(())
         }
@@ -325,13 +312,12 @@ fn push_rows<'b, DB: Dialect, K>(
 }
 
 macro_rules! keys_of_several {
-    ($count:literal: $($codec:ident $index:tt),*; $last:ident $at:tt) => {
+    ($($codec:ident $index:tt),*; $last:ident $at:tt) => {
         impl<DB: Dialect, $($codec: KeyCodec<DB>,)* $last: KeyCodec<DB>> KeyCodec<DB>
             for KeyOfSeveral<($($codec,)* $last,)>
         {
             type Key = ($($codec::Key,)* $last::Key,);
             type Parts = ($(Option<$codec::Key>,)*);
-            const COLUMNS: usize = $count;
 
             fn push_one<'b>(
                 key: Option<&'b Self::Key>,
@@ -373,9 +359,9 @@ macro_rules! keys_of_several {
         }
     };
 }
-keys_of_several!(2: A 0; B 1);
-keys_of_several!(3: A 0, B 1; C 2);
-keys_of_several!(4: A 0, B 1, C 2; D 3);
+keys_of_several!(A 0; B 1);
+keys_of_several!(A 0, B 1; C 2);
+keys_of_several!(A 0, B 1, C 2; D 3);
 
 /// The key of a record of `M`, as it stands in a column that links to it
 ///

@@ -11,6 +11,7 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
 use crate::batches::Since;
+use crate::fragment::separated;
 use crate::key::{Key, KeyCodec};
 use crate::model::{DbOf, Model};
 use crate::query::{self, ModelColumns, push_key_columns};
@@ -114,10 +115,9 @@ impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
         out.push_sql("(");
         push_key_columns::<M>(&self.table, &mut out)?;
         out.push_sql(") > (");
-        for part in 0..M::KEY_COLUMNS.len() {
-            out.push_sql(if part > 0 { ", " } else { "" });
-            M::KeyCodec::push_one(Some(key), part, out.reborrow())?;
-        }
+        separated(&mut out, 0..M::KEY_COLUMNS.len(), |out, part| {
+            M::KeyCodec::push_one(Some(key), part, out.reborrow())
+        })?;
         out.push_sql(")");
         Ok(())
     }

@@ -15,7 +15,7 @@ use diesel::row::{Field as _, Row};
 use crate::backend::{Connection, Dialect};
 use crate::cache::make_room;
 use crate::error::Doing;
-use crate::fragment::Fragment;
+use crate::fragment::{Fragment, separated};
 use crate::key::{ColumnNames, KeyCodec};
 use crate::model::{self, DbOf, KeyCondition, Model};
 use crate::select::{Beside, Layout, OnRow, Reason, Select, Selection, invalid, read_key, trace};
@@ -90,28 +90,29 @@ impl<M: Model> ModelColumns<M> {
 
 impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        for (i, column) in self.selection.columns.iter().enumerate() {
-            out.push_sql(if i > 0 { ", " } else { "" });
-            self.table.walk_ast(out.reborrow())?;
-            out.push_sql(".");
-            out.push_identifier(column)?;
-        }
-        Ok(())
+        push_columns::<M>(&self.table, &self.selection.columns, &mut out)
     }
 }
 
-/// Columns of the key, by diesel's own quoting
+/// Columns of a model's table, by diesel's own quoting
+fn push_columns<'b, M: Model>(
+    table: &'b M::Table,
+    columns: &[&'static str],
+    out: &mut AstPass<'_, 'b, DbOf<M>>,
+) -> QueryResult<()> {
+    separated(out, columns, |out, column| {
+        table.walk_ast(out.reborrow())?;
+        out.push_sql(".");
+        out.push_identifier(column)
+    })
+}
+
+/// The columns of the key
 pub(crate) fn push_key_columns<'b, M: Model>(
     table: &'b M::Table,
     out: &mut AstPass<'_, 'b, DbOf<M>>,
 ) -> QueryResult<()> {
-    for (i, column) in M::KEY_COLUMNS.iter().enumerate() {
-        out.push_sql(if i > 0 { ", " } else { "" });
-        table.walk_ast(out.reborrow())?;
-        out.push_sql(".");
-        out.push_identifier(column)?;
-    }
-    Ok(())
+    push_columns::<M>(table, M::KEY_COLUMNS, out)
 }
 
 /// Our own SELECT by key: names known at run time, so that one implementation serves every model

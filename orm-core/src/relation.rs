@@ -8,6 +8,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::backend::{Connection, Dialect as _};
 use crate::field::{Field, Linked, LinkedNullable};
+use crate::fragment::{joined, separated};
 use crate::key::ColumnNames;
 use crate::model::{DbOf, KeyCondition, LinkKind, Model, Order, table_name};
 use crate::pace::Loaded;
@@ -133,13 +134,12 @@ impl<'a, C: Connection> Source<'a, C> {
         out.push_sql(" INNER JOIN ");
         out.push_sql(self.members.sql());
         let (key, other) = (key_columns(self.members), ColumnNames { table: self.table, names: other });
-        for part in 0..key.names.len() {
-            out.push_sql(if part > 0 { " AND " } else { " ON " });
+        out.push_sql(" ON ");
+        joined(" AND ", out, 0..key.names.len(), |out, part| {
             key.push(part, out)?;
             out.push_sql(" = ");
-            other.push(part, out)?;
-        }
-        Ok(())
+            other.push(part, out)
+        })
     }
 }
 
@@ -424,13 +424,12 @@ impl<C: Connection> Counts<'_, C> {
         let owners: Vec<String> = (0..owner.names.len()).map(|part| format!("owner{part}")).collect();
         let owners = owners.join(", ");
         out.push_sql(&format!("SELECT {owners}, COUNT(*) FROM (SELECT DISTINCT "));
-        for (names, alias) in [(owner, "owner"), (key, "member")] {
-            for part in 0..names.names.len() {
-                out.push_sql(if part > 0 || alias == "member" { ", " } else { "" });
-                names.push(part, &mut out)?;
-                out.push_sql(&format!(" AS {alias}{part}"));
-            }
-        }
+        let of = |names: ColumnNames<'b>, alias| (0..names.names.len()).map(move |part| (names, alias, part));
+        separated(&mut out, of(owner, "owner").chain(of(key, "member")), |out, (names, alias, part)| {
+            names.push(part, out)?;
+            out.push_sql(&format!(" AS {alias}{part}"));
+            Ok(())
+        })?;
         out.push_sql(" FROM ");
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");

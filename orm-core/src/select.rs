@@ -12,7 +12,7 @@ use diesel::row::{Field as _, Row};
 use crate::backend::Connection;
 use crate::cache::make_room;
 use crate::codec::{BoxError, CellWriter};
-use crate::fragment::Fragment;
+use crate::fragment::{Fragment, separated};
 use crate::key::ColumnNames;
 use crate::model::{AnyModel, FieldInfo, KeyCondition, KeyReader};
 use crate::store::{Brought, SlotSet};
@@ -461,13 +461,11 @@ impl Selection {
         table: &str,
         out: &mut AstPass<'_, '_, DB>,
     ) -> QueryResult<()> {
-        for (i, column) in self.columns.iter().enumerate() {
-            out.push_sql(if i > 0 { ", " } else { "" });
+        separated(out, &self.columns, |out, column| {
             out.push_sql(table);
             out.push_sql(".");
-            out.push_identifier(column)?;
-        }
-        Ok(())
+            out.push_identifier(column)
+        })
     }
 }
 

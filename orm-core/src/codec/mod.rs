@@ -7,4 +7,4 @@ pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Scalar, ToM
 pub(crate) use encode::row;
 pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) use crate::key::BoxError;

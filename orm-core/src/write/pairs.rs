@@ -8,10 +8,10 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::flush::WINDOW;
-use super::statement::separated;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
 use crate::error::Doing;
+use crate::fragment::{joined, separated};
 use crate::stores::{Side, Store};
 use crate::{Environment, Result};
 
@@ -177,12 +177,12 @@ impl<C: Connection> Change<'_, C> {
     ) -> QueryResult<()> {
         out.push_sql(" WHERE NOT EXISTS (SELECT 1 FROM ");
         out.push_sql(self.table);
-        for (i, column) in self.columns().enumerate() {
-            out.push_sql(if i > 0 { " AND " } else { " WHERE " });
+        out.push_sql(" WHERE ");
+        joined(" AND ", out, self.columns().enumerate(), |out, (i, column)| {
             out.push_identifier(column)?;
             out.push_sql(" = ");
-            push(i, out)?;
-        }
+            push(i, out)
+        })?;
         out.push_sql(")");
         Ok(())
     }

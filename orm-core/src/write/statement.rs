@@ -9,25 +9,11 @@ use super::values::AnyValues;
 use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
+use crate::fragment::{joined, separated};
 use crate::key::ColumnNames;
 use crate::model::{FieldInfo, KeyCondition};
 use crate::query::key_columns;
 use crate::stores::{Rows as TableRows, Store};
-
-/// Calls for each item, with a comma between.
-pub(super) fn separated<'b, DB: Dialect, T>(
-    out: &mut AstPass<'_, 'b, DB>,
-    items: impl IntoIterator<Item = T>,
-    mut push: impl FnMut(&mut AstPass<'_, 'b, DB>, T) -> QueryResult<()>,
-) -> QueryResult<()> {
-    for (i, item) in items.into_iter().enumerate() {
-        if i > 0 {
-            out.push_sql(", ");
-        }
-        push(out, item)?;
-    }
-    Ok(())
-}
 
 /// One field and its values for the records of a statement
 pub(super) struct Assignment<'a, C: Connection> {
@@ -187,11 +173,11 @@ impl<C: Connection> UpdateRows<'_, C> {
             Ok(())
         })?;
         out.push_sql(") AS v WHERE ");
-        for part in 0..keys {
-            out.push_sql(if part > 0 { " AND " } else { "" });
+        joined(" AND ", out, 0..keys, |out, part| {
             self.key().push(part, out)?;
             out.push_sql(&format!(" = v.column{}", part + 1));
-        }
+            Ok(())
+        })?;
         if let Some(version) = self.version {
             let assigned = columns(self.assignments.iter()).count();
             out.push_sql(" AND ");
@@ -250,12 +236,11 @@ impl<C: Connection> UpdateRows<'_, C> {
             if is_one {
                 self.push_key(row, out)?;
             } else {
-                for part in 0..self.key().names.len() {
-                    out.push_sql(if part > 0 { " AND " } else { "" });
+                joined(" AND ", out, 0..self.key().names.len(), |out, part| {
                     self.key().push(part, out)?;
                     out.push_sql(" = ");
-                    self.keys.push(row, part, out.reborrow())?;
-                }
+                    self.keys.push(row, part, out.reborrow())
+                })?;
             }
             out.push_sql(" THEN ");
             assignment.binds.push(row, part, out.reborrow())?;
