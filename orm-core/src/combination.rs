@@ -7,9 +7,9 @@
 use diesel::query_builder::QueryFragment;
 
 use crate::keyset::text;
+use crate::layout::{Layout, Place, Selection};
 use crate::model::{DbOf, Model};
 use crate::query::ModelColumns;
-use crate::select::{Layout, Place, Selection};
 use crate::{Error, Result};
 
 /// The places of the key and of those of the fields that are there

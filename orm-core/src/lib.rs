@@ -56,7 +56,7 @@
 //! # Modules
 //!
 //! All private; each imports from its own layer and from those below. `records`, `field`, `cardinality`, `value`, `search`, `lookup`, `batches`,
-//! `keyset`, `fields`, `combination`: what users hold. `write`: setters, flush, transactions, new and deleted records. `query`, `select`,
+//! `keyset`, `fields`, `combination`: what users hold. `write`: setters, flush, transactions, new and deleted records. `query`, `select`, `layout`,
 //! `relation`: SELECTs; `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `environment`, `builder`, `connection`, `stores`, `cache`: what an
 //! environment has; `watch`: loops that could not be batched. `model`: what the derive tells. `codec`: a cell and its SQL value. `backend`: what
 //! differs between databases. `store`: what is cached, as data, a table each. `key`, `text`, `error`: words of all. `private`: what generated code may
@@ -84,6 +84,7 @@ mod fields;
 mod fragment;
 mod key;
 mod keyset;
+mod layout;
 mod lookup;
 mod model;
 mod origin;

@@ -11,6 +11,7 @@ use crate::backend::Connection;
 use crate::key::IntoKey;
 use crate::model::{DbOf, Model};
 use crate::query::{self, ModelColumns};
+use crate::select::Laid;
 use crate::watch::{For, Repeated, Spot};
 use crate::{Environment, Error, Record, Result, prefetch};
 
@@ -126,10 +127,7 @@ impl<C: Connection> Environment<C> {
         condition: impl Condition<M>,
         limit: &'static str,
     ) -> Result<Vec<u32>> {
-        query::search::<C, M>(
-            self,
-            Location::caller(),
-            &Matching { columns: ModelColumns::<M>::always(), condition, limit },
-        )
+        let query = Matching { columns: ModelColumns::<M>::always(), condition, limit };
+        query::find::<C, M>(self, Location::caller(), Laid::Out(query.columns.layout()), &query)
     }
 }

@@ -5,20 +5,21 @@ use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
+use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::row::{Field as _, Row};
 
 use crate::backend::{Connection, Dialect};
 use crate::cache::make_room;
 use crate::error::Doing;
 use crate::fragment::{Fragment, separated};
-use crate::key::{ColumnNames, KeyCodec};
-use crate::model::{self, DbOf, KeyCondition, Model};
-use crate::select::{Beside, Layout, OnRow, Reason, Select, Selection, invalid, read_key, trace};
+use crate::key::{BoxError, KeyCodec};
+use crate::layout::{Layout, Selection};
+use crate::model::{self, AnyModel, DbOf, KeyReader, Model};
+use crate::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};
 use crate::store::SlotSet;
 use crate::stores::Store;
 use crate::watch::Place;
@@ -115,38 +116,6 @@ pub(crate) fn push_key_columns<'b, M: Model>(
     push_columns::<M>(table, M::KEY_COLUMNS, out)
 }
 
-/// Our own SELECT by key: names known at run time, so that one implementation serves every model
-struct ByKeys<'a, C: Connection> {
-    store: Store<'a, C>,
-    selection: &'a Selection,
-    keys: Box<dyn KeyCondition<C::Backend>>,
-    /// Whether the rows are held until the end of the transaction, as they are and not as they were at its begin
-    locked: bool,
-}
-
-impl<C: Connection> QueryFragment<C::Backend> for ByKeys<'_, C> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        let table = self.store.sql();
-        out.push_sql("SELECT ");
-        self.selection.push(table, &mut out)?;
-        out.push_sql(" FROM ");
-        out.push_sql(table);
-        out.push_sql(" WHERE ");
-        self.keys.push(key_columns(self.store), out.reborrow())?;
-        if self.locked {
-            // It fails half-way more often than others do, see `Connection::forget_failed_statement`.
-            out.unsafe_to_cache_prepared();
-            out.push_sql(" FOR UPDATE");
-        }
-        Ok(())
-    }
-}
-
-/// The columns of a model's key
-pub(crate) fn key_columns<C: Connection>(store: Store<'_, C>) -> ColumnNames<'_> {
-    ColumnNames { table: store.sql(), names: store.model().key_columns() }
-}
-
 /// Loads fields of the records in these slots, and remembers which of them do not exist.
 pub(crate) fn by_keys<C: Connection>(
     env: &Environment<C>,
@@ -191,7 +160,7 @@ fn read_by_keys<C: Connection>(
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
     let mut found = SlotSet::new(store.slots());
-    select.run(env, &query, &selection.layout, Beside::Nothing, &mut |slot, _| {
+    select.run(env, &query, Laid::Out(&selection.layout), Beside::Nothing, &mut |slot, _| {
         found.mark(slot);
         Ok(())
     })?;
@@ -207,7 +176,8 @@ fn read_by_keys<C: Connection>(
 
 /// Every record, in the order of the keys
 pub(crate) fn all<M: Model>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
-    search::<_, M>(env, at, &All::<M> { columns: ModelColumns::always() })
+    let all = All::<M> { columns: ModelColumns::always() };
+    find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all)
 }
 
 struct All<M: Model> {
@@ -231,60 +201,37 @@ impl<M: Model> Query for All<M> {
     type SqlType = Untyped;
 }
 
-/// The slots that a query finds, its prefetchable columns put into the cache
-pub(crate) fn search<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    at: Place,
-    query: &dyn QueryFragment<DbOf<M>>,
-) -> Result<Vec<u32>> {
-    find::<C, M>(env, at, ModelColumns::<M>::always().layout(), query)
-}
-
-/// The same for the next of the batches of one search
+/// The slots that the next of the batches of one search finds, its prefetchable columns put into the cache
 pub(crate) fn next_rows<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
-    let layout = Selection::of_model(store.model(), &fields).layout;
-    found(env, store, |select, on_row| select.run(env, query, &layout, Beside::Nothing, on_row))
+    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query)
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache
 pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
     env: &Environment<C>,
     at: Place,
-    layout: &Layout,
+    laid: Laid<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<u32>> {
-    env.watch_search::<M, _>(at, query, || {
-        found(env, env.store::<M>(), |select, on_row| select.run(env, query, layout, Beside::Nothing, on_row))
-    })
-}
-
-/// The same where the names of the columns say what a row holds
-pub(crate) fn find_by_name<C: Connection, M: Model<Connection = C>>(
-    env: &Environment<C>,
-    at: Place,
-    fields: &[usize],
-    query: &dyn QueryFragment<DbOf<M>>,
-) -> Result<Vec<u32>> {
-    env.watch_search::<M, _>(at, query, || {
-        found(env, env.store::<M>(), |select, on_row| select.run_by_name(env, query, fields, on_row))
-    })
+    env.watch_search::<M, _>(at, query, || found(env, env.store::<M>(), laid, query))
 }
 
 fn found<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    run: impl FnOnce(&Select<'_, C>, OnRow<'_, C::Backend>) -> Result<()>,
+    laid: Laid<'_>,
+    query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     // It could see what waits to be written.
     env.flush()?;
     let mut slots = Vec::new();
     let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0 };
-    run(&select, &mut |slot, _| {
+    select.run(env, query, laid, Beside::Nothing, &mut |slot, _| {
         slots.push(slot);
         Ok(())
     })?;
@@ -309,37 +256,31 @@ fn search_keys<M: Model>(
     let start = Instant::now();
     env.before_select(query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
-    let keys = read_keys::<M>(env, doing, query)?;
-    trace(M::NAME, Reason::Search, 0, keys.len(), start);
-    Ok(keys)
+    let mut gathered = Gathered::<M> { keys: Vec::new(), parts: Default::default() };
+    read_keys(env, model::any::<M>(), &mut gathered, doing, query)?;
+    trace(M::NAME, Reason::Search, 0, gathered.keys.len(), start);
+    Ok(gathered.keys)
 }
 
-/// The keys that a statement gives
-fn read_keys<M: Model>(
-    env: &Environment<M::Connection>,
-    doing: Doing<'_>,
-    query: &dyn QueryFragment<DbOf<M>>,
-) -> Result<Vec<M::Key>> {
-    env.giving_up_broken(|| {
-        let fault = |error| doing.fault(error);
-        let mut connection = env.connection()?;
-        let mut keys = Vec::new();
-        for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
-            let row = row.map_err(fault)?;
-            let key = (|| {
-                let mut parts = Default::default();
-                let last = M::KEY_COLUMNS.len() - 1;
-                for part in 0..last {
-                    let value = row.get(part).ok_or("the row has no key")?;
-                    M::KeyCodec::part(&mut parts, part, value.value())?;
-                }
-                let value = row.get(last).ok_or("the row has no key")?;
-                M::KeyCodec::read(&mut parts, value.value())
-            })();
-            keys.push(key.map_err(|error| invalid(model::any::<M>(), M::KEY_FIELD, "?".into(), &error))?);
-        }
-        Ok(keys)
-    })
+/// Keys as they come, without a slot
+struct Gathered<M: Model> {
+    keys: Vec<M::Key>,
+    parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
+}
+
+impl<M: Model> KeyReader<DbOf<M>> for Gathered<M> {
+    fn part(
+        &mut self,
+        part: usize,
+        value: Option<<DbOf<M> as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
+        M::KeyCodec::part(&mut self.parts, part, value)
+    }
+
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+        self.keys.push(M::KeyCodec::read(&mut self.parts, value)?);
+        Ok(0)
+    }
 }
 
 /// The slots of the keys that a statement gives
@@ -349,17 +290,26 @@ pub(crate) fn read_slots<C: Connection>(
     doing: Doing<'_>,
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
+    read_keys(env, store.model(), &mut *store.model().key_reader(store), doing, query)
+}
+
+/// Reads the keys that a statement gives.
+fn read_keys<C: Connection>(
+    env: &Environment<C>,
+    model: &'static dyn AnyModel<C>,
+    key: &mut dyn KeyReader<C::Backend>,
+    doing: Doing<'_>,
+    query: &dyn QueryFragment<C::Backend>,
+) -> Result<Vec<u32>> {
     env.giving_up_broken(|| {
         let fault = |error| doing.fault(error);
         let mut connection = env.connection()?;
-        let (mut key, mut slots) = (store.model().key_reader(store), Vec::new());
-        let places: Vec<usize> = (0..store.model().key_columns().len()).collect();
-        for row in LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)? {
-            let slot = read_key(&mut *key, &places, &row.map_err(fault)?);
-            let slot =
-                slot.map_err(|error| invalid(store.model(), store.model().key_field(), "?".into(), &error));
-            slots.push(slot?);
-        }
-        Ok(slots)
+        let places: Vec<usize> = (0..model.key_columns().len()).collect();
+        let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
+        rows.map(|row| {
+            read_key(key, &places, &row.map_err(fault)?)
+                .map_err(|error| invalid(model, model.key_field(), "?".into(), &error))
+        })
+        .collect()
     })
 }

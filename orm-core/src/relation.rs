@@ -10,10 +10,10 @@ use crate::backend::{Connection, Dialect as _};
 use crate::field::{Field, Linked, LinkedNullable};
 use crate::fragment::{joined, separated};
 use crate::key::ColumnNames;
+use crate::layout::{Layout, Selection};
 use crate::model::{DbOf, KeyCondition, LinkKind, Model, Order, table_name};
 use crate::pace::Loaded;
-use crate::query::key_columns;
-use crate::select::{Beside, Layout, Reason, Select, Selection, Shown};
+use crate::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::store::{ColumnId, List, SlotSet};
 use crate::stores::Store;
 use crate::{Environment, Error, Id, Result};
@@ -186,7 +186,7 @@ pub(crate) fn load_lists<C: Connection>(
     // having the database sort whole rows.
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
     let before = members.value_bytes();
-    select.run(env, &query, &selection.layout, beside, &mut |member, owner| {
+    select.run(env, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
         let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
         if let Shown::Owner(owner) = owner {
             rows.push((owner, place, member));
@@ -317,7 +317,7 @@ pub(crate) fn count_lists<C: Connection>(
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0 };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
-    select.run(env, &query, &layout, Beside::Value(source.own.len()), &mut |owner, count| {
+    select.run(env, &query, Laid::Out(&layout), Beside::Value(source.own.len()), &mut |owner, count| {
         if let Shown::Value(count) = count {
             counts.push((owner, C::Backend::read_count(count)?));
         }

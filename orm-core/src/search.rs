@@ -9,9 +9,9 @@ use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::fields::{Chosen, Fields};
 use crate::model::{DbOf, Model};
-use crate::query::{ModelColumns, find, find_by_name};
+use crate::query::{ModelColumns, find};
 use crate::relation::Want;
-use crate::select::Selection;
+use crate::select::Laid;
 use crate::watch::Place;
 use crate::{Environment, Record, RecordSet, Result, combination, prefetch};
 
@@ -178,8 +178,8 @@ where
     ) -> Result<Vec<u32>> {
         let fields = fields.unwrap_or_else(|| prefetch::always::<M>().collect());
         let columns = ModelColumns::<M>::of(&fields);
-        let layout = Selection::of(M::KEY_COLUMNS, M::FIELDS, &fields).layout;
-        find::<_, M>(env, at, &layout, &SelectDsl::select(self, columns))
+        let layout = columns.layout().clone();
+        find::<_, M>(env, at, Laid::Out(&layout), &SelectDsl::select(self, columns))
     }
 }
 
@@ -195,7 +195,7 @@ where
         at: Place,
     ) -> Result<Vec<u32>> {
         let fields = fields.unwrap_or_else(columns::<M>);
-        find::<_, M>(env, at, &combination::layout::<M>(&self, &fields)?, &self)
+        find::<_, M>(env, at, Laid::Out(&combination::layout::<M>(&self, &fields)?), &self)
     }
 }
 
@@ -210,7 +210,7 @@ where
         fields: Option<Vec<usize>>,
         at: Place,
     ) -> Result<Vec<u32>> {
-        find_by_name::<_, M>(env, at, &fields.unwrap_or_else(columns::<M>), &self)
+        find::<_, M>(env, at, Laid::ByName(&fields.unwrap_or_else(columns::<M>)), &self)
     }
 }
 

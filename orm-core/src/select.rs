@@ -12,10 +12,11 @@ use diesel::row::{Field as _, Row};
 use crate::backend::Connection;
 use crate::cache::make_room;
 use crate::codec::{BoxError, CellWriter};
-use crate::fragment::{Fragment, separated};
+use crate::fragment::Fragment;
 use crate::key::ColumnNames;
-use crate::model::{AnyModel, FieldInfo, KeyCondition, KeyReader};
-use crate::store::{Brought, SlotSet};
+use crate::layout::{Layout, Place, Selection};
+use crate::model::{AnyModel, KeyCondition, KeyReader};
+use crate::store::SlotSet;
 use crate::stores::Store;
 use crate::{Environment, Error, Result, Str};
 
@@ -73,6 +74,14 @@ pub(crate) struct Select<'a, C: Connection> {
     pub(crate) reserve: usize,
 }
 
+/// Where the rows hold what
+#[derive(Clone, Copy)]
+pub(crate) enum Laid<'a> {
+    Out(&'a Layout),
+    /// Where the names of their columns say: these fields, as far as they are there
+    ByName(&'a [usize]),
+}
+
 /// What is wanted of each row besides the model's own fields
 pub(crate) enum Beside<'a, DB: diesel::backend::Backend> {
     Nothing,
@@ -126,7 +135,7 @@ impl<C: Connection> Select<'_, C> {
         &self,
         env: &Environment<C>,
         query: &dyn QueryFragment<C::Backend>,
-        layout: &Layout,
+        laid: Laid<'_>,
         beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
@@ -135,33 +144,18 @@ impl<C: Connection> Select<'_, C> {
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
-            let rows = rows.map_err(|error| self.fault(error))?;
-            self.take(env, rows, layout, beside, on_row, start)
-        })?;
-        suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
-    }
-
-    /// The same where it is the names of the columns that say where they are.
-    pub(crate) fn run_by_name(
-        &self,
-        env: &Environment<C>,
-        query: &dyn QueryFragment<C::Backend>,
-        fields: &[usize],
-        on_row: OnRow<'_, C::Backend>,
-    ) -> Result<()> {
-        let suspect = env.giving_up_broken(|| {
-            let start = Instant::now();
-            let mut connection = env.connection()?;
-            env.before_select(query);
-            let rows = LoadConnection::load(&mut **connection, Fragment(query));
             let mut rows = rows.map_err(|error| self.fault(error))?;
+            let fields = match laid {
+                Laid::Out(layout) => return self.take(env, rows, layout, beside, on_row, start),
+                Laid::ByName(fields) => fields,
+            };
             let first = rows.next();
             let layout = match &first {
                 Some(Ok(row)) => Layout::by_name(self.store.model(), fields, row)?,
                 // There is nothing to be read.
                 _ => Layout::default(),
             };
-            self.take(env, first.into_iter().chain(rows), &layout, Beside::Nothing, on_row, start)
+            self.take(env, first.into_iter().chain(rows), &layout, beside, on_row, start)
         })?;
         suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }
@@ -206,7 +200,7 @@ impl<C: Connection> Select<'_, C> {
             let keep = room > 0;
             let held = layout.held(store);
             // What does not find room is read later, when it is its turn.
-            let mut writers = if keep { layout.writers(env, store) } else { Vec::new() };
+            let mut writers = if keep { writers(layout, env, store) } else { Vec::new() };
             let (before, taken) = (count, if keep { room } else { usize::MAX });
             let mut write = || {
                 for row in rows.by_ref().take(taken) {
@@ -329,7 +323,9 @@ impl<C: Connection> Select<'_, C> {
     #[cold]
     fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
-        let query = OfOneKey { store, key: model.key_list(store, &[slot]) };
+        let selection = Selection::of_model(model, &[]);
+        let keys = model.key_list(store, &[slot]);
+        let query = ByKeys { store, selection: &selection, keys, locked: false };
         let rows = env.giving_up_broken(|| {
             let mut connection = env.connection()?;
             env.before_select(&query);
@@ -344,25 +340,56 @@ impl<C: Connection> Select<'_, C> {
     }
 }
 
-/// Two rows of one key, if there are
-struct OfOneKey<'a, C: Connection> {
-    store: Store<'a, C>,
-    key: Box<dyn KeyCondition<C::Backend>>,
+/// Our own SELECT by key: names known at run time, so that one implementation serves every model
+pub(crate) struct ByKeys<'a, C: Connection> {
+    pub(crate) store: Store<'a, C>,
+    pub(crate) selection: &'a Selection,
+    pub(crate) keys: Box<dyn KeyCondition<C::Backend>>,
+    /// Whether the rows are held until the end of the transaction, as they are and not as they were at its begin
+    pub(crate) locked: bool,
 }
 
-impl<C: Connection> QueryFragment<C::Backend> for OfOneKey<'_, C> {
+impl<C: Connection> QueryFragment<C::Backend> for ByKeys<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let table = self.store.sql();
-        let columns = ColumnNames { table, names: self.store.model().key_columns() };
         out.push_sql("SELECT ");
-        columns.push_all(&mut out)?;
+        self.selection.push(table, &mut out)?;
         out.push_sql(" FROM ");
         out.push_sql(table);
         out.push_sql(" WHERE ");
-        self.key.push(columns, out.reborrow())?;
-        out.push_sql(" LIMIT 2");
+        self.keys.push(key_columns(self.store), out.reborrow())?;
+        if self.locked {
+            // It fails half-way more often than others do, see `Connection::forget_failed_statement`.
+            out.unsafe_to_cache_prepared();
+            out.push_sql(" FOR UPDATE");
+        }
         Ok(())
     }
+}
+
+/// The columns of a model's key
+pub(crate) fn key_columns<C: Connection>(store: Store<'_, C>) -> ColumnNames<'_> {
+    ColumnNames { table: store.sql(), names: store.model().key_columns() }
+}
+
+/// The writers of the fields; one of each column of the cache
+fn writers<'a, C: Connection>(
+    layout: &'a Layout,
+    env: &'a Environment<C>,
+    store: Store<'a, C>,
+) -> Vec<Writer<'a, C::Backend>> {
+    let now = env.moment();
+    let mut columns = Vec::with_capacity(layout.fields.len());
+    let writer = |place: &'a Place| {
+        let column = store.column_of(place.field);
+        if columns.contains(&column) {
+            return None;
+        }
+        columns.push(column);
+        let writer = store.field(place.field).decode?.writer(store.column(place.field), env, now);
+        Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
+    };
+    layout.fields.iter().filter_map(writer).collect()
 }
 
 const NO_KEY: &str = "the row has no key";
@@ -391,147 +418,6 @@ where
     }
     let value = row.get(last).ok_or(NO_KEY)?;
     key.read(value.value())
-}
-
-/// Where a row holds what
-#[derive(Debug, Default)]
-pub(crate) struct Layout {
-    pub(crate) key: Vec<usize>,
-    pub(crate) fields: Vec<Place>,
-}
-
-/// Where a row holds a field
-#[derive(Debug)]
-pub(crate) struct Place {
-    pub(crate) field: usize,
-    /// The columns before the last one, of a field that has several
-    pub(crate) before: Vec<usize>,
-    pub(crate) last: usize,
-}
-
-impl Place {
-    fn of(field: usize, mut places: Vec<usize>) -> Option<Self> {
-        let last = places.pop()?;
-        Some(Self { field, before: places, last })
-    }
-
-    pub(crate) fn all(&self) -> Vec<usize> {
-        self.before.iter().copied().chain([self.last]).collect()
-    }
-}
-
-/// The columns of a SELECT, each once, and where the key and the fields are among them
-#[derive(Debug)]
-pub(crate) struct Selection {
-    pub(crate) columns: Vec<&'static str>,
-    pub(crate) layout: Layout,
-}
-
-impl Selection {
-    /// The key, then these fields
-    pub(crate) fn of<C: Connection>(
-        key: &'static [&'static str],
-        infos: &'static [FieldInfo<C>],
-        fields: &[usize],
-    ) -> Self {
-        let mut columns = key.to_vec();
-        let mut place = |name: &'static str| {
-            columns.iter().position(|&known| known == name).unwrap_or_else(|| {
-                columns.push(name);
-                columns.len() - 1
-            })
-        };
-        let fields = fields
-            .iter()
-            .filter_map(|&field| {
-                Place::of(field, infos[field].columns.iter().map(|&name| place(name)).collect())
-            })
-            .collect();
-        Self { columns, layout: Layout { key: (0..key.len()).collect(), fields } }
-    }
-
-    /// The same of a model
-    pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[usize]) -> Self {
-        Self::of(model.key_columns(), model.fields(), fields)
-    }
-
-    /// The columns, with commas between
-    pub(crate) fn push<DB: diesel::backend::Backend>(
-        &self,
-        table: &str,
-        out: &mut AstPass<'_, '_, DB>,
-    ) -> QueryResult<()> {
-        separated(out, &self.columns, |out, column| {
-            out.push_sql(table);
-            out.push_sql(".");
-            out.push_identifier(column)
-        })
-    }
-}
-
-impl Layout {
-    /// Those of the fields that are there, under the names of their columns
-    fn by_name<'r, C, R>(model: &'static dyn AnyModel<C>, fields: &[usize], row: &R) -> Result<Self>
-    where
-        C: Connection,
-        R: Row<'r, C::Backend>,
-    {
-        let place = |column: &'static str| {
-            let is_named =
-                |&place: &usize| row.get(place).is_some_and(|value| value.field_name() == Some(column));
-            let mut places = (0..row.field_count()).filter(is_named);
-            let place = places.next();
-            match places.next() {
-                // Which of them is meant is not for us to guess.
-                Some(_) => Err(Error::AmbiguousColumn { model: model.name(), column }),
-                None => Ok(place),
-            }
-        };
-        let key = |&column: &&'static str| {
-            place(column)?.ok_or(Error::MissingColumn { model: model.name(), column })
-        };
-        let key = model.key_columns().iter().map(key).collect::<Result<_>>()?;
-        let mut found = Vec::new();
-        for &field in fields {
-            let places = model.fields()[field].columns.iter().map(|&column| place(column));
-            found.extend(places.collect::<Result<Option<_>>>()?.and_then(|places| Place::of(field, places)));
-        }
-        Ok(Self { key, fields: found })
-    }
-
-    /// The writers of the fields; one of each column of the cache
-    fn writers<'a, C: Connection>(
-        &'a self,
-        env: &'a Environment<C>,
-        store: Store<'a, C>,
-    ) -> Vec<Writer<'a, C::Backend>> {
-        let now = env.moment();
-        let mut columns = Vec::with_capacity(self.fields.len());
-        let writer = |place: &'a Place| {
-            let column = store.column_of(place.field);
-            if columns.contains(&column) {
-                return None;
-            }
-            columns.push(column);
-            let writer = store.field(place.field).decode?.writer(store.column(place.field), env, now);
-            Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
-        };
-        self.fields.iter().filter_map(writer).collect()
-    }
-
-    /// What the columns of the fields hold
-    fn held<C: Connection>(&self, store: Store<'_, C>) -> Vec<Brought> {
-        self.fields.iter().map(|place| store.column(place.field).held()).collect()
-    }
-
-    /// Notes what has come on top of that, but for the column that says whose the members of a list are: it was needed.
-    fn note_brought<C: Connection>(&self, store: Store<'_, C>, held: Vec<Brought>, owner: Option<usize>) {
-        for (place, held) in self.fields.iter().zip(held) {
-            if owner != Some(place.field) {
-                store.column(place.field).note_brought(held);
-            }
-        }
-    }
 }
 
 #[cold]

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["codec"],
     &["model"],
     &["environment", "builder", "connection", "stores", "cache", "watch", "assert"],
-    &["origin", "pace", "plan", "prefetch", "query", "select", "relation"],
+    &["origin", "pace", "plan", "prefetch", "query", "select", "layout", "relation"],
     &["write"],
     &[
         "records",

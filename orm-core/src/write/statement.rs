@@ -12,7 +12,7 @@ use crate::codec::Binds;
 use crate::fragment::{joined, separated};
 use crate::key::ColumnNames;
 use crate::model::{FieldInfo, KeyCondition};
-use crate::query::key_columns;
+use crate::select::key_columns;
 use crate::stores::{Rows as TableRows, Store};
 
 /// One field and its values for the records of a statement

@@ -1,0 +1,142 @@
+//! Where the rows of a SELECT hold the key and the fields of a model.
+
+use diesel::QueryResult;
+use diesel::query_builder::AstPass;
+use diesel::row::{Field as _, Row};
+
+use crate::backend::Connection;
+use crate::fragment::separated;
+use crate::model::{AnyModel, FieldInfo};
+use crate::store::Brought;
+use crate::stores::Store;
+use crate::{Error, Result};
+
+/// Where a row holds what
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Layout {
+    pub(crate) key: Vec<usize>,
+    pub(crate) fields: Vec<Place>,
+}
+
+/// Where a row holds a field
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) field: usize,
+    /// The columns before the last one, of a field that has several
+    pub(crate) before: Vec<usize>,
+    pub(crate) last: usize,
+}
+
+impl Place {
+    fn of(field: usize, mut places: Vec<usize>) -> Option<Self> {
+        let last = places.pop()?;
+        Some(Self { field, before: places, last })
+    }
+
+    pub(crate) fn all(&self) -> Vec<usize> {
+        self.before.iter().copied().chain([self.last]).collect()
+    }
+}
+
+/// The columns of a SELECT, each once, and where the key and the fields are among them
+#[derive(Debug)]
+pub(crate) struct Selection {
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) layout: Layout,
+}
+
+impl Selection {
+    /// The key, then these fields
+    pub(crate) fn of<C: Connection>(
+        key: &'static [&'static str],
+        infos: &'static [FieldInfo<C>],
+        fields: &[usize],
+    ) -> Self {
+        let mut columns = key.to_vec();
+        let mut place = |name: &'static str| {
+            columns.iter().position(|&known| known == name).unwrap_or_else(|| {
+                columns.push(name);
+                columns.len() - 1
+            })
+        };
+        let fields = fields
+            .iter()
+            .filter_map(|&field| {
+                Place::of(field, infos[field].columns.iter().map(|&name| place(name)).collect())
+            })
+            .collect();
+        Self { columns, layout: Layout { key: (0..key.len()).collect(), fields } }
+    }
+
+    /// The same of a model
+    pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[usize]) -> Self {
+        Self::of(model.key_columns(), model.fields(), fields)
+    }
+
+    /// The columns, with commas between
+    pub(crate) fn push<DB: diesel::backend::Backend>(
+        &self,
+        table: &str,
+        out: &mut AstPass<'_, '_, DB>,
+    ) -> QueryResult<()> {
+        separated(out, &self.columns, |out, column| {
+            out.push_sql(table);
+            out.push_sql(".");
+            out.push_identifier(column)
+        })
+    }
+}
+
+impl Layout {
+    /// Those of the fields that are there, under the names of their columns
+    pub(crate) fn by_name<'r, C, R>(
+        model: &'static dyn AnyModel<C>,
+        fields: &[usize],
+        row: &R,
+    ) -> Result<Self>
+    where
+        C: Connection,
+        R: Row<'r, C::Backend>,
+    {
+        let place = |column: &'static str| {
+            let is_named =
+                |&place: &usize| row.get(place).is_some_and(|value| value.field_name() == Some(column));
+            let mut places = (0..row.field_count()).filter(is_named);
+            let place = places.next();
+            match places.next() {
+                // Which of them is meant is not for us to guess.
+                Some(_) => Err(Error::AmbiguousColumn { model: model.name(), column }),
+                None => Ok(place),
+            }
+        };
+        let key = |&column: &&'static str| {
+            place(column)?.ok_or(Error::MissingColumn { model: model.name(), column })
+        };
+        let key = model.key_columns().iter().map(key).collect::<Result<_>>()?;
+        let mut found = Vec::new();
+        for &field in fields {
+            let places = model.fields()[field].columns.iter().map(|&column| place(column));
+            found.extend(places.collect::<Result<Option<_>>>()?.and_then(|places| Place::of(field, places)));
+        }
+        Ok(Self { key, fields: found })
+    }
+
+    /// What the columns of the fields hold
+    pub(crate) fn held<C: Connection>(&self, store: Store<'_, C>) -> Vec<Brought> {
+        self.fields.iter().map(|place| store.column(place.field).held()).collect()
+    }
+
+    /// Notes what has come on top of that, but for the column that says whose the members of a list are: it was needed.
+    pub(crate) fn note_brought<C: Connection>(
+        &self,
+        store: Store<'_, C>,
+        held: Vec<Brought>,
+        owner: Option<usize>,
+    ) {
+        for (place, held) in self.fields.iter().zip(held) {
+            if owner != Some(place.field) {
+                store.column(place.field).note_brought(held);
+            }
+        }
+    }
+}
