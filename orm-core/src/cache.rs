@@ -59,16 +59,12 @@ impl<'env, C: Connection> Cache<'env, C> {
         M: Model<Connection = C>,
         F: Cached<M>,
     {
-        let store = self.env.store::<M>();
-        let slot = store.find(&key.into_key())?;
-        if self.env.settings.max_age.is_some() {
-            self.env.expire(store, field.position(), slot);
-        }
+        let (_, slot) = self.known(field, key)?;
         field.cached(self.env, slot)
     }
 
-    /// The cached value of a field, with its time and whether it waits for a flush
-    pub fn entry<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<CacheEntry<F::Value>>
+    /// A record that is known here; what is too old of it is missing now.
+    fn known<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<(Store<'env, C>, u32)>
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -78,6 +74,16 @@ impl<'env, C: Connection> Cache<'env, C> {
         if self.env.settings.max_age.is_some() {
             self.env.expire(store, field.position(), slot);
         }
+        Some((store, slot))
+    }
+
+    /// The cached value of a field, with its time and whether it waits for a flush
+    pub fn entry<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<CacheEntry<F::Value>>
+    where
+        M: Model<Connection = C>,
+        F: Cached<M>,
+    {
+        let (store, slot) = self.known(field, key)?;
         let value = field.cached(self.env, slot)?;
         let column = store.column(field.position());
         let loaded_at = self.env.instant(column.loaded_at(slot)?);

@@ -148,6 +148,16 @@ pub struct LinkInfo<C: Connection> {
     pub kind: LinkKind<C>,
 }
 
+impl<C: Connection> LinkInfo<C> {
+    /// The order of the members, if it is one of the link's own
+    pub(crate) fn order(&self) -> Option<Order<C>> {
+        match self.kind {
+            LinkKind::ToOne => None,
+            LinkKind::Inverse { order, .. } | LinkKind::Through { order, .. } => order,
+        }
+    }
+}
+
 /// By what a link leads to its model
 pub enum LinkKind<C: Connection> {
     /// By its own columns

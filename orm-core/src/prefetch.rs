@@ -271,9 +271,9 @@ pub(crate) fn load_all<C: Connection>(
     let mut selects = 0;
     while let Some(&first) = missing.first() {
         let left = missing.split_off(missing.len().min(window(env, store, field, want)));
-        load_one(env, store, &missing, field, want)?;
+        select_batch(env, store, &missing, field, want)?;
         if missing.len() > 1 && lacks(store, field, want, first) {
-            load_one(env, store, &[first], field, want)?;
+            select_batch(env, store, &[first], field, want)?;
         }
         missing = lacking(store, field, want, &missing[1..]);
         missing.extend(left);
@@ -303,7 +303,7 @@ pub(crate) fn load_columns<C: Connection>(
     };
     while !missing.is_empty() {
         let left = missing.split_off(missing.len().min(window(env, store, first, Want::Records)));
-        load_one(env, store, &missing, first, Want::Records)?;
+        select_batch(env, store, &missing, first, Want::Records)?;
         missing = left;
     }
     Ok(())
@@ -363,13 +363,13 @@ fn load_batch<C: Connection>(
     field: usize,
     want: Want,
 ) -> Result<()> {
-    load_one(env, store, batch, field, want)?;
+    select_batch(env, store, batch, field, want)?;
     let now = Counters { hits: store.hits(field), drops: env.drops() };
     store.paces().note_batch(field, batch, now);
     Ok(())
 }
 
-fn load_one<C: Connection>(
+fn select_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     batch: &[u32],

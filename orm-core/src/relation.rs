@@ -107,15 +107,15 @@ impl<C: Connection> Copy for Source<'_, C> {}
 impl<'a, C: Connection> Source<'a, C> {
     fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
-        let members = env.stores.get(link.target);
+        let (members, order) = (env.stores.get(link.target), link.order());
         Some(match link.kind {
             LinkKind::ToOne => return None,
-            LinkKind::Inverse { field, order } => {
+            LinkKind::Inverse { field, .. } => {
                 let field = field();
                 let own = members.field(field).columns;
                 Source { members, table: members.sql(), own, other: None, field: Some(field), order }
             }
-            LinkKind::Through { own, other, order, .. } => {
+            LinkKind::Through { own, other, .. } => {
                 let Some(crate::stores::Side::Pairs { join, .. }) = store.side(field) else { return None };
                 let table = env.stores.join_sql(join);
                 Source { members, table, own, other: Some(other), field: None, order }
@@ -193,12 +193,8 @@ pub(crate) fn load_lists<C: Connection>(
         }
         Ok(())
     })?;
-    if !store.are_keys_numbers() {
-        let asked = SlotSet::of(slots.iter().copied());
-        for row in rows.iter_mut().filter(|row| !asked.has(row.0)) {
-            row.0 = matched(store, field, slots, row.0)?;
-        }
-    }
+    let meant = meant(store, field, slots);
+    rows.iter_mut().try_for_each(|row| meant(row.0).map(|owner| row.0 = owner))?;
     members.set_present(rows.iter().map(|&(.., member)| member));
     let count = rows.len();
     let is_cut = most.is_some_and(|most| count >= most);
@@ -228,6 +224,20 @@ pub(crate) fn load_lists<C: Connection>(
     }
     keep(env, store, column, &owners, rows);
     Ok(())
+}
+
+/// Gives the record that was asked for, of a member's owner: a collation may call keys equal that are not the same, and then
+/// it is the one that the database took the owner for.
+fn meant<'a, C: Connection>(
+    store: Store<'a, C>,
+    field: usize,
+    asked: &'a [u32],
+) -> impl Fn(u32) -> Result<u32> + 'a {
+    let by_letters = (!store.are_keys_numbers()).then(|| SlotSet::of(asked.iter().copied()));
+    move |owner| match &by_letters {
+        Some(known) if !known.has(owner) => matched(store, field, asked, owner),
+        _ => Ok(owner),
+    }
 }
 
 /// The record that was asked for and that the database took a member's owner for: a collation may call keys equal that are
@@ -323,18 +333,13 @@ pub(crate) fn count_lists<C: Connection>(
         }
         Ok(())
     })?;
-    if !store.are_keys_numbers() {
-        let asked = SlotSet::of(slots.iter().copied());
-        let mut sums: HashMap<u32, usize, FixedState> = HashMap::default();
-        for (owner, count) in counts {
-            let owner = if asked.has(owner) { owner } else { matched(store, field, slots, owner)? };
-            *sums.entry(owner).or_default() += count;
-        }
-        counts = sums.into_iter().collect();
-    }
     // Those that the database does not name have no members.
-    let none = slots.iter().map(|&slot| (slot, 0));
-    store.set_counts(store.column_of(field), env.moment().time, none.chain(counts));
+    let mut members: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
+    let meant = meant(store, field, slots);
+    for (owner, count) in counts {
+        *members.entry(meant(owner)?).or_default() += count;
+    }
+    store.set_counts(store.column_of(field), env.moment().time, members.into_iter());
     Ok(())
 }
 

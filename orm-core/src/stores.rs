@@ -36,6 +36,8 @@ struct Shelf<C: Connection> {
     sources: RefCell<Vec<TableId>>,
     /// The tables that may show rows of this one
     shown_in: RefCell<Vec<TableId>>,
+    /// Whether it is a join table
+    is_join: Cell<bool>,
 }
 
 /// A model, and where its fields are
@@ -158,18 +160,18 @@ impl<C: Connection> Stores<C> {
     /// What a column is told from others by: its name in the database; for a to-many link, what leads to the members
     fn column_name(&self, model: &'static dyn AnyModel<C>, number: usize, side: Option<Side>) -> String {
         let field = &model.fields()[number];
-        let ordered =
-            |order: bool| if order { format!(" for {}.{}", model.name(), field.name) } else { String::new() };
-        match (field.link.as_ref().map(|link| &link.kind), side) {
-            (Some(LinkKind::Inverse { order, .. }), Some(Side::Inverse { table, columns })) => {
-                format!("{}({}){}", self.shelf(table).sql, columns.join(", "), ordered(order.is_some()))
+        let lists = match side {
+            None => return field.columns.join(", "),
+            Some(Side::Inverse { table, columns }) => {
+                format!("{}({})", self.shelf(table).sql, columns.join(", "))
             }
-            (Some(LinkKind::Through { order, .. }), Some(Side::Pairs { join, own, other })) => {
-                let sql = self.joins.get(join).map_or("", |join| &join.sql);
-                format!("{sql}({}; {}){}", own.join(", "), other.join(", "), ordered(order.is_some()))
+            Some(Side::Pairs { join, own, other }) => {
+                format!("{}({}; {})", self.join_sql(join), own.join(", "), other.join(", "))
             }
-            _ => field.columns.join(", "),
-        }
+        };
+        // In an order of its own it is no other link's.
+        let is_own = field.link.as_ref().is_some_and(|link| link.order().is_some());
+        if is_own { format!("{lists} for {}.{}", model.name(), field.name) } else { lists }
     }
 
     fn side(&self, field: &FieldInfo<C>) -> Option<Side> {
@@ -191,6 +193,9 @@ impl<C: Connection> Stores<C> {
             return known;
         }
         let table = self.tables.iter().position(|shelf| shelf.sql == sql).map(TableId);
+        if let Some(table) = table {
+            self.shelf(table).is_join.set(true);
+        }
         self.joins.push(Join { sql, table: Cell::new(table) })
     }
 
@@ -202,7 +207,10 @@ impl<C: Connection> Stores<C> {
             return TableId(known);
         }
         let number = TableId(self.tables.len());
-        self.joins.iter().filter(|join| join.sql == sql).for_each(|join| join.table.set(Some(number)));
+        let join = self.joins.iter().find(|join| join.sql == sql);
+        if let Some(join) = join {
+            join.table.set(Some(number));
+        }
         let shelf = Shelf {
             table: Table::new(model.new_keys().0),
             sql,
@@ -212,6 +220,7 @@ impl<C: Connection> Stores<C> {
             view_of: model.view_of(),
             sources: RefCell::default(),
             shown_in: RefCell::default(),
+            is_join: Cell::new(join.is_some()),
         };
         // A name without a schema, or with keys of another type, may be the same table.
         for (other, known) in self.tables.iter().enumerate() {
@@ -239,15 +248,16 @@ impl<C: Connection> Stores<C> {
         self.joins.get(join).map_or("", |join| &join.sql)
     }
 
-    /// The columns of the lists that a to-many link is, whatever the models call it: the table, the column, and whether it
-    /// is in the order of its members' keys
+    /// The columns of a table that hold the lists of a to-many link, whatever the models call it, and whether they are in the
+    /// order of the members' keys
     pub(crate) fn lists(&self, table: TableId, side: Side) -> Vec<(ColumnId, bool)> {
         let mut found: Vec<(ColumnId, bool)> = Vec::new();
         for entry in self.models.iter().filter(|entry| entry.table == table) {
             for (field, _) in entry.sides.iter().enumerate().filter(|(_, other)| **other == Some(side)) {
                 let column = entry.columns[field];
                 if found.iter().all(|&(known, _)| known != column) {
-                    found.push((column, is_by_key(&entry.model.fields()[field])));
+                    let link = entry.model.fields()[field].link.as_ref();
+                    found.push((column, link.is_some_and(|link| link.order().is_none())));
                 }
             }
         }
@@ -255,7 +265,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// Makes the lists missing that are read through a join table.
-    pub(crate) fn forget_lists_through(&self, table: TableId) {
+    fn forget_lists_through(&self, table: TableId) {
         for entry in self.models.iter() {
             for (field, side) in entry.sides.iter().enumerate() {
                 if let Some(Side::Pairs { join, .. }) = *side
@@ -271,7 +281,12 @@ impl<C: Connection> Stores<C> {
     ///
     /// Returns whether there was any such.
     pub(crate) fn forget_shown(&self, table: TableId) -> bool {
-        let is_join = self.joins.iter().any(|join| join.table.get() == Some(table));
+        let shelf = self.shelf(table);
+        // Of most there is none, and each setter asks.
+        let is_join = shelf.is_join.get();
+        if !is_join && shelf.shown_in.borrow().is_empty() {
+            return false;
+        }
         if is_join {
             self.forget_lists_through(table);
         }
@@ -338,13 +353,6 @@ impl<C: Connection> Stores<C> {
             }
             is_new && (self.shelf(source).table.has_dirty() || self.has_dirty_source(source, seen))
         })
-    }
-}
-
-fn is_by_key<C: Connection>(field: &FieldInfo<C>) -> bool {
-    match field.link.as_ref().map(|link| &link.kind) {
-        Some(LinkKind::Inverse { order, .. } | LinkKind::Through { order, .. }) => order.is_none(),
-        _ => false,
     }
 }
 

@@ -175,6 +175,13 @@ struct Decoder<'a, DB: Dialect, D: Value<DB>> {
     codec: PhantomData<DB>,
 }
 
+fn decoder<'a, DB: Dialect + 'a, D: Value<DB> + 'a>(
+    cells: &'a dyn AnyColumn,
+    now: Moment,
+) -> Box<dyn CellWriter<DB> + 'a> {
+    Box::new(Decoder::<DB, D> { column: typed(cells).borrow_mut(), now, codec: PhantomData })
+}
+
 impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
         if let Some(cell) = self.column.vacant(slot, self.now) {
@@ -215,8 +222,7 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        let column = typed(cells).borrow_mut();
-        Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData })
+        decoder::<C::Backend, Self>(cells, now)
     }
 }
 
@@ -236,8 +242,7 @@ where
         _: &'a Environment<C>,
         now: Moment,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        let column = typed(cells).borrow_mut();
-        Box::new(Decoder::<C::Backend, Self> { column, now, codec: PhantomData })
+        decoder::<C::Backend, Self>(cells, now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! How the values of one field are written, whatever their type: put into the cache, compared, bound.
 
 use std::any::Any;
+use std::borrow::Borrow;
 use std::cell::Ref;
 use std::fmt;
 use std::marker::PhantomData;
@@ -185,14 +186,15 @@ fn value<V: 'static>(value: &dyn Any) -> &V {
 }
 
 /// Puts values into cells, but into those that hold them already.
-fn put_cells<'v, V: Clone + PartialEq + 'static>(
+fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     cells: &mut Column<V>,
-    value: impl Fn(usize) -> Option<&'v V>,
+    value: impl Fn(usize) -> Option<G>,
     put: Put<'_>,
     mut on_change: impl FnMut(u32, Option<&V>, &V),
 ) {
     for (row, &slot) in put.slots.iter().enumerate() {
-        let Some(value) = value(row) else { continue };
+        let Some(given) = value(row) else { continue };
+        let value = given.borrow();
         let old = cells.get(slot);
         if old == Some(value) {
             continue;
@@ -290,7 +292,12 @@ where
     B: Bind<V, C::Backend>,
 {
     fn put(&self, _: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>) {
-        put_cells(&mut typed(cells).borrow_mut(), |row| given.of(row).map(value::<V>), put, |_, _, _| {});
+        put_cells(
+            &mut typed::<V>(cells).borrow_mut(),
+            |row| given.of(row).map(value::<V>),
+            put,
+            |_, _, _| {},
+        );
     }
 
     fn push<'b>(&self, given: &'b dyn Any, _: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -395,15 +402,9 @@ pub(crate) struct Moved {
 pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
     let nowhere = (put.state == State::New).then_some(Link::NULL);
     let mut moved = put.moved.take();
-    let links: Vec<Option<Link>> = (0..put.slots.len()).map(link).collect();
-    put_cells(
-        &mut typed(cells).borrow_mut(),
-        |row| links[row].as_ref(),
-        put,
-        |slot, old, &to| {
-            if let Some(moved) = &mut moved {
-                moved.push(Moved { slot, from: old.copied().or(nowhere), to });
-            }
-        },
-    );
+    put_cells(&mut typed(cells).borrow_mut(), link, put, |slot, old: Option<&Link>, &to| {
+        if let Some(moved) = &mut moved {
+            moved.push(Moved { slot, from: old.copied().or(nowhere), to });
+        }
+    });
 }

@@ -145,12 +145,7 @@ pub(super) struct Link<C: Connection> {
 
 impl<C: Connection> Link<C> {
     /// The members' own link that makes a new record a member of a record's list; `None` for a join table
-    pub(super) fn to(
-        env: &Environment<C>,
-        store: Store<'_, C>,
-        field: usize,
-        owners: &[u32],
-    ) -> Result<Option<Self>> {
+    pub(super) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
         let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
         else {
             return Ok(None);
@@ -158,7 +153,6 @@ impl<C: Connection> Link<C> {
         let &[owner] = owners else {
             return Err(Error::NotOne { model: store.name(), count: owners.len() });
         };
-        let _ = env;
         Ok(Some(Self { field: field(), owner, binds: store.model().key_binds(store, vec![Some(owner)]) }))
     }
 

@@ -97,7 +97,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         let slot = env.writing(|| {
             let (step, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
-            let link = create::Link::to(env, store, step.field, &owners)?;
+            let link = create::Link::to(store, step.field, &owners)?;
             let is_own_column = link.is_some();
             let slot =
                 create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
