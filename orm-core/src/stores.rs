@@ -144,7 +144,7 @@ impl<C: Connection> Stores<C> {
         let open = |(number, field): (usize, &FieldInfo<C>)| {
             let target = field.link.as_ref().map(|link| self.open_table(link.target));
             let name = self.column_name(model, number, sides[number]);
-            let column = shelf.table.open_column(name, (field.cells)(), target);
+            let column = shelf.table.open_column(name, field.columns, (field.cells)(), target);
             if column.0 == shelf.columns.len() {
                 shelf.columns.push((model, number));
             }

@@ -44,6 +44,8 @@ pub(crate) struct Field {
     pub(crate) is_key: bool,
     /// The place among the columns of a primary key of several
     pub(crate) part: Option<usize>,
+    /// Whether it shows a column of the primary key, which another field is
+    pub(crate) is_of_key: bool,
     pub(crate) attrs: FieldAttrs,
 }
 
@@ -117,6 +119,12 @@ fn find_key(fields: &mut [Field], named: Option<&Given<Vec<Ident>>>) {
     {
         id.is_key = true;
     }
+    let is_key = |field: &Field| field.is_key || field.part.is_some();
+    let key: Vec<Ident> =
+        fields.iter().filter(|field| is_key(field)).map(|field| field.column().clone()).collect();
+    for field in fields.iter_mut() {
+        field.is_of_key = !is_key(field) && field.columns().into_iter().any(|column| key.contains(column));
+    }
 }
 
 impl Field {
@@ -130,6 +138,7 @@ impl Field {
             shape: Shape::of(&field.ty),
             is_key: attrs.primary_key.is_some(),
             part: None,
+            is_of_key: false,
             attrs,
         })
     }
@@ -151,10 +160,14 @@ impl Field {
         matches!(self.shape, Shape::OneToMany(_) | Shape::ManyToMany(_))
     }
 
-    /// Whether it has a setter: a column that is neither the key nor kept by the framework
+    /// Whether a value can be given for it when a record is created: a column that is not kept by the framework
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self.shape, Shape::Value { .. } | Shape::Link { .. }) && self.attrs.version.is_none()
+    }
+
+    /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key
     pub(crate) fn has_setter(&self) -> bool {
-        let is_column = matches!(self.shape, Shape::Value { .. } | Shape::Link { .. });
-        is_column && !self.is_key && self.part.is_none() && self.attrs.version.is_none()
+        self.is_given() && !self.is_key && self.part.is_none() && !self.is_of_key
     }
 
     pub(crate) fn docs(&self) -> &[Attribute] {

@@ -52,6 +52,8 @@ pub struct Table {
 /// A column of a table: the cells of one column of the database in one type, or the lists of one to-many link
 struct TableColumn {
     name: String,
+    /// The columns of the database that it shows; none of a list
+    shows: &'static [&'static str],
     cells: Box<dyn AnyColumn>,
     /// The table that the cells lead to, if they are links
     target: Option<TableId>,
@@ -83,11 +85,12 @@ impl Table {
 
     // Columns
 
-    /// The number of a column, added now if it is not there: two models that name it alike share its cells. Of others with
-    /// the same name it becomes a twin.
+    /// The number of a column, added now if it is not there: two models that name it alike share its cells. It becomes a twin
+    /// of others that show some of the same columns of the database, which are none of a list.
     pub(crate) fn open_column(
         &self,
         name: String,
+        shows: &'static [&'static str],
         cells: Box<dyn AnyColumn>,
         target: Option<TableId>,
     ) -> ColumnId {
@@ -99,12 +102,13 @@ impl Table {
             return ColumnId(known);
         }
         let number = ColumnId(self.columns.len());
-        let of_this_name = self.columns.iter().enumerate().filter(|(_, column)| column.name == name);
-        let twins: Vec<ColumnId> = of_this_name.map(|(twin, _)| ColumnId(twin)).collect();
+        let shares = |column: &TableColumn| shows.iter().any(|name| column.shows.contains(name));
+        let sharing = self.columns.iter().enumerate().filter(|(_, column)| shares(column));
+        let twins: Vec<ColumnId> = sharing.map(|(twin, _)| ColumnId(twin)).collect();
         twins.iter().filter_map(|twin| self.columns.get(twin.0)).for_each(|twin| {
             twin.twins.borrow_mut().push(number);
         });
-        ColumnId(self.columns.push(TableColumn { name, cells, target, twins: RefCell::new(twins) }))
+        ColumnId(self.columns.push(TableColumn { name, shows, cells, target, twins: RefCell::new(twins) }))
     }
 
     fn entry(&self, column: ColumnId) -> &TableColumn {
@@ -150,12 +154,6 @@ impl Table {
     /// The columns that hold the same values in another form
     pub(crate) fn twins(&self, column: ColumnId) -> Vec<ColumnId> {
         self.entry(column).twins.borrow().clone()
-    }
-
-    /// Whether a value of one of these records waits in another form
-    pub(crate) fn has_dirty_in_twins(&self, column: ColumnId, slots: &[u32]) -> bool {
-        let is_dirty = |twin: ColumnId| slots.iter().any(|&slot| self.column(twin).is_dirty(slot));
-        self.twins(column).into_iter().any(is_dirty)
     }
 
     /// Whether a value that waits may be asked for in another form
@@ -662,9 +660,9 @@ mod tests {
         let table = Table::new(Box::<RefCell<Keys<i32>>>::default());
         let own = Some(TableId(0));
         let columns = [
-            table.open_column("number".into(), cells::<i32>(), None),
-            table.open_column("parent".into(), cells::<Link>(), own),
-            table.open_column("<parent".into(), cells::<List>(), own),
+            table.open_column("number".into(), &["number"], cells::<i32>(), None),
+            table.open_column("parent".into(), &["parent"], cells::<Link>(), own),
+            table.open_column("<parent".into(), &[], cells::<List>(), own),
         ];
         (table, columns)
     }
@@ -677,12 +675,16 @@ mod tests {
     #[test]
     fn a_column_of_one_name_and_type_is_one_and_of_another_type_a_twin() {
         let (table, [number, parent, _]) = table();
-        assert_eq!(table.open_column("number".into(), cells::<i32>(), None), number);
-        let text = table.open_column("number".into(), cells::<Str>(), None);
-        let other = table.open_column("parent".into(), cells::<Link>(), Some(TableId(7)));
+        assert_eq!(table.open_column("number".into(), &["number"], cells::<i32>(), None), number);
+        let text = table.open_column("number".into(), &["number"], cells::<Str>(), None);
+        let other = table.open_column("parent".into(), &["parent"], cells::<Link>(), Some(TableId(7)));
         assert_eq!((table.twins(number), table.twins(text)), (vec![text], vec![number]));
         assert_eq!((table.twins(parent), table.twins(other)), (vec![other], vec![parent]));
         assert_eq!(table.columns().count(), 5);
+        // A link of several columns shows each of them.
+        let both = table.open_column("number, parent".into(), &["number", "parent"], cells::<Link>(), None);
+        assert_eq!(table.twins(both), [number, parent, text, other]);
+        assert_eq!(table.twins(parent), [other, both]);
     }
 
     #[test]

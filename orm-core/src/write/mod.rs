@@ -35,7 +35,7 @@ use crate::codec::encode::{Given, Put, State};
 use crate::field::{Field, Kind};
 use crate::model::Model;
 use crate::records::Handle;
-use crate::store::AnyColumn;
+use crate::store::{AnyColumn, ColumnId};
 use crate::stores::Store;
 use crate::watch::{Repeated, Spot};
 use crate::{Environment, Error, Records, Result};
@@ -61,6 +61,28 @@ fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'stati
     info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
 }
 
+/// Makes way for a write: what has to be sent before it is, what cannot be written is refused.
+fn before_write<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    twins: &[ColumnId],
+    slots: &[u32],
+) -> Result<()> {
+    if store.version() == Some(store.column_of(field)) {
+        return Err(Error::other(format!(
+            "{}.{} counts the writes of each row: it is not set",
+            store.name(),
+            store.field_name(field)
+        )));
+    }
+    // The row may be a pair that waits: it is there before it is changed.
+    let may_be_a_pair = env.pairs.any(|join| env.stores.shows_join(store.table_number(), join));
+    // Of two forms of one column the last one written counts.
+    let is_dirty = |&twin: &ColumnId| slots.iter().any(|&slot| store.table().column(twin).is_dirty(slot));
+    if may_be_a_pair || twins.iter().any(is_dirty) { env.flush() } else { Ok(()) }
+}
+
 /// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
 fn with_column<C: Connection>(
     env: &Environment<C>,
@@ -70,9 +92,9 @@ fn with_column<C: Connection>(
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
-    if state == State::Written && env.pairs.any(|join| env.stores.shows_join(store.table_number(), join)) {
-        // The row may be a pair that waits: it is there before it is changed.
-        env.flush()?;
+    let twins = store.twins(store.column_of(field));
+    if state == State::Written {
+        before_write(env, store, field, &twins, slots)?;
     }
     if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
         return Err(store.missing_record(gone));
@@ -80,18 +102,6 @@ fn with_column<C: Connection>(
     if env.settings.max_age.is_some() {
         // What is too old to be read is too old to be compared with.
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
-    }
-    let column = store.column_of(field);
-    if state == State::Written && store.version() == Some(column) {
-        return Err(Error::other(format!(
-            "{}.{} counts the writes of each row: it is not set",
-            store.name(),
-            store.field_name(field)
-        )));
-    }
-    if state == State::Written && store.has_dirty_in_twins(column, slots) {
-        // Of two forms of one column the last one written counts.
-        env.flush()?;
     }
     let (mut changed, mut moved) = (Vec::new(), Vec::new());
     let mut note = |slot: u32| {
@@ -105,7 +115,7 @@ fn with_column<C: Connection>(
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
     }
     let of_another_form = if state == State::Written { &changed[..] } else { slots };
-    for twin in store.twins(column) {
+    for twin in twins {
         of_another_form.iter().for_each(|&slot| {
             store.table().column(twin).remove(slot);
         });

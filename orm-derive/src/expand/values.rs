@@ -9,13 +9,13 @@ use crate::shape::{Shape, Value};
 
 pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     let (ident, vis, values) = (&model.ident, &model.vis, &names.values);
-    let fields = || model.fields.iter().filter(|field| is_given(field));
+    let fields = || model.fields.iter().filter(|field| field.is_given());
     let members = fields().map(|field| {
         let (ident, stored) = (&field.ident, stored(field));
         quote!(#ident: ::core::option::Option<#stored>,)
     });
     let key = model.key().map(|field| (model.others().count(), &field.ident));
-    let others = model.others().enumerate().filter(|(_, field)| is_given(field));
+    let others = model.others().enumerate().filter(|(_, field)| field.is_given());
     let (indices, idents): (Vec<_>, Vec<_>) =
         others.map(|(index, field)| (index, &field.ident)).chain(key).unzip();
     let given_key = match model.key() {
@@ -73,11 +73,6 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             }
         }
     }
-}
-
-/// Whether a value can be given for a field
-fn is_given(field: &Field) -> bool {
-    field.has_setter() || field.is_key || field.part.is_some()
 }
 
 fn method(model: &Model, field: &Field) -> TokenStream {

@@ -284,3 +284,37 @@ fn thousands_of_them_are_batches_of_a_thousand() -> Result<()> {
     assert_eq!(db.file.values("SELECT count(DISTINCT note) AS value FROM orders WHERE shop = 'z'"), ["2500"]);
     Ok(())
 }
+
+/// A link of several columns beside one of them
+#[derive(Model)]
+#[model(table = payments)]
+struct Receipt {
+    id: i32,
+    #[model(columns(order_shop, order_number))]
+    order: Option<Id<Order>>,
+    order_shop: Option<String>,
+    order_number: Option<i32>,
+}
+
+#[test]
+fn a_link_and_each_of_its_columns_show_the_same() -> Result<()> {
+    let db = schema();
+    let (first, other) = (db.record::<Order>(order("a", 1)), db.record::<Order>(order("b", 1)));
+    assert_eq!((first.payment_ids().ids()?, other.payment_ids().ids()?), (vec![1, 5], vec![2]));
+    let receipt = db.record::<Receipt>(1);
+    let shown = || Ok::<_, Error>((receipt.order().id()?, receipt.order_shop()?, receipt.order_number()?));
+    assert_eq!(shown()?, (Some(order("a", 1)), Some("a".into()), Some(1)));
+    receipt.set_order(&other)?;
+    assert_eq!(shown()?, (Some(order("b", 1)), Some("b".into()), Some(1)));
+    receipt.set_order_shop("a")?;
+    assert_eq!(shown()?, (Some(order("a", 1)), Some("a".into()), Some(1)));
+    db.transaction(|| {
+        receipt.set_order_number(2)?;
+        receipt.set_order_shop("b")?;
+        assert_eq!(db.record::<Payment>(1).order().id()?, Some(order("b", 2)));
+        receipt.set_order(&other)
+    })?;
+    assert_eq!(shown()?, (Some(order("b", 1)), Some("b".into()), Some(1)));
+    assert_eq!((first.payment_ids().ids()?, other.payment_ids().ids()?), (vec![5], vec![1, 2]));
+    Ok(())
+}
