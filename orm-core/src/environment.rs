@@ -18,7 +18,7 @@ use crate::fragment::Fragment;
 use crate::key::IntoKey;
 use crate::model::{self, Model};
 use crate::store::{Moment, Stamp, Stats, TableId};
-use crate::stores::{Rows, Store, Stores};
+use crate::stores::{Store, Stores, TableStore};
 use crate::watch::Watch;
 use crate::write::Transactions;
 use crate::write::pairs::Pairs;
@@ -277,7 +277,7 @@ impl<C: Connection> Environment<C> {
     /// What was done so far, and what is cached
     pub fn stats(&self) -> Stats {
         let models: Vec<_> = self.stores.models().map(Store::stats).collect();
-        let sum = |of: fn(Rows<'_, C>) -> usize| self.tables().map(of).sum();
+        let sum = |of: fn(TableStore<'_, C>) -> usize| self.tables().map(of).sum();
         Stats {
             queries: self.queries.get(),
             writes: self.writes.get(),
@@ -301,7 +301,7 @@ impl<C: Connection> Environment<C> {
         self.stores.by_number(model)
     }
 
-    pub(crate) fn tables(&self) -> impl Iterator<Item = Rows<'_, C>> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = TableStore<'_, C>> {
         self.stores.tables()
     }
 

@@ -129,12 +129,12 @@ impl<C: Connection> Stores<C> {
     }
 
     /// The tables, by number
-    pub(crate) fn tables(&self) -> impl Iterator<Item = Rows<'_, C>> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = TableStore<'_, C>> {
         (0..self.tables.len()).map(|number| self.table(TableId(number)))
     }
 
-    pub(crate) fn table(&self, number: TableId) -> Rows<'_, C> {
-        Rows { number, shelf: self.shelf(number) }
+    pub(crate) fn table(&self, number: TableId) -> TableStore<'_, C> {
+        TableStore { number, shelf: self.shelf(number) }
     }
 
     fn open(&self, model: &'static dyn AnyModel<C>) -> Entry<C> {
@@ -334,7 +334,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// The model that says which column of a table counts the writes, and that field
-    pub(crate) fn versioned(&self, table: Rows<'_, C>) -> Option<(Store<'_, C>, usize)> {
+    pub(crate) fn versioned(&self, table: TableStore<'_, C>) -> Option<(Store<'_, C>, usize)> {
         let &(model, field) = table.shelf.columns.get(table.version()?.0)?;
         Some((self.get(model), field))
     }
@@ -369,26 +369,26 @@ impl<C: Connection> fmt::Debug for Stores<C> {
 }
 
 /// A table by its number, and what SQL has to know of it
-pub(crate) struct Rows<'a, C: Connection> {
+pub(crate) struct TableStore<'a, C: Connection> {
     number: TableId,
     shelf: &'a Shelf<C>,
 }
 
-impl<C: Connection> Clone for Rows<'_, C> {
+impl<C: Connection> Clone for TableStore<'_, C> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<C: Connection> Copy for Rows<'_, C> {}
+impl<C: Connection> Copy for TableStore<'_, C> {}
 
-impl<C: Connection> Deref for Rows<'_, C> {
+impl<C: Connection> Deref for TableStore<'_, C> {
     type Target = Table;
     fn deref(&self) -> &Table {
         &self.shelf.table
     }
 }
 
-impl<'a, C: Connection> Rows<'a, C> {
+impl<'a, C: Connection> TableStore<'a, C> {
     pub(crate) fn number(self) -> TableId {
         self.number
     }
@@ -450,8 +450,8 @@ impl<'a, C: Connection> Store<'a, C> {
         &self.shelf.table
     }
 
-    pub(crate) fn rows(self) -> Rows<'a, C> {
-        Rows { number: self.entry.table, shelf: self.shelf }
+    pub(crate) fn table_store(self) -> TableStore<'a, C> {
+        TableStore { number: self.entry.table, shelf: self.shelf }
     }
 
     /// The table's number

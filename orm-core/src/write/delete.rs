@@ -62,7 +62,8 @@ fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32
         }
         let keys = store.model().key_list(store, slots);
         let statement = Delete { store, keys, returning: C::Backend::HAS_RETURNING };
-        let doing = Doing { model: store.name(), text: &|| told("deleting", store.rows(), &[], slots) };
+        let doing =
+            Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
         if statement.returning {
             let found = env.run_returning(store, doing, &statement)?;
             if found.len() < slots.len() {

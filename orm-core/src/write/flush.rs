@@ -9,7 +9,7 @@ use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::error::Doing;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::stores::{Rows, Side, Store};
+use crate::stores::{Side, Store, TableStore};
 use crate::{Environment, Error, Result, Str, query};
 
 /// Rows that one statement writes at most
@@ -100,7 +100,7 @@ impl Drop for Flushing<'_> {
 }
 
 /// Sends what was written to the records of a table.
-fn flush<C: Connection>(env: &Environment<C>, table: Rows<'_, C>) -> Result<()> {
+fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Result<()> {
     let max_binds = C::Backend::MAX_BINDS;
     for (columns, slots) in table.dirty_by_columns() {
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
@@ -131,12 +131,16 @@ fn flush<C: Connection>(env: &Environment<C>, table: Rows<'_, C>) -> Result<()> 
 }
 
 /// The model that messages about columns name
-fn name_of<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId]) -> &'static str {
+fn name_of<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId]) -> &'static str {
     columns.first().map_or_else(|| table.model().name(), |&column| table.field_of(column).0.name())
 }
 
 /// A window in parts that are not too large for one statement
-fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slots: &'a [u32]) -> Vec<&'a [u32]> {
+fn by_bytes<'a, C: Connection>(
+    table: TableStore<'_, C>,
+    columns: &[ColumnId],
+    slots: &'a [u32],
+) -> Vec<&'a [u32]> {
     // A value that all of them have is sent once.
     if table.version().is_none() && are_equal(table, columns, slots) {
         return vec![slots];
@@ -153,7 +157,7 @@ fn by_bytes<'a, C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slots: 
 }
 
 /// What the values of a record have on the heap
-fn weight<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slot: u32) -> usize {
+fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: u32) -> usize {
     let weight = |&column: &ColumnId| {
         let encode = table.field_of(column).1.encode?;
         Some(encode.weight(table.table().column(column), slot))
@@ -162,7 +166,7 @@ fn weight<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slot: u32) ->
 }
 
 /// Whether the records have the same values
-fn are_equal<C: Connection>(table: Rows<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
+fn are_equal<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
     columns.iter().all(|&column| {
         let encode = table.field_of(column).1.encode;
         encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
@@ -177,7 +181,7 @@ fn fitting(rows: usize) -> usize {
 /// What a statement does, for messages: a few of the records by name, and how many there are
 pub(super) fn told<C: Connection>(
     what: &str,
-    table: Rows<'_, C>,
+    table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
 ) -> String {
@@ -200,7 +204,7 @@ fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: u
 /// One UPDATE of these records; an error if it did not find all of them.
 fn update<C: Connection>(
     env: &Environment<C>,
-    table: Rows<'_, C>,
+    table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
     window: usize,
@@ -228,7 +232,7 @@ fn update<C: Connection>(
 /// The statement itself: for equal values, or for each record its own
 fn send<C: Connection>(
     env: &Environment<C>,
-    table: Rows<'_, C>,
+    table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
     window: usize,
@@ -279,7 +283,7 @@ fn run<C: Connection>(
 #[cold]
 fn not_found<C: Connection>(
     env: &Environment<C>,
-    table: Rows<'_, C>,
+    table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
 ) -> Result<Error> {

@@ -5,7 +5,7 @@ use crate::backend::Connection;
 use crate::codec::encode::{Moved, State, put_links};
 use crate::model::LinkKind;
 use crate::store::{ColumnId, Edit, Link, SlotSet, TableId};
-use crate::stores::{Rows, Side, Store};
+use crate::stores::{Side, Store, TableStore};
 use crate::{Environment, Error, Result, prefetch};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
@@ -64,7 +64,11 @@ pub(super) fn left_to_default<C: Connection>(env: &Environment<C>, store: Store<
 }
 
 /// Makes the lists of the other side missing, of a link that was written as a plain key.
-pub(super) fn forget_lists_by<C: Connection>(env: &Environment<C>, table: Rows<'_, C>, column: ColumnId) {
+pub(super) fn forget_lists_by<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    column: ColumnId,
+) {
     let (_, info) = table.field_of(column);
     let Some(target) = table.target(column).filter(|_| !info.is_list()) else { return };
     let side = Side::Inverse { table: table.number(), columns: info.columns };

@@ -120,7 +120,7 @@ fn with_column<C: Connection>(
             store.table().column(twin).remove(slot);
         });
         if !changed.is_empty() {
-            links::forget_lists_by(env, store.rows(), twin);
+            links::forget_lists_by(env, store.table_store(), twin);
         }
     }
     if env.limits.any() {

@@ -13,7 +13,7 @@ use crate::fragment::{joined, separated};
 use crate::key::ColumnNames;
 use crate::model::{FieldInfo, KeyCondition};
 use crate::select::key_columns;
-use crate::stores::{Rows as TableRows, Store};
+use crate::stores::{Store, TableStore};
 
 /// One field and its values for the records of a statement
 pub(super) struct Assignment<'a, C: Connection> {
@@ -250,7 +250,7 @@ impl<C: Connection> UpdateRows<'_, C> {
     }
 
     /// How many binds one row takes
-    pub(super) fn binds_of_row(table: TableRows<'_, C>, columns: usize) -> usize {
+    pub(super) fn binds_of_row(table: TableStore<'_, C>, columns: usize) -> usize {
         let keys = table.model().key_columns().len();
         let columns = columns + usize::from(table.version().is_some());
         if C::Backend::HAS_VALUES { keys + columns } else { keys + (keys + 1) * columns }
@@ -296,7 +296,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     }
 
     fn version(&self) -> Option<&'static str> {
-        self.store.rows().field_of(self.store.version()?).1.columns.first().copied()
+        self.store.table_store().field_of(self.store.version()?).1.columns.first().copied()
     }
 
     fn push_row<'b>(
