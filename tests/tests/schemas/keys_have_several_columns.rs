@@ -251,7 +251,7 @@ fn a_link_of_several_columns_is_written() -> Result<()> {
 }
 
 #[test]
-fn an_upsert_may_name_the_key() -> Result<()> {
+fn batches_go_from_key_to_key() -> Result<()> {
     let db = schema();
     let orders = db.all::<Order>()?;
     assert_eq!(orders.note()?[0], Some("first".into()));

@@ -210,6 +210,24 @@ fn a_version_counts_what_others_write() -> Result<()> {
     Ok(())
 }
 
+/// The version as a number like others
+#[derive(Model)]
+#[model(table = partners)]
+struct Counted {
+    id: i32,
+    version: i32,
+}
+
+#[test]
+fn a_version_is_not_set_through_another_model() -> Result<()> {
+    let db = schema();
+    db.record::<Versioned>(1).version()?;
+    let refused = db.record::<Counted>(1).set_version(7);
+    assert!(refused.is_err_and(|error| error.to_string().contains("Counted.version counts the writes")));
+    assert_eq!(db.file.values("SELECT version AS value FROM partners WHERE id = 1"), ["1"]);
+    Ok(())
+}
+
 #[test]
 fn what_is_cached_counts_once() -> Result<()> {
     let db = schema();
