@@ -160,9 +160,11 @@ impl Field {
         matches!(self.shape, Shape::OneToMany(_) | Shape::ManyToMany(_))
     }
 
-    /// Whether a value can be given for it when a record is created: a column that is not kept by the framework
+    /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the
+    /// framework
     pub(crate) fn is_given(&self) -> bool {
-        matches!(self.shape, Shape::Value { .. } | Shape::Link { .. }) && self.attrs.version.is_none()
+        let is_column = matches!(self.shape, Shape::Value { .. } | Shape::Link { .. });
+        self.is_key || self.part.is_some() || (is_column && self.attrs.version.is_none())
     }
 
     /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key
