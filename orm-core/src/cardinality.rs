@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::model::Model;
 use crate::records::{Handle, Reader};
-use crate::relation::Want;
+use crate::stores::Want;
 use crate::watch::Place;
 use crate::{Error, Result};
 

@@ -1,6 +1,7 @@
 //! What can go wrong, and what it says.
 
 mod nature;
+mod repeated;
 mod violation;
 
 use std::fmt;
@@ -8,10 +9,14 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use nature::Nature;
+pub use repeated::Repeated;
+use repeated::told;
 pub use violation::{Violation, ViolationKind};
 
 use crate::Str;
-use crate::watch::{Repeated, told};
+
+/// What went wrong below, whatever its type
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The result of whatever may ask the database
 pub type Result<T, E = Error> = std::result::Result<T, E>;

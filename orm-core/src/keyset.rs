@@ -11,8 +11,9 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
 use crate::batches::Since;
+use crate::codec::KeyCodec;
 use crate::fragment::separated;
-use crate::key::{Key, KeyCodec};
+use crate::key::Key;
 use crate::model::{DbOf, Model};
 use crate::query::{self, ModelColumns, push_key_columns};
 use crate::{Connection, Environment, Error, RecordSet, Result};

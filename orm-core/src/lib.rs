@@ -82,7 +82,10 @@ mod error;
 mod field;
 mod fields;
 mod fragment;
+mod id;
+mod inverse;
 mod key;
+mod key_columns;
 mod keyset;
 mod layout;
 mod lookup;
@@ -107,16 +110,17 @@ mod value;
 mod watch;
 mod write;
 
-pub use backend::{Connection, DefaultConnection, OnConflict};
+pub use backend::{Connection, DefaultConnection, Isolation, OnConflict};
 pub use batches::Batches;
 pub use builder::EnvironmentBuilder;
 pub use cache::{Cache, CacheEntry};
 pub use cardinality::Cardinality;
 pub use environment::Environment;
-pub use error::{Error, Result, Violation, ViolationKind};
+pub use error::{Error, Repeated, Result, Violation, ViolationKind};
 pub use field::Field;
 pub use fields::Fields;
-pub use key::{Id, IntoKey, Key};
+pub use id::Id;
+pub use key::{IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use lookup::Condition;
 pub use model::{Computed, ManyToMany, Model, OneToMany, Ordered};
@@ -127,9 +131,8 @@ pub use search::{FindRecords, RecordQuery, by};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use value::{IntoLink, IntoValue, via};
-pub use watch::Repeated;
 pub use write::values::{ValueSet, Values};
-pub use write::{Isolation, Touching, TransactionOptions};
+pub use write::{Touching, TransactionOptions};
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

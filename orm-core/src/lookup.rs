@@ -8,11 +8,12 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::BoolOrNullableBool;
 
 use crate::backend::Connection;
+use crate::error::Repeated;
 use crate::key::IntoKey;
 use crate::model::{DbOf, Model};
 use crate::query::{self, ModelColumns};
 use crate::select::Laid;
-use crate::watch::{For, Repeated, Spot};
+use crate::watch::{For, Spot};
 use crate::{Environment, Error, Record, Result, prefetch};
 
 /// A condition on the rows of a model's table: any boolean diesel expression over it

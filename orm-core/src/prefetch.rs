@@ -2,14 +2,16 @@
 
 use crate::backend::Connection;
 use crate::cache::bytes_for_values;
+use crate::error::Repeated;
 use crate::model::{Model, Prefetch};
 use crate::origin::Source;
 use crate::pace::{Counters, Loaded};
 use crate::plan::{Gap, Wanted, plan};
-use crate::relation::{Want, count_lists, load_lists};
+use crate::relation::{count_lists, load_lists};
 use crate::store::SlotSet;
+use crate::stores::Want;
 use crate::stores::{self, Store};
-use crate::watch::{Place, Repeated};
+use crate::watch::Place;
 use crate::{Environment, Error, Result, query};
 
 pub(crate) use crate::plan::Scope;

@@ -7,20 +7,21 @@ pub use crate::codec::{
     Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar,
     ToManyLink, ToOneLink, Writable, cells,
 };
+pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
 pub use crate::field::{
     AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
     Nullable, PrimaryKey, Readable, Required, WayTo,
 };
-pub use crate::key::{
-    ColumnNames, HoldsKey, HoldsKeys, IntoKey, KeyCodec, KeyOf, KeyOfSeveral, OneColumn, SameColumns,
-    holds_key, holds_keys, one_column, several_columns,
+pub use crate::inverse::{InverseOf, OrderOf, inverse, join_table};
+pub use crate::key::IntoKey;
+pub use crate::key_columns::{
+    HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
 };
 pub use crate::model::{
     AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys,
     Order, Ordered, Prefetch, any, table_name,
 };
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
-pub use crate::relation::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
 pub use crate::stores::Store;
 pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};

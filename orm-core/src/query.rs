@@ -14,9 +14,9 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use crate::backend::{Connection, Dialect};
 use crate::cache::make_room;
+use crate::codec::{BoxError, KeyCodec};
 use crate::error::Doing;
 use crate::fragment::{Fragment, separated};
-use crate::key::{BoxError, KeyCodec};
 use crate::layout::{Layout, Selection};
 use crate::model::{self, AnyModel, DbOf, KeyReader, Model};
 use crate::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};

@@ -1,86 +1,24 @@
 //! To-many links: how the lists of a whole group are read with one SELECT, and counted.
 
 use diesel::QueryResult;
-use diesel::associations::HasTable;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 use crate::backend::{Connection, Dialect as _};
-use crate::field::{Field, Linked, LinkedNullable};
+use crate::codec::ColumnNames;
 use crate::fragment::{joined, separated};
-use crate::key::ColumnNames;
 use crate::layout::{Layout, Selection};
-use crate::model::{DbOf, KeyCondition, LinkKind, Model, Order, table_name};
+use crate::model::{KeyCondition, LinkKind, Order};
 use crate::pace::Loaded;
 use crate::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::store::{ColumnId, List, SlotSet};
-use crate::stores::Store;
-use crate::{Environment, Error, Id, Result};
+use crate::stores::{Store, Want};
+use crate::{Environment, Error, Result};
 
 /// What a member is taken to weigh until one was read: the record, and each of its values
 const BYTES_OF_ROW: usize = 32;
 const BYTES_OF_VALUE: usize = 16;
-
-/// What of a to-many link's members is wanted
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Want {
-    /// Keys and prefetchable columns
-    Records,
-    /// Keys alone
-    Keys,
-    /// How many there are
-    Count,
-}
-
-/// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
-#[diagnostic::on_unimplemented(
-    message = "this field is no link from `{T}` to `{M}`",
-    note = "`inverse` names the to-one link that points back: `#[model(inverse = {T}::…_ID)]`, \
-            where that field is an `Id<{M}>` or an `Option<Id<{M}>>`"
-)]
-pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
-    #[doc(hidden)]
-    fn position(self) -> usize;
-}
-
-impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
-    fn position(self) -> usize {
-        self.index()
-    }
-}
-
-impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
-    fn position(self) -> usize {
-        self.index()
-    }
-}
-
-/// The place of the link that a one-to-many link is the other side of
-pub fn inverse<M: Model, T: Model, F: InverseOf<M, T>>(field: F) -> usize {
-    field.position()
-}
-
-/// A join table, as SQL names it
-pub fn join_table<T, Own, Other>() -> String
-where
-    T: Model,
-    Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<DbOf<T>>>,
-    Other: diesel::Column<Table = Own::Table>,
-{
-    table_name::<_, DbOf<T>>(&Own::Table::table())
-}
-
-/// An expression that a to-many link can be in the order of, over the tables of `S`
-#[diagnostic::on_unimplemented(
-    message = "a to-many link has no order of this kind",
-    label = "no column of the link's own tables",
-    note = "an order is of columns of the model that the link leads to, as in `order = partners::name.asc()`; that of a \
-            `ManyToMany` may be of columns of the table of pairs too; several stand in parentheses"
-)]
-pub trait OrderOf<S> {}
-#[diagnostic::do_not_recommend]
-impl<S, E: diesel::AppearsOnTable<S>> OrderOf<S> for E {}
 
 /// Where the members of a list come from
 struct Source<'a, C: Connection> {

@@ -10,8 +10,8 @@ use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 use crate::fields::{Chosen, Fields};
 use crate::model::{DbOf, Model};
 use crate::query::{ModelColumns, find};
-use crate::relation::Want;
 use crate::select::Laid;
+use crate::stores::Want;
 use crate::watch::Place;
 use crate::{Environment, Record, RecordSet, Result, combination, prefetch};
 

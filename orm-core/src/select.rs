@@ -11,9 +11,9 @@ use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
 use crate::cache::make_room;
+use crate::codec::ColumnNames;
 use crate::codec::{BoxError, CellWriter};
 use crate::fragment::Fragment;
-use crate::key::ColumnNames;
 use crate::layout::{Layout, Place, Selection};
 use crate::model::{AnyModel, KeyCondition, KeyReader};
 use crate::store::SlotSet;

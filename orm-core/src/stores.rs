@@ -8,7 +8,6 @@ use std::ops::Deref;
 use crate::backend::Connection;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
 use crate::pace::Paces;
-use crate::relation::Want;
 use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
 use crate::{Error, Str};
 
@@ -57,6 +56,17 @@ struct Join {
     sql: String,
     /// The table, if a model of its own has named it
     table: Cell<Option<TableId>>,
+}
+
+/// What of a to-many link's members is wanted
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// Keys and prefetchable columns
+    Records,
+    /// Keys alone
+    Keys,
+    /// How many there are
+    Count,
 }
 
 /// What the two sides of a to-many link are

@@ -1,5 +1,6 @@
 //! What differs between the databases: how keys are bound, what a column may hold, how a connection is named.
 
+mod begin;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -18,8 +19,10 @@ use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
 
+pub(crate) use begin::Begin;
+pub use begin::Isolation;
+
 use crate::key::Key;
-use crate::write::Plan;
 
 /// A diesel connection that an [`Environment`](crate::Environment) can stand on
 ///
@@ -60,11 +63,11 @@ pub trait Connection:
 
     /// What of the options this database does not have
     #[doc(hidden)]
-    fn lacks(plan: &Plan) -> Option<&'static str>;
+    fn lacks(begin: &Begin) -> Option<&'static str>;
 
     /// Begins a transaction with options; gives the statement that is to be sent when it is over.
     #[doc(hidden)]
-    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>>;
+    fn begin_with(&mut self, begin: &Begin) -> QueryResult<Option<String>>;
 
     /// Sets how long a lock is waited for, where the server does not; `None`: unless somebody has said it already
     #[doc(hidden)]

@@ -10,9 +10,8 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Double, HasSqlType, SingleValue};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Connection, Dialect, KeyList, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
 use crate::key::Key;
-use crate::write::Plan;
 
 impl Connection for MysqlConnection {
     const NAME: &'static str = "MySQL";
@@ -53,25 +52,25 @@ impl Connection for MysqlConnection {
         setting::<BigInt, i64>(self, "autocommit").map(|on| on != 0)
     }
 
-    fn lacks(plan: &Plan) -> Option<&'static str> {
-        if plan.deferrable {
+    fn lacks(begin: &Begin) -> Option<&'static str> {
+        if begin.deferrable {
             Some("deferrable transactions")
         } else {
-            plan.immediate.then_some("immediate transactions")
+            begin.immediate.then_some("immediate transactions")
         }
     }
 
     /// Isolation is that of the next transaction alone, the time-outs are those of the connection.
-    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+    fn begin_with(&mut self, begin: &Begin) -> QueryResult<Option<String>> {
         let (mut first, mut last) = (String::new(), String::new());
-        if let Some(timeout) = plan.lock_timeout {
+        if let Some(timeout) = begin.lock_timeout {
             // Whole seconds; 0 does not wait at all.
             let seconds = milliseconds(timeout).div_ceil(1000);
             first += &format!("SET innodb_lock_wait_timeout = {seconds};");
             let before = setting::<BigInt, i64>(self, "innodb_lock_wait_timeout")?;
             last += &format!("SET innodb_lock_wait_timeout = {before};");
         }
-        if let Some(timeout) = plan.statement_timeout {
+        if let Some(timeout) = begin.statement_timeout {
             // Of MariaDB in seconds, of MySQL (SELECTs alone) in milliseconds; each has but its own.
             let (name, value, before) = match setting::<Double, f64>(self, "max_statement_time") {
                 Ok(before) => ("max_statement_time", timeout.as_secs_f64().max(0.001), before),
@@ -83,10 +82,10 @@ impl Connection for MysqlConnection {
             first += &format!("SET {name} = {value};");
             last += &format!("SET {name} = {before};");
         }
-        if let Some(isolation) = plan.isolation {
+        if let Some(isolation) = begin.isolation {
             first += &format!("SET TRANSACTION ISOLATION LEVEL {};", isolation.sql());
         }
-        first += if plan.read_only { "START TRANSACTION READ ONLY" } else { "BEGIN" };
+        first += if begin.read_only { "START TRANSACTION READ ONLY" } else { "BEGIN" };
         let begun = AnsiTransactionManager::begin_transaction_sql(self, &first);
         if begun.is_err() && !last.is_empty() {
             self.batch_execute(&last)?;

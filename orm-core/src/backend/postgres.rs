@@ -10,9 +10,8 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, Bool, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
 use crate::key::Key;
-use crate::write::Plan;
 
 impl Connection for PgConnection {
     const NAME: &'static str = "PostgreSQL";
@@ -52,23 +51,23 @@ impl Connection for PgConnection {
         }
     }
 
-    fn lacks(plan: &Plan) -> Option<&'static str> {
-        plan.immediate.then_some("immediate transactions")
+    fn lacks(begin: &Begin) -> Option<&'static str> {
+        begin.immediate.then_some("immediate transactions")
     }
 
-    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+    fn begin_with(&mut self, begin: &Begin) -> QueryResult<Option<String>> {
         let mut begin = "BEGIN".to_owned();
-        if let Some(isolation) = plan.isolation {
+        if let Some(isolation) = begin.isolation {
             begin += &format!(" ISOLATION LEVEL {}", isolation.sql());
         }
-        if plan.read_only {
+        if begin.read_only {
             begin += " READ ONLY";
         }
-        if plan.deferrable {
+        if begin.deferrable {
             begin += " DEFERRABLE";
         }
         for (setting, timeout) in
-            [("lock_timeout", plan.lock_timeout), ("statement_timeout", plan.statement_timeout)]
+            [("lock_timeout", begin.lock_timeout), ("statement_timeout", begin.statement_timeout)]
         {
             if let Some(timeout) = timeout {
                 begin += &format!("; SET LOCAL {setting} = {}", milliseconds(timeout));

@@ -11,9 +11,8 @@ use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
 use crate::key::Key;
-use crate::write::Plan;
 
 impl Connection for SqliteConnection {
     const NAME: &'static str = "SQLite";
@@ -43,25 +42,25 @@ impl Connection for SqliteConnection {
     }
 
     /// Transactions are serializable, whatever was asked.
-    fn lacks(plan: &Plan) -> Option<&'static str> {
-        if plan.deferrable {
+    fn lacks(begin: &Begin) -> Option<&'static str> {
+        if begin.deferrable {
             Some("deferrable transactions")
         } else {
-            plan.statement_timeout.map(|_| "time-out for statements")
+            begin.statement_timeout.map(|_| "time-out for statements")
         }
     }
 
-    fn begin_with(&mut self, plan: &Plan) -> QueryResult<Option<String>> {
+    fn begin_with(&mut self, begin: &Begin) -> QueryResult<Option<String>> {
         let (mut first, mut last) = (String::new(), String::new());
-        if let Some(timeout) = plan.lock_timeout {
+        if let Some(timeout) = begin.lock_timeout {
             first += &format!("PRAGMA busy_timeout = {};", milliseconds(timeout));
             last += &format!("PRAGMA busy_timeout = {};", pragma(self, "timeout", "busy_timeout")?);
         }
-        if plan.read_only {
+        if begin.read_only {
             first += "PRAGMA query_only = 1;";
             last += &format!("PRAGMA query_only = {};", pragma(self, "query_only", "query_only")?);
         }
-        let begin = if plan.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begin = if begin.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
         let begun = self
             .batch_execute(&first)
             .and_then(|()| AnsiTransactionManager::begin_transaction_sql(self, begin));

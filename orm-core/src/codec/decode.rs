@@ -11,9 +11,9 @@ use diesel::deserialize::FromSql;
 use diesel::sql_types::HasSqlType;
 
 use super::BoxError;
+use super::key::KeyCodec;
 use crate::Environment;
 use crate::backend::{Connection, Dialect};
-use crate::key::KeyCodec;
 use crate::model::Model;
 use crate::store::{AnyColumn, Column, Keys, Link, List, Moment, NULL};
 

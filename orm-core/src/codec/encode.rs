@@ -14,8 +14,8 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, HasSqlType, Nullable};
 
 use super::decode::{Blob, BlobCell, Scalar, ToOneLink, typed};
+use super::key::{KeyCodec, SqlNull};
 use crate::backend::{Connection, Dialect};
-use crate::key::{KeyCodec, SqlNull};
 use crate::model::{self, Model};
 use crate::store::{AnyColumn, Column, Link, Moment, heap_bytes};
 use crate::{Environment, Id};

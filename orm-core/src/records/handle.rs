@@ -12,9 +12,9 @@ use crate::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
 use crate::model::Model;
 use crate::origin::{Step, Trail};
 use crate::prefetch::{self, Miss};
-use crate::relation::Want;
 use crate::store::{Link, NULL, SlotSet, UNRESOLVED, heap_bytes};
 use crate::stores::Store;
+use crate::stores::Want;
 use crate::watch::Place;
 use crate::{Error, Result};
 

@@ -21,15 +21,16 @@ pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter};
 
 use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
+use crate::error::Repeated;
 use crate::field::{Field, Kind, Readable};
 use crate::model::{Model, Ordered};
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
-use crate::relation::Want;
 use crate::store::{NULL, UNRESOLVED};
 use crate::stores::Store;
-use crate::watch::{For, Repeated, Spot};
-use crate::{Environment, Result, query};
+use crate::stores::Want;
+use crate::watch::{For, Spot};
+use crate::{Environment, Id, Result, query};
 
 /// Records of a model in an environment: what the accessors are called on
 ///
@@ -439,5 +440,17 @@ struct Named(&'static str, crate::Str);
 impl fmt::Debug for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({})", self.0, self.1)
+    }
+}
+
+impl<M: Model> From<Record<'_, M>> for Id<M> {
+    fn from(record: Record<'_, M>) -> Self {
+        Self::new(record.id())
+    }
+}
+
+impl<M: Model> From<&Record<'_, M>> for Id<M> {
+    fn from(record: &Record<'_, M>) -> Self {
+        record.clone().into()
     }
 }

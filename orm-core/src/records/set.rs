@@ -10,7 +10,7 @@ use crate::field::Cached;
 use crate::model::Model;
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
-use crate::relation::Want;
+use crate::stores::Want;
 use crate::watch::Place;
 use crate::{Environment, Error, Result, query};
 

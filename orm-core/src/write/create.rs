@@ -19,11 +19,12 @@ use crate::backend::{Connection, Dialect as _, OnConflict};
 use crate::codec::Binds;
 use crate::codec::encode::{Given, Put, State, put_links};
 use crate::error::Doing;
+use crate::error::Repeated;
 use crate::field::{Field, Kind};
 use crate::model::{LinkKind, Model};
 use crate::store::{self, Column, List, SlotSet};
 use crate::stores::Store;
-use crate::watch::{Repeated, Spot};
+use crate::watch::Spot;
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 impl<C: Connection> Environment<C> {

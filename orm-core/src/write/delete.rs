@@ -10,10 +10,11 @@ use super::statement::Delete;
 use crate::backend::{Connection, Dialect};
 use crate::cardinality::Cardinality;
 use crate::error::Doing;
+use crate::error::Repeated;
 use crate::model::Model;
 use crate::store::{ColumnId, SlotSet, TableId};
 use crate::stores::{Side, Store};
-use crate::watch::{For, Repeated, Spot};
+use crate::watch::{For, Spot};
 use crate::{Environment, Records, Result, query};
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {

@@ -6,12 +6,13 @@ use super::create::{self, Rows};
 use super::links;
 use super::values::{self, Values};
 use crate::cardinality::Cardinality;
+use crate::error::Repeated;
 use crate::model::Model;
 use crate::origin::Step;
 use crate::records::{Handle, LinkHere};
-use crate::relation::Want;
 use crate::store::{SlotSet, UNRESOLVED};
-use crate::watch::{Place, Repeated, Spot};
+use crate::stores::Want;
+use crate::watch::{Place, Spot};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list

@@ -23,8 +23,7 @@ use std::any::Any;
 use std::panic::Location;
 
 #[allow(unreachable_pub, reason = "named by a trait that is public, and whose method is hidden")]
-pub use options::Plan;
-pub use options::{Isolation, TransactionOptions};
+pub use options::TransactionOptions;
 pub use raw::Touching;
 pub(crate) use transaction::Transactions;
 
@@ -32,12 +31,13 @@ use crate::backend::Connection;
 use crate::cardinality::Cardinality;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Put, State};
+use crate::error::Repeated;
 use crate::field::{Field, Kind};
 use crate::model::Model;
 use crate::records::Handle;
 use crate::store::{AnyColumn, ColumnId};
 use crate::stores::Store;
-use crate::watch::{Repeated, Spot};
+use crate::watch::Spot;
 use crate::{Environment, Error, Records, Result};
 use values::{ValueSet, Values};
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use diesel::connection::TransactionManager;
 
-use super::{Plan, TransactionOptions};
+use super::TransactionOptions;
+use crate::backend::Begin;
 use crate::backend::{Connection, Standing};
 use crate::connection::diesel_depth;
 use crate::store::Stamp;
@@ -175,7 +176,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// As [`transaction`](Self::transaction).
     pub fn try_transaction<T, E: From<Error>>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.run_transaction(&Plan::default(), f)
+        self.run_transaction(&Begin::default(), f)
     }
 
     /// The same with options: isolation, read-only, time-outs and the like
@@ -206,15 +207,15 @@ impl<C: Connection> Environment<C> {
         options: TransactionOptions<E>,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        self.run_transaction(&options.plan, f)
+        self.run_transaction(&options.begin, f)
     }
 
     fn run_transaction<T, E: From<Error>>(
         &self,
-        plan: &Plan,
+        begin: &Begin,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let level = Level::begin(self, plan)?;
+        let level = Level::begin(self, begin)?;
         // A panic passes through the drop of the level, which undoes it.
         let value = f()?;
         level.commit()?;
@@ -338,19 +339,19 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Begins a transaction, or a savepoint within another one; gives the statement that is to be sent when it is over.
-    fn begin(&self, plan: &Plan) -> Result<Option<String>> {
+    fn begin(&self, begin: &Begin) -> Result<Option<String>> {
         let mut connection = self.connection()?;
         let fault = |error| Error::database("", "beginning a transaction", error);
-        if plan.is_plain() {
+        if begin.is_plain() {
             return C::TransactionManager::begin_transaction(&mut connection).map(|()| None).map_err(fault);
         }
         if diesel_depth(&mut **connection).map_err(fault)? > 0 {
             return Err(Error::Nested { what: "isolation, mode or time-out" });
         }
-        if let Some(what) = C::lacks(plan) {
+        if let Some(what) = C::lacks(begin) {
             return Err(Error::Unsupported { backend: C::NAME, what });
         }
-        connection.begin_with(plan).map_err(fault)
+        connection.begin_with(begin).map_err(fault)
     }
 
     /// What is known of a COMMIT, or of the end of a savepoint, that failed
@@ -421,22 +422,22 @@ struct Level<'env, C: Connection> {
 }
 
 impl<'env, C: Connection> Level<'env, C> {
-    fn begin(env: &'env Environment<C>, plan: &Plan) -> Result<Self> {
+    fn begin(env: &'env Environment<C>, begin: &Begin) -> Result<Self> {
         let Transactions { depth, base, .. } = &env.transactions;
         env.transactions.refuse_if_doomed()?;
         let after = if depth.get() == 0 {
             env.transactions.take_refused();
             env.outside(|| {
                 base.set(env.application_depth()?);
-                env.begin(plan)
+                env.begin(begin)
             })?
         } else {
             // Else it would be undone with the savepoint.
             env.flush()?;
-            env.begin(plan).map_err(|error| env.after_fault(error))?
+            env.begin(begin).map_err(|error| env.after_fault(error))?
         };
         depth.set(depth.get() + 1);
-        if plan.is_fresh() {
+        if begin.is_fresh() {
             env.trust_nothing();
         }
         let (since, watched) = (env.moment().time, env.watched.now());
