@@ -4,8 +4,8 @@ pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::cardinality::Cardinality;
 pub use crate::codec::{
-    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar,
-    ToManyLink, ToOneLink, Writable, cells,
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar, Writable,
+    cells,
 };
 pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
 pub use crate::field::{
@@ -14,12 +14,10 @@ pub use crate::field::{
 };
 pub use crate::inverse::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::key::IntoKey;
-pub use crate::key_columns::{
-    HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
-};
 pub use crate::model::{
-    AnyModel, FieldInfo, KeyCondition, KeyReader, LinkInfo, LinkKind, Model, ModelNumber, ModelOf, NewKeys,
-    Order, Ordered, Prefetch, any, table_name,
+    AnyModel, FieldInfo, HoldsKey, HoldsKeys, KeyCondition, KeyReader, LinkInfo, LinkKind, Model,
+    ModelNumber, ModelOf, NewKeys, OneColumn, Order, Ordered, Prefetch, SameColumns, ToManyLink, ToOneLink,
+    any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
 pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};

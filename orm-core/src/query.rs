@@ -14,7 +14,8 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use crate::backend::{Connection, Dialect};
 use crate::cache::make_room;
-use crate::codec::{BoxError, KeyCodec};
+use crate::codec::KeyCodec;
+use crate::error::BoxError;
 use crate::error::Doing;
 use crate::fragment::{Fragment, separated};
 use crate::layout::{Layout, Selection};
@@ -156,7 +157,7 @@ fn read_by_keys<C: Connection>(
         make_room(env, fresh, u32::MAX);
     }
     let selection = Selection::of_model(store.model(), fields);
-    let keys = store.model().key_list(store, slots);
+    let keys = store.model().key_list(store.table(), slots);
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
     let mut found = SlotSet::new(store.slots());
@@ -290,7 +291,7 @@ pub(crate) fn read_slots<C: Connection>(
     doing: Doing<'_>,
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
-    read_keys(env, store.model(), &mut *store.model().key_reader(store), doing, query)
+    read_keys(env, store.model(), &mut *store.model().key_reader(store.table()), doing, query)
 }
 
 /// Reads the keys that a statement gives.

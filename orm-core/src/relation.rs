@@ -112,14 +112,14 @@ pub(crate) fn load_lists<C: Connection>(
         selection: &selection,
         with_owner: is_read.is_none(),
         sorted: !sort_here,
-        keys: store.model().key_list(store, slots),
+        keys: store.model().key_list(store.table(), slots),
         order: source.order.map(|order| order()),
         most,
     };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select =
         Select { store: members, reason: Reason::Relation(&name), keys: slots.len(), reserve: slots.len() };
-    let beside = Beside::Owner { places, field: is_read, reader: store.model().key_reader(store) };
+    let beside = Beside::Owner { places, field: is_read, reader: store.model().key_reader(store.table()) };
     // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
     // having the database sort whole rows.
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
@@ -260,7 +260,7 @@ pub(crate) fn count_lists<C: Connection>(
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     env.flush_before_list(source.members, store.side(field), false)?;
-    let query = Counts { source, keys: store.model().key_list(store, slots) };
+    let query = Counts { source, keys: store.model().key_list(store.table(), slots) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0 };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };

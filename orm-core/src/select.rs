@@ -11,8 +11,9 @@ use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
 use crate::cache::make_room;
+use crate::codec::CellWriter;
 use crate::codec::ColumnNames;
-use crate::codec::{BoxError, CellWriter};
+use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::layout::{Layout, Place, Selection};
 use crate::model::{AnyModel, KeyCondition, KeyReader};
@@ -184,7 +185,7 @@ impl<C: Connection> Select<'_, C> {
         let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
         let (mut count, mut wanted) = (0, 1);
         let mut into = Reading {
-            key: store.model().key_reader(store),
+            key: store.model().key_reader(store.table()),
             key_places: &layout.key,
             owner_field: if let Beside::Owner { field, .. } = &beside { *field } else { None },
             beside,
@@ -324,7 +325,7 @@ impl<C: Connection> Select<'_, C> {
     fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
         let selection = Selection::of_model(model, &[]);
-        let keys = model.key_list(store, &[slot]);
+        let keys = model.key_list(store.table(), &[slot]);
         let query = ByKeys { store, selection: &selection, keys, locked: false };
         let rows = env.giving_up_broken(|| {
             let mut connection = env.connection()?;
@@ -386,7 +387,11 @@ fn writers<'a, C: Connection>(
             return None;
         }
         columns.push(column);
-        let writer = store.field(place.field).decode?.writer(store.column(place.field), env, now);
+        let writer = store.field(place.field).decode?.writer(
+            store.column(place.field),
+            env.stores.target(store.field(place.field)),
+            now,
+        );
         Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
     };
     layout.fields.iter().filter_map(writer).collect()

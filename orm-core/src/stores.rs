@@ -128,6 +128,11 @@ impl<C: Connection> Stores<C> {
         }
     }
 
+    /// The table that a field leads to, if it is a link
+    pub(crate) fn target(&self, field: &FieldInfo<C>) -> Option<&Table> {
+        field.link.as_ref().map(|link| self.get(link.target).table())
+    }
+
     /// What is cached of a model that has been used
     pub(crate) fn by_number(&self, model: usize) -> Option<Store<'_, C>> {
         self.models.get(model).map(|entry| self.store(entry))

@@ -10,12 +10,9 @@ use diesel::backend::Backend;
 use diesel::deserialize::FromSql;
 use diesel::sql_types::HasSqlType;
 
-use super::BoxError;
-use super::key::KeyCodec;
-use crate::Environment;
 use crate::backend::{Connection, Dialect};
-use crate::model::Model;
-use crate::store::{AnyColumn, Column, Keys, Link, List, Moment, NULL};
+use crate::error::BoxError;
+use crate::store::{AnyColumn, Column, Moment, Table};
 
 /// Writes one field of the rows of a SELECT into the cache.
 pub trait CellWriter<DB: Backend> {
@@ -55,11 +52,11 @@ pub fn cells<D: Cells>() -> Box<dyn AnyColumn> {
 
 /// How the values of one field are read
 pub trait Decode<C: Connection>: Sync {
-    /// A writer for the rows of one SELECT.
+    /// A writer for the rows of one SELECT; `target` is the table that a link leads to.
     fn writer<'a>(
         &self,
         cells: &'a dyn AnyColumn,
-        env: &'a Environment<C>,
+        target: Option<&'a Table>,
         now: Moment,
     ) -> Box<dyn CellWriter<C::Backend> + 'a>;
 }
@@ -71,7 +68,7 @@ impl<C: Connection> fmt::Debug for dyn Decode<C> {
 }
 
 /// The cells of a column, by their type; a codec is only ever used with the column that it was made for.
-pub(super) fn typed<V: 'static>(cells: &dyn AnyColumn) -> &RefCell<Column<V>> {
+pub(crate) fn typed<V: 'static>(cells: &dyn AnyColumn) -> &RefCell<Column<V>> {
     match (cells as &dyn Any).downcast_ref() {
         Some(cells) => cells,
         None => unreachable!("the codec of another column"),
@@ -219,7 +216,7 @@ where
     fn writer<'a>(
         &self,
         cells: &'a dyn AnyColumn,
-        _: &'a Environment<C>,
+        _: Option<&'a Table>,
         now: Moment,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
         decoder::<C::Backend, Self>(cells, now)
@@ -239,117 +236,9 @@ where
     fn writer<'a>(
         &self,
         cells: &'a dyn AnyColumn,
-        _: &'a Environment<C>,
+        _: Option<&'a Table>,
         now: Moment,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
         decoder::<C::Backend, Self>(cells, now)
     }
-}
-
-/// To-one links, kept as the slot of the target: following one costs no look-up
-#[derive(Debug)]
-pub struct ToOneLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
-
-impl<T, const NULLABLE: bool> ToOneLink<T, NULLABLE> {
-    /// Called by generated code.
-    pub const DECODE: Self = Self(PhantomData);
-}
-
-impl<T: 'static, const NULLABLE: bool> Cells for ToOneLink<T, NULLABLE> {
-    type Cell = Link;
-}
-
-impl<C, T, const NULLABLE: bool> Decode<C> for ToOneLink<T, NULLABLE>
-where
-    C: Connection,
-    T: Model<Connection = C>,
-{
-    fn writer<'a>(
-        &self,
-        cells: &'a dyn AnyColumn,
-        env: &'a Environment<C>,
-        now: Moment,
-    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        Box::new(LinkWriter::<T, NULLABLE> {
-            column: typed(cells).borrow_mut(),
-            now,
-            targets: env.store::<T>().table().keys(),
-            last: None,
-            parts: Default::default(),
-            is_null: false,
-        })
-    }
-}
-
-struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
-    column: RefMut<'a, Column<Link>>,
-    now: Moment,
-    targets: &'a RefCell<Keys<T::Key>>,
-    /// Neighbouring rows often link to the same record.
-    last: Option<(T::Key, u32)>,
-    /// What was read of a key of several columns
-    parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
-    /// Whether one of the columns was NULL: then the link is
-    is_null: bool,
-}
-
-impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
-where
-    C: Connection,
-    T: Model<Connection = C>,
-{
-    fn part(
-        &mut self,
-        part: usize,
-        value: Option<<C::Backend as Backend>::RawValue<'_>>,
-    ) -> Result<(), BoxError> {
-        if NULLABLE && value.is_none() {
-            self.is_null = true;
-            return Ok(());
-        }
-        T::KeyCodec::part(&mut self.parts, part, value)
-    }
-
-    fn write(
-        &mut self,
-        slot: u32,
-        value: Option<<C::Backend as Backend>::RawValue<'_>>,
-    ) -> Result<Option<u32>, BoxError> {
-        let target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
-            NULL
-        } else {
-            let key = T::KeyCodec::read(&mut self.parts, value)?;
-            match &self.last {
-                Some((last, slot)) if *last == key => *slot,
-                _ => {
-                    let slot = self.targets.borrow_mut().intern(key.clone());
-                    self.last = Some((key, slot));
-                    slot
-                }
-            }
-        };
-        if let Some(cell) = self.column.vacant(slot, self.now) {
-            cell.fill(Link(target));
-        }
-        Ok(Some(target))
-    }
-
-    fn compare(
-        &mut self,
-        slot: u32,
-        value: Option<<C::Backend as Backend>::RawValue<'_>>,
-        _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
-    ) -> Result<Option<Option<u32>>, BoxError> {
-        let known = self.column.loaded_in(slot, self.now).copied();
-        let target = self.write(slot, value)?;
-        Ok(known.is_none_or(|known| Some(known.0) == target).then_some(target))
-    }
-}
-
-/// To-many links: no column of their own table, loaded by what leads to their members
-#[derive(Debug)]
-pub struct ToManyLink<T>(PhantomData<fn() -> T>);
-
-impl<T: 'static> Cells for ToManyLink<T> {
-    type Cell = List;
 }

@@ -13,12 +13,10 @@ use diesel::result::Error::QueryBuilderError;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, HasSqlType, Nullable};
 
-use super::decode::{Blob, BlobCell, Scalar, ToOneLink, typed};
-use super::key::{KeyCodec, SqlNull};
+use super::decode::{Blob, BlobCell, Scalar, typed};
+use super::key::SqlNull;
 use crate::backend::{Connection, Dialect};
-use crate::model::{self, Model};
-use crate::store::{AnyColumn, Column, Link, Moment, heap_bytes};
-use crate::{Environment, Id};
+use crate::store::{AnyColumn, Column, Link, Moment, Table, heap_bytes};
 
 /// What makes a field's type one that can be written
 #[diagnostic::on_unimplemented(
@@ -33,8 +31,8 @@ impl<V: PartialEq + ToSql<ST, DB>, ST, DB: Backend> Writable<ST, DB> for V {}
 
 /// How the values of one field are written
 pub trait Encode<C: Connection>: fmt::Debug + Sync {
-    /// Puts values into the cells of records.
-    fn put(&self, env: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>);
+    /// Puts values into the cells of records; `target` is the table that a link leads to.
+    fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>);
 
     /// Binds a value that is not in the cache, or one column of it.
     fn push<'b>(&self, value: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
@@ -42,8 +40,8 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     /// The cells of records, to be bound
     fn binds<'a>(
         &self,
-        env: &Environment<C>,
         cells: &'a dyn AnyColumn,
+        target: Option<&Table>,
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a>;
 
@@ -169,16 +167,7 @@ where
     pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeValue::<V, AsBytes>(PhantomData));
 }
 
-impl<C, T, const NULLABLE: bool> EncodeOf<C, ToOneLink<T, NULLABLE>>
-where
-    C: Connection,
-    T: Model<Connection = C>,
-{
-    /// How to write a to-one link
-    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeLink::<T, NULLABLE>(PhantomData));
-}
-
-fn value<V: 'static>(value: &dyn Any) -> &V {
+pub(crate) fn value<V: 'static>(value: &dyn Any) -> &V {
     match value.downcast_ref() {
         Some(value) => value,
         None => unreachable!("a value of another field"),
@@ -216,7 +205,7 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     }
 }
 
-fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
+pub(crate) fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
     let Some((&first, others)) = slots.split_first() else { return true };
     let first = cells.get(first);
     others.iter().all(|&slot| cells.get(slot) == first)
@@ -291,7 +280,7 @@ where
     V: Clone + PartialEq + Send + 'static,
     B: Bind<V, C::Backend>,
 {
-    fn put(&self, _: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>) {
+    fn put(&self, cells: &dyn AnyColumn, _: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         put_cells(
             &mut typed::<V>(cells).borrow_mut(),
             |row| given.of(row).map(value::<V>),
@@ -306,8 +295,8 @@ where
 
     fn binds<'a>(
         &self,
-        _: &Environment<C>,
         cells: &'a dyn AnyColumn,
+        _: Option<&Table>,
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
         let cells = typed::<V>(cells).borrow();
@@ -332,60 +321,6 @@ where
 
     fn weight_of(&self, given: &dyn Any) -> usize {
         heap_bytes::<V>(value(given)).unwrap_or(0)
-    }
-}
-
-struct EncodeLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
-
-impl<T, const NULLABLE: bool> fmt::Debug for EncodeLink<T, NULLABLE> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("EncodeLink")
-    }
-}
-
-/// The key of a link that is given: an `Id`, or an `Option` of one
-fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
-    match given.downcast_ref::<Id<T>>() {
-        Some(id) => Some(id.key()),
-        None => value::<Option<Id<T>>>(given).as_ref().map(Id::key),
-    }
-}
-
-impl<C, T, const NULLABLE: bool> Encode<C> for EncodeLink<T, NULLABLE>
-where
-    C: Connection,
-    T: Model<Connection = C>,
-{
-    fn put(&self, env: &Environment<C>, cells: &dyn AnyColumn, given: Given<'_>, put: Put<'_>) {
-        let targets = env.store::<T>().table();
-        let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
-        match given {
-            Given::Same(value) => put_links(cells, |_| Some(link(value)), put),
-            Given::Each(value) => put_links(cells, |row| value(row).map(link), put),
-        }
-    }
-
-    fn push<'b>(&self, given: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        T::KeyCodec::push_one(link_key::<T>(given), part, out)
-    }
-
-    fn binds<'a>(
-        &self,
-        env: &Environment<C>,
-        cells: &'a dyn AnyColumn,
-        slots: &[u32],
-    ) -> Box<dyn Binds<C::Backend> + 'a> {
-        let cells = typed::<Link>(cells).borrow();
-        let targets = slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect();
-        model::any::<T>().key_binds(env.store::<T>(), targets)
-    }
-
-    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
-        all_equal(&typed::<Link>(cells).borrow(), slots)
-    }
-
-    fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
-        value::<Link>(a) == value::<Link>(b)
     }
 }
 

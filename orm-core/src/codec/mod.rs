@@ -4,9 +4,8 @@ mod decode;
 pub(crate) mod encode;
 mod key;
 
-pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Scalar, ToManyLink, ToOneLink, cells};
+pub(crate) use decode::typed;
+pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Scalar, cells};
 pub(crate) use encode::row;
 pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
 pub use key::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
-
-pub(crate) use crate::error::BoxError;

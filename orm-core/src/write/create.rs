@@ -154,7 +154,11 @@ impl<C: Connection> Link<C> {
         let &[owner] = owners else {
             return Err(Error::NotOne { model: store.name(), count: owners.len() });
         };
-        Ok(Some(Self { field: field(), owner, binds: store.model().key_binds(store, vec![Some(owner)]) }))
+        Ok(Some(Self {
+            field: field(),
+            owner,
+            binds: store.model().key_binds(store.table(), vec![Some(owner)]),
+        }))
     }
 
     pub(super) fn push<'b>(&'b self, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -169,7 +173,7 @@ impl<C: Connection> Link<C> {
         let mut ignore = |_| {};
         let put =
             Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
-        encode.put(env, &given, Given::Same(value), put);
+        encode.put(&given, env.stores.target(info), Given::Same(value), put);
         if given.borrow().get(0).is_some_and(|link| link.0 == self.owner) {
             return Ok(());
         }
@@ -416,10 +420,11 @@ fn remember<C: Connection>(
     let state = if is_upsert { State::Stored } else { State::New };
     for &field in &insert.shape.fields {
         let encode = super::encode_of(store, field)?;
+        let target = env.stores.target(store.field(field));
         let given = |row: usize| insert.rows[row].given(field);
         super::with_column(env, store, field, slots, state, |cells, put| match insert.all.link_of(field) {
             Some(link) => put_links(cells, |_| Some(store::Link(link.owner)), put),
-            None => encode.put(env, cells, Given::Each(&given), put),
+            None => encode.put(cells, target, Given::Each(&given), put),
         })?;
     }
     let left = (0..store.fields().len()).filter(|field| !insert.shape.fields.contains(field));

@@ -61,7 +61,7 @@ fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32
         if let Some(gone) = absent() {
             return Err(store.missing_record(gone));
         }
-        let keys = store.model().key_list(store, slots);
+        let keys = store.model().key_list(store.table(), slots);
         let statement = Delete { store, keys, returning: C::Backend::HAS_RETURNING };
         let doing =
             Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };

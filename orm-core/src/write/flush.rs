@@ -242,20 +242,23 @@ fn send<C: Connection>(
         let (model, info) = table.field_of(column);
         let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
         let encode = info.encode.ok_or_else(read_only)?;
-        Ok(Assignment::<C> { info, binds: encode.binds(env, table.table().column(column), slots) })
+        Ok(Assignment::<C> {
+            info,
+            binds: encode.binds(table.table().column(column), env.stores.target(info), slots),
+        })
     };
     let assignments = columns.iter().map(|&column| assignment(column)).collect::<Result<Vec<_>>>()?;
     let version: Version<'_, C> = table.version().map(assignment).transpose()?;
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
     if slots.len() == 1 || (version.is_none() && are_equal(table, columns, slots)) {
-        let keys = store.model().key_list(store, slots);
+        let keys = store.model().key_list(store.table(), slots);
         run(env, store, doing, &UpdateEqual { store, keys, assignments, version })
     } else {
         let rows = slots.len().next_power_of_two().min(window);
         // Of the lightest the last one
         let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(table, columns, slots[row]));
-        let keys = store.model().key_binds(store, slots.iter().copied().map(Some).collect());
+        let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
         run(env, store, doing, &UpdateRows { store, keys, given, assignments, version, rows, padding })
     }

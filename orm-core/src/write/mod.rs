@@ -50,8 +50,9 @@ fn put<C: Connection>(
     value: &dyn Any,
 ) -> Result<()> {
     let encode = encode_of(store, field)?;
+    let target = env.stores.target(store.field(field));
     with_column(env, store, field, slots, State::Written, |cells, put| {
-        encode.put(env, cells, Given::Same(value), put);
+        encode.put(cells, target, Given::Same(value), put);
     })
 }
 

@@ -108,8 +108,8 @@ fn flush<C: Connection>(
             table: env.stores.join_sql(join),
             own,
             other,
-            owners: store.model().key_binds(store, owners),
-            members: target.model().key_binds(target, members),
+            owners: store.model().key_binds(store.table(), owners),
+            members: target.model().key_binds(target.table(), members),
             pairs: pairs.len(),
             add,
         };

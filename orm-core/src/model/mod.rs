@@ -1,23 +1,31 @@
 //! `Model`: what the derive tells the runtime about a struct; `AnyModel`: the same, the struct forgotten.
 
-use std::any::{Any, TypeId};
-use std::cell::RefCell;
+mod erased;
+mod id;
+mod key_columns;
+mod link;
+
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::associations::HasTable;
-use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
-use diesel::{Expression, QueryResult, Table};
+use diesel::query_builder::QueryFragment;
+use diesel::{Expression, Table};
 
-use crate::backend::{Connection, Dialect, KeyList};
+pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, any, table_name};
+pub use id::Id;
+pub use key_columns::{
+    HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
+};
+pub use link::{ToManyLink, ToOneLink};
+
+use crate::backend::Connection;
 use crate::cardinality::Cardinality;
-use crate::codec::{Binds, BoxError, Decode, Encode};
-use crate::codec::{ColumnNames, KeyCodec};
+use crate::codec::{Decode, Encode, KeyCodec};
 use crate::key::Key;
-use crate::store::{self, AnyColumn, AnyKeys};
+use crate::store::AnyColumn;
 use crate::stores::Store;
 use crate::write::values::ValueSet;
 use crate::{Record, Result};
@@ -202,189 +210,6 @@ impl<C: Connection> fmt::Debug for LinkKind<C> {
 /// An order of a to-many link's members, made anew for each statement
 pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
 
-/// A model, its type forgotten: all that loading and writing have to know of it
-pub trait AnyModel<C: Connection>: Sync {
-    /// The struct's name
-    fn name(&self) -> &'static str;
-    /// The primary key field's name
-    fn key_field(&self) -> &'static str;
-    /// The names of the primary key's columns
-    fn key_columns(&self) -> &'static [&'static str];
-    /// The fields that have cells
-    fn fields(&self) -> &'static [FieldInfo<C>];
-    /// The field that counts the writes of each row
-    fn version(&self) -> Option<usize>;
-    /// The model's number in this process
-    fn number(&self) -> usize;
-    /// The table, as SQL names it
-    fn table(&self) -> String;
-    /// The tables that a view shows, as SQL names them
-    fn view_of(&self) -> Vec<String>;
-    /// The type of the keys
-    fn key_type(&self) -> TypeId;
-    /// Keys for a table that has not been met
-    #[doc(hidden)]
-    fn new_keys(&self) -> NewKeys;
-    /// The keys of records, for a condition
-    fn key_list(&self, store: Store<'_, C>, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>>;
-    /// The keys of records, as binds; NULL for what is none
-    fn key_binds(&self, store: Store<'_, C>, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
-    /// Binds one column of a key of the model's type.
-    fn push_key<'b>(
-        &self,
-        key: &'b dyn Any,
-        part: usize,
-        out: AstPass<'_, 'b, C::Backend>,
-    ) -> QueryResult<()>;
-    /// Reads keys, as slots.
-    fn key_reader<'a>(&self, store: Store<'a, C>) -> Box<dyn KeyReader<C::Backend> + 'a>;
-}
-
-impl<C: Connection> fmt::Debug for dyn AnyModel<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Keys of a table that has not been met
-pub struct NewKeys(pub(crate) Box<dyn AnyKeys>);
-
-impl fmt::Debug for NewKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("NewKeys")
-    }
-}
-
-/// A condition that columns hold one of some keys
-pub trait KeyCondition<DB: Backend> {
-    /// Writes the condition.
-    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
-}
-
-/// Reads the keys of rows, as slots.
-pub trait KeyReader<DB: Backend> {
-    /// Reads a column of the key that is not its last one.
-    fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
-    /// Reads the last column; gives the slot of the key.
-    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<u32, BoxError>;
-}
-
-/// A model as [`AnyModel`]
-#[derive(Debug)]
-pub struct ModelOf<M>(PhantomData<fn() -> M>);
-
-/// A model, its type forgotten
-pub const fn any<M: Model>() -> &'static dyn AnyModel<M::Connection> {
-    &ModelOf::<M>(PhantomData)
-}
-
-/// A table as SQL names it, in diesel's own quoting
-pub fn table_name<T, DB>(table: &T) -> String
-where
-    T: QueryFragment<DB>,
-    DB: Dialect,
-{
-    let mut out = DB::QueryBuilder::default();
-    // A name is pushed, nothing else: that cannot fail.
-    let _ = table.to_sql(&mut out, &DB::default());
-    out.finish()
-}
-
-impl<M: Model> AnyModel<M::Connection> for ModelOf<M> {
-    fn name(&self) -> &'static str {
-        M::NAME
-    }
-
-    fn key_field(&self) -> &'static str {
-        M::KEY_FIELD
-    }
-
-    fn key_columns(&self) -> &'static [&'static str] {
-        M::KEY_COLUMNS
-    }
-
-    fn fields(&self) -> &'static [FieldInfo<M::Connection>] {
-        M::FIELDS
-    }
-
-    fn version(&self) -> Option<usize> {
-        M::VERSION
-    }
-
-    fn number(&self) -> usize {
-        M::number().get()
-    }
-
-    fn table(&self) -> String {
-        table_name::<_, DbOf<M>>(&M::Table::table())
-    }
-
-    fn view_of(&self) -> Vec<String> {
-        M::view_of()
-    }
-
-    fn key_type(&self) -> TypeId {
-        TypeId::of::<M::Key>()
-    }
-
-    fn new_keys(&self) -> NewKeys {
-        NewKeys(Box::<RefCell<store::Keys<M::Key>>>::default())
-    }
-
-    fn key_list(&self, store: Store<'_, M::Connection>, slots: &[u32]) -> Box<dyn KeyCondition<DbOf<M>>> {
-        Box::new(Condition::<M>(DbOf::<M>::key_list(store.keys_of(slots))))
-    }
-
-    fn key_binds(&self, store: Store<'_, M::Connection>, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {
-        let keys = store.keys::<M::Key>().borrow();
-        Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
-    }
-
-    fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        M::KeyCodec::push_one(key.downcast_ref(), part, out)
-    }
-
-    fn key_reader<'a>(&self, store: Store<'a, M::Connection>) -> Box<dyn KeyReader<DbOf<M>> + 'a> {
-        Box::new(Reader::<M> { keys: store.table().keys(), parts: Default::default() })
-    }
-}
-
-struct Condition<M: Model>(KeyList<M::Key>);
-
-impl<M: Model> KeyCondition<DbOf<M>> for Condition<M> {
-    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        M::KeyCodec::push_condition(&self.0, columns, out)
-    }
-}
-
-struct KeyBinds<M: Model>(Vec<Option<M::Key>>);
-
-impl<M: Model> Binds<DbOf<M>> for KeyBinds<M> {
-    fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        M::KeyCodec::push_one(crate::codec::row(&self.0, row)?.as_ref(), part, out)
-    }
-}
-
-struct Reader<'a, M: Model> {
-    keys: &'a RefCell<store::Keys<M::Key>>,
-    parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
-}
-
-impl<M: Model> KeyReader<DbOf<M>> for Reader<'_, M> {
-    fn part(
-        &mut self,
-        part: usize,
-        value: Option<<DbOf<M> as Backend>::RawValue<'_>>,
-    ) -> Result<(), BoxError> {
-        M::KeyCodec::part(&mut self.parts, part, value)
-    }
-
-    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
-        let key = M::KeyCodec::read(&mut self.parts, value)?;
-        Ok(self.keys.borrow_mut().intern(key))
-    }
-}
-
 /// With which other columns a field is loaded
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prefetch {
@@ -476,10 +301,10 @@ macro_rules! relation_markers {
 }
 
 relation_markers! {
-    /// SlotSet a link to the many records of `M` whose to-one link points back here; takes no space
+    /// Marks a link to the many records of `M` whose to-one link points back here; takes no space
     OneToMany;
-    /// SlotSet a link to many records of `M` through a table of pairs; takes no space
+    /// Marks a link to many records of `M` through a table of pairs; takes no space
     ManyToMany;
-    /// SlotSet a field that a function computes from the record; takes no space
+    /// Marks a field that a function computes from the record; takes no space
     Computed;
 }

@@ -1,0 +1,200 @@
+//! `AnyModel`: a model, its type forgotten.
+
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::associations::HasTable;
+use diesel::backend::Backend;
+use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
+
+use super::{DbOf, FieldInfo, Model};
+use crate::backend::{Connection, Dialect, KeyList};
+use crate::codec::{Binds, ColumnNames, KeyCodec};
+use crate::error::BoxError;
+use crate::store::{self, AnyKeys, Table};
+
+/// A model, its type forgotten: all that loading and writing have to know of it
+pub trait AnyModel<C: Connection>: Sync {
+    /// The struct's name
+    fn name(&self) -> &'static str;
+    /// The primary key field's name
+    fn key_field(&self) -> &'static str;
+    /// The names of the primary key's columns
+    fn key_columns(&self) -> &'static [&'static str];
+    /// The fields that have cells
+    fn fields(&self) -> &'static [FieldInfo<C>];
+    /// The field that counts the writes of each row
+    fn version(&self) -> Option<usize>;
+    /// The model's number in this process
+    fn number(&self) -> usize;
+    /// The table, as SQL names it
+    fn table(&self) -> String;
+    /// The tables that a view shows, as SQL names them
+    fn view_of(&self) -> Vec<String>;
+    /// The type of the keys
+    fn key_type(&self) -> TypeId;
+    /// Keys for a table that has not been met
+    #[doc(hidden)]
+    fn new_keys(&self) -> NewKeys;
+    /// The keys of records, for a condition
+    fn key_list(&self, table: &Table, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>>;
+    /// The keys of records, as binds; NULL for what is none
+    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
+    /// Binds one column of a key of the model's type.
+    fn push_key<'b>(
+        &self,
+        key: &'b dyn Any,
+        part: usize,
+        out: AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()>;
+    /// Reads keys, as slots.
+    fn key_reader<'a>(&self, table: &'a Table) -> Box<dyn KeyReader<C::Backend> + 'a>;
+}
+
+impl<C: Connection> fmt::Debug for dyn AnyModel<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Keys of a table that has not been met
+pub struct NewKeys(pub(crate) Box<dyn AnyKeys>);
+
+impl fmt::Debug for NewKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewKeys")
+    }
+}
+
+/// A condition that columns hold one of some keys
+pub trait KeyCondition<DB: Backend> {
+    /// Writes the condition.
+    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+}
+
+/// Reads the keys of rows, as slots.
+pub trait KeyReader<DB: Backend> {
+    /// Reads a column of the key that is not its last one.
+    fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+    /// Reads the last column; gives the slot of the key.
+    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<u32, BoxError>;
+}
+
+/// A model as [`AnyModel`]
+#[derive(Debug)]
+pub struct ModelOf<M>(PhantomData<fn() -> M>);
+
+/// A model, its type forgotten
+pub const fn any<M: Model>() -> &'static dyn AnyModel<M::Connection> {
+    &ModelOf::<M>(PhantomData)
+}
+
+/// A table as SQL names it, in diesel's own quoting
+pub fn table_name<T, DB>(table: &T) -> String
+where
+    T: QueryFragment<DB>,
+    DB: Dialect,
+{
+    let mut out = DB::QueryBuilder::default();
+    // A name is pushed, nothing else: that cannot fail.
+    let _ = table.to_sql(&mut out, &DB::default());
+    out.finish()
+}
+
+impl<M: Model> AnyModel<M::Connection> for ModelOf<M> {
+    fn name(&self) -> &'static str {
+        M::NAME
+    }
+
+    fn key_field(&self) -> &'static str {
+        M::KEY_FIELD
+    }
+
+    fn key_columns(&self) -> &'static [&'static str] {
+        M::KEY_COLUMNS
+    }
+
+    fn fields(&self) -> &'static [FieldInfo<M::Connection>] {
+        M::FIELDS
+    }
+
+    fn version(&self) -> Option<usize> {
+        M::VERSION
+    }
+
+    fn number(&self) -> usize {
+        M::number().get()
+    }
+
+    fn table(&self) -> String {
+        table_name::<_, DbOf<M>>(&M::Table::table())
+    }
+
+    fn view_of(&self) -> Vec<String> {
+        M::view_of()
+    }
+
+    fn key_type(&self) -> TypeId {
+        TypeId::of::<M::Key>()
+    }
+
+    fn new_keys(&self) -> NewKeys {
+        NewKeys(Box::<RefCell<store::Keys<M::Key>>>::default())
+    }
+
+    fn key_list(&self, table: &Table, slots: &[u32]) -> Box<dyn KeyCondition<DbOf<M>>> {
+        Box::new(Condition::<M>(DbOf::<M>::key_list(table.keys_of(slots))))
+    }
+
+    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {
+        let keys = table.keys::<M::Key>().borrow();
+        Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
+    }
+
+    fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_one(key.downcast_ref(), part, out)
+    }
+
+    fn key_reader<'a>(&self, table: &'a Table) -> Box<dyn KeyReader<DbOf<M>> + 'a> {
+        Box::new(Reader::<M> { keys: table.keys(), parts: Default::default() })
+    }
+}
+
+struct Condition<M: Model>(KeyList<M::Key>);
+
+impl<M: Model> KeyCondition<DbOf<M>> for Condition<M> {
+    fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_condition(&self.0, columns, out)
+    }
+}
+
+struct KeyBinds<M: Model>(Vec<Option<M::Key>>);
+
+impl<M: Model> Binds<DbOf<M>> for KeyBinds<M> {
+    fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+        M::KeyCodec::push_one(crate::codec::row(&self.0, row)?.as_ref(), part, out)
+    }
+}
+
+struct Reader<'a, M: Model> {
+    keys: &'a RefCell<store::Keys<M::Key>>,
+    parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
+}
+
+impl<M: Model> KeyReader<DbOf<M>> for Reader<'_, M> {
+    fn part(
+        &mut self,
+        part: usize,
+        value: Option<<DbOf<M> as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
+        M::KeyCodec::part(&mut self.parts, part, value)
+    }
+
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+        let key = M::KeyCodec::read(&mut self.parts, value)?;
+        Ok(self.keys.borrow_mut().intern(key))
+    }
+}

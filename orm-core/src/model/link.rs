@@ -1,0 +1,196 @@
+//! Links: how they are read into cells, and written.
+
+use std::any::Any;
+use std::cell::{RefCell, RefMut};
+use std::fmt;
+use std::marker::PhantomData;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::query_builder::AstPass;
+
+use super::{Id, Model, any};
+use crate::backend::Connection;
+use crate::codec::encode::{Given, Put, all_equal, put_links, value};
+use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
+use crate::error::BoxError;
+use crate::store::{AnyColumn, Column, Keys, Link, List, Moment, NULL, Table};
+
+/// To-one links, kept as the slot of the target: following one costs no look-up
+#[derive(Debug)]
+pub struct ToOneLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
+
+impl<T, const NULLABLE: bool> ToOneLink<T, NULLABLE> {
+    /// Called by generated code.
+    pub const DECODE: Self = Self(PhantomData);
+}
+
+impl<T: 'static, const NULLABLE: bool> Cells for ToOneLink<T, NULLABLE> {
+    type Cell = Link;
+}
+
+impl<C, T, const NULLABLE: bool> Decode<C> for ToOneLink<T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        target: Option<&'a Table>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
+        Box::new(LinkWriter::<T, NULLABLE> {
+            column: typed(cells).borrow_mut(),
+            now,
+            targets: table_of(target).keys(),
+            last: None,
+            parts: Default::default(),
+            is_null: false,
+        })
+    }
+}
+
+struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
+    column: RefMut<'a, Column<Link>>,
+    now: Moment,
+    targets: &'a RefCell<Keys<T::Key>>,
+    /// Neighbouring rows often link to the same record.
+    last: Option<(T::Key, u32)>,
+    /// What was read of a key of several columns
+    parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
+    /// Whether one of the columns was NULL: then the link is
+    is_null: bool,
+}
+
+impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn part(
+        &mut self,
+        part: usize,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
+        if NULLABLE && value.is_none() {
+            self.is_null = true;
+            return Ok(());
+        }
+        T::KeyCodec::part(&mut self.parts, part, value)
+    }
+
+    fn write(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<Option<u32>, BoxError> {
+        let target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
+            NULL
+        } else {
+            let key = T::KeyCodec::read(&mut self.parts, value)?;
+            match &self.last {
+                Some((last, slot)) if *last == key => *slot,
+                _ => {
+                    let slot = self.targets.borrow_mut().intern(key.clone());
+                    self.last = Some((key, slot));
+                    slot
+                }
+            }
+        };
+        if let Some(cell) = self.column.vacant(slot, self.now) {
+            cell.fill(Link(target));
+        }
+        Ok(Some(target))
+    }
+
+    fn compare(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+        _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<Option<Option<u32>>, BoxError> {
+        let known = self.column.loaded_in(slot, self.now).copied();
+        let target = self.write(slot, value)?;
+        Ok(known.is_none_or(|known| Some(known.0) == target).then_some(target))
+    }
+}
+
+impl<C, T, const NULLABLE: bool> EncodeOf<C, ToOneLink<T, NULLABLE>>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    /// How to write a to-one link
+    pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeLink::<T, NULLABLE>(PhantomData));
+}
+
+struct EncodeLink<T, const NULLABLE: bool>(PhantomData<fn() -> T>);
+
+impl<T, const NULLABLE: bool> fmt::Debug for EncodeLink<T, NULLABLE> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncodeLink")
+    }
+}
+
+/// The table that a link leads to
+fn table_of(target: Option<&Table>) -> &Table {
+    match target {
+        Some(table) => table,
+        None => unreachable!("a link that leads nowhere"),
+    }
+}
+
+/// The key of a link that is given: an `Id`, or an `Option` of one
+fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
+    match given.downcast_ref::<Id<T>>() {
+        Some(id) => Some(id.key()),
+        None => value::<Option<Id<T>>>(given).as_ref().map(Id::key),
+    }
+}
+
+impl<C, T, const NULLABLE: bool> Encode<C> for EncodeLink<T, NULLABLE>
+where
+    C: Connection,
+    T: Model<Connection = C>,
+{
+    fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
+        let targets = table_of(target);
+        let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
+        match given {
+            Given::Same(value) => put_links(cells, |_| Some(link(value)), put),
+            Given::Each(value) => put_links(cells, |row| value(row).map(link), put),
+        }
+    }
+
+    fn push<'b>(&self, given: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        T::KeyCodec::push_one(link_key::<T>(given), part, out)
+    }
+
+    fn binds<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        target: Option<&Table>,
+        slots: &[u32],
+    ) -> Box<dyn Binds<C::Backend> + 'a> {
+        let cells = typed::<Link>(cells).borrow();
+        let targets = slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect();
+        any::<T>().key_binds(table_of(target), targets)
+    }
+
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
+        all_equal(&typed::<Link>(cells).borrow(), slots)
+    }
+
+    fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
+        value::<Link>(a) == value::<Link>(b)
+    }
+}
+
+/// To-many links: no column of their own table, loaded by what leads to their members
+#[derive(Debug)]
+pub struct ToManyLink<T>(PhantomData<fn() -> T>);
+
+impl<T: 'static> Cells for ToManyLink<T> {
+    type Cell = List;
+}
