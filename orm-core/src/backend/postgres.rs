@@ -56,24 +56,24 @@ impl Connection for PgConnection {
     }
 
     fn begin_with(&mut self, begin: &Begin) -> QueryResult<Option<String>> {
-        let mut begin = "BEGIN".to_owned();
+        let mut sql = "BEGIN".to_owned();
         if let Some(isolation) = begin.isolation {
-            begin += &format!(" ISOLATION LEVEL {}", isolation.sql());
+            sql += &format!(" ISOLATION LEVEL {}", isolation.sql());
         }
         if begin.read_only {
-            begin += " READ ONLY";
+            sql += " READ ONLY";
         }
         if begin.deferrable {
-            begin += " DEFERRABLE";
+            sql += " DEFERRABLE";
         }
         for (setting, timeout) in
             [("lock_timeout", begin.lock_timeout), ("statement_timeout", begin.statement_timeout)]
         {
             if let Some(timeout) = timeout {
-                begin += &format!("; SET LOCAL {setting} = {}", milliseconds(timeout));
+                sql += &format!("; SET LOCAL {setting} = {}", milliseconds(timeout));
             }
         }
-        AnsiTransactionManager::begin_transaction_sql(self, &begin).map(|()| None)
+        AnsiTransactionManager::begin_transaction_sql(self, &sql).map(|()| None)
     }
 }
 

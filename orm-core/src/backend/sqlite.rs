@@ -60,10 +60,10 @@ impl Connection for SqliteConnection {
             first += "PRAGMA query_only = 1;";
             last += &format!("PRAGMA query_only = {};", pragma(self, "query_only", "query_only")?);
         }
-        let begin = if begin.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let sql = if begin.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
         let begun = self
             .batch_execute(&first)
-            .and_then(|()| AnsiTransactionManager::begin_transaction_sql(self, begin));
+            .and_then(|()| AnsiTransactionManager::begin_transaction_sql(self, sql));
         if begun.is_err() {
             self.batch_execute(&last)?;
         }
