@@ -9,9 +9,10 @@ use diesel::query_builder::{Query, QueryFragment};
 use diesel::query_dsl::methods::SelectDsl;
 
 use crate::environment::Mark;
-use crate::model::{DbOf, Model};
+use crate::model::DbOf;
 use crate::prefetch;
 use crate::query::{self, ModelColumns};
+use crate::records::Model;
 use crate::{Connection, Environment, RecordSet, Result};
 
 /// What is cached since the first of some batches; all before that stays.

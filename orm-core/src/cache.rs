@@ -8,7 +8,7 @@ use crate::Environment;
 use crate::backend::Connection;
 use crate::field::Cached;
 use crate::key::IntoKey;
-use crate::model::Model;
+use crate::records::Model;
 use crate::store::Stats;
 use crate::stores::Store;
 use crate::value::IntoValue;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::model::Model;
+use crate::records::Model;
 use crate::records::{Handle, Reader};
 use crate::stores::Want;
 use crate::watch::Place;

@@ -8,8 +8,9 @@ use diesel::query_builder::QueryFragment;
 
 use crate::keyset::text;
 use crate::layout::{Layout, Place, Selection};
-use crate::model::{DbOf, Model};
+use crate::model::DbOf;
 use crate::query::ModelColumns;
+use crate::records::Model;
 use crate::{Error, Result};
 
 /// The places of the key and of those of the fields that are there

@@ -16,7 +16,8 @@ use crate::cache::{Cache, Limits};
 use crate::connection::{Held, without_password};
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
-use crate::model::{self, Model};
+use crate::model::{self, Entity};
+use crate::records::Model;
 use crate::store::{Moment, Stamp, Stats, TableId};
 use crate::stores::{Store, Stores, TableStore};
 use crate::watch::Watch;
@@ -293,7 +294,7 @@ impl<C: Connection> Environment<C> {
     }
 
     #[inline]
-    pub(crate) fn store<M: Model<Connection = C>>(&self) -> Store<'_, C> {
+    pub(crate) fn store<M: Entity<Connection = C>>(&self) -> Store<'_, C> {
         self.stores.get(model::any::<M>())
     }
 

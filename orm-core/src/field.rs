@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 use crate::backend::Connection;
 use crate::cardinality::Cardinality;
-use crate::model::Model;
+use crate::records::Model;
 use crate::records::{Handle, Records, Way};
 use crate::store::{Column, Link, List};
 use crate::watch::Place;

@@ -5,7 +5,8 @@ use diesel::query_builder::QueryFragment;
 
 use crate::Id;
 use crate::field::{Field, Linked, LinkedNullable};
-use crate::model::{DbOf, Model, table_name};
+use crate::model::{DbOf, table_name};
+use crate::records::Model;
 
 /// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
 #[diagnostic::on_unimplemented(

@@ -14,8 +14,9 @@ use crate::batches::Since;
 use crate::codec::KeyCodec;
 use crate::fragment::separated;
 use crate::key::Key;
-use crate::model::{DbOf, Model};
+use crate::model::DbOf;
 use crate::query::{self, ModelColumns, push_key_columns};
+use crate::records::Model;
 use crate::{Connection, Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time

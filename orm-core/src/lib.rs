@@ -120,10 +120,12 @@ pub use fields::Fields;
 pub use key::{IntoKey, Key};
 pub use keyset::{AfterKey, BatchesByKey, ByKey};
 pub use lookup::Condition;
-pub use model::{Computed, Id, ManyToMany, Model, OneToMany, Ordered};
+pub use model::{Computed, Entity, Id, ManyToMany, OneToMany};
 pub use orm_derive::Model;
 pub use query::ModelColumns;
-pub use records::{Chunks, IntoIter, Iter, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use records::{
+    Chunks, IntoIter, Iter, Model, Ordered, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
+};
 pub use search::{FindRecords, RecordQuery, by};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;

@@ -3,7 +3,8 @@
 use crate::backend::Connection;
 use crate::cache::bytes_for_values;
 use crate::error::Repeated;
-use crate::model::{Model, Prefetch};
+use crate::model::Entity;
+use crate::model::Prefetch;
 use crate::origin::Source;
 use crate::pace::{Counters, Loaded};
 use crate::plan::{Gap, Wanted, plan};
@@ -393,6 +394,6 @@ fn select_batch<C: Connection>(
 }
 
 /// The fields that come with every search
-pub(crate) fn always<M: Model>() -> impl Iterator<Item = usize> + Clone {
+pub(crate) fn always<M: Entity>() -> impl Iterator<Item = usize> + Clone {
     stores::always(M::FIELDS)
 }

@@ -15,11 +15,11 @@ pub use crate::field::{
 pub use crate::inverse::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::key::IntoKey;
 pub use crate::model::{
-    AnyModel, FieldInfo, HoldsKey, HoldsKeys, KeyCondition, KeyReader, LinkInfo, LinkKind, Model,
-    ModelNumber, ModelOf, NewKeys, OneColumn, Order, Ordered, Prefetch, SameColumns, ToManyLink, ToOneLink,
-    any, holds_key, holds_keys, one_column, several_columns, table_name,
+    AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, KeyCondition, KeyReader, LinkInfo, LinkKind,
+    ModelNumber, ModelOf, NewKeys, OneColumn, Order, Prefetch, SameColumns, ToManyLink, ToOneLink, any,
+    holds_key, holds_keys, one_column, several_columns, table_name,
 };
-pub use crate::records::{Accessors, Get, Group, Handle, Reader, Records, Way};
+pub use crate::records::{Accessors, Get, Group, Handle, Model, Ordered, Reader, Records, Way};
 pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
 pub use crate::stores::Store;
 pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};

@@ -19,7 +19,8 @@ use crate::error::BoxError;
 use crate::error::Doing;
 use crate::fragment::{Fragment, separated};
 use crate::layout::{Layout, Selection};
-use crate::model::{self, AnyModel, DbOf, KeyReader, Model};
+use crate::model::Entity;
+use crate::model::{self, AnyModel, DbOf, KeyReader};
 use crate::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};
 use crate::store::SlotSet;
 use crate::stores::Store;
@@ -27,12 +28,12 @@ use crate::watch::Place;
 use crate::{Environment, Result, prefetch};
 
 /// The key of a model and some of its columns, as a diesel select clause
-pub struct ModelColumns<M: Model> {
+pub struct ModelColumns<M: Entity> {
     table: M::Table,
     selection: Selection,
 }
 
-impl<M: Model> ModelColumns<M> {
+impl<M: Entity> ModelColumns<M> {
     pub(crate) fn of(fields: &[usize]) -> Self {
         let selection = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
         Self { table: M::Table::table(), selection }
@@ -49,38 +50,38 @@ impl<M: Model> ModelColumns<M> {
     }
 }
 
-impl<M: Model> fmt::Debug for ModelColumns<M> {
+impl<M: Entity> fmt::Debug for ModelColumns<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.selection.columns).finish()
     }
 }
 
-impl<M: Model> Expression for ModelColumns<M> {
+impl<M: Entity> Expression for ModelColumns<M> {
     type SqlType = Untyped;
 }
 
 // The key column proves that the query is over the model's table and not over a nullable side of a join.
-impl<M: Model, QS> AppearsOnTable<QS> for ModelColumns<M> where M::KeyColumn: AppearsOnTable<QS> {}
+impl<M: Entity, QS> AppearsOnTable<QS> for ModelColumns<M> where M::KeyColumn: AppearsOnTable<QS> {}
 
-impl<M: Model, QS> SelectableExpression<QS> for ModelColumns<M> where
+impl<M: Entity, QS> SelectableExpression<QS> for ModelColumns<M> where
     M::KeyColumn: SelectableExpression<QS> + AppearsOnTable<QS>
 {
 }
 
-impl<M: Model, GB> ValidGrouping<GB> for ModelColumns<M>
+impl<M: Entity, GB> ValidGrouping<GB> for ModelColumns<M>
 where
     M::KeyColumn: ValidGrouping<GB>,
 {
     type IsAggregate = <M::KeyColumn as ValidGrouping<GB>>::IsAggregate;
 }
 
-impl<M: Model> QueryId for ModelColumns<M> {
+impl<M: Entity> QueryId for ModelColumns<M> {
     type QueryId = ();
     // The text depends on the fields, so statements are cached by text.
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Model> ModelColumns<M> {
+impl<M: Entity> ModelColumns<M> {
     /// `SELECT … FROM "table"`
     pub(crate) fn push_select<'b>(&'b self, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         out.push_sql("SELECT ");
@@ -90,14 +91,14 @@ impl<M: Model> ModelColumns<M> {
     }
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for ModelColumns<M> {
+impl<M: Entity> QueryFragment<DbOf<M>> for ModelColumns<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         push_columns::<M>(&self.table, &self.selection.columns, &mut out)
     }
 }
 
 /// Columns of a model's table, by diesel's own quoting
-fn push_columns<'b, M: Model>(
+fn push_columns<'b, M: Entity>(
     table: &'b M::Table,
     columns: &[&'static str],
     out: &mut AstPass<'_, 'b, DbOf<M>>,
@@ -110,7 +111,7 @@ fn push_columns<'b, M: Model>(
 }
 
 /// The columns of the key
-pub(crate) fn push_key_columns<'b, M: Model>(
+pub(crate) fn push_key_columns<'b, M: Entity>(
     table: &'b M::Table,
     out: &mut AstPass<'_, 'b, DbOf<M>>,
 ) -> QueryResult<()> {
@@ -176,16 +177,16 @@ fn read_by_keys<C: Connection>(
 }
 
 /// Every record, in the order of the keys
-pub(crate) fn all<M: Model>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
+pub(crate) fn all<M: Entity>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
     let all = All::<M> { columns: ModelColumns::always() };
     find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all)
 }
 
-struct All<M: Model> {
+struct All<M: Entity> {
     columns: ModelColumns<M>,
 }
 
-impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
+impl<M: Entity> QueryFragment<DbOf<M>> for All<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         self.columns.push_select(&mut out)?;
         out.push_sql(" ORDER BY ");
@@ -193,12 +194,12 @@ impl<M: Model> QueryFragment<DbOf<M>> for All<M> {
     }
 }
 
-impl<M: Model> QueryId for All<M> {
+impl<M: Entity> QueryId for All<M> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<M: Model> Query for All<M> {
+impl<M: Entity> Query for All<M> {
     type SqlType = Untyped;
 }
 
@@ -213,7 +214,7 @@ pub(crate) fn next_rows<C: Connection>(
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache
-pub(crate) fn find<C: Connection, M: Model<Connection = C>>(
+pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     env: &Environment<C>,
     at: Place,
     laid: Laid<'_>,
@@ -241,7 +242,7 @@ fn found<C: Connection>(
 }
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.
-pub(crate) fn keys<M: Model>(
+pub(crate) fn keys<M: Entity>(
     env: &Environment<M::Connection>,
     at: Place,
     query: &dyn QueryFragment<DbOf<M>>,
@@ -249,7 +250,7 @@ pub(crate) fn keys<M: Model>(
     env.watch_search::<M, _>(at, query, || search_keys::<M>(env, query))
 }
 
-fn search_keys<M: Model>(
+fn search_keys<M: Entity>(
     env: &Environment<M::Connection>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {
@@ -264,12 +265,12 @@ fn search_keys<M: Model>(
 }
 
 /// Keys as they come, without a slot
-struct Gathered<M: Model> {
+struct Gathered<M: Entity> {
     keys: Vec<M::Key>,
     parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
 }
 
-impl<M: Model> KeyReader<DbOf<M>> for Gathered<M> {
+impl<M: Entity> KeyReader<DbOf<M>> for Gathered<M> {
     fn part(
         &mut self,
         part: usize,

@@ -8,8 +8,9 @@ use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
 use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::fields::{Chosen, Fields};
-use crate::model::{DbOf, Model};
+use crate::model::DbOf;
 use crate::query::{ModelColumns, find};
+use crate::records::Model;
 use crate::select::Laid;
 use crate::stores::Want;
 use crate::watch::Place;

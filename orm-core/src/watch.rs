@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use crate::backend::Connection;
 use crate::fragment::Fragment;
-use crate::model::Model;
+use crate::model::Entity;
 use crate::prefetch::Miss;
 use crate::stores::Store;
 use crate::stores::Want;
@@ -215,7 +215,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Runs a search, unless it is the same one again and again.
-    pub(crate) fn watch_search<M: Model<Connection = C>, T>(
+    pub(crate) fn watch_search<M: Entity<Connection = C>, T>(
         &self,
         at: Place,
         query: &dyn QueryFragment<C::Backend>,

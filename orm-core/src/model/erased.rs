@@ -10,7 +10,7 @@ use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
 
-use super::{DbOf, FieldInfo, Model};
+use super::{DbOf, Entity, FieldInfo};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
@@ -88,7 +88,7 @@ pub trait KeyReader<DB: Backend> {
 pub struct ModelOf<M>(PhantomData<fn() -> M>);
 
 /// A model, its type forgotten
-pub const fn any<M: Model>() -> &'static dyn AnyModel<M::Connection> {
+pub const fn any<M: Entity>() -> &'static dyn AnyModel<M::Connection> {
     &ModelOf::<M>(PhantomData)
 }
 
@@ -104,7 +104,7 @@ where
     out.finish()
 }
 
-impl<M: Model> AnyModel<M::Connection> for ModelOf<M> {
+impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
     fn name(&self) -> &'static str {
         M::NAME
     }
@@ -163,28 +163,28 @@ impl<M: Model> AnyModel<M::Connection> for ModelOf<M> {
     }
 }
 
-struct Condition<M: Model>(KeyList<M::Key>);
+struct Condition<M: Entity>(KeyList<M::Key>);
 
-impl<M: Model> KeyCondition<DbOf<M>> for Condition<M> {
+impl<M: Entity> KeyCondition<DbOf<M>> for Condition<M> {
     fn push<'b>(&'b self, columns: ColumnNames<'b>, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         M::KeyCodec::push_condition(&self.0, columns, out)
     }
 }
 
-struct KeyBinds<M: Model>(Vec<Option<M::Key>>);
+struct KeyBinds<M: Entity>(Vec<Option<M::Key>>);
 
-impl<M: Model> Binds<DbOf<M>> for KeyBinds<M> {
+impl<M: Entity> Binds<DbOf<M>> for KeyBinds<M> {
     fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         M::KeyCodec::push_one(crate::codec::row(&self.0, row)?.as_ref(), part, out)
     }
 }
 
-struct Reader<'a, M: Model> {
+struct Reader<'a, M: Entity> {
     keys: &'a RefCell<store::Keys<M::Key>>,
     parts: <M::KeyCodec as KeyCodec<DbOf<M>>>::Parts,
 }
 
-impl<M: Model> KeyReader<DbOf<M>> for Reader<'_, M> {
+impl<M: Entity> KeyReader<DbOf<M>> for Reader<'_, M> {
     fn part(
         &mut self,
         part: usize,

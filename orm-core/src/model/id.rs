@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Model;
+use super::Entity;
 use crate::key::{IntoKey, Key};
 
 /// The key of a record of `M`, as it stands in a column that links to it
@@ -10,9 +10,9 @@ use crate::key::{IntoKey, Key};
 /// In a model's struct it makes a to-one link: `country_id: Id<Country>` where the column is NOT NULL,
 /// `Option<Id<Country>>` where it is nullable.
 // No `Hash`: it would make an `Id` a `Key`, and `IntoKey` could not tell the two apart.
-pub struct Id<M: Model>(M::Key);
+pub struct Id<M: Entity>(M::Key);
 
-impl<M: Model> Id<M> {
+impl<M: Entity> Id<M> {
     /// The id with this key
     pub fn new(key: impl IntoKey<M::Key>) -> Self {
         Self(key.into_key())
@@ -29,47 +29,47 @@ impl<M: Model> Id<M> {
     }
 }
 
-impl<M: Model> Clone for Id<M> {
+impl<M: Entity> Clone for Id<M> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<M: Model<Key: Copy>> Copy for Id<M> {}
+impl<M: Entity<Key: Copy>> Copy for Id<M> {}
 
-impl<M: Model> PartialEq for Id<M> {
+impl<M: Entity> PartialEq for Id<M> {
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
     }
 }
 
-impl<M: Model> Eq for Id<M> {}
+impl<M: Entity> Eq for Id<M> {}
 
-impl<M: Model<Key: Ord>> PartialOrd for Id<M> {
+impl<M: Entity<Key: Ord>> PartialOrd for Id<M> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<M: Model<Key: Ord>> Ord for Id<M> {
+impl<M: Entity<Key: Ord>> Ord for Id<M> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.0.cmp(&other.0)
     }
 }
 
-impl<M: Model> fmt::Debug for Id<M> {
+impl<M: Entity> fmt::Debug for Id<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({})", M::NAME, self.0.text())
     }
 }
 
-impl<M: Model> fmt::Display for Id<M> {
+impl<M: Entity> fmt::Display for Id<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0.text())
     }
 }
 
-impl<M: Model> IntoKey<M::Key> for Id<M> {
+impl<M: Entity> IntoKey<M::Key> for Id<M> {
     fn into_key(self) -> M::Key {
         self.0
     }

@@ -3,7 +3,7 @@
 use diesel::sql_types::is_nullable::NotNull;
 use diesel::sql_types::{Nullable, SqlType};
 
-use crate::Model;
+use super::Entity;
 
 /// A primary key of one column
 #[diagnostic::on_unimplemented(
@@ -45,7 +45,7 @@ impl<ST> HoldsKey<ST, false> for ST {}
 impl<ST> HoldsKey<ST, true> for Nullable<ST> where ST: SqlType<IsNull = NotNull> {}
 
 /// Called by generated code, to compare a link's column with the key that it leads to.
-pub const fn holds_key<T: Model, ST, const NULLABLE: bool>()
+pub const fn holds_key<T: Entity, ST, const NULLABLE: bool>()
 where
     ST: HoldsKey<<T::KeyColumn as diesel::Expression>::SqlType, NULLABLE>,
 {
@@ -73,7 +73,7 @@ holds_keys!(A KA, B KB, C KC);
 holds_keys!(A KA, B KB, C KC, D KD);
 
 /// Called by generated code, to compare a link's columns with the key that it leads to.
-pub const fn holds_keys<T: Model, ST, const NULLABLE: bool>()
+pub const fn holds_keys<T: Entity, ST, const NULLABLE: bool>()
 where
     ST: HoldsKeys<<T::KeyColumn as diesel::Expression>::SqlType, NULLABLE>,
 {

@@ -9,7 +9,7 @@ use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 
-use super::{Id, Model, any};
+use super::{Entity, Id, any};
 use crate::backend::Connection;
 use crate::codec::encode::{Given, Put, all_equal, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
@@ -32,7 +32,7 @@ impl<T: 'static, const NULLABLE: bool> Cells for ToOneLink<T, NULLABLE> {
 impl<C, T, const NULLABLE: bool> Decode<C> for ToOneLink<T, NULLABLE>
 where
     C: Connection,
-    T: Model<Connection = C>,
+    T: Entity<Connection = C>,
 {
     fn writer<'a>(
         &self,
@@ -51,7 +51,7 @@ where
     }
 }
 
-struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
+struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     column: RefMut<'a, Column<Link>>,
     now: Moment,
     targets: &'a RefCell<Keys<T::Key>>,
@@ -66,7 +66,7 @@ struct LinkWriter<'a, T: Model, const NULLABLE: bool> {
 impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
 where
     C: Connection,
-    T: Model<Connection = C>,
+    T: Entity<Connection = C>,
 {
     fn part(
         &mut self,
@@ -119,7 +119,7 @@ where
 impl<C, T, const NULLABLE: bool> EncodeOf<C, ToOneLink<T, NULLABLE>>
 where
     C: Connection,
-    T: Model<Connection = C>,
+    T: Entity<Connection = C>,
 {
     /// How to write a to-one link
     pub const ENCODE: Option<&'static dyn Encode<C>> = Some(&EncodeLink::<T, NULLABLE>(PhantomData));
@@ -142,7 +142,7 @@ fn table_of(target: Option<&Table>) -> &Table {
 }
 
 /// The key of a link that is given: an `Id`, or an `Option` of one
-fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
+fn link_key<T: Entity>(given: &dyn Any) -> Option<&T::Key> {
     match given.downcast_ref::<Id<T>>() {
         Some(id) => Some(id.key()),
         None => value::<Option<Id<T>>>(given).as_ref().map(Id::key),
@@ -152,7 +152,7 @@ fn link_key<T: Model>(given: &dyn Any) -> Option<&T::Key> {
 impl<C, T, const NULLABLE: bool> Encode<C> for EncodeLink<T, NULLABLE>
 where
     C: Connection,
-    T: Model<Connection = C>,
+    T: Entity<Connection = C>,
 {
     fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         let targets = table_of(target);

@@ -1,4 +1,4 @@
-//! `Model`: what the derive tells the runtime about a struct; `AnyModel`: the same, the struct forgotten.
+//! `Entity`: what the derive tells the runtime about a struct; `AnyModel`: the same, the struct forgotten.
 
 mod erased;
 mod id;
@@ -22,27 +22,20 @@ pub use key_columns::{
 pub use link::{ToManyLink, ToOneLink};
 
 use crate::backend::Connection;
-use crate::cardinality::Cardinality;
 use crate::codec::{Decode, Encode, KeyCodec};
 use crate::key::Key;
 use crate::store::AnyColumn;
-use crate::stores::Store;
-use crate::write::values::ValueSet;
-use crate::{Record, Result};
 
 /// The diesel backend of a model's connection
-pub(crate) type DbOf<M> = <<M as Model>::Connection as diesel::Connection>::Backend;
+pub(crate) type DbOf<M> = <<M as Entity>::Connection as diesel::Connection>::Backend;
 
-/// A struct whose records can be found, read and written through an [`Environment`](crate::Environment)
-///
-/// Made by `#[derive(Model)]`; nobody writes it by hand. What it holds is data: names, types and the columns of
-/// the cache. All behaviour is in the runtime.
+/// What `#[derive(Model)]` tells of a struct: names, types and columns, as data
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a model",
     label = "this needs `#[derive(Model)]`",
     note = "derive it: `use orm_core::Model; #[derive(Model)] struct {Self} {{ id: i32, … }}`"
 )]
-pub trait Model: Sized + 'static {
+pub trait Entity: Sized + 'static {
     /// The diesel connection that the model's rows come through
     type Connection: Connection;
     /// The primary key's type; text keys are [`Str`](crate::Str), a key of several columns is a tuple
@@ -54,17 +47,6 @@ pub trait Model: Sized + 'static {
     type Table: Table + HasTable<Table = Self::Table> + QueryFragment<DbOf<Self>>;
     /// diesel's primary key column, or the tuple of them
     type KeyColumn: Expression + Default;
-    /// The cells of the fields, as they are shared with other models of the same table
-    #[doc(hidden)]
-    type Columns<'env>: Copy;
-    /// The ways from a group along each link
-    #[doc(hidden)]
-    type Links<'env>: Default;
-    /// The values to create or write records with; [`Values`](crate::Values) names it
-    type Values: ValueSet<Model = Self>;
-    /// The accessors, one per field
-    #[doc(hidden)]
-    type Accessors<'env, K: Cardinality>: crate::records::Accessors<'env, Self, K>;
 
     /// The struct's name
     const NAME: &'static str;
@@ -84,34 +66,12 @@ pub trait Model: Sized + 'static {
     #[doc(hidden)]
     fn number() -> &'static ModelNumber;
 
-    /// The cells of the fields
-    #[doc(hidden)]
-    fn columns<'env>(store: Store<'env, Self::Connection>) -> Self::Columns<'env>;
-
     /// The tables that a view shows, as SQL names them
     #[doc(hidden)]
     fn view_of() -> Vec<String> {
         Vec::new()
     }
-
-    /// An owned copy of the record's stored columns
-    #[doc(hidden)]
-    #[track_caller]
-    fn snapshot(record: &Record<'_, Self>) -> Result<Self>;
-
-    /// Uses every field of the struct, so that none is called dead code
-    #[doc(hidden)]
-    fn touch(&self);
 }
-
-/// A model whose records are ordered, by their keys; made by `#[derive(Model)]`
-///
-/// A model with a field that is called as a method of [`Ord`] or [`PartialOrd`] is none: the method would hide the accessor.
-#[diagnostic::on_unimplemented(
-    message = "the records of `{Self}` have no order",
-    note = "it has a field that is called as a method of `Ord` (`max`, `min`, `cmp` …): rename the field and keep the column by `#[model(column = …)]`, or compare `record.id()`"
-)]
-pub trait Ordered {}
 
 /// What is known of one field besides its type
 pub struct FieldInfo<C: Connection> {

@@ -4,10 +4,10 @@ use std::borrow::{Borrow, Cow};
 use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Sub, SubAssign};
 use std::rc::Rc;
 
+use super::Model;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::Environment;
-use crate::model::Model;
 use crate::origin::{Origin, Reach};
 use crate::store::SlotSet;
 use crate::stores::Store;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use once_cell::unsync::OnceCell;
 
+use super::Model;
 use crate::Environment;
 use crate::backend::Connection;
 use crate::field::WayTo;
-use crate::model::Model;
 use crate::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::prefetch::Scope;
 use crate::store::{Column, Keys, List, lists};

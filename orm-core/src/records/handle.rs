@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
+use super::Model;
 use super::Records;
 use super::group::{Group, LinkHere};
 use crate::cardinality::{Cardinality, Many, One, Several};
 use crate::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
-use crate::model::Model;
 use crate::origin::{Step, Trail};
 use crate::prefetch::{self, Miss};
 use crate::store::{Link, NULL, SlotSet, UNRESOLVED, heap_bytes};

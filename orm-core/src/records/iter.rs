@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::slice;
 
+use super::Model;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
-use crate::model::Model;
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// The records one by one

@@ -6,9 +6,9 @@ use std::iter::Sum;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use super::Model;
 use super::{Record, RecordSet};
 use crate::Result;
-use crate::model::Model;
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// The records for which a condition holds

@@ -4,10 +4,10 @@ use std::ops::{Bound, RangeBounds};
 use std::panic::Location;
 use std::rc::Rc;
 
+use super::Model;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::field::Cached;
-use crate::model::Model;
 use crate::origin::{Origin, Reach};
 use crate::prefetch::{self, Miss};
 use crate::stores::Want;

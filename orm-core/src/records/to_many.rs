@@ -7,9 +7,9 @@ use std::panic::Location;
 
 use indexmap::IndexMap;
 
+use super::Model;
 use super::{Chunks, IntoIter, Record, RecordSet, ToMany};
 use crate::Result;
-use crate::model::Model;
 use crate::stores::Want;
 
 impl<'env, M: Model> ToMany<'env, M> {

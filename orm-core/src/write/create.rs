@@ -21,7 +21,8 @@ use crate::codec::encode::{Given, Put, State, put_links};
 use crate::error::Doing;
 use crate::error::Repeated;
 use crate::field::{Field, Kind};
-use crate::model::{LinkKind, Model};
+use crate::model::{Entity, LinkKind};
+use crate::records::Model;
 use crate::store::{self, Column, List, SlotSet};
 use crate::stores::Store;
 use crate::watch::Spot;
@@ -124,7 +125,7 @@ impl<C: Connection> Environment<C> {
 }
 
 /// Values, their type forgotten
-fn erased<V: ValueSet>(rows: &[V]) -> Vec<&dyn AnyValues<<V::Model as Model>::Connection>> {
+fn erased<V: ValueSet>(rows: &[V]) -> Vec<&dyn AnyValues<<V::Model as Entity>::Connection>> {
     rows.iter().map(|values| values as &dyn AnyValues<_>).collect()
 }
 

@@ -11,7 +11,7 @@ use crate::backend::{Connection, Dialect};
 use crate::cardinality::Cardinality;
 use crate::error::Doing;
 use crate::error::Repeated;
-use crate::model::Model;
+use crate::records::Model;
 use crate::store::{ColumnId, SlotSet, TableId};
 use crate::stores::{Side, Store};
 use crate::watch::{For, Spot};

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use crate::backend::Connection;
+use crate::model::Entity;
 use crate::stores::Store;
 use crate::{Error, Model, Result};
 
@@ -21,7 +22,7 @@ pub trait ValueSet: Clone + 'static {
 
     /// The primary key, if all of it is given
     #[doc(hidden)]
-    fn key(&self) -> Option<<Self::Model as Model>::Key>;
+    fn key(&self) -> Option<<Self::Model as Entity>::Key>;
 
     /// What went wrong when the values were given.
     #[doc(hidden)]
@@ -38,7 +39,7 @@ pub(super) trait AnyValues<C: Connection> {
     fn check(&self) -> Result<()>;
 }
 
-impl<V: ValueSet> AnyValues<<V::Model as Model>::Connection> for V {
+impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
     fn given(&self, field: usize) -> Option<&dyn Any> {
         ValueSet::given(self, field)
     }
@@ -47,7 +48,7 @@ impl<V: ValueSet> AnyValues<<V::Model as Model>::Connection> for V {
         self.key().is_some()
     }
 
-    fn slot(&self, store: Store<'_, <V::Model as Model>::Connection>) -> Option<u32> {
+    fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<u32> {
         Some(store.intern(self.key()?))
     }
 

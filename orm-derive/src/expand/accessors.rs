@@ -78,7 +78,7 @@ fn setter(model: &Model, field: &Field) -> TokenStream {
 fn output(model: &Model, field: &Field) -> TokenStream {
     if field.is_key {
         let ident = &model.ident;
-        return quote!(__K::Out<<#ident as ::orm_core::private::Model>::Key>);
+        return quote!(__K::Out<<#ident as ::orm_core::private::Entity>::Key>);
     }
     let at = field.span();
     match &field.shape {

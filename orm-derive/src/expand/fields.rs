@@ -72,7 +72,7 @@ fn way(model: &Model, field: &Field, names: &Names) -> TokenStream {
 fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
     if field.is_key {
         let ident = &model.ident;
-        return (quote!(<#ident as ::orm_core::private::Model>::Key), quote!(PrimaryKey));
+        return (quote!(<#ident as ::orm_core::private::Entity>::Key), quote!(PrimaryKey));
     }
     let at = field.span();
     match &field.shape {

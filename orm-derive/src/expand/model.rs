@@ -1,4 +1,4 @@
-//! `impl Model`: names, types, and what is known of each field.
+//! `impl Entity`, `impl Model`: names, types, and what is known of each field.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -45,16 +45,12 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
     });
     quote! {
         #[automatically_derived]
-        impl ::orm_core::private::Model for #ident {
+        impl ::orm_core::private::Entity for #ident {
             type Connection = __Connection;
             type Key = #ty;
             type KeyCodec = #codec;
             type Table = #table::table;
             type KeyColumn = #key_column;
-            type Columns<'env> = #columns<'env>;
-            type Links<'env> = #links<'env>;
-            type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
-            type Values = #values;
             const NAME: &'static str = #name;
             const KEY_FIELD: &'static str = #key_name;
             const KEY_COLUMNS: &'static [&'static str] = &[#(#key_columns),*];
@@ -65,6 +61,14 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
                 &NUMBER
             }
             #view_of
+        }
+
+        #[automatically_derived]
+        impl ::orm_core::private::Model for #ident {
+            type Columns<'env> = #columns<'env>;
+            type Links<'env> = #links<'env>;
+            type Accessors<'env, __K: ::orm_core::private::Cardinality> = #accessors<'env, __K>;
+            type Values = #values;
             fn columns<'env>(store: ::orm_core::private::Store<'env, __Connection>) -> #columns<'env> {
                 #opened
             }
@@ -128,14 +132,14 @@ impl Key {
         });
         let columns: Vec<_> = columns.collect();
         let types = parts.iter().map(|field| match &field.shape {
-            Shape::Link { target, .. } => quote!(<#target as ::orm_core::private::Model>::Key),
+            Shape::Link { target, .. } => quote!(<#target as ::orm_core::private::Entity>::Key),
             _ => key(field),
         });
         let codecs = parts.iter().zip(&columns).map(|(field, column)| {
             let (at, ty) = (field.span(), key(field));
             match &field.shape {
                 Shape::Link { target, .. } => {
-                    quote_spanned!(at=> <#target as ::orm_core::private::Model>::KeyCodec)
+                    quote_spanned!(at=> <#target as ::orm_core::private::Entity>::KeyCodec)
                 }
                 _ => quote_spanned!(at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>),
             }
@@ -297,12 +301,12 @@ fn link(model: &Model, field: &Field) -> TokenStream {
 /// of pairs
 fn order_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream) {
     let Some((own, _)) = field.through() else {
-        return (quote!(<#target as ::orm_core::private::Model>::Table), TokenStream::new());
+        return (quote!(<#target as ::orm_core::private::Entity>::Table), TokenStream::new());
     };
     let (diesel, own) = (quote!(::orm_core::private::diesel), &own[0]);
     let items = quote! {
         struct __Joined;
-        impl #diesel::query_source::AppearsInFromClause<<#target as ::orm_core::private::Model>::Table> for __Joined {
+        impl #diesel::query_source::AppearsInFromClause<<#target as ::orm_core::private::Entity>::Table> for __Joined {
             type Count = #diesel::query_source::Once;
         }
         impl #diesel::query_source::AppearsInFromClause<<#own as #diesel::Column>::Table> for __Joined {

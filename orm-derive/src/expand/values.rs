@@ -54,7 +54,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
                     _ => ::core::option::Option::None,
                 }
             }
-            fn key(&self) -> ::core::option::Option<<#ident as ::orm_core::private::Model>::Key> {
+            fn key(&self) -> ::core::option::Option<<#ident as ::orm_core::private::Entity>::Key> {
                 #given_key
             }
             fn fault(&self) -> &::orm_core::private::Fault {
