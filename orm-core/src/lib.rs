@@ -70,66 +70,44 @@
 
 mod assert;
 mod backend;
-mod batches;
-mod builder;
-mod cache;
-mod cardinality;
 mod codec;
-mod combination;
-mod connection;
-mod environment;
+mod env;
 mod error;
-mod field;
-mod fields;
 mod fragment;
-mod inverse;
 mod key;
-mod keyset;
-mod layout;
-mod lookup;
+mod load;
 mod model;
-mod origin;
-mod pace;
-mod plan;
-mod prefetch;
 #[doc(hidden)]
 pub mod private;
-mod query;
 mod records;
-mod relation;
-mod search;
-mod select;
 #[cfg(feature = "serde")]
 mod serde;
 mod store;
-mod stores;
 mod text;
-mod value;
-mod watch;
 mod write;
 
 pub use backend::{Connection, DefaultConnection, Isolation, OnConflict};
-pub use batches::Batches;
-pub use builder::EnvironmentBuilder;
-pub use cache::{Cache, CacheEntry};
-pub use cardinality::Cardinality;
-pub use environment::Environment;
+pub use env::builder::EnvironmentBuilder;
+pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};
-pub use field::Field;
-pub use fields::Fields;
 pub use key::{IntoKey, Key};
-pub use keyset::{AfterKey, BatchesByKey, ByKey};
-pub use lookup::Condition;
+pub use load::query::ModelColumns;
 pub use model::{Computed, Entity, Id, ManyToMany, OneToMany};
 pub use orm_derive::Model;
-pub use query::ModelColumns;
+pub use records::batches::Batches;
+pub use records::cache::{Cache, CacheEntry};
+pub use records::cardinality::Cardinality;
+pub use records::field::Field;
+pub use records::fields::Fields;
+pub use records::keyset::{AfterKey, BatchesByKey, ByKey};
+pub use records::lookup::Condition;
+pub use records::record_query::{FindRecords, RecordQuery, by};
+pub use records::value::{IntoLink, IntoValue, via};
 pub use records::{
     Chunks, IntoIter, Iter, Model, Ordered, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
 };
-pub use search::{FindRecords, RecordQuery, by};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
-pub use value::{IntoLink, IntoValue, via};
 pub use write::values::{ValueSet, Values};
 pub use write::{Touching, TransactionOptions};
 

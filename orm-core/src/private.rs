@@ -2,27 +2,27 @@
 
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
-pub use crate::cardinality::Cardinality;
 pub use crate::codec::{
     Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar, Writable,
     cells,
 };
 pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
-pub use crate::field::{
-    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
-    Nullable, PrimaryKey, Readable, Required, WayTo,
-};
-pub use crate::inverse::{InverseOf, OrderOf, inverse, join_table};
+pub use crate::env::stores::Store;
 pub use crate::key::IntoKey;
 pub use crate::model::{
     AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, KeyCondition, KeyReader, LinkInfo, LinkKind,
     ModelNumber, ModelOf, NewKeys, OneColumn, Order, Prefetch, SameColumns, ToManyLink, ToOneLink, any,
     holds_key, holds_keys, one_column, several_columns, table_name,
 };
+pub use crate::records::cardinality::Cardinality;
+pub use crate::records::field::{
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
+    Nullable, PrimaryKey, Readable, Required, WayTo,
+};
+pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
+pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::{Accessors, Get, Group, Handle, Model, Ordered, Reader, Records, Way};
 pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
-pub use crate::stores::Store;
-pub use crate::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::write::values::{Fault, ValueSet, given, take};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;

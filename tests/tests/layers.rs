@@ -15,28 +15,16 @@ const LAYERS: &[&[&str]] = &[
     &["backend"],
     &["codec"],
     &["model"],
-    &["environment", "builder", "connection", "stores", "cache", "watch", "assert"],
-    &["origin", "pace", "plan", "prefetch", "query", "select", "layout", "relation"],
+    &["env"],
+    &["load"],
     &["write"],
-    &[
-        "records",
-        "field",
-        "inverse",
-        "fields",
-        "cardinality",
-        "value",
-        "search",
-        "lookup",
-        "batches",
-        "keyset",
-        "combination",
-        "serde",
-    ],
+    &["records"],
+    &["assert", "serde"],
 ];
 
 /// What the crate's root exports under another name than its module's
 const EXPORTS: &[(&str, &str)] = &[
-    ("Environment", "environment"),
+    ("Environment", "env"),
     ("Error", "error"),
     ("Result", "error"),
     ("Record", "records"),
@@ -47,29 +35,16 @@ const EXPORTS: &[(&str, &str)] = &[
     ("ToOptional", "records"),
     ("Str", "text"),
     ("Id", "model"),
-    ("Model", "model"),
+    ("Model", "records"),
+    ("Entity", "model"),
     ("ManyToMany", "model"),
     ("OneToMany", "model"),
     ("Connection", "backend"),
 ];
 
 /// Who imports from above, and what
-const UPWARD: &[(&str, &str)] = &[
-    ("cache", "field"),
-    ("cache", "value"),
-    ("environment", "query"),
-    ("environment", "records"),
-    ("environment", "write"),
-    ("model", "cardinality"),
-    ("model", "records"),
-    ("model", "stores"),
-    ("model", "write"),
-    ("stores", "pace"),
-    ("watch", "prefetch"),
-    ("write", "cardinality"),
-    ("write", "field"),
-    ("write", "records"),
-];
+const UPWARD: &[(&str, &str)] =
+    &[("env", "load"), ("env", "records"), ("env", "write"), ("load", "records"), ("write", "records")];
 
 fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&module))

@@ -8,9 +8,9 @@ use super::Model;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::Environment;
-use crate::origin::{Origin, Reach};
+use crate::env::stores::Store;
+use crate::load::origin::{Origin, Reach};
 use crate::store::SlotSet;
-use crate::stores::Store;
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// These records, then the other ones; what is in both is twice in the result

@@ -11,11 +11,11 @@ use once_cell::unsync::OnceCell;
 use super::Model;
 use crate::Environment;
 use crate::backend::Connection;
-use crate::field::WayTo;
-use crate::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
-use crate::prefetch::Scope;
+use crate::env::stores::Store;
+use crate::load::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
+use crate::load::prefetch::Scope;
+use crate::records::field::WayTo;
 use crate::store::{Column, Keys, List, lists};
-use crate::stores::Store;
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///

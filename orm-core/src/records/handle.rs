@@ -8,14 +8,14 @@ use std::rc::Rc;
 use super::Model;
 use super::Records;
 use super::group::{Group, LinkHere};
-use crate::cardinality::{Cardinality, Many, One, Several};
-use crate::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
-use crate::origin::{Step, Trail};
-use crate::prefetch::{self, Miss};
+use crate::env::stores::Store;
+use crate::env::stores::Want;
+use crate::env::watch::Place;
+use crate::load::origin::{Step, Trail};
+use crate::load::prefetch::{self, Miss};
+use crate::records::cardinality::{Cardinality, Many, One, Several};
+use crate::records::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
 use crate::store::{Link, NULL, SlotSet, UNRESOLVED, heap_bytes};
-use crate::stores::Store;
-use crate::stores::Want;
-use crate::watch::Place;
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field

@@ -1,13 +1,24 @@
 //! `Records`: what users hold. One generic type, five cardinalities, one set of generated accessors.
 
 mod algebra;
+pub(crate) mod batches;
+pub(crate) mod cache;
+pub(crate) mod cardinality;
+pub(crate) mod combination;
+pub(crate) mod field;
+pub(crate) mod fields;
 mod group;
 mod handle;
+pub(crate) mod inverse;
 mod iter;
+pub(crate) mod keyset;
+pub(crate) mod lookup;
 mod model;
+pub(crate) mod record_query;
 mod search;
 mod set;
 mod to_many;
+pub(crate) mod value;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,16 +33,17 @@ pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter};
 pub use model::{Model, Ordered};
 
-use crate::cardinality::{Cardinality, Many, One, Optional, Required, Several};
+use crate::env::stores::Store;
+use crate::env::stores::Want;
+use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
-use crate::field::{Field, Kind, Readable};
-use crate::origin::{Origin, Reach};
-use crate::prefetch::{self, Miss};
+use crate::load::origin::{Origin, Reach};
+use crate::load::prefetch::{self, Miss};
+use crate::load::query;
+use crate::records::cardinality::{Cardinality, Many, One, Optional, Required, Several};
+use crate::records::field::{Field, Kind, Readable};
 use crate::store::{NULL, UNRESOLVED};
-use crate::stores::Store;
-use crate::stores::Want;
-use crate::watch::{For, Spot};
-use crate::{Environment, Id, Result, query};
+use crate::{Environment, Id, Result};
 
 /// Records of a model in an environment: what the accessors are called on
 ///

@@ -2,9 +2,9 @@
 
 use super::{Accessors, Record};
 use crate::Result;
-use crate::cardinality::Cardinality;
+use crate::env::stores::Store;
 use crate::model::Entity;
-use crate::stores::Store;
+use crate::records::cardinality::Cardinality;
 use crate::write::values::ValueSet;
 
 /// A struct whose records can be found, read and written through an [`Environment`](crate::Environment)

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use super::Model;
 use super::group::Group;
 use super::{Handle, Record, RecordSet};
-use crate::field::Cached;
-use crate::origin::{Origin, Reach};
-use crate::prefetch::{self, Miss};
-use crate::stores::Want;
-use crate::watch::Place;
-use crate::{Environment, Error, Result, query};
+use crate::env::stores::Want;
+use crate::env::watch::Place;
+use crate::load::origin::{Origin, Reach};
+use crate::load::prefetch::{self, Miss};
+use crate::load::query;
+use crate::records::field::Cached;
+use crate::{Environment, Error, Result};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// What a search found

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::Model;
 use super::{Chunks, IntoIter, Record, RecordSet, ToMany};
 use crate::Result;
-use crate::stores::Want;
+use crate::env::stores::Want;
 
 impl<'env, M: Model> ToMany<'env, M> {
     /// The records that the link leads to, as a set

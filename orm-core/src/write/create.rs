@@ -18,14 +18,14 @@ use super::version;
 use crate::backend::{Connection, Dialect as _, OnConflict};
 use crate::codec::Binds;
 use crate::codec::encode::{Given, Put, State, put_links};
+use crate::env::stores::Store;
+use crate::env::watch::Spot;
 use crate::error::Doing;
 use crate::error::Repeated;
-use crate::field::{Field, Kind};
 use crate::model::{Entity, LinkKind};
 use crate::records::Model;
+use crate::records::field::{Field, Kind};
 use crate::store::{self, Column, List, SlotSet};
-use crate::stores::Store;
-use crate::watch::Spot;
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 impl<C: Connection> Environment<C> {

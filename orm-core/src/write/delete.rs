@@ -8,14 +8,15 @@ use hashbrown::HashMap;
 use super::flush::{WINDOW, told};
 use super::statement::Delete;
 use crate::backend::{Connection, Dialect};
-use crate::cardinality::Cardinality;
+use crate::env::stores::{Side, Store};
+use crate::env::watch::{For, Spot};
 use crate::error::Doing;
 use crate::error::Repeated;
+use crate::load::query;
 use crate::records::Model;
+use crate::records::cardinality::Cardinality;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::stores::{Side, Store};
-use crate::watch::{For, Spot};
-use crate::{Environment, Records, Result, query};
+use crate::{Environment, Records, Result};
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
     /// Deletes the records: one DELETE for a thousand

@@ -7,10 +7,11 @@ use diesel::query_builder::QueryFragment;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
 use crate::backend::{Connection, Dialect};
+use crate::env::stores::{Side, Store, TableStore};
 use crate::error::Doing;
+use crate::load::query;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::stores::{Side, Store, TableStore};
-use crate::{Environment, Error, Result, Str, query};
+use crate::{Environment, Error, Result, Str};
 
 /// Rows that one statement writes at most
 pub(super) const WINDOW: usize = 1000;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diesel::connection::TransactionManager;
 
 use crate::backend::{Connection, Standing};
-use crate::connection::diesel_depth;
+use crate::env::connection::diesel_depth;
 use crate::{Environment, Error, Result};
 
 /// Set before the connection is lent within a transaction of ours. Where it is still there afterwards, so is the transaction,

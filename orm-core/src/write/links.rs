@@ -3,10 +3,11 @@
 use super::with_column;
 use crate::backend::Connection;
 use crate::codec::encode::{Moved, State, put_links};
+use crate::env::stores::{Side, Store, TableStore};
+use crate::load::prefetch;
 use crate::model::LinkKind;
 use crate::store::{ColumnId, Edit, Link, SlotSet, TableId};
-use crate::stores::{Side, Store, TableStore};
-use crate::{Environment, Error, Result, prefetch};
+use crate::{Environment, Error, Result};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
 pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {

@@ -5,14 +5,14 @@ use std::panic::Location;
 use super::create::{self, Rows};
 use super::links;
 use super::values::{self, Values};
-use crate::cardinality::Cardinality;
+use crate::env::stores::Want;
+use crate::env::watch::{Place, Spot};
 use crate::error::Repeated;
-use crate::origin::Step;
+use crate::load::origin::Step;
 use crate::records::Model;
+use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, LinkHere};
 use crate::store::{SlotSet, UNRESOLVED};
-use crate::stores::Want;
-use crate::watch::{Place, Spot};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list

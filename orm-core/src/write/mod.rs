@@ -28,16 +28,16 @@ pub use raw::Touching;
 pub(crate) use transaction::Transactions;
 
 use crate::backend::Connection;
-use crate::cardinality::Cardinality;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Put, State};
+use crate::env::stores::Store;
+use crate::env::watch::Spot;
 use crate::error::Repeated;
-use crate::field::{Field, Kind};
 use crate::records::Handle;
 use crate::records::Model;
+use crate::records::cardinality::Cardinality;
+use crate::records::field::{Field, Kind};
 use crate::store::{AnyColumn, ColumnId};
-use crate::stores::Store;
-use crate::watch::Spot;
 use crate::{Environment, Error, Records, Result};
 use values::{ValueSet, Values};
 

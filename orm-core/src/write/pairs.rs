@@ -10,9 +10,9 @@ use indexmap::IndexMap;
 use super::flush::WINDOW;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
+use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
-use crate::stores::{Side, Store};
 use crate::{Environment, Result};
 
 /// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in

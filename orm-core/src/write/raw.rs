@@ -7,13 +7,13 @@ use diesel::query_builder::{QueryFragment, QueryId};
 
 use super::lend::{Known, Loan};
 use crate::backend::Connection;
+use crate::env::watch::Spot;
 use crate::error::Doing;
 use crate::error::Repeated;
 use crate::fragment::Fragment;
 use crate::model::{self, AnyModel};
 use crate::records::Model;
 use crate::store::TableId;
-use crate::watch::Spot;
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {

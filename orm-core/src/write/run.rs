@@ -6,10 +6,11 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
 
 use crate::backend::Connection;
+use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::stores::Store;
-use crate::{Environment, Result, query};
+use crate::load::query;
+use crate::{Environment, Result};
 
 impl<C: Connection> Environment<C> {
     /// Runs a statement that writes; tells how many rows it found.

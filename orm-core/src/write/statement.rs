@@ -10,10 +10,10 @@ use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
 use crate::codec::ColumnNames;
+use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
+use crate::load::select::key_columns;
 use crate::model::{FieldInfo, KeyCondition};
-use crate::select::key_columns;
-use crate::stores::{Store, TableStore};
 
 /// One field and its values for the records of a statement
 pub(super) struct Assignment<'a, C: Connection> {

@@ -13,9 +13,9 @@ use diesel::connection::TransactionManager;
 use super::TransactionOptions;
 use crate::backend::Begin;
 use crate::backend::{Connection, Standing};
-use crate::connection::diesel_depth;
+use crate::env::connection::diesel_depth;
+use crate::env::watch::Spot;
 use crate::store::Stamp;
-use crate::watch::Spot;
 use crate::{Environment, Error, Result};
 
 /// What an environment knows of its open transactions

@@ -3,8 +3,8 @@
 use std::any::Any;
 
 use crate::backend::Connection;
+use crate::env::stores::Store;
 use crate::model::Entity;
-use crate::stores::Store;
 use crate::{Error, Model, Result};
 
 /// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and

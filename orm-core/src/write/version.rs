@@ -4,10 +4,12 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use crate::backend::{Connection, Dialect};
+use crate::env::stores::Store;
 use crate::key::Key;
+use crate::load::prefetch;
+use crate::load::query;
 use crate::store::{AnyColumn, Column, ColumnId, Moment, Table};
-use crate::stores::Store;
-use crate::{Environment, Result, prefetch, query};
+use crate::{Environment, Result};
 
 fn cells<V: 'static>(column: &dyn AnyColumn) -> Option<&RefCell<Column<V>>> {
     (column as &dyn Any).downcast_ref()

@@ -4,9 +4,9 @@ use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 
 use crate::Id;
-use crate::field::{Field, Linked, LinkedNullable};
 use crate::model::{DbOf, table_name};
 use crate::records::Model;
+use crate::records::field::{Field, Linked, LinkedNullable};
 
 /// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
 #[diagnostic::on_unimplemented(

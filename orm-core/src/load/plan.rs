@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use crate::Environment;
 use crate::backend::Connection;
-use crate::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
+use crate::env::stores::Store;
+use crate::env::watch::Named;
+use crate::load::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
 use crate::store::{SlotSet, TableId};
-use crate::stores::Store;
-use crate::watch::Named;
 
 /// Where records were reached, and so who is read with them
 #[derive(Debug, Clone, Copy)]

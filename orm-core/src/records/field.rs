@@ -6,11 +6,11 @@ use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 use crate::backend::Connection;
-use crate::cardinality::Cardinality;
+use crate::env::watch::Place;
 use crate::records::Model;
+use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, Records, Way};
 use crate::store::{Column, Link, List};
-use crate::watch::Place;
 use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes

@@ -1,21 +1,22 @@
 //! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
 use crate::backend::Connection;
-use crate::cache::bytes_for_values;
+use crate::env::pace::{Counters, Loaded};
+use crate::env::stores::Want;
+use crate::env::stores::{self, Store};
+use crate::env::watch::Place;
 use crate::error::Repeated;
+use crate::load::origin::Source;
+use crate::load::plan::{Gap, Wanted, plan};
+use crate::load::query;
+use crate::load::relation::{count_lists, load_lists};
 use crate::model::Entity;
 use crate::model::Prefetch;
-use crate::origin::Source;
-use crate::pace::{Counters, Loaded};
-use crate::plan::{Gap, Wanted, plan};
-use crate::relation::{count_lists, load_lists};
+use crate::records::cache::bytes_for_values;
 use crate::store::SlotSet;
-use crate::stores::Want;
-use crate::stores::{self, Store};
-use crate::watch::Place;
-use crate::{Environment, Error, Result, query};
+use crate::{Environment, Error, Result};
 
-pub(crate) use crate::plan::Scope;
+pub(crate) use crate::load::plan::Scope;
 
 /// Batches of nearer links that one miss may load to fill its own, unless the loop has come further than that
 const AHEAD: usize = 16;

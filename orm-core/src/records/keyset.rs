@@ -10,13 +10,13 @@ use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId
 use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
-use crate::batches::Since;
 use crate::codec::KeyCodec;
 use crate::fragment::separated;
 use crate::key::Key;
+use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
-use crate::query::{self, ModelColumns, push_key_columns};
 use crate::records::Model;
+use crate::records::batches::Since;
 use crate::{Connection, Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time

@@ -10,15 +10,15 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
-use crate::cache::make_room;
 use crate::codec::CellWriter;
 use crate::codec::ColumnNames;
+use crate::env::stores::Store;
 use crate::error::BoxError;
 use crate::fragment::Fragment;
-use crate::layout::{Layout, Place, Selection};
+use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{AnyModel, KeyCondition, KeyReader};
+use crate::records::cache::make_room;
 use crate::store::SlotSet;
-use crate::stores::Store;
 use crate::{Environment, Error, Result, Str};
 
 /// Rows that are read between two looks at the limits, at most

@@ -6,11 +6,11 @@
 
 use diesel::query_builder::QueryFragment;
 
-use crate::keyset::text;
-use crate::layout::{Layout, Place, Selection};
+use crate::load::layout::{Layout, Place, Selection};
+use crate::load::query::ModelColumns;
 use crate::model::DbOf;
-use crate::query::ModelColumns;
 use crate::records::Model;
+use crate::records::keyset::text;
 use crate::{Error, Result};
 
 /// The places of the key and of those of the fields that are there

@@ -7,14 +7,16 @@ use diesel::query_builder::{Query, QueryFragment};
 use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
 use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
-use crate::fields::{Chosen, Fields};
+use crate::env::stores::Want;
+use crate::env::watch::Place;
+use crate::load::prefetch;
+use crate::load::query::{ModelColumns, find};
+use crate::load::select::Laid;
 use crate::model::DbOf;
-use crate::query::{ModelColumns, find};
 use crate::records::Model;
-use crate::select::Laid;
-use crate::stores::Want;
-use crate::watch::Place;
-use crate::{Environment, Record, RecordSet, Result, combination, prefetch};
+use crate::records::combination;
+use crate::records::fields::{Chosen, Fields};
+use crate::{Environment, Record, RecordSet, Result};
 
 /// Finds records with any diesel query
 ///

@@ -7,9 +7,9 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::Environment;
 use crate::backend::Connection;
-use crate::cache::Limits;
-use crate::connection::adopt;
-use crate::environment::Settings;
+use crate::env::connection::adopt;
+use crate::env::environment::Settings;
+use crate::records::cache::Limits;
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
 const MAX_PREFETCH_LIMIT: usize = 16_384;

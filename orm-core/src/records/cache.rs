@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use crate::Environment;
 use crate::backend::Connection;
-use crate::field::Cached;
+use crate::env::stores::Store;
 use crate::key::IntoKey;
 use crate::records::Model;
+use crate::records::field::Cached;
+use crate::records::value::IntoValue;
 use crate::store::Stats;
-use crate::stores::Store;
-use crate::value::IntoValue;
 
 /// A look into an environment's cache, and the means to manage it; no call here asks the database
 ///

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::backend::Connection;
-use crate::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
 use crate::key::PlainKey;
+use crate::records::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
 use crate::{Id, Model, Record, Result, Str, ToOne, ToOptional};
 
 /// What can be given as a value of a field of type `T`: the value itself, text in any form

@@ -7,13 +7,13 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::backend::{Connection, Dialect as _};
 use crate::codec::ColumnNames;
+use crate::env::pace::Loaded;
+use crate::env::stores::{Store, Want};
 use crate::fragment::{joined, separated};
-use crate::layout::{Layout, Selection};
+use crate::load::layout::{Layout, Selection};
+use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::model::{KeyCondition, LinkKind, Order};
-use crate::pace::Loaded;
-use crate::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::store::{ColumnId, List, SlotSet};
-use crate::stores::{Store, Want};
 use crate::{Environment, Error, Result};
 
 /// What a member is taken to weigh until one was read: the record, and each of its values
@@ -54,7 +54,9 @@ impl<'a, C: Connection> Source<'a, C> {
                 Source { members, table: members.sql(), own, other: None, field: Some(field), order }
             }
             LinkKind::Through { own, other, .. } => {
-                let Some(crate::stores::Side::Pairs { join, .. }) = store.side(field) else { return None };
+                let Some(crate::env::stores::Side::Pairs { join, .. }) = store.side(field) else {
+                    return None;
+                };
                 let table = env.stores.join_sql(join);
                 Source { members, table, own, other: Some(other), field: None, order }
             }

@@ -6,8 +6,8 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::backend::Connection;
+use crate::env::pace::Paces;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
-use crate::pace::Paces;
 use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
 use crate::{Error, Str};
 

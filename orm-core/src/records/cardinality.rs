@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::env::stores::Want;
+use crate::env::watch::Place;
 use crate::records::Model;
 use crate::records::{Handle, Reader};
-use crate::stores::Want;
-use crate::watch::Place;
 use crate::{Error, Result};
 
 /// How many records a handle stands for: the last parameter of [`Records`](crate::Records)

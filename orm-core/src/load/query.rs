@@ -13,19 +13,20 @@ use diesel::expression::{
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use crate::backend::{Connection, Dialect};
-use crate::cache::make_room;
 use crate::codec::KeyCodec;
+use crate::env::stores::Store;
+use crate::env::watch::Place;
 use crate::error::BoxError;
 use crate::error::Doing;
 use crate::fragment::{Fragment, separated};
-use crate::layout::{Layout, Selection};
+use crate::load::layout::{Layout, Selection};
+use crate::load::prefetch;
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};
 use crate::model::Entity;
 use crate::model::{self, AnyModel, DbOf, KeyReader};
-use crate::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};
+use crate::records::cache::make_room;
 use crate::store::SlotSet;
-use crate::stores::Store;
-use crate::watch::Place;
-use crate::{Environment, Result, prefetch};
+use crate::{Environment, Result};
 
 /// The key of a model and some of its columns, as a diesel select clause
 pub struct ModelColumns<M: Entity> {

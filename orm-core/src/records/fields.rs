@@ -1,7 +1,7 @@
 //! Which fields a query brings, where it is not all of them.
 
-use crate::field::{Field, Kind};
 use crate::records::Model;
+use crate::records::field::{Field, Kind};
 
 /// A field of `M`, or a tuple of up to twelve: what [`records_with_fields`](crate::RecordQuery::records_with_fields) takes
 ///

@@ -8,10 +8,10 @@ use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{Query, QueryFragment};
 use diesel::query_dsl::methods::SelectDsl;
 
-use crate::environment::Mark;
+use crate::env::environment::Mark;
+use crate::load::prefetch;
+use crate::load::query::{self, ModelColumns};
 use crate::model::DbOf;
-use crate::prefetch;
-use crate::query::{self, ModelColumns};
 use crate::records::Model;
 use crate::{Connection, Environment, RecordSet, Result};
 

@@ -8,14 +8,15 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::BoolOrNullableBool;
 
 use crate::backend::Connection;
+use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
 use crate::key::IntoKey;
+use crate::load::prefetch;
+use crate::load::query::{self, ModelColumns};
+use crate::load::select::Laid;
 use crate::model::DbOf;
-use crate::query::{self, ModelColumns};
 use crate::records::Model;
-use crate::select::Laid;
-use crate::watch::{For, Spot};
-use crate::{Environment, Error, Record, Result, prefetch};
+use crate::{Environment, Error, Record, Result};
 
 /// A condition on the rows of a model's table: any boolean diesel expression over it
 #[diagnostic::on_unimplemented(

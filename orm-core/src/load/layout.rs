@@ -5,10 +5,10 @@ use diesel::query_builder::AstPass;
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
+use crate::env::stores::Store;
 use crate::fragment::separated;
 use crate::model::{AnyModel, FieldInfo};
 use crate::store::Brought;
-use crate::stores::Store;
 use crate::{Error, Result};
 
 /// Where a row holds what

@@ -11,19 +11,20 @@ use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::backend::Connection;
-use crate::builder::{EnvironmentBuilder, NoSource};
-use crate::cache::{Cache, Limits};
-use crate::connection::{Held, without_password};
+use crate::env::builder::{EnvironmentBuilder, NoSource};
+use crate::env::connection::{Held, without_password};
+use crate::env::stores::{Store, Stores, TableStore};
+use crate::env::watch::Watch;
 use crate::fragment::Fragment;
 use crate::key::IntoKey;
+use crate::load::query;
 use crate::model::{self, Entity};
 use crate::records::Model;
+use crate::records::cache::{Cache, Limits};
 use crate::store::{Moment, Stamp, Stats, TableId};
-use crate::stores::{Store, Stores, TableStore};
-use crate::watch::Watch;
 use crate::write::Transactions;
 use crate::write::pairs::Pairs;
-use crate::{Error, Record, RecordSet, Result, query};
+use crate::{Error, Record, RecordSet, Result};
 
 /// Missing keys in one SELECT, unless the builder says otherwise
 const PREFETCH_LIMIT: usize = 1000;

@@ -9,11 +9,11 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::backend::Connection;
+use crate::env::stores::Store;
+use crate::env::stores::Want;
 use crate::fragment::Fragment;
+use crate::load::prefetch::Miss;
 use crate::model::Entity;
-use crate::prefetch::Miss;
-use crate::stores::Store;
-use crate::stores::Want;
 use crate::{Environment, Error, Repeated, Result};
 
 /// Where a program calls: file, line and column
