@@ -87,29 +87,31 @@ mod text;
 mod write;
 
 pub use backend::{Connection, DefaultConnection, Isolation, OnConflict};
-pub use env::builder::EnvironmentBuilder;
 pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};
 pub use key::{IntoKey, Key};
 pub use load::query::ModelColumns;
 pub use model::{Computed, Entity, Id, ManyToMany, OneToMany};
 pub use orm_derive::Model;
+pub use records::ValueSet;
 pub use records::batches::Batches;
+pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
 pub use records::cardinality::Cardinality;
+pub use records::env::Touching;
 pub use records::field::Field;
 pub use records::fields::Fields;
 pub use records::keyset::{AfterKey, BatchesByKey, ByKey};
 pub use records::lookup::Condition;
 pub use records::record_query::{FindRecords, RecordQuery, by};
 pub use records::value::{IntoLink, IntoValue, via};
+pub use records::values::Values;
 pub use records::{
     Chunks, IntoIter, Iter, Model, Ordered, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
 };
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
-pub use write::values::{ValueSet, Values};
-pub use write::{Touching, TransactionOptions};
+pub use write::TransactionOptions;
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

@@ -21,9 +21,11 @@ pub use crate::records::field::{
 };
 pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
-pub use crate::records::{Accessors, Get, Group, Handle, Model, Ordered, Reader, Records, Way};
+pub use crate::records::values::{given, take};
+pub use crate::records::{
+    Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
+};
 pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
-pub use crate::write::values::{Fault, ValueSet, given, take};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

@@ -1,40 +1,28 @@
 //! `Environment`: a connection, a cache, and the counters of both.
 
-use std::borrow::Borrow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::query_builder::QueryFragment;
 use diesel::r2d2::{ConnectionManager, Pool};
 
+use crate::Result;
 use crate::backend::Connection;
-use crate::env::builder::{EnvironmentBuilder, NoSource};
-use crate::env::connection::{Held, without_password};
+use crate::env::connection::Held;
+use crate::env::pairs::Pairs;
+use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
+use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
 use crate::fragment::Fragment;
-use crate::key::IntoKey;
-use crate::load::query;
 use crate::model::{self, Entity};
-use crate::records::Model;
-use crate::records::cache::{Cache, Limits};
 use crate::store::{Moment, Stamp, Stats, TableId};
-use crate::write::Transactions;
-use crate::write::pairs::Pairs;
-use crate::{Error, Record, RecordSet, Result};
-
-/// Missing keys in one SELECT, unless the builder says otherwise
-const PREFETCH_LIMIT: usize = 1000;
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
 const MOST_LOOKS: usize = 1 << 20;
-
-/// Bytes that one batch may bring, as far as they can be foreseen, unless the builder says otherwise
-const PREFETCH_BYTES: usize = 16 << 20;
 
 /// Where records are read: one connection and one cache of records
 ///
@@ -92,32 +80,12 @@ pub struct Environment<
     pub(crate) transactions: Transactions,
     /// Loops that could not be batched
     pub(crate) watched: Watch,
+    /// Sends what waits to be written: what that takes is known above, but whoever reads has to send before
+    pub(super) send: fn(&Self) -> Result<()>,
     /// Whether what waits is just being sent
     pub(crate) flushing: Cell<bool>,
     /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Settings {
-    pub(crate) prefetch_limit: usize,
-    pub(crate) prefetch_bytes: usize,
-    pub(crate) max_age: Option<Duration>,
-    pub(crate) strict: bool,
-    /// SQLite: how long somebody else who writes is waited for; `None`: a while, unless the connection knows better
-    pub(crate) busy_timeout: Option<Duration>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            prefetch_limit: PREFETCH_LIMIT,
-            prefetch_bytes: PREFETCH_BYTES,
-            max_age: None,
-            strict: false,
-            busy_timeout: None,
-        }
-    }
 }
 
 /// A moment: what is cached later is told by its time, and by slots that were not there yet
@@ -140,46 +108,12 @@ impl Drop for Call<'_> {
 }
 
 impl<C: Connection> Environment<C> {
-    /// An environment on a connection of its own, made now
-    ///
-    /// Takes what diesel's `establish` takes, with or without the scheme: a file name or `sqlite://…`,
-    /// `postgres://…`, `mysql://…`. No threads are started.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Connection`] if the address is of another database, or the database cannot be reached.
-    pub fn connect(url: &str) -> Result<Self> {
-        let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
-        let connection = C::establish(address).map_err(|error| {
-            Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
-        })?;
-        Ok(Self::over(None, Some(connection), Settings::default(), Limits::default()))
-    }
-
-    /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped
-    pub fn new(pool: Pool<ConnectionManager<C>>) -> Self {
-        Self::over(Some(pool), None, Settings::default(), Limits::default())
-    }
-
-    /// An environment with other settings than the usual
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// # fn main() -> orm_core::Result<()> {
-    /// # let connection = diesel::Connection::establish(":memory:").map_err(orm_core::Error::other)?;
-    /// let env: Environment = Environment::builder().connection(connection).prefetch_limit(500).build();
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn builder() -> EnvironmentBuilder<C, NoSource> {
-        EnvironmentBuilder::new()
-    }
-
     pub(crate) fn over(
         pool: Option<Pool<ConnectionManager<C>>>,
         connection: Option<C>,
         settings: Settings,
         limits: Limits,
+        send: fn(&Self) -> Result<()>,
     ) -> Self {
         let env = Self {
             pool,
@@ -205,75 +139,12 @@ impl<C: Connection> Environment<C> {
             transactions: Transactions::default(),
             watched: Watch::default(),
             flushing: Cell::new(false),
+            send,
             pairs: Pairs::default(),
         };
         // So that the first read knows of a limit or an age.
         env.tick();
         env
-    }
-
-    /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
-    pub fn record<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Record<'_, M> {
-        let slot = self.store::<M>().intern(key.into_key());
-        Record::<M>::single(self, slot)
-    }
-
-    /// Records by their keys, in this order. Nothing is asked; reading them does, for all at once
-    pub fn browse<M: Model<Connection = C>>(
-        &self,
-        keys: impl IntoIterator<Item: IntoKey<M::Key>>,
-    ) -> RecordSet<'_, M> {
-        let store = self.store::<M>();
-        let slots = keys.into_iter().map(|key| store.intern(key.into_key())).collect();
-        RecordSet::named(self, slots)
-    }
-
-    /// A set of records that one has, in this order; asks nothing
-    ///
-    /// Takes records and references to them. It is prefetched with the sets that its records came from, the first eight
-    /// of them. Records of another environment are looked up by key.
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// # diesel::table! { partners { id -> Integer, parent_id -> Nullable<Integer> } }
-    /// # #[derive(Model)] struct Partner { id: i32, parent_id: Option<Id<Partner>> }
-    /// fn roots<'env>(partners: &RecordSet<'env, Partner>) -> orm_core::Result<RecordSet<'env, Partner>> {
-    ///     let mut roots = Vec::new();
-    ///     for partner in partners {
-    ///         let mut root = partner;
-    ///         while let Some(parent) = root.parent_id().load()? {
-    ///             root = parent;
-    ///         }
-    ///         roots.push(root);
-    ///     }
-    ///     Ok(partners.env().collect(roots))
-    /// }
-    /// # fn main() {}
-    /// ```
-    pub fn collect<'a, M, R>(&self, records: impl IntoIterator<Item = R>) -> RecordSet<'_, M>
-    where
-        M: Model<Connection = C>,
-        R: Borrow<Record<'a, M>>,
-    {
-        let mut set = RecordSet::<M>::named(self, Vec::new());
-        set.push_all(records);
-        set
-    }
-
-    /// Every record of a model, in the order of the keys: one SELECT
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    #[track_caller]
-    pub fn all<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
-        let slots = query::all::<M>(self, Location::caller())?;
-        Ok(RecordSet::found(self, slots))
-    }
-
-    /// The cache, for those who look into it or manage it
-    pub fn cache(&self) -> Cache<'_, C> {
-        Cache::new(self)
     }
 
     /// What was done so far, and what is cached
@@ -337,7 +208,7 @@ impl<C: Connection> Environment<C> {
         self.drops.set(self.drops.get() + 1);
     }
 
-    /// SlotSet this moment, so that what is cached from now on can be released.
+    /// Marks this moment, so that what is cached from now on can be released.
     pub(crate) fn mark(&self) -> Mark {
         let since = self.now().saturating_add(1);
         self.earliest.set(since);

@@ -1,8 +1,19 @@
 //! What an environment is: its connection, tables, settings and counters, and running statements.
+//!
+//! `impl Environment` stands here, and in `records/env`, where what users call is.
 
-pub(crate) mod builder;
+pub(crate) mod checkout;
 pub(crate) mod connection;
 pub(crate) mod environment;
+pub(crate) mod evict;
+pub(crate) mod keys;
+pub(crate) mod levels;
 pub(crate) mod pace;
+pub(crate) mod pairs;
+pub(crate) mod pending;
+pub(crate) mod run;
+pub(crate) mod settings;
 pub(crate) mod stores;
+pub(crate) mod transactions;
+pub(crate) mod unbatched;
 pub(crate) mod watch;

@@ -7,6 +7,7 @@ use std::ops::Deref;
 
 use crate::backend::Connection;
 use crate::env::pace::Paces;
+use crate::model::always_of;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
 use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
 use crate::{Error, Str};
@@ -539,7 +540,7 @@ impl<'a, C: Connection> Store<'a, C> {
 
     /// The fields that come with every search
     pub(crate) fn always(self) -> impl Iterator<Item = usize> + Clone {
-        always(self.fields())
+        always_of(self.fields())
     }
 
     pub(crate) fn has(self, field: usize, slot: u32) -> bool {
@@ -643,9 +644,4 @@ impl<'a, C: Connection> Store<'a, C> {
             fields,
         }
     }
-}
-
-/// The fields that come with every search
-pub(crate) fn always<C: Connection>(fields: &'static [FieldInfo<C>]) -> impl Iterator<Item = usize> + Clone {
-    (0..fields.len()).filter(|&field| fields[field].prefetch == Prefetch::Always)
 }

@@ -8,22 +8,18 @@ use diesel::query_builder::{QueryBuilder, QueryFragment};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::Repeated;
 use crate::backend::Connection;
-use crate::env::stores::Store;
-use crate::env::stores::Want;
 use crate::fragment::Fragment;
-use crate::load::prefetch::Miss;
-use crate::model::Entity;
-use crate::{Environment, Error, Repeated, Result};
 
 /// Where a program calls: file, line and column
 pub(crate) type Place = &'static Location<'static>;
 
 /// So many times from one place are taken for a loop that could not be batched.
-const TOLERATED: usize = 10;
+pub(super) const TOLERATED: usize = 10;
 
 /// What brings or changes so many rows is a batch, such as a page or a part of an import.
-const MANY_ROWS: usize = 100;
+pub(super) const MANY_ROWS: usize = 100;
 
 /// So many places and statements at most are told apart.
 const MOST_SPOTS: usize = 1 << 12;
@@ -31,12 +27,12 @@ const MOST_SPOTS: usize = 1 << 12;
 /// What is done where
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Spot {
-    place: Place,
-    work: Repeated,
+    pub(super) place: Place,
+    pub(super) work: Repeated,
     /// Empty for a statement that is no model's
-    model: &'static str,
+    pub(super) model: &'static str,
     /// Empty where it is no field's
-    field: &'static str,
+    pub(super) field: &'static str,
     /// The hash of the statement's text, where statements of other texts are other work
     text: u64,
 }
@@ -94,7 +90,12 @@ impl Watch {
     ///
     /// Who reads from record to record along their links cannot know the next one before, and who comes back to one record
     /// again and again waits for it, or shows how far it is: neither is a loop over records.
-    fn note(&self, spot: Spot, now: Option<For>, leads: impl FnOnce(Named, Named) -> bool) -> usize {
+    pub(super) fn note(
+        &self,
+        spot: Spot,
+        now: Option<For>,
+        leads: impl FnOnce(Named, Named) -> bool,
+    ) -> usize {
         let mut runs = self.runs.borrow_mut();
         if runs.len() >= MOST_SPOTS && !runs.contains_key(&spot) {
             runs.clear();
@@ -122,7 +123,7 @@ impl Watch {
     }
 
     /// Whether nothing has been told of the place yet; it has now.
-    fn is_news(&self, spot: &Spot) -> bool {
+    pub(super) fn is_news(&self, spot: &Spot) -> bool {
         let mut runs = self.runs.borrow_mut();
         let is_known = runs.iter().any(|(known, run)| run.was_told && known.place == spot.place);
         runs.get_mut(spot).is_some_and(|run| !is_known && !std::mem::replace(&mut run.was_told, true))
@@ -135,111 +136,5 @@ impl Watch {
     /// What began since then is over: it was a batch's, or is about to be tried again.
     pub(crate) fn begin_anew(&self, since: u64) {
         self.runs.borrow_mut().values_mut().filter(|run| run.began > since).for_each(|run| run.times = 0);
-    }
-}
-
-impl<C: Connection> Environment<C> {
-    /// Notes a statement for one record that is about to be sent: again and again from one place it is warned of, once,
-    /// and a strict environment refuses it.
-    pub(crate) fn watch(&self, spot: Spot, now: Option<For>) -> Result<()> {
-        let times =
-            self.watched.note(spot, now, |last, next| spot.work.is_reading() && self.leads(last, next));
-        if times < TOLERATED {
-            return Ok(());
-        }
-        self.tell(spot, times)
-    }
-
-    #[cold]
-    fn tell(&self, spot: Spot, times: usize) -> Result<()> {
-        let Spot { place, work, model, field, .. } = spot;
-        let error = Error::Unbatched { work, model, field, times, at: place };
-        if self.settings.strict {
-            return Err(error);
-        }
-        if self.watched.is_news(&spot) {
-            tracing::warn!(model, field, times, file = place.file(), line = place.line(), "{error}");
-        }
-        Ok(())
-    }
-
-    /// Whether a link of one record leads to the other
-    fn leads(&self, (model, slot): Named, (to, target): Named) -> bool {
-        let stores = self.store_by_number(model).zip(self.store_by_number(to));
-        stores.is_some_and(|(store, to)| store.leads(slot, to.table_number(), target))
-    }
-
-    /// Notes a batch that a miss is about to load.
-    pub(crate) fn watch_miss(
-        &self,
-        store: Store<'_, C>,
-        miss: Miss<'_>,
-        batch: &[u32],
-        limit: usize,
-    ) -> Result<()> {
-        let Miss { scope, field, want, .. } = miss;
-        let work = if want == Want::Count { Repeated::Count } else { Repeated::Read };
-        if !scope.is_of_set() {
-            return self.watch_batch(store, miss, batch, work);
-        }
-        if batch.len() > 1 {
-            self.watch_batch(store, miss, batch, work)?;
-        }
-        // One record: the last one of a window, the others are cached, or they would be dropped unread once more. That is
-        // the loop's doing if it goes on to drop, unless the cache has a limit or an age to keep to. A batch of two is no
-        // end of it, but a try.
-        let is_kept = !self.limits.any() && self.settings.max_age.is_none();
-        let goes_on = !store.paces().is_steady(field) && store.paces().was_dropped(field, self.drops());
-        let is_careful = is_kept && goes_on;
-        if (batch.len() > 1 && !is_careful) || (limit == 1 && is_careful) {
-            self.watch_batch(store, miss, batch, Repeated::Reread)?;
-        }
-        Ok(())
-    }
-
-    /// Notes a batch of those who could have been read together: where it is one record, that is one of many batches.
-    pub(crate) fn watch_batch(
-        &self,
-        store: Store<'_, C>,
-        Miss { scope, field, at, .. }: Miss<'_>,
-        batch: &[u32],
-        work: Repeated,
-    ) -> Result<()> {
-        let spot = Spot::new(at, work, store.name(), store.field_name(field));
-        let &[slot] = batch else {
-            self.watched.note_batch(&spot);
-            return Ok(());
-        };
-        let record = (store.number(), slot);
-        self.watch(spot, Some(For { from: scope.beginning(record), record }))
-    }
-
-    /// Runs a search, unless it is the same one again and again.
-    pub(crate) fn watch_search<M: Entity<Connection = C>, T>(
-        &self,
-        at: Place,
-        query: &dyn QueryFragment<C::Backend>,
-        run: impl FnOnce() -> Result<Vec<T>>,
-    ) -> Result<Vec<T>> {
-        let spot = Spot::new(at, Repeated::Search, M::NAME, "").with_text::<C>(query);
-        self.watch(spot, None)?;
-        let rows = run()?;
-        self.watch_rows(&spot, rows.len());
-        Ok(rows)
-    }
-
-    /// Notes how many rows something has brought or changed.
-    pub(crate) fn watch_rows(&self, spot: &Spot, rows: usize) {
-        if rows >= MANY_ROWS {
-            self.watched.note_batch(spot);
-        }
-    }
-
-    /// Notes a write of one record, which is a commit of its own unless a transaction is open.
-    pub(crate) fn watch_write(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
-        match slots {
-            &[slot] if !self.transactions.are_open() => self.watch(spot, Some(For::record(model, slot))),
-            _ => Ok(()),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Which records a miss loads, and the SELECTs for them.
 
 pub(crate) mod layout;
+pub(crate) mod miss;
 pub(crate) mod origin;
 pub(crate) mod plan;
 pub(crate) mod prefetch;

@@ -1,18 +1,17 @@
 //! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
+use super::miss::{Miss, watch_batch, watch_miss};
 use crate::backend::Connection;
+use crate::env::evict::bytes_for_values;
 use crate::env::pace::{Counters, Loaded};
+use crate::env::stores::Store;
 use crate::env::stores::Want;
-use crate::env::stores::{self, Store};
-use crate::env::watch::Place;
 use crate::error::Repeated;
 use crate::load::origin::Source;
 use crate::load::plan::{Gap, Wanted, plan};
 use crate::load::query;
 use crate::load::relation::{count_lists, load_lists};
-use crate::model::Entity;
 use crate::model::Prefetch;
-use crate::records::cache::bytes_for_values;
 use crate::store::SlotSet;
 use crate::{Environment, Error, Result};
 
@@ -23,19 +22,6 @@ const AHEAD: usize = 16;
 
 /// Rows that may be loaded for the sake of their links before these have led to something new
 const BARREN: usize = 1000;
-
-/// What a read did not find in the cache
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Miss<'a> {
-    pub(crate) scope: Scope<'a>,
-    /// The records at hand
-    pub(crate) slots: &'a [u32],
-    pub(crate) field: usize,
-    /// What of the members, if the field is a to-many link
-    pub(crate) want: Want,
-    /// Where the program reads
-    pub(crate) at: Place,
-}
 
 /// Loads a field of the records at hand as far as they lack it, batch by batch; what is left of the last batch is filled
 /// with those that they were reached with.
@@ -58,7 +44,7 @@ pub(crate) fn load<C: Connection>(
             continue;
         }
         store.count_miss(field);
-        env.watch_miss(store, miss, &batch, limit)?;
+        watch_miss(env, store, miss, &batch, limit)?;
         load_batch(env, store, &batch, field, want)?;
         if batch.len() > 1 && lacks(store, field, want, first) {
             // Its list was longer than a batch may be.
@@ -245,7 +231,7 @@ pub(crate) fn watch_alone<C: Connection>(
     let Miss { slots, field, want, .. } = miss;
     match lacking(store, field, want, slots)[..] {
         [] => Ok(()),
-        ref batch => env.watch_batch(store, miss, batch, Repeated::Read),
+        ref batch => watch_batch(env, store, miss, batch, Repeated::Read),
     }
 }
 
@@ -392,9 +378,4 @@ fn select_batch<C: Connection>(
             Ok(())
         }
     }
-}
-
-/// The fields that come with every search
-pub(crate) fn always<M: Entity>() -> impl Iterator<Item = usize> + Clone {
-    stores::always(M::FIELDS)
 }

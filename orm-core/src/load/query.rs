@@ -1,12 +1,12 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
+use crate::model::always;
 use std::fmt;
 use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::backend::Backend;
-use diesel::connection::LoadConnection;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
 };
@@ -14,17 +14,18 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use crate::backend::{Connection, Dialect};
 use crate::codec::KeyCodec;
+use crate::env::evict::make_room;
+use crate::env::keys::read_keys;
+use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::BoxError;
 use crate::error::Doing;
-use crate::fragment::{Fragment, separated};
+use crate::fragment::separated;
 use crate::load::layout::{Layout, Selection};
-use crate::load::prefetch;
-use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, invalid, read_key, trace};
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, trace};
 use crate::model::Entity;
-use crate::model::{self, AnyModel, DbOf, KeyReader};
-use crate::records::cache::make_room;
+use crate::model::{self, DbOf, KeyReader};
 use crate::store::SlotSet;
 use crate::{Environment, Result};
 
@@ -47,7 +48,7 @@ impl<M: Entity> ModelColumns<M> {
 
     /// All columns that come with a search
     pub(crate) fn always() -> Self {
-        Self::of(&prefetch::always::<M>().collect::<Vec<_>>())
+        Self::of(&always::<M>().collect::<Vec<_>>())
     }
 }
 
@@ -127,8 +128,8 @@ pub(crate) fn by_keys<C: Connection>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    env.flush_shown(store.table_number())?;
-    read_by_keys(env, store, slots, fields, asked, false)
+    let flushed = env.flush_shown(store.table_number())?;
+    read_by_keys(env, flushed, store, slots, fields, asked, false)
 }
 
 /// The same, with the rows as a write finds them: MySQL shows what the transaction saw at first, unless they are locked.
@@ -139,11 +140,12 @@ pub(crate) fn by_keys_for_write<C: Connection>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    read_by_keys(env, store, slots, fields, asked, !C::Backend::HAS_RETURNING)
+    read_by_keys(env, Flushed::not_for_a_write(), store, slots, fields, asked, !C::Backend::HAS_RETURNING)
 }
 
 fn read_by_keys<C: Connection>(
     env: &Environment<C>,
+    flushed: Flushed,
     store: Store<'_, C>,
     slots: &[u32],
     fields: &[usize],
@@ -163,7 +165,7 @@ fn read_by_keys<C: Connection>(
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
     let mut found = SlotSet::new(store.slots());
-    select.run(env, &query, Laid::Out(&selection.layout), Beside::Nothing, &mut |slot, _| {
+    select.run(env, flushed, &query, Laid::Out(&selection.layout), Beside::Nothing, &mut |slot, _| {
         found.mark(slot);
         Ok(())
     })?;
@@ -231,10 +233,10 @@ fn found<C: Connection>(
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     // It could see what waits to be written.
-    env.flush()?;
+    let flushed = env.flushed()?;
     let mut slots = Vec::new();
     let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0 };
-    select.run(env, query, laid, Beside::Nothing, &mut |slot, _| {
+    select.run(env, flushed, query, laid, Beside::Nothing, &mut |slot, _| {
         slots.push(slot);
         Ok(())
     })?;
@@ -255,7 +257,7 @@ fn search_keys<M: Entity>(
     env: &Environment<M::Connection>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {
-    env.flush()?;
+    env.flushed()?;
     let start = Instant::now();
     env.before_select(query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
@@ -284,35 +286,4 @@ impl<M: Entity> KeyReader<DbOf<M>> for Gathered<M> {
         self.keys.push(M::KeyCodec::read(&mut self.parts, value)?);
         Ok(0)
     }
-}
-
-/// The slots of the keys that a statement gives
-pub(crate) fn read_slots<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    doing: Doing<'_>,
-    query: &dyn QueryFragment<C::Backend>,
-) -> Result<Vec<u32>> {
-    read_keys(env, store.model(), &mut *store.model().key_reader(store.table()), doing, query)
-}
-
-/// Reads the keys that a statement gives.
-fn read_keys<C: Connection>(
-    env: &Environment<C>,
-    model: &'static dyn AnyModel<C>,
-    key: &mut dyn KeyReader<C::Backend>,
-    doing: Doing<'_>,
-    query: &dyn QueryFragment<C::Backend>,
-) -> Result<Vec<u32>> {
-    env.giving_up_broken(|| {
-        let fault = |error| doing.fault(error);
-        let mut connection = env.connection()?;
-        let places: Vec<usize> = (0..model.key_columns().len()).collect();
-        let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
-        rows.map(|row| {
-            read_key(key, &places, &row.map_err(fault)?)
-                .map_err(|error| invalid(model, model.key_field(), "?".into(), &error))
-        })
-        .collect()
-    })
 }

@@ -93,7 +93,7 @@ pub(crate) fn load_lists<C: Connection>(
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let (members, column) = (source.members, store.column_of(field));
-    env.flush_before_list(members, store.side(field), source.order.is_some())?;
+    let flushed = env.flush_before_list(members, store.side(field), source.order.is_some())?;
     let fields: Vec<usize> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count => Vec::new(),
@@ -126,7 +126,7 @@ pub(crate) fn load_lists<C: Connection>(
     // having the database sort whole rows.
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
     let before = members.value_bytes();
-    select.run(env, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
+    select.run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
         let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
         if let Shown::Owner(owner) = owner {
             rows.push((owner, place, member));
@@ -261,18 +261,25 @@ pub(crate) fn count_lists<C: Connection>(
     field: usize,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
-    env.flush_before_list(source.members, store.side(field), false)?;
+    let flushed = env.flush_before_list(source.members, store.side(field), false)?;
     let query = Counts { source, keys: store.model().key_list(store.table(), slots) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0 };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
-    select.run(env, &query, Laid::Out(&layout), Beside::Value(source.own.len()), &mut |owner, count| {
-        if let Shown::Value(count) = count {
-            counts.push((owner, C::Backend::read_count(count)?));
-        }
-        Ok(())
-    })?;
+    select.run(
+        env,
+        flushed,
+        &query,
+        Laid::Out(&layout),
+        Beside::Value(source.own.len()),
+        &mut |owner, count| {
+            if let Shown::Value(count) = count {
+                counts.push((owner, C::Backend::read_count(count)?));
+            }
+            Ok(())
+        },
+    )?;
     // Those that the database does not name have no members.
     let mut members: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
     let meant = meant(store, field, slots);

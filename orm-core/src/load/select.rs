@@ -12,14 +12,16 @@ use diesel::row::{Field as _, Row};
 use crate::backend::Connection;
 use crate::codec::CellWriter;
 use crate::codec::ColumnNames;
+use crate::env::evict::make_room;
+use crate::env::keys::{invalid, read_key};
+use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
-use crate::model::{AnyModel, KeyCondition, KeyReader};
-use crate::records::cache::make_room;
+use crate::model::{KeyCondition, KeyReader};
 use crate::store::SlotSet;
-use crate::{Environment, Error, Result, Str};
+use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
 const CHUNK: usize = 256;
@@ -135,6 +137,7 @@ impl<C: Connection> Select<'_, C> {
     pub(crate) fn run(
         &self,
         env: &Environment<C>,
+        _flushed: Flushed,
         query: &dyn QueryFragment<C::Backend>,
         laid: Laid<'_>,
         beside: Beside<'_, C::Backend>,
@@ -397,40 +400,4 @@ fn writers<'a, C: Connection>(
     layout.fields.iter().filter_map(writer).collect()
 }
 
-const NO_KEY: &str = "the row has no key";
 const NO_COLUMN: &str = "the row has no such column";
-
-#[inline(always)]
-pub(crate) fn read_key<'r, DB, R>(
-    key: &mut dyn KeyReader<DB>,
-    places: &[usize],
-    row: &R,
-) -> Result<u32, BoxError>
-where
-    DB: diesel::backend::Backend,
-    R: Row<'r, DB>,
-{
-    if let &[at] = places {
-        return match row.get(at) {
-            Some(value) => key.read(value.value()),
-            None => Err(NO_KEY.into()),
-        };
-    }
-    let Some((&last, before)) = places.split_last() else { return Err(NO_KEY.into()) };
-    for (part, &at) in before.iter().enumerate() {
-        let value = row.get(at).ok_or(NO_KEY)?;
-        key.part(part, value.value())?;
-    }
-    let value = row.get(last).ok_or(NO_KEY)?;
-    key.read(value.value())
-}
-
-#[cold]
-pub(crate) fn invalid<C: Connection>(
-    model: &'static dyn AnyModel<C>,
-    field: &'static str,
-    id: Str,
-    error: &BoxError,
-) -> Error {
-    Error::InvalidValue { model: model.name(), field, id, message: Str::from(error.to_string()) }
-}

@@ -191,6 +191,18 @@ impl Prefetch {
     }
 }
 
+/// The fields that come with every search
+pub(crate) fn always_of<C: Connection>(
+    fields: &'static [FieldInfo<C>],
+) -> impl Iterator<Item = usize> + Clone {
+    (0..fields.len()).filter(|&field| fields[field].prefetch == Prefetch::Always)
+}
+
+/// The fields that come with every search
+pub(crate) fn always<M: Entity>() -> impl Iterator<Item = usize> + Clone {
+    always_of(M::FIELDS)
+}
+
 /// A model's number: dense, so that an environment finds what it knows of it by index. Given at first use.
 #[derive(Debug)]
 pub struct ModelNumber(AtomicUsize);

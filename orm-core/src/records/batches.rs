@@ -1,17 +1,12 @@
 //! Any number of records in bounded memory: batch by batch, each freed before the next.
 
+use crate::model::always;
 use std::fmt;
 use std::iter::FusedIterator;
-use std::panic::Location;
-
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment};
-use diesel::query_dsl::methods::SelectDsl;
 
 use crate::env::environment::Mark;
 use crate::load::prefetch;
-use crate::load::query::{self, ModelColumns};
-use crate::model::DbOf;
+use crate::load::query::{self};
 use crate::records::Model;
 use crate::{Connection, Environment, RecordSet, Result};
 
@@ -61,10 +56,10 @@ impl<C: Connection> Drop for Since<'_, C> {
 /// always, keys too unless a record or set is still held from before. Of the whole only the keys are kept, a few
 /// bytes each. The size hint is exact, so a progress bar can be driven by it.
 pub struct Batches<'env, M: Model> {
-    env: &'env Environment<M::Connection>,
-    keys: std::vec::IntoIter<M::Key>,
-    size: usize,
-    since: Since<'env, M::Connection>,
+    pub(super) env: &'env Environment<M::Connection>,
+    pub(super) keys: std::vec::IntoIter<M::Key>,
+    pub(super) size: usize,
+    pub(super) since: Since<'env, M::Connection>,
 }
 
 impl<'env, M: Model> Batches<'env, M> {
@@ -76,7 +71,7 @@ impl<'env, M: Model> Batches<'env, M> {
     fn read(&self, keys: Vec<M::Key>) -> Result<RecordSet<'env, M>> {
         let store = self.env.store::<M>();
         let slots: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
-        if prefetch::always::<M>().next().is_none() {
+        if always::<M>().next().is_none() {
             // No column to read, but rows may be gone.
             for window in slots.chunks(self.env.settings.prefetch_limit) {
                 query::by_keys(self.env, store, window, &[], M::KEY_FIELD)?;
@@ -112,46 +107,5 @@ impl<M: Model> FusedIterator for Batches<'_, M> {}
 impl<M: Model> fmt::Debug for Batches<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Batches<{}>({} of at most {} records left)", M::NAME, self.len(), self.size)
-    }
-}
-
-impl<C: Connection> Environment<C> {
-    /// Calls with the records of a query, `size` at a time, in the query's order; memory is bounded by the batch
-    ///
-    /// The keys are read first, with one SELECT, so that rows which are added or moved meanwhile neither come twice
-    /// nor push others out. Rows deleted meanwhile are left out. Where any order will do,
-    /// [`in_batches_by_key`](Self::in_batches_by_key) does without the keys.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database, and the first that the closure returns; later batches are not read then.
-    #[track_caller]
-    pub fn in_batches<'env, M, Q>(
-        &'env self,
-        query: Q,
-        size: usize,
-        mut f: impl FnMut(RecordSet<'env, M>) -> Result<()>,
-    ) -> Result<()>
-    where
-        M: Model<Connection = C>,
-        Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
-    {
-        self.batches(query, size)?.try_for_each(|batch| f(batch?))
-    }
-
-    /// The records of a query, `size` at a time, as an iterator; see [`in_batches`](Self::in_batches)
-    ///
-    /// # Errors
-    ///
-    /// Those of the database.
-    #[track_caller]
-    pub fn batches<M, Q>(&self, query: Q, size: usize) -> Result<Batches<'_, M>>
-    where
-        M: Model<Connection = C>,
-        Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
-    {
-        let keys =
-            query::keys::<M>(self, Location::caller(), &SelectDsl::select(query, ModelColumns::of(&[])))?;
-        Ok(Batches { env: self, keys: keys.into_iter(), size: size.max(1), since: Since::new(self) })
     }
 }

@@ -1,6 +1,6 @@
 //! The public [`Cache`], and keeping to limits: the pages that were used longest ago leave first, dirty values never.
 
-use std::cell::Cell;
+use crate::env::evict::make_room;
 use std::fmt;
 use std::time::Instant;
 
@@ -211,66 +211,4 @@ impl<'env, C: Connection> Cache<'env, C> {
     pub fn stats(self) -> Stats {
         self.env.stats()
     }
-}
-
-/// How much an environment may cache
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Limits {
-    /// Records of which at least one value is cached
-    pub(crate) records: Cell<Option<usize>>,
-    /// Bytes of keys and values
-    pub(crate) bytes: Cell<Option<usize>>,
-}
-
-impl Limits {
-    #[inline]
-    pub(crate) fn any(&self) -> bool {
-        self.records.get().is_some() || self.bytes.get().is_some()
-    }
-}
-
-/// How many more records find place; `None` if what is cached is too much already
-fn room<C: Connection>(env: &Environment<C>) -> Option<usize> {
-    let resident = || env.tables().map(|table| table.residents()).sum::<usize>();
-    let values = || env.tables().map(|table| table.evictable_bytes()).sum::<usize>();
-    if bytes_for_values(env).is_some_and(|limit| values() > limit) {
-        return None;
-    }
-    env.limits.records.get().map_or(Some(usize::MAX), |limit| limit.checked_sub(resident()))
-}
-
-/// What a limit of bytes leaves to values. Keys take up to half of it: no eviction could free them, so were they all of
-/// it, each load would drop what the one before it brought.
-pub(crate) fn bytes_for_values<C: Connection>(env: &Environment<C>) -> Option<usize> {
-    let limit = env.limits.bytes.get()?;
-    let keys = env.tables().map(|table| table.bytes() - table.evictable_bytes()).sum::<usize>();
-    Some(limit - keys.min(limit / 2))
-}
-
-/// Drops what was used longest ago, until `records` more find place; pages used in turn `since` or later stay.
-///
-/// Tells how many find place now.
-pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, since: u32) -> usize {
-    let fits = || room(env).filter(|&room| room >= records);
-    if let Some(room) = fits() {
-        return room;
-    }
-    env.note_drop();
-    let mut pages = Vec::new();
-    for table in env.tables() {
-        table.page_uses(&mut |page, turn| {
-            if turn < since {
-                pages.push((turn, table.number(), page));
-            }
-        });
-    }
-    pages.sort_unstable();
-    for (_, number, page) in pages {
-        let evicted = env.stores.table(number).evict_page(page);
-        env.evictions.set(env.evictions.get() + evicted);
-        if let Some(room) = fits() {
-            return room;
-        }
-    }
-    room(env).unwrap_or(0)
 }

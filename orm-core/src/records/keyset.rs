@@ -17,7 +17,7 @@ use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
 use crate::records::Model;
 use crate::records::batches::Since;
-use crate::{Connection, Environment, Error, RecordSet, Result};
+use crate::{Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time
 ///
@@ -130,12 +130,12 @@ impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
 /// Each batch is read with one SELECT, and what was cached for it is freed when the next one is asked for: values
 /// always, keys too unless a record or set is still held from before. After an error there are no more.
 pub struct BatchesByKey<'env, M: Model, Q> {
-    env: &'env Environment<M::Connection>,
-    query: Q,
-    size: usize,
-    last: Option<M::Key>,
-    done: bool,
-    since: Since<'env, M::Connection>,
+    pub(super) env: &'env Environment<M::Connection>,
+    pub(super) query: Q,
+    pub(super) size: usize,
+    pub(super) last: Option<M::Key>,
+    pub(super) done: bool,
+    pub(super) since: Since<'env, M::Connection>,
 }
 
 impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
@@ -182,58 +182,5 @@ impl<M: Model, Q: ByKey<M>> FusedIterator for BatchesByKey<'_, M, Q> {}
 impl<M: Model, Q> fmt::Debug for BatchesByKey<'_, M, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "BatchesByKey<{}>({} a batch, after {:?})", M::NAME, self.size, self.last)
-    }
-}
-
-impl<C: Connection> Environment<C> {
-    /// Calls with the records of a query in the order of their keys, `size` at a time; memory is bounded by the batch alone
-    ///
-    /// Each batch is one SELECT of the `size` rows whose keys come after those of the batch before; nothing is read
-    /// or kept of the whole. Every record comes once, also where a join finds it several times. Rows that are added
-    /// meanwhile come if their keys are still ahead, rows that are deleted do not. Where the order is the query's
-    /// own, [`in_batches`](Self::in_batches) keeps to it.
-    ///
-    /// ```
-    /// use diesel::prelude::*;
-    /// use orm_core::prelude::*;
-    /// # diesel::table! { partners { id -> Integer, name -> Text } }
-    /// # #[derive(Model)] struct Partner { id: i32, name: String }
-    /// fn letters(env: &Environment) -> orm_core::Result<usize> {
-    ///     let mut letters = 0;
-    ///     let named = partners::table.filter(partners::name.ne(""));
-    ///     env.in_batches_by_key(named, 1000, |partners: RecordSet<Partner>| {
-    ///         letters += partners.name()?.iter().map(|name| name.len()).sum::<usize>();
-    ///         Ok(())
-    ///     })?;
-    ///     Ok(letters)
-    /// }
-    /// # fn main() {}
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of the database, and the first that the closure returns; later batches are not read then. A query that
-    /// has an order, a limit, an offset or a lock of its own is an error too.
-    pub fn in_batches_by_key<'env, M, Q>(
-        &'env self,
-        query: Q,
-        size: usize,
-        mut f: impl FnMut(RecordSet<'env, M>) -> Result<()>,
-    ) -> Result<()>
-    where
-        M: Model<Connection = C>,
-        Q: ByKey<M>,
-    {
-        self.batches_by_key(query, size).try_for_each(|batch| f(batch?))
-    }
-
-    /// The records of a query in the order of their keys, `size` at a time, as an iterator; see
-    /// [`in_batches_by_key`](Self::in_batches_by_key). Nothing is asked before the first batch is.
-    pub fn batches_by_key<M, Q>(&self, query: Q, size: usize) -> BatchesByKey<'_, M, Q>
-    where
-        M: Model<Connection = C>,
-        Q: ByKey<M>,
-    {
-        BatchesByKey { env: self, query, size: size.max(1), last: None, done: false, since: Since::new(self) }
     }
 }

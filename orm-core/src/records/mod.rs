@@ -2,9 +2,11 @@
 
 mod algebra;
 pub(crate) mod batches;
+pub(crate) mod builder;
 pub(crate) mod cache;
 pub(crate) mod cardinality;
 pub(crate) mod combination;
+pub(crate) mod env;
 pub(crate) mod field;
 pub(crate) mod fields;
 mod group;
@@ -12,6 +14,7 @@ mod handle;
 pub(crate) mod inverse;
 mod iter;
 pub(crate) mod keyset;
+mod lists;
 pub(crate) mod lookup;
 mod model;
 pub(crate) mod record_query;
@@ -19,7 +22,10 @@ mod search;
 mod set;
 mod to_many;
 pub(crate) mod value;
+pub(crate) mod values;
+mod write;
 
+use crate::model::always;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -31,14 +37,15 @@ pub(crate) use group::LinkHere;
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter};
-pub use model::{Model, Ordered};
+pub use model::{Fault, Model, Ordered, ValueSet};
 
 use crate::env::stores::Store;
 use crate::env::stores::Want;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
+use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
-use crate::load::prefetch::{self, Miss};
+use crate::load::prefetch;
 use crate::load::query;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::records::field::{Field, Kind, Readable};
@@ -239,7 +246,7 @@ impl<'env, M: Model> Record<'env, M> {
     pub fn prefetch(&self) -> Result<()> {
         let Handle { ref group, slot, at, .. } = *self.handle();
         let Group { env, store, .. } = **group;
-        for field in prefetch::always::<M>() {
+        for field in always::<M>() {
             if env.settings.max_age.is_some() {
                 env.expire(store, field, slot);
             }

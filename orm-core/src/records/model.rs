@@ -1,11 +1,12 @@
 //! `Model`: what the derive tells of the handles of a struct's records.
 
+use std::any::Any;
+
 use super::{Accessors, Record};
-use crate::Result;
 use crate::env::stores::Store;
 use crate::model::Entity;
 use crate::records::cardinality::Cardinality;
-use crate::write::values::ValueSet;
+use crate::{Error, Result};
 
 /// A struct whose records can be found, read and written through an [`Environment`](crate::Environment)
 ///
@@ -52,3 +53,24 @@ pub trait Model: Entity {
     note = "it has a field that is called as a method of `Ord` (`max`, `min`, `cmp` …): rename the field and keep the column by `#[model(column = …)]`, or compare `record.id()`"
 )]
 pub trait Ordered {}
+
+/// What the derive tells of a set of values
+pub trait ValueSet: Clone + 'static {
+    /// The model whose fields they are for
+    type Model: Model<Values = Self>;
+
+    /// The value that is given for a field, by its place in [`Model::FIELDS`]; behind them stands the primary key.
+    #[doc(hidden)]
+    fn given(&self, field: usize) -> Option<&dyn Any>;
+
+    /// The primary key, if all of it is given
+    #[doc(hidden)]
+    fn key(&self) -> Option<<Self::Model as Entity>::Key>;
+
+    /// What went wrong when the values were given.
+    #[doc(hidden)]
+    fn fault(&self) -> &Fault;
+}
+
+/// What went wrong when values were given: reading another record's link may fail
+pub type Fault = Option<Box<Error>>;

@@ -1,5 +1,6 @@
 //! An application's own diesel queries, made to give records.
 
+use crate::model::always;
 use std::panic::Location;
 
 use diesel::expression::expression_types::Untyped;
@@ -179,7 +180,7 @@ where
         fields: Option<Vec<usize>>,
         at: Place,
     ) -> Result<Vec<u32>> {
-        let fields = fields.unwrap_or_else(|| prefetch::always::<M>().collect());
+        let fields = fields.unwrap_or_else(|| always::<M>().collect());
         let columns = ModelColumns::<M>::of(&fields);
         let layout = columns.layout().clone();
         find::<_, M>(env, at, Laid::Out(&layout), &SelectDsl::select(self, columns))

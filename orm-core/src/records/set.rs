@@ -1,5 +1,6 @@
 //! What can be done with a set of records, in memory.
 
+use crate::model::always;
 use std::ops::{Bound, RangeBounds};
 use std::panic::Location;
 use std::rc::Rc;
@@ -9,8 +10,9 @@ use super::group::Group;
 use super::{Handle, Record, RecordSet};
 use crate::env::stores::Want;
 use crate::env::watch::Place;
+use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
-use crate::load::prefetch::{self, Miss};
+use crate::load::prefetch;
 use crate::load::query;
 use crate::records::field::Cached;
 use crate::{Environment, Error, Result};
@@ -147,7 +149,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     #[track_caller]
     pub fn prefetch(&self) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
-        if let Some(field) = prefetch::always::<M>().next() {
+        if let Some(field) = always::<M>().next() {
             self.watch_prefetch(field, Location::caller())?;
         }
         prefetch::load_columns(env, store, self.slots())

@@ -1,62 +1,27 @@
 //! Deleting records, and forgetting what went with them.
 
-use std::panic::Location;
-
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::flush::{WINDOW, told};
+use super::flush::told;
 use super::statement::Delete;
+use super::window::WINDOW;
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Side, Store};
-use crate::env::watch::{For, Spot};
 use crate::error::Doing;
-use crate::error::Repeated;
 use crate::load::query;
-use crate::records::Model;
-use crate::records::cardinality::Cardinality;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::{Environment, Records, Result};
+use crate::{Environment, Result};
 
-impl<M: Model, K: Cardinality> Records<'_, M, K> {
-    /// Deletes the records: one DELETE for a thousand
-    ///
-    /// They leave the cached lists that they are in. What the database may have deleted or changed with them, the
-    /// records that link to them, is read again when it is asked for; all else stays cached.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, and those of the database: a foreign key that
-    /// refuses. None is deleted then.
-    #[track_caller]
-    pub fn delete(&self) -> Result<()> {
-        let (group, at) = (&self.handle().group, Location::caller());
-        let (env, store) = (group.env, group.store);
-        let slots = K::slots(self.handle(), at)?;
-        if let [slot] = *slots {
-            env.watch(
-                Spot::new(at, Repeated::Delete, M::NAME, ""),
-                Some(For::record(M::number().get(), slot)),
-            )?;
-        }
-        if slots.len() > 1 {
-            // All or none, also where an open transaction goes on: one that is not there is found out when the others
-            // are gone.
-            env.transaction(|| delete(env, store, &slots))
-        } else {
-            env.writing(|| delete(env, store, &slots))
-        }
-    }
-}
-
-fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+/// Deletes records, and forgets what went with them.
+pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
     let mut seen = SlotSet::new(store.slots());
     let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
     if slots.is_empty() {
         return Ok(());
     }
     // What still waits may move a record out of the way of a cascade.
-    env.flush()?;
+    env.flushed()?;
     for slots in slots.chunks(WINDOW) {
         let absent = || slots.iter().copied().find(|&slot| store.is_absent(slot));
         if let Some(gone) = absent() {

@@ -1,103 +1,22 @@
 //! The flush: dirty records, by model and by set of fields, in as few statements as there can be.
 
-use std::cell::Cell;
-
 use diesel::query_builder::QueryFragment;
 
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
+use super::window::{fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
-use crate::env::stores::{Side, Store, TableStore};
+use crate::env::stores::{Store, TableStore};
 use crate::error::Doing;
 use crate::load::query;
-use crate::store::{ColumnId, SlotSet, TableId};
+use crate::store::{ColumnId, SlotSet};
 use crate::{Environment, Error, Result, Str};
 
-/// Rows that one statement writes at most
-pub(super) const WINDOW: usize = 1000;
-
-/// Bytes of text and blobs that one statement writes at most, if it writes several rows; the padding may double them.
-/// MariaDB takes 16 MiB unless it is told otherwise, and hangs up at more.
-const WINDOW_BYTES: usize = 4 << 20;
-
-/// How many rows, of these weights, one statement takes
-pub(super) fn fitting_bytes(weights: impl Iterator<Item = usize>) -> usize {
-    let mut bytes = 0;
-    let fits = |&weight: &usize| {
-        bytes += weight;
-        bytes <= WINDOW_BYTES
-    };
-    weights.take_while(fits).count().max(1)
-}
-
-impl<C: Connection> Environment<C> {
-    /// Whether something waits to be written
-    pub(crate) fn has_pending(&self) -> bool {
-        !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty())
-    }
-
-    /// Sends what waits and could be seen by a list of these members: their own columns, pairs, and rows of the join table
-    /// that has a model of its own.
-    pub(crate) fn flush_before_list(
-        &self,
-        members: Store<'_, C>,
-        side: Option<Side>,
-        ordered: bool,
-    ) -> Result<()> {
-        let join = match side {
-            Some(Side::Pairs { join, .. }) => self.stores.table_of_join(join),
-            _ => None,
-        };
-        // An order may look at whatever it likes.
-        let seen = members.has_dirty()
-            || !self.pairs.is_empty()
-            || join.is_some_and(|table| self.stores.table(table).has_dirty());
-        if seen || (ordered && self.has_pending()) {
-            self.flush()
-        } else {
-            self.flush_shown(members.table_number())
-        }
-    }
-
-    /// Sends what waits elsewhere and could be seen in a table's rows: a view of others, another name of the same table,
-    /// pairs of a join table.
-    pub(crate) fn flush_shown(&self, table: TableId) -> Result<()> {
-        let is_waiting =
-            self.stores.is_shown_dirty(table) || self.pairs.any(|join| self.stores.shows_join(table, join));
-        // What is just being sent asks for what it needs to know.
-        if is_waiting && !self.flushing.get() { self.flush() } else { Ok(()) }
-    }
-
-    /// Makes missing what may show rows of a table that were written otherwise than by its columns.
-    pub(super) fn forget_shown(&self, table: TableId) {
-        if self.stores.forget_shown(table) {
-            self.note_drop();
-        }
-    }
-
-    /// Makes missing what is cached of the rows of a join table, or of those that show them.
-    pub(super) fn forget_rows_of_join(&self, join: usize) {
-        if self.stores.forget_rows_of_join(join) {
-            self.note_drop();
-        }
-    }
-
-    pub(super) fn flush_pending(&self) -> Result<()> {
-        self.flushing.set(true);
-        let _ended = Flushing(&self.flushing);
-        let sent = self.tables().filter(|table| table.has_dirty()).try_for_each(|table| flush(self, table));
-        // After the records: a pair may be of two that were just moved into place.
-        sent.and_then(|()| self.pairs.flush(self))
-    }
-}
-
-/// Tells the environment that the flush is over, also by a panic.
-struct Flushing<'a>(&'a Cell<bool>);
-
-impl Drop for Flushing<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
-    }
+/// Sends all that waits.
+pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
+    env.tables().filter(|table| table.has_dirty()).try_for_each(|table| flush(env, table))?;
+    // After the records: a pair may be of two that were just moved into place.
+    super::pairs::pending(env)
 }
 
 /// Sends what was written to the records of a table.
@@ -172,11 +91,6 @@ fn are_equal<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot
         let encode = table.field_of(column).1.encode;
         encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
     })
-}
-
-/// How many rows a statement takes: a thousand, or as large a power of two as there are binds for
-fn fitting(rows: usize) -> usize {
-    if rows >= WINDOW { WINDOW } else { 1 << rows.max(1).ilog2() }
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are

@@ -13,7 +13,7 @@ use crate::{Environment, Error, Result};
 const MARK: &str = "orm_core_lent";
 
 /// The connection, lent: nobody knows what is sent until it is over
-pub(super) struct Loan<'env, C: Connection> {
+pub(crate) struct Loan<'env, C: Connection> {
     env: &'env Environment<C>,
     /// What the application does, for messages
     doing: &'static str,
@@ -23,26 +23,26 @@ pub(super) struct Loan<'env, C: Connection> {
 }
 
 /// How a loan of which an error came back knows that error
-pub(super) struct Known<E> {
-    pub(super) error: fn(&E) -> Option<&Error>,
-    pub(super) lost: fn(E) -> E,
+pub(crate) struct Known<E> {
+    pub(crate) error: fn(&E) -> Option<&Error>,
+    pub(crate) lost: fn(E) -> E,
 }
 
 impl<E> Known<E> {
     /// Errors of the application's own, which are as they are
-    pub(super) fn not() -> Self {
+    pub(crate) fn not() -> Self {
         Self { error: |_| None, lost: |error| error }
     }
 }
 
 impl Known<Error> {
-    pub(super) fn ours() -> Self {
+    pub(crate) fn ours() -> Self {
         Self { error: |error| Some(error), lost: Error::lost }
     }
 }
 
 impl<'env, C: Connection> Loan<'env, C> {
-    pub(super) fn begin(env: &'env Environment<C>, doing: &'static str) -> Result<Self> {
+    pub(crate) fn begin(env: &'env Environment<C>, doing: &'static str) -> Result<Self> {
         let transactions = &env.transactions;
         let depth = env.giving_up_broken(|| {
             let depth = env.application_depth()?;
@@ -60,7 +60,7 @@ impl<'env, C: Connection> Loan<'env, C> {
     }
 
     /// The end of it: the application's own error comes first, then what it has left behind.
-    pub(super) fn end<T, E: From<Error>>(mut self, result: Result<T, E>, known: &Known<E>) -> Result<T, E> {
+    pub(crate) fn end<T, E: From<Error>>(mut self, result: Result<T, E>, known: &Known<E>) -> Result<T, E> {
         self.is_over = true;
         let error = result.as_ref().err();
         let cause = error.and_then(known.error);

@@ -1,13 +1,11 @@
 //! Both sides of a link: a write on one puts the cached lists of the other right, without a query.
 
-use super::with_column;
+use crate::Environment;
 use crate::backend::Connection;
-use crate::codec::encode::{Moved, State, put_links};
+use crate::codec::encode::Moved;
 use crate::env::stores::{Side, Store, TableStore};
-use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{ColumnId, Edit, Link, SlotSet, TableId};
-use crate::{Environment, Error, Result};
+use crate::store::{ColumnId, Edit, TableId};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
 pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {
@@ -34,7 +32,7 @@ fn side_of<C: Connection>(store: Store<'_, C>, field: usize) -> Option<Side> {
 }
 
 /// Changes the lists of all to-many links of a table's records that are this one.
-fn edit_all<C: Connection>(
+pub(super) fn edit_all<C: Connection>(
     env: &Environment<C>,
     table: TableId,
     side: Side,
@@ -77,107 +75,4 @@ pub(super) fn forget_lists_by<C: Connection>(
         env.note_drop();
         env.stores.table(target).invalidate_column(lists);
     }
-}
-
-/// Links members of a to-many link to records, or takes them away.
-pub(super) fn change_list<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    members: &[u32],
-    add: bool,
-) -> Result<()> {
-    let Some(link) = &store.field(field).link else { return Ok(()) };
-    let target = env.stores.get(link.target);
-    match &link.kind {
-        LinkKind::ToOne => Ok(()),
-        LinkKind::Inverse { field, .. } => change_inverse(env, store, owners, target, field(), members, add),
-        LinkKind::Through { .. } => change_pairs(env, store, field, owners, target, members, add),
-    }
-}
-
-/// Points the to-one links of members at an owner, or at nothing.
-fn change_inverse<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    owners: &[u32],
-    target: Store<'_, C>,
-    link: usize,
-    members: &[u32],
-    add: bool,
-) -> Result<()> {
-    let (owner, members) = if add {
-        // A member has one owner.
-        let &[owner] = owners else {
-            return Err(Error::NotOne { model: store.name(), count: owners.len() });
-        };
-        (Link(owner), members.to_vec())
-    } else {
-        // Whoever is linked elsewhere is not taken away from there.
-        let leads_here = |slot: &u32| {
-            let leads_to = |to: &[u32]| to.iter().any(|owner| owners.contains(owner));
-            let mut here = false;
-            target.hop(link, std::iter::once(*slot), |to| here = to.is_some_and(leads_to));
-            here
-        };
-        let mut linked = Vec::new();
-        for members in members.chunks(super::flush::WINDOW) {
-            if env.settings.max_age.is_some() {
-                members.iter().for_each(|&member| env.expire(target, link, member));
-            }
-            prefetch::load_together(env, target, members, link)?;
-            linked.extend(members.iter().copied().filter(leads_here));
-        }
-        (Link::NULL, linked)
-    };
-    let info = target.field(link);
-    if !add && !info.is_nullable && !members.is_empty() {
-        return Err(Error::MissingValue { model: target.name(), field: info.name });
-    }
-    with_column(env, target, link, &members, State::Written, |cells, put| {
-        put_links(cells, |_| Some(owner), put);
-    })
-}
-
-/// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
-fn change_pairs<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    target: Store<'_, C>,
-    members: &[u32],
-    add: bool,
-) -> Result<()> {
-    let Some(side @ Side::Pairs { join, .. }) = store.side(field) else { return Ok(()) };
-    let mut pairs = Vec::new();
-    for &owner in owners {
-        if env.settings.max_age.is_some() {
-            env.expire(store, field, owner);
-        }
-        // What a cached list says need not be asked for again.
-        let mut listed = None;
-        store.hop(field, std::iter::once(owner), |list| {
-            listed = list.map(|list| SlotSet::of(list.iter().copied()));
-        });
-        let is_so = |member: u32| listed.as_ref().is_some_and(|list| list.has(member) == add);
-        pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
-    }
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    if let Some(table) = env.stores.table_of_join(join) {
-        // The join table has a model of its own: what that has written comes first, and what it has read is over.
-        if env.stores.table(table).has_dirty() {
-            env.flush()?;
-        }
-    }
-    env.forget_rows_of_join(join);
-    env.pairs.note(store, field, side, &pairs, add);
-    let edits = pairs.iter().map(|&(owner, member)| Edit { owner: Some(owner), member, add });
-    edit_all(env, store.table_number(), side, target.table_number(), edits);
-    let edits = pairs.iter().map(|&(owner, member)| Edit { owner: Some(member), member: owner, add });
-    edit_all(env, target.table_number(), side.reversed(), store.table_number(), edits);
-    Ok(())
 }

@@ -3,177 +3,19 @@
 //! `put` is what every setter and `write` comes to: it changes cells, notes them as dirty and puts records into the lists
 //! of the other side. `flush` sends what is dirty, `transaction` decides when, and undoes what failed.
 
-mod create;
-mod delete;
+pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod flush;
-mod lend;
+pub(crate) mod lend;
 mod links;
-mod lists;
+pub(crate) mod members;
 mod options;
-pub(crate) mod pairs;
-mod raw;
-mod retry;
-mod run;
+mod pairs;
+pub(crate) mod put;
+pub(crate) mod retry;
+pub(crate) mod rows;
 mod statement;
-mod transaction;
-pub(crate) mod values;
 mod version;
+mod window;
 
-use std::any::Any;
-use std::panic::Location;
-
-#[allow(unreachable_pub, reason = "named by a trait that is public, and whose method is hidden")]
 pub use options::TransactionOptions;
-pub use raw::Touching;
-pub(crate) use transaction::Transactions;
-
-use crate::backend::Connection;
-use crate::codec::Encode;
-use crate::codec::encode::{Given, Put, State};
-use crate::env::stores::Store;
-use crate::env::watch::Spot;
-use crate::error::Repeated;
-use crate::records::Handle;
-use crate::records::Model;
-use crate::records::cardinality::Cardinality;
-use crate::records::field::{Field, Kind};
-use crate::store::{AnyColumn, ColumnId};
-use crate::{Environment, Error, Records, Result};
-use values::{ValueSet, Values};
-
-/// Puts a value into a field of records: what every setter and `write` comes to.
-fn put<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
-    value: &dyn Any,
-) -> Result<()> {
-    let encode = encode_of(store, field)?;
-    let target = env.stores.target(store.field(field));
-    with_column(env, store, field, slots, State::Written, |cells, put| {
-        encode.put(cells, target, Given::Same(value), put);
-    })
-}
-
-/// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
-fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'static dyn Encode<C>> {
-    let info = store.field(field);
-    info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
-}
-
-/// Makes way for a write: what has to be sent before it is, what cannot be written is refused.
-fn before_write<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    twins: &[ColumnId],
-    slots: &[u32],
-) -> Result<()> {
-    if store.version() == Some(store.column_of(field)) {
-        return Err(Error::other(format!(
-            "{}.{} counts the writes of each row: it is not set",
-            store.name(),
-            store.field_name(field)
-        )));
-    }
-    // The row may be a pair that waits: it is there before it is changed.
-    let may_be_a_pair = env.pairs.any(|join| env.stores.shows_join(store.table_number(), join));
-    // Of two forms of one column the last one written counts.
-    let is_dirty = |&twin: &ColumnId| slots.iter().any(|&slot| store.table().column(twin).is_dirty(slot));
-    if may_be_a_pair || twins.iter().any(is_dirty) { env.flush() } else { Ok(()) }
-}
-
-/// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
-fn with_column<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
-    state: State,
-    change: impl FnOnce(&dyn AnyColumn, Put<'_>),
-) -> Result<()> {
-    let twins = store.twins(store.column_of(field));
-    if state == State::Written {
-        before_write(env, store, field, &twins, slots)?;
-    }
-    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
-        return Err(store.missing_record(gone));
-    }
-    if env.settings.max_age.is_some() {
-        // What is too old to be read is too old to be compared with.
-        slots.iter().for_each(|&slot| env.expire(store, field, slot));
-    }
-    let (mut changed, mut moved) = (Vec::new(), Vec::new());
-    let mut note = |slot: u32| {
-        store.note_dirty(slot);
-        changed.push(slot);
-    };
-    let put = Put { slots, state, now: env.moment(), changed: &mut note, moved: Some(&mut moved) };
-    change(store.column(field), put);
-    if let Some(version) = store.version() {
-        // What the write was based on must not be read anew before it is sent.
-        changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
-    }
-    let of_another_form = if state == State::Written { &changed[..] } else { slots };
-    for twin in twins {
-        of_another_form.iter().for_each(|&slot| {
-            store.table().column(twin).remove(slot);
-        });
-        if !changed.is_empty() {
-            links::forget_lists_by(env, store.table_store(), twin);
-        }
-    }
-    if env.limits.any() {
-        slots.iter().for_each(|&slot| store.add_resident(slot));
-    }
-    if !moved.is_empty() {
-        links::moved(env, store, field, &moved);
-    }
-    if !changed.is_empty() {
-        env.forget_shown(store.table_number());
-    }
-    Ok(())
-}
-
-impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
-    /// Writes a field: what every generated setter does.
-    #[track_caller]
-    pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
-        let (env, at) = (self.group.env, Location::caller());
-        env.setting(Spot::new(at, Repeated::Write, M::NAME, field.name()), M::number().get(), || {
-            let slots = K::slots(self, at)?;
-            put(env, self.group.store, field.index(), &slots, &value)?;
-            Ok(slots)
-        })
-    }
-}
-
-impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
-    /// Writes the same values to all of the records
-    ///
-    /// Every reader in the environment sees them at once. Within [`transaction`](Environment::transaction) they are sent
-    /// when it commits, with all others that are waiting, or before a query that could see them; outside, before this
-    /// returns. A value that a record has already is not written.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; those of
-    /// reading another record's link that is among the values; and outside a transaction those of the database.
-    #[track_caller]
-    pub fn write(&self, values: Values<M>) -> Result<()> {
-        values::check(&values)?;
-        let Handle { group, .. } = self.handle();
-        let (env, store) = (group.env, group.store);
-        let at = Location::caller();
-        env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
-            let slots = K::slots(self.handle(), at)?;
-            for field in values::given_fields(&values) {
-                if let Some(value) = values.given(field) {
-                    put(env, store, field, &slots, value)?;
-                }
-            }
-            Ok(slots)
-        })
-    }
-}

@@ -1,89 +1,35 @@
 //! Many-to-many links that were added or removed, and are not in their join table yet.
 
-use std::cell::RefCell;
-
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
-use super::flush::WINDOW;
+use super::window::WINDOW;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
+use crate::env::pairs::{Columns, Pending};
 use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::{Environment, Result};
 
-/// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
-/// them
-type Pair = (usize, (Columns, u32), (Columns, u32));
-
-type Columns = &'static [&'static str];
-
-/// What is to become of a pair, and through which link it is to be written
-#[derive(Debug, Clone, Copy)]
-struct Pending {
-    /// The model and field of the link
-    link: (usize, usize),
-    own: u32,
-    other: u32,
-    add: bool,
-}
-
-/// The pairs that wait to be written; of several changes of one pair the last counts, as a pair is there or not
-#[derive(Debug, Default)]
-pub(crate) struct Pairs(RefCell<IndexMap<Pair, Pending, FixedState>>);
-
-impl Pairs {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+/// Sends all that wait, by link and by whether they come or go.
+pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
+    if env.pairs.is_empty() {
+        return Ok(());
     }
-
-    /// Whether pairs of some join tables wait
-    pub(crate) fn any(&self, is_it: impl Fn(usize) -> bool) -> bool {
-        self.0.borrow().keys().any(|&(join, ..)| is_it(join))
+    let mut groups: IndexMap<_, Vec<(u32, u32)>, FixedState> = IndexMap::default();
+    for Pending { link, own, other, add } in env.pairs.all() {
+        groups.entry((link, add)).or_default().push((own, other));
     }
-
-    pub(super) fn clear(&self) {
-        self.0.borrow_mut().clear();
-    }
-
-    /// Notes that members come to, or go from, the lists of owners.
-    pub(super) fn note<C: Connection>(
-        &self,
-        store: Store<'_, C>,
-        field: usize,
-        side: Side,
-        pairs: &[(u32, u32)],
-        add: bool,
-    ) {
-        let Side::Pairs { join, own: columns, other: others } = side else { return };
-        let mut pending = self.0.borrow_mut();
-        for &(own, other) in pairs {
-            let (here, there) = ((columns, own), (others, other));
-            let pair = if here <= there { (join, here, there) } else { (join, there, here) };
-            pending.insert(pair, Pending { link: (store.number(), field), own, other, add });
+    for (((model, field), add), pairs) in groups {
+        if let Some(store) = env.store_by_number(model) {
+            flush(env, store, field, &pairs, add)?;
         }
     }
-
-    /// Sends all, by link and by whether they come or go.
-    pub(super) fn flush<C: Connection>(&self, env: &Environment<C>) -> Result<()> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let mut groups: IndexMap<_, Vec<(u32, u32)>, FixedState> = IndexMap::default();
-        for Pending { link, own, other, add } in self.0.borrow().values().copied() {
-            groups.entry((link, add)).or_default().push((own, other));
-        }
-        for (((model, field), add), pairs) in groups {
-            if let Some(store) = env.store_by_number(model) {
-                flush(env, store, field, &pairs, add)?;
-            }
-        }
-        self.clear();
-        Ok(())
-    }
+    env.pairs.clear();
+    Ok(())
 }
 
 /// Writes pairs into their table, or deletes them from it.

@@ -12,64 +12,35 @@ use crate::{Environment, Error, Result};
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-impl<C: Connection> Environment<C> {
-    /// Runs a closure in a transaction, again if it fails for a reason that may pass: at most so many times
-    ///
-    /// Such are serialization failures, deadlocks, SQLite's `database is locked` and [`Error::Conflict`]
-    /// ([`Error::is_retryable`]), also where the closure has made another error of it. Between two tries it waits, longer
-    /// each time and not as long as others do, and nothing that was cached is trusted any more, so that the closure
-    /// computes with what is there. It runs from its beginning: what it does besides writing records, it does again.
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// use orm_core::{Isolation, TransactionOptions};
-    /// # diesel::table! { counters { id -> Integer, amount -> Integer } }
-    /// # #[derive(Model)] struct Counter { id: i32, amount: i32 }
-    /// # fn main() -> orm_core::Result<()> {
-    /// # let env: Environment = Environment::connect(":memory:")?;
-    /// # env.execute(diesel::sql_query("CREATE TABLE counters (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL)"))?;
-    /// # env.create(Counter::values().id(1).amount(0))?;
-    /// let counter = env.record::<Counter>(1);
-    /// let serializable = TransactionOptions::new().isolation(Isolation::Serializable);
-    /// env.transaction_with_retry(5, serializable, || counter.set_amount(counter.amount()? + 1))?;
-    /// assert_eq!(counter.amount()?, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`transaction_with`](Self::transaction_with); [`Error::GaveUp`] with the error of the last try;
-    /// [`Error::Nested`] within another transaction, which would have to be done again as a whole.
-    pub fn transaction_with_retry<T, E: From<Error>>(
-        &self,
-        tries: usize,
-        options: TransactionOptions<E>,
-        mut f: impl FnMut() -> Result<T, E>,
-    ) -> Result<T, E> {
-        if self.transactions.are_open() || self.outside(|| self.application_depth())? > 0 {
-            return Err(Error::Nested { what: "tries" }.into());
+/// Runs a closure in a transaction, again if it fails for a reason that may pass: at most so many times
+pub(crate) fn transaction_with_retry<C: Connection, T, E: From<Error>>(
+    env: &Environment<C>,
+    tries: usize,
+    options: TransactionOptions<E>,
+    mut f: impl FnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    if env.transactions.are_open() || env.outside(|| env.application_depth())? > 0 {
+        return Err(Error::Nested { what: "tries" }.into());
+    }
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let error = match env.run_transaction(&options.begin, &mut f) {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        // Whatever the closure has made of it
+        let Some(refused) = env.transactions.take_refused() else { return Err(error) };
+        env.trust_nothing();
+        if tried >= tries {
+            return Err(if tries > 1 {
+                Error::GaveUp { tries, last: Arc::new(refused) }.into()
+            } else {
+                error
+            });
         }
-        let mut tried = 0;
-        loop {
-            tried += 1;
-            let error = match self.transaction_with(options, &mut f) {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            // Whatever the closure has made of it
-            let Some(refused) = self.transactions.take_refused() else { return Err(error) };
-            self.trust_nothing();
-            if tried >= tries {
-                return Err(if tries > 1 {
-                    Error::GaveUp { tries, last: Arc::new(refused) }.into()
-                } else {
-                    error
-                });
-            }
-            tracing::debug!(tried, error = %refused, "transaction is tried again");
-            std::thread::sleep(pause(tried));
-        }
+        tracing::debug!(tried, error = %refused, "transaction is tried again");
+        std::thread::sleep(pause(tried));
     }
 }
 

@@ -4,8 +4,8 @@ use diesel::QueryResult;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-use super::create::{Rows, Shape};
-use super::values::AnyValues;
+use super::rows::AnyValues;
+use super::rows::{Rows, Shape};
 use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;

@@ -1,5 +1,6 @@
 //! `Environment::builder()`: an environment with other settings than the usual.
 
+use crate::write::flush;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,8 +9,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 use crate::Environment;
 use crate::backend::Connection;
 use crate::env::connection::adopt;
-use crate::env::environment::Settings;
-use crate::records::cache::Limits;
+use crate::env::settings::{Limits, Settings};
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
 const MAX_PREFETCH_LIMIT: usize = 16_384;
@@ -139,7 +139,7 @@ impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     pub fn build(self) -> Environment<C> {
         let Source(pool, mut connection) = self.source;
         let commits_at_once = connection.as_mut().and_then(adopt);
-        let env = Environment::over(pool, connection, self.settings, self.limits);
+        let env = Environment::over(pool, connection, self.settings, self.limits, flush::pending);
         env.transactions.know_connection(commits_at_once);
         env
     }

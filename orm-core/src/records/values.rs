@@ -2,42 +2,15 @@
 
 use std::any::Any;
 
-use crate::backend::Connection;
+use super::{Fault, Model, ValueSet};
+use crate::Result;
 use crate::env::stores::Store;
 use crate::model::Entity;
-use crate::{Error, Model, Result};
+use crate::write::rows::AnyValues;
 
 /// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and
 /// [`write`](crate::Records::write) take
 pub type Values<M> = <M as Model>::Values;
-
-/// What the derive tells of a set of values
-pub trait ValueSet: Clone + 'static {
-    /// The model whose fields they are for
-    type Model: Model<Values = Self>;
-
-    /// The value that is given for a field, by its place in [`Model::FIELDS`]; behind them stands the primary key.
-    #[doc(hidden)]
-    fn given(&self, field: usize) -> Option<&dyn Any>;
-
-    /// The primary key, if all of it is given
-    #[doc(hidden)]
-    fn key(&self) -> Option<<Self::Model as Entity>::Key>;
-
-    /// What went wrong when the values were given.
-    #[doc(hidden)]
-    fn fault(&self) -> &Fault;
-}
-
-/// A set of values, its type forgotten
-pub(super) trait AnyValues<C: Connection> {
-    fn given(&self, field: usize) -> Option<&dyn Any>;
-    fn has_key(&self) -> bool;
-    /// The slot of the key, if all of it is given
-    fn slot(&self, store: Store<'_, C>) -> Option<u32>;
-    /// Whether the values could be given
-    fn check(&self) -> Result<()>;
-}
 
 impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
     fn given(&self, field: usize) -> Option<&dyn Any> {
@@ -56,9 +29,6 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
         check(self)
     }
 }
-
-/// What went wrong when values were given: reading another record's link may fail
-pub type Fault = Option<Box<Error>>;
 
 /// Puts a value that had to be read into its member of a set of values.
 pub fn take<V>(member: &mut Option<V>, fault: &mut Fault, value: Result<V>) {

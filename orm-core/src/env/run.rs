@@ -6,20 +6,20 @@ use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
 
 use crate::backend::Connection;
+use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::load::query;
 use crate::{Environment, Result};
 
 impl<C: Connection> Environment<C> {
     /// Runs a statement that writes; tells how many rows it found.
-    pub(super) fn run(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
+    pub(crate) fn run(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
         self.giving_up_broken(|| self.send(doing, statement))
     }
 
     /// The same where what an error leaves is looked at elsewhere
-    pub(super) fn send(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
+    pub(crate) fn send(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
         let mut connection = self.connection()?;
         self.writing_with(doing, statement, || {
             ExecuteDsl::execute(Fragment(statement), &mut **connection).map_err(|error| doing.fault(error))
@@ -27,13 +27,13 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Runs a statement that writes, and reads the keys that it returns, as slots.
-    pub(super) fn run_returning(
+    pub(crate) fn run_returning(
         &self,
         store: Store<'_, C>,
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
     ) -> Result<Vec<u32>> {
-        self.writing_with(doing, statement, || query::read_slots(self, store, doing, statement))
+        self.writing_with(doing, statement, || read_slots(self, store, doing, statement))
     }
 
     fn writing_with<T>(

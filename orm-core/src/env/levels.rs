@@ -4,13 +4,12 @@
 //! and a nested level sends what waits before its savepoint. So a rollback has one rule: what was cached since the level
 //! began, written or loaded, is missing afterwards.
 
+use crate::env::transactions::Transactions;
 use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use diesel::connection::TransactionManager;
 
-use super::TransactionOptions;
 use crate::backend::Begin;
 use crate::backend::{Connection, Standing};
 use crate::env::connection::diesel_depth;
@@ -18,199 +17,9 @@ use crate::env::watch::Spot;
 use crate::store::Stamp;
 use crate::{Environment, Error, Result};
 
-/// What an environment knows of its open transactions
-#[derive(Debug, Default)]
-pub(crate) struct Transactions {
-    depth: Cell<usize>,
-    /// How many of diesel's were open when the first of ours began: the application's own
-    base: Cell<u32>,
-    doomed: RefCell<Option<Doom>>,
-    /// Why the database has refused the open transaction, or a part of it, if it may do otherwise another time
-    refused: RefCell<Option<Error>>,
-    /// Whether the connection commits what is sent outside of a transaction, if that is known
-    commits_at_once: Cell<Option<bool>>,
-}
-
-/// Why a level cannot be committed any more: what was waiting could not be written, or the database has given it up
-///
-/// Until that level is over nothing is sent but what undoes it.
-#[derive(Debug)]
-struct Doom {
-    /// That level; what is within it cannot be either. 0: an application's transaction around ours, which nobody here can end
-    depth: usize,
-    error: Error,
-    /// Whether the database has ended everything already
-    is_gone: bool,
-}
-
-impl Transactions {
-    /// Whether ours are savepoints of a transaction that the application has begun
-    pub(super) fn is_in_application(&self) -> bool {
-        self.base.get() > 0
-    }
-
-    pub(crate) fn are_open(&self) -> bool {
-        self.depth.get() > 0
-    }
-
-    /// Nothing is known of a connection that the application had, or that is another one now.
-    pub(crate) fn forget_connection(&self) {
-        self.know_connection(None);
-    }
-
-    pub(crate) fn know_connection(&self, commits_at_once: Option<bool>) {
-        self.commits_at_once.set(commits_at_once);
-    }
-
-    pub(crate) fn commits_at_once(&self, ask: impl FnOnce() -> Result<bool>) -> Result<bool> {
-        if let Some(known) = self.commits_at_once.get() {
-            return Ok(known);
-        }
-        ask().inspect(|&answer| self.commits_at_once.set(Some(answer)))
-    }
-
-    /// Nothing is sent between a failure that cannot be mended and the end of the level that it has doomed.
-    pub(crate) fn refuse_if_doomed(&self) -> Result<()> {
-        match &*self.doomed.borrow() {
-            Some(doom) => Err(doom.error.clone()),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the database has refused a transaction for what others did
-    fn was_refused(&self) -> bool {
-        self.refused.borrow().as_ref().is_some_and(Error::is_refused_transaction)
-    }
-
-    /// The transaction of the application in which ours were is gone, and cannot be had again.
-    fn never_again(&self) {
-        if let Some(doom) = &mut *self.doomed.borrow_mut() {
-            doom.depth = 0;
-        }
-    }
-
-    fn is_gone(&self) -> bool {
-        self.doomed.borrow().as_ref().is_some_and(|doom| doom.is_gone)
-    }
-
-    /// The first error is the one that is told.
-    fn doom(&self, depth: usize, error: &Error, is_gone: bool) {
-        self.note(error);
-        let mut doomed = self.doomed.borrow_mut();
-        let doom = doomed.get_or_insert_with(|| Doom { depth, error: error.clone(), is_gone });
-        doom.depth = doom.depth.min(depth);
-        doom.is_gone |= is_gone;
-    }
-
-    /// Notes an error after which what was read before may be out of date.
-    pub(crate) fn note(&self, error: &Error) {
-        if error.is_retryable() {
-            *self.refused.borrow_mut() = Some(error.clone());
-        }
-    }
-
-    /// Why the last transaction was refused, if it may succeed another time
-    pub(super) fn take_refused(&self) -> Option<Error> {
-        self.refused.borrow_mut().take()
-    }
-}
-
 impl<C: Connection> Environment<C> {
-    /// Runs a closure in a transaction, and commits it; within another transaction it is a savepoint
-    ///
-    /// What is written in it waits for its end, or for a query that could see it, and is sent in few statements. If the
-    /// closure returns an error or panics, or if what it wrote is refused, all of it is undone: the rows are as before,
-    /// and of what was cached since it began nothing is left, so that the next read asks the database.
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// # diesel::table! { partners { id -> Integer, name -> Text } }
-    /// # #[derive(Model)] struct Partner { id: i32, name: String }
-    /// # fn main() -> orm_core::Result<()> {
-    /// # let env: Environment = Environment::connect(":memory:")?;
-    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
-    /// let azure = env.create(Partner::values().name("Azure"))?;
-    /// let refused = env.transaction(|| {
-    ///     azure.set_name("Azure Interior")?;
-    ///     Err::<(), _>(orm_core::Error::other("the books are closed"))
-    /// });
-    /// assert!(refused.is_err());
-    /// assert_eq!(azure.name()?, "Azure");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The closure's; those of writing what waited, also where the closure has swallowed them: a transaction of which a
-    /// part was refused is not committed, and the first error is the one returned; those of the database. On PostgreSQL every
-    /// error of the database aborts the transaction, so none can be swallowed; to go on after one, run what may fail in a
-    /// transaction of its own, within. The same is true of a deadlock on MySQL, which undoes the savepoints too. Once it cannot
-    /// be committed any more nothing is sent: each call returns the first error. [`Error::OutcomeUnknown`] if the connection was
-    /// lost during the COMMIT.
-    pub fn transaction<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.try_transaction(f)
-    }
-
-    /// The same for a closure whose errors are the application's own: they come back by value
-    ///
-    /// It is a method of its own because the compiler could not tell the type of error of a closure that ends with
-    /// `Ok(())`, if it might be any.
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// #[derive(Debug)]
-    /// enum Refused { BooksAreClosed, Database(orm_core::Error) }
-    /// impl From<orm_core::Error> for Refused {
-    ///     fn from(error: orm_core::Error) -> Self { Self::Database(error) }
-    /// }
-    /// # fn main() -> orm_core::Result<()> {
-    /// # let env: Environment = Environment::connect(":memory:")?;
-    /// let refused = env.try_transaction(|| Err::<(), _>(Refused::BooksAreClosed));
-    /// assert!(matches!(refused, Err(Refused::BooksAreClosed)));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`transaction`](Self::transaction).
-    pub fn try_transaction<T, E: From<Error>>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.run_transaction(&Begin::default(), f)
-    }
-
-    /// The same with options: isolation, read-only, time-outs and the like
-    ///
-    /// ```
-    /// # use orm_core::prelude::*;
-    /// use orm_core::TransactionOptions;
-    /// # diesel::table! { partners { id -> Integer, name -> Text } }
-    /// # #[derive(Model)] struct Partner { id: i32, name: String }
-    /// # fn main() -> orm_core::Result<()> {
-    /// # let env: Environment = Environment::connect(":memory:")?;
-    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
-    /// # let azure = env.create(Partner::values().name("Azure"))?;
-    /// env.transaction_with(TransactionOptions::new().immediate(), || {
-    ///     let name = azure.name()?;
-    ///     azure.set_name(name.to_uppercase())
-    /// })?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`transaction`](Self::transaction); [`Error::Unsupported`] for what the database does not have, and
-    /// [`Error::Nested`] within another transaction, also one of the application's own.
-    pub fn transaction_with<T, E: From<Error>>(
-        &self,
-        options: TransactionOptions<E>,
-        f: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.run_transaction(&options.begin, f)
-    }
-
-    fn run_transaction<T, E: From<Error>>(
+    /// Runs a closure in a transaction, and commits it; within another one it is a savepoint
+    pub(crate) fn run_transaction<T, E: From<Error>>(
         &self,
         begin: &Begin,
         f: impl FnOnce() -> Result<T, E>,
@@ -222,36 +31,24 @@ impl<C: Connection> Environment<C> {
         Ok(value)
     }
 
-    /// Sends everything that waits to be written
-    ///
-    /// Commits, searches and statements of your own do so by themselves.
-    ///
-    /// # Errors
-    ///
-    /// Those of the database; [`Error::MissingRecord`] and [`Error::Conflict`] for a row that is gone or was changed by
-    /// somebody else. The transaction cannot be committed then.
-    pub fn flush(&self) -> Result<()> {
-        if !self.has_pending() {
-            return Ok(());
-        }
-        self.transactions.refuse_if_doomed()?;
-        self.flush_pending().inspect_err(|error| self.doom(error))
-    }
-
     /// Runs a write: in the open transaction, or in one of its own that is committed before this returns
     pub(crate) fn writing<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.transactions.are_open() { write() } else { self.transaction(write) }
+        if self.transactions.are_open() { write() } else { self.run_transaction(&Begin::default(), write) }
     }
 
     /// Runs one statement: in the open transaction, or where nothing but itself has to be committed with it
-    pub(super) fn writing_one<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.transactions.are_open() || self.commits_alone()? { write() } else { self.transaction(write) }
+    pub(crate) fn writing_one<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.transactions.are_open() || self.commits_alone()? {
+            write()
+        } else {
+            self.run_transaction(&Begin::default(), write)
+        }
     }
 
     /// Changes cells: they wait in the open transaction, or are sent before this returns
     ///
     /// One record is one statement, which needs no transaction around it. `set` returns the records that it was called for.
-    pub(super) fn setting<'a>(
+    pub(crate) fn setting<'a>(
         &self,
         spot: Spot,
         model: usize,
@@ -268,8 +65,8 @@ impl<C: Connection> Environment<C> {
         }
         let sent = match dirty {
             0 => Ok(()),
-            1 if self.commits_alone()? => self.flush_pending(),
-            _ => self.transaction(|| Ok(())),
+            1 if self.commits_alone()? => self.send_pending(),
+            _ => self.run_transaction(&Begin::default(), || Ok(())),
         };
         sent.inspect_err(|error| {
             if error.is_refused_transaction() {
@@ -285,7 +82,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Dooms all levels: the database has ended the transaction.
-    pub(super) fn doom_all(&self, error: &Error) {
+    pub(crate) fn doom_all(&self, error: &Error) {
         self.transactions.doom(1, error, true);
     }
 
@@ -314,7 +111,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Makes everything missing that does not wait to be written.
-    pub(super) fn trust_nothing(&self) {
+    pub(crate) fn trust_nothing(&self) {
         self.note_drop();
         self.tables().for_each(|table| table.invalidate());
     }
@@ -329,7 +126,7 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    pub(super) fn in_transaction(
+    pub(crate) fn in_transaction(
         &self,
         what: &str,
         run: impl FnOnce(&mut C) -> diesel::QueryResult<()>,
@@ -433,7 +230,7 @@ impl<'env, C: Connection> Level<'env, C> {
             })?
         } else {
             // Else it would be undone with the savepoint.
-            env.flush()?;
+            env.flushed()?;
             env.begin(begin).map_err(|error| env.after_fault(error))?
         };
         depth.set(depth.get() + 1);
@@ -447,7 +244,7 @@ impl<'env, C: Connection> Level<'env, C> {
     fn commit(mut self) -> Result<()> {
         let env = self.env;
         env.transactions.refuse_if_doomed()?;
-        env.flush()?;
+        env.flushed()?;
         env.in_transaction("committing a transaction", |connection| {
             C::TransactionManager::commit_transaction(connection)
         })

@@ -2,8 +2,6 @@
 
 use std::panic::Location;
 
-use super::create::{self, Rows};
-use super::links;
 use super::values::{self, Values};
 use crate::env::stores::Want;
 use crate::env::watch::{Place, Spot};
@@ -13,6 +11,9 @@ use crate::records::Model;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, LinkHere};
 use crate::store::{SlotSet, UNRESOLVED};
+use crate::write::create;
+use crate::write::members;
+use crate::write::rows::{Link, Rows};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list
@@ -98,7 +99,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         let slot = env.writing(|| {
             let (step, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
-            let link = create::Link::to(store, step.field, &owners)?;
+            let link = Link::to(store, step.field, &owners)?;
             let is_own_column = link.is_some();
             let slot =
                 create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
@@ -128,7 +129,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         env.writing(|| {
             let (Step { model, field }, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(model).ok_or_else(no_link::<T>)?;
-            links::change_list(env, store, field, &owners, members, add)
+            members::change_list(env, store, field, &owners, members, add)
         })
     }
 }

@@ -5,7 +5,6 @@ use std::panic::Location;
 
 use diesel::query_builder::{QueryFragment, QueryId};
 
-use super::lend::{Known, Loan};
 use crate::backend::Connection;
 use crate::env::watch::Spot;
 use crate::error::Doing;
@@ -14,6 +13,7 @@ use crate::fragment::Fragment;
 use crate::model::{self, AnyModel};
 use crate::records::Model;
 use crate::store::TableId;
+use crate::write::lend::{Known, Loan};
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {

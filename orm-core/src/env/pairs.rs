@@ -1,0 +1,66 @@
+//! Many-to-many links that were added or removed, and are not in their join table yet.
+
+use std::cell::RefCell;
+
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use crate::backend::Connection;
+use crate::env::stores::{Side, Store};
+
+/// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
+/// them
+type Pair = (usize, (Columns, u32), (Columns, u32));
+
+pub(crate) type Columns = &'static [&'static str];
+
+/// What is to become of a pair, and through which link it is to be written
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pending {
+    /// The model and field of the link
+    pub(crate) link: (usize, usize),
+    pub(crate) own: u32,
+    pub(crate) other: u32,
+    pub(crate) add: bool,
+}
+
+/// The pairs that wait to be written; of several changes of one pair the last counts, as a pair is there or not
+#[derive(Debug, Default)]
+pub(crate) struct Pairs(RefCell<IndexMap<Pair, Pending, FixedState>>);
+
+impl Pairs {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Whether pairs of some join tables wait
+    pub(crate) fn any(&self, is_it: impl Fn(usize) -> bool) -> bool {
+        self.0.borrow().keys().any(|&(join, ..)| is_it(join))
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    /// Notes that members come to, or go from, the lists of owners.
+    pub(crate) fn note<C: Connection>(
+        &self,
+        store: Store<'_, C>,
+        field: usize,
+        side: Side,
+        pairs: &[(u32, u32)],
+        add: bool,
+    ) {
+        let Side::Pairs { join, own: columns, other: others } = side else { return };
+        let mut pending = self.0.borrow_mut();
+        for &(own, other) in pairs {
+            let (here, there) = ((columns, own), (others, other));
+            let pair = if here <= there { (join, here, there) } else { (join, there, here) };
+            pending.insert(pair, Pending { link: (store.number(), field), own, other, add });
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Pending> {
+        self.0.borrow().values().copied().collect()
+    }
+}

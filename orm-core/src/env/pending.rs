@@ -1,0 +1,97 @@
+//! What waits to be written, and that it is sent before it could be seen.
+
+use std::cell::Cell;
+
+use crate::Result;
+use crate::backend::Connection;
+use crate::env::environment::Environment;
+use crate::env::stores::{Side, Store};
+use crate::store::TableId;
+
+/// The proof that what waits and could be seen was sent: no SELECT is run without it
+#[derive(Debug)]
+pub(crate) struct Flushed(());
+
+impl Flushed {
+    /// For what a write has to know of the rows that it is about to change: they are as they were before it.
+    pub(crate) fn not_for_a_write() -> Self {
+        Self(())
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// Whether something waits to be written
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty())
+    }
+
+    /// Sends what waits and could be seen by a list of these members: their own columns, pairs, and rows of the join table
+    /// that has a model of its own.
+    pub(crate) fn flush_before_list(
+        &self,
+        members: Store<'_, C>,
+        side: Option<Side>,
+        ordered: bool,
+    ) -> Result<Flushed> {
+        let join = match side {
+            Some(Side::Pairs { join, .. }) => self.stores.table_of_join(join),
+            _ => None,
+        };
+        // An order may look at whatever it likes.
+        let seen = members.has_dirty()
+            || !self.pairs.is_empty()
+            || join.is_some_and(|table| self.stores.table(table).has_dirty());
+        if seen || (ordered && self.has_pending()) {
+            self.flushed()
+        } else {
+            self.flush_shown(members.table_number())
+        }
+    }
+
+    /// Sends what waits elsewhere and could be seen in a table's rows: a view of others, another name of the same table,
+    /// pairs of a join table.
+    pub(crate) fn flush_shown(&self, table: TableId) -> Result<Flushed> {
+        let is_waiting =
+            self.stores.is_shown_dirty(table) || self.pairs.any(|join| self.stores.shows_join(table, join));
+        // What is just being sent asks for what it needs to know.
+        if is_waiting && !self.flushing.get() { self.flushed() } else { Ok(Flushed(())) }
+    }
+
+    /// Makes missing what may show rows of a table that were written otherwise than by its columns.
+    pub(crate) fn forget_shown(&self, table: TableId) {
+        if self.stores.forget_shown(table) {
+            self.note_drop();
+        }
+    }
+
+    /// Makes missing what is cached of the rows of a join table, or of those that show them.
+    pub(crate) fn forget_rows_of_join(&self, join: usize) {
+        if self.stores.forget_rows_of_join(join) {
+            self.note_drop();
+        }
+    }
+
+    /// Sends everything that waits to be written.
+    pub(crate) fn flushed(&self) -> Result<Flushed> {
+        if self.has_pending() {
+            self.transactions.refuse_if_doomed()?;
+            self.send_pending().inspect_err(|error| self.doom(error))?;
+        }
+        Ok(Flushed(()))
+    }
+
+    pub(super) fn send_pending(&self) -> Result<()> {
+        self.flushing.set(true);
+        let _ended = Flushing(&self.flushing);
+        (self.send)(self)
+    }
+}
+
+/// Tells the environment that the flush is over, also by a panic.
+struct Flushing<'a>(&'a Cell<bool>);
+
+impl Drop for Flushing<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}

@@ -1,0 +1,102 @@
+//! What is known of open transactions.
+
+use std::cell::{Cell, RefCell};
+
+use crate::{Error, Result};
+
+/// What an environment knows of its open transactions
+#[derive(Debug, Default)]
+pub(crate) struct Transactions {
+    pub(super) depth: Cell<usize>,
+    /// How many of diesel's were open when the first of ours began: the application's own
+    pub(super) base: Cell<u32>,
+    pub(super) doomed: RefCell<Option<Doom>>,
+    /// Why the database has refused the open transaction, or a part of it, if it may do otherwise another time
+    refused: RefCell<Option<Error>>,
+    /// Whether the connection commits what is sent outside of a transaction, if that is known
+    commits_at_once: Cell<Option<bool>>,
+}
+
+/// Why a level cannot be committed any more: what was waiting could not be written, or the database has given it up
+///
+/// Until that level is over nothing is sent but what undoes it.
+#[derive(Debug)]
+pub(super) struct Doom {
+    /// That level; what is within it cannot be either. 0: an application's transaction around ours, which nobody here can end
+    pub(super) depth: usize,
+    error: Error,
+    /// Whether the database has ended everything already
+    is_gone: bool,
+}
+
+impl Transactions {
+    /// Whether ours are savepoints of a transaction that the application has begun
+    pub(crate) fn is_in_application(&self) -> bool {
+        self.base.get() > 0
+    }
+
+    pub(crate) fn are_open(&self) -> bool {
+        self.depth.get() > 0
+    }
+
+    /// Nothing is known of a connection that the application had, or that is another one now.
+    pub(crate) fn forget_connection(&self) {
+        self.know_connection(None);
+    }
+
+    pub(crate) fn know_connection(&self, commits_at_once: Option<bool>) {
+        self.commits_at_once.set(commits_at_once);
+    }
+
+    pub(crate) fn commits_at_once(&self, ask: impl FnOnce() -> Result<bool>) -> Result<bool> {
+        if let Some(known) = self.commits_at_once.get() {
+            return Ok(known);
+        }
+        ask().inspect(|&answer| self.commits_at_once.set(Some(answer)))
+    }
+
+    /// Nothing is sent between a failure that cannot be mended and the end of the level that it has doomed.
+    pub(crate) fn refuse_if_doomed(&self) -> Result<()> {
+        match &*self.doomed.borrow() {
+            Some(doom) => Err(doom.error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the database has refused a transaction for what others did
+    pub(super) fn was_refused(&self) -> bool {
+        self.refused.borrow().as_ref().is_some_and(Error::is_refused_transaction)
+    }
+
+    /// The transaction of the application in which ours were is gone, and cannot be had again.
+    pub(super) fn never_again(&self) {
+        if let Some(doom) = &mut *self.doomed.borrow_mut() {
+            doom.depth = 0;
+        }
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.doomed.borrow().as_ref().is_some_and(|doom| doom.is_gone)
+    }
+
+    /// The first error is the one that is told.
+    pub(super) fn doom(&self, depth: usize, error: &Error, is_gone: bool) {
+        self.note(error);
+        let mut doomed = self.doomed.borrow_mut();
+        let doom = doomed.get_or_insert_with(|| Doom { depth, error: error.clone(), is_gone });
+        doom.depth = doom.depth.min(depth);
+        doom.is_gone |= is_gone;
+    }
+
+    /// Notes an error after which what was read before may be out of date.
+    pub(crate) fn note(&self, error: &Error) {
+        if error.is_retryable() {
+            *self.refused.borrow_mut() = Some(error.clone());
+        }
+    }
+
+    /// Why the last transaction was refused, if it may succeed another time
+    pub(crate) fn take_refused(&self) -> Option<Error> {
+        self.refused.borrow_mut().take()
+    }
+}

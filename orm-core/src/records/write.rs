@@ -1,0 +1,88 @@
+//! Writing to records, and deleting them.
+
+use std::panic::Location;
+
+use super::ValueSet;
+use super::cardinality::Cardinality;
+use super::field::{Field, Kind};
+use super::values::{self, Values};
+use super::{Handle, Model, Records};
+use crate::Result;
+use crate::backend::Begin;
+use crate::env::watch::{For, Spot};
+use crate::error::Repeated;
+use crate::write::delete::delete;
+use crate::write::put::put;
+
+impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
+    /// Writes a field: what every generated setter does.
+    #[track_caller]
+    pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
+        let (env, at) = (self.group.env, Location::caller());
+        env.setting(Spot::new(at, Repeated::Write, M::NAME, field.name()), M::number().get(), || {
+            let slots = K::slots(self, at)?;
+            put(env, self.group.store, field.index(), &slots, &value)?;
+            Ok(slots)
+        })
+    }
+}
+
+impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
+    /// Writes the same values to all of the records
+    ///
+    /// Every reader in the environment sees them at once. Within [`transaction`](Environment::transaction) they are sent
+    /// when it commits, with all others that are waiting, or before a query that could see them; outside, before this
+    /// returns. A value that a record has already is not written.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; those of
+    /// reading another record's link that is among the values; and outside a transaction those of the database.
+    #[track_caller]
+    pub fn write(&self, values: Values<M>) -> Result<()> {
+        values::check(&values)?;
+        let Handle { group, .. } = self.handle();
+        let (env, store) = (group.env, group.store);
+        let at = Location::caller();
+        env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
+            let slots = K::slots(self.handle(), at)?;
+            for field in values::given_fields(&values) {
+                if let Some(value) = values.given(field) {
+                    put(env, store, field, &slots, value)?;
+                }
+            }
+            Ok(slots)
+        })
+    }
+}
+
+impl<M: Model, K: Cardinality> Records<'_, M, K> {
+    /// Deletes the records: one DELETE for a thousand
+    ///
+    /// They leave the cached lists that they are in. What the database may have deleted or changed with them, the
+    /// records that link to them, is read again when it is asked for; all else stays cached.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, and those of the database: a foreign key that
+    /// refuses. None is deleted then.
+    #[track_caller]
+    pub fn delete(&self) -> Result<()> {
+        let (group, at) = (&self.handle().group, Location::caller());
+        let (env, store) = (group.env, group.store);
+        let slots = K::slots(self.handle(), at)?;
+        if let [slot] = *slots {
+            env.watch(
+                Spot::new(at, Repeated::Delete, M::NAME, ""),
+                Some(For::record(M::number().get(), slot)),
+            )?;
+        }
+        if slots.len() > 1 {
+            // All or none, also where an open transaction goes on: one that is not there is found out when the others
+            // are gone.
+            env.run_transaction(&Begin::default(), || delete(env, store, &slots))
+        } else {
+            env.writing(|| delete(env, store, &slots))
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What every setter and `write` comes to: cells are changed, and noted as dirty.
+
+use std::any::Any;
+
+use super::links;
+use crate::backend::Connection;
+use crate::codec::Encode;
+use crate::codec::encode::{Given, Put, State};
+use crate::env::stores::Store;
+use crate::store::{AnyColumn, ColumnId};
+use crate::{Environment, Error, Result};
+
+/// Puts a value into a field of records: what every setter and `write` comes to.
+pub(crate) fn put<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    value: &dyn Any,
+) -> Result<()> {
+    let encode = encode_of(store, field)?;
+    let target = env.stores.target(store.field(field));
+    with_column(env, store, field, slots, State::Written, |cells, put| {
+        encode.put(cells, target, Given::Same(value), put);
+    })
+}
+
+/// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
+pub(super) fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'static dyn Encode<C>> {
+    let info = store.field(field);
+    info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
+}
+
+/// Makes way for a write: what has to be sent before it is, what cannot be written is refused.
+fn before_write<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    twins: &[ColumnId],
+    slots: &[u32],
+) -> Result<()> {
+    if store.version() == Some(store.column_of(field)) {
+        return Err(Error::other(format!(
+            "{}.{} counts the writes of each row: it is not set",
+            store.name(),
+            store.field_name(field)
+        )));
+    }
+    // The row may be a pair that waits: it is there before it is changed.
+    let may_be_a_pair = env.pairs.any(|join| env.stores.shows_join(store.table_number(), join));
+    // Of two forms of one column the last one written counts.
+    let is_dirty = |&twin: &ColumnId| slots.iter().any(|&slot| store.table().column(twin).is_dirty(slot));
+    if may_be_a_pair || twins.iter().any(is_dirty) {
+        env.flushed()?;
+    }
+    Ok(())
+}
+
+/// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
+pub(super) fn with_column<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    state: State,
+    change: impl FnOnce(&dyn AnyColumn, Put<'_>),
+) -> Result<()> {
+    let twins = store.twins(store.column_of(field));
+    if state == State::Written {
+        before_write(env, store, field, &twins, slots)?;
+    }
+    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
+        return Err(store.missing_record(gone));
+    }
+    if env.settings.max_age.is_some() {
+        // What is too old to be read is too old to be compared with.
+        slots.iter().for_each(|&slot| env.expire(store, field, slot));
+    }
+    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    let mut note = |slot: u32| {
+        store.note_dirty(slot);
+        changed.push(slot);
+    };
+    let put = Put { slots, state, now: env.moment(), changed: &mut note, moved: Some(&mut moved) };
+    change(store.column(field), put);
+    if let Some(version) = store.version() {
+        // What the write was based on must not be read anew before it is sent.
+        changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
+    }
+    let of_another_form = if state == State::Written { &changed[..] } else { slots };
+    for twin in twins {
+        of_another_form.iter().for_each(|&slot| {
+            store.table().column(twin).remove(slot);
+        });
+        if !changed.is_empty() {
+            links::forget_lists_by(env, store.table_store(), twin);
+        }
+    }
+    if env.limits.any() {
+        slots.iter().for_each(|&slot| store.add_resident(slot));
+    }
+    if !moved.is_empty() {
+        links::moved(env, store, field, &moved);
+    }
+    if !changed.is_empty() {
+        env.forget_shown(store.table_number());
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Rows to be inserted, and which of them go into one INSERT.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use diesel::QueryResult;
+use diesel::query_builder::AstPass;
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use super::window::WINDOW;
+use crate::backend::{Connection, Dialect as _};
+use crate::codec::Binds;
+use crate::codec::encode::{Given, Put, State};
+use crate::env::environment::Environment;
+use crate::env::stores::Store;
+use crate::model::LinkKind;
+use crate::store::{self, Column};
+use crate::{Error, Result};
+
+/// A set of values, its type forgotten
+pub(crate) trait AnyValues<C: Connection> {
+    fn given(&self, field: usize) -> Option<&dyn Any>;
+    fn has_key(&self) -> bool;
+    /// The slot of the key, if all of it is given
+    fn slot(&self, store: Store<'_, C>) -> Option<u32>;
+    /// Whether the values could be given
+    fn check(&self) -> Result<()>;
+}
+
+/// Rows to be inserted
+pub(crate) struct Rows<'a, C: Connection> {
+    pub(crate) values: &'a [&'a dyn AnyValues<C>],
+    /// The owner of a list that all of them become members of
+    pub(crate) link: Option<Link<C>>,
+    /// The columns by which a row may be there already
+    pub(crate) conflict: Option<&'static [&'static str]>,
+}
+
+/// A link of new rows to the owner of a list
+pub(crate) struct Link<C: Connection> {
+    field: usize,
+    pub(super) owner: u32,
+    binds: Box<dyn Binds<C::Backend>>,
+}
+
+impl<C: Connection> Link<C> {
+    /// The members' own link that makes a new record a member of a record's list; `None` for a join table
+    pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
+        let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
+        else {
+            return Ok(None);
+        };
+        let &[owner] = owners else {
+            return Err(Error::NotOne { model: store.name(), count: owners.len() });
+        };
+        Ok(Some(Self {
+            field: field(),
+            owner,
+            binds: store.model().key_binds(store.table(), vec![Some(owner)]),
+        }))
+    }
+
+    pub(crate) fn push<'b>(&'b self, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        self.binds.push(0, part, out)
+    }
+
+    /// An error if the values name another owner
+    pub(super) fn check(
+        &self,
+        env: &Environment<C>,
+        store: Store<'_, C>,
+        values: &dyn AnyValues<C>,
+    ) -> Result<()> {
+        let info = store.field(self.field);
+        let (Some(value), Some(encode)) = (values.given(self.field), info.encode) else { return Ok(()) };
+        let given = RefCell::new(Column::<store::Link>::default());
+        let mut ignore = |_| {};
+        let put =
+            Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
+        encode.put(&given, env.stores.target(info), Given::Same(value), put);
+        if given.borrow().get(0).is_some_and(|link| link.0 == self.owner) {
+            return Ok(());
+        }
+        Err(Error::other(format!(
+            "the values for a new {} of this list name another `{}`; leave it out",
+            store.name(),
+            info.name
+        )))
+    }
+}
+
+impl<'a, C: Connection> Rows<'a, C> {
+    pub(crate) fn of(values: &'a [&'a dyn AnyValues<C>]) -> Self {
+        Self { values, link: None, conflict: None }
+    }
+
+    /// The link of a field that all rows have
+    pub(crate) fn link_of(&self, field: usize) -> Option<&Link<C>> {
+        self.link.as_ref().filter(|link| link.field == field)
+    }
+
+    fn given_fields(
+        &self,
+        store: Store<'_, C>,
+        values: &'a dyn AnyValues<C>,
+    ) -> impl Iterator<Item = usize> + use<'_, 'a, C> {
+        let fields = 0..store.fields().len();
+        fields.filter(move |&field| self.link_of(field).is_some() || values.given(field).is_some())
+    }
+
+    /// What the values of a row have on the heap
+    pub(super) fn weight(store: Store<'_, C>, shape: &Shape, values: &dyn AnyValues<C>) -> usize {
+        let weight = |&field: &usize| Some(store.field(field).encode?.weight_of(values.given(field)?));
+        shape.fields.iter().filter_map(weight).sum()
+    }
+
+    fn shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>) -> Shape {
+        Shape {
+            has_keys: values.has_key(),
+            with_key_column: values.given(store.fields().len()).is_some(),
+            fields: self.given_fields(store, values).collect(),
+        }
+    }
+
+    fn has_shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>, shape: &Shape) -> bool {
+        shape.has_keys == values.has_key()
+            && self.given_fields(store, values).eq(shape.fields.iter().copied())
+    }
+
+    /// The rows by the INSERT that they go into
+    pub(super) fn by_shape(&self, store: Store<'_, C>) -> Shapes {
+        let mut shapes = Shapes::default();
+        for (place, &values) in self.values.iter().enumerate() {
+            // Most rows are like the one before.
+            match shapes.last_mut().filter(|(shape, _)| self.has_shape(store, values, shape)) {
+                Some((_, places)) => places.push(place),
+                None => shapes.entry(self.shape(store, values)).or_default().push(place),
+            }
+        }
+        if !C::Backend::HAS_DEFAULT {
+            return shapes;
+        }
+        // `DEFAULT` stands where a row has no value of a field that others have.
+        let mut merged = Shapes::default();
+        for has_keys in [false, true] {
+            let alike = || shapes.iter().filter(|(shape, _)| shape.has_keys == has_keys);
+            let is_given = |field: &usize| alike().any(|(shape, _)| shape.fields.contains(field));
+            let fields = (0..store.fields().len()).filter(is_given).collect();
+            let with_key_column = alike().any(|(shape, _)| shape.with_key_column);
+            let mut places: Vec<usize> = alike().flat_map(|(_, places)| places.iter().copied()).collect();
+            places.sort_unstable();
+            if !places.is_empty() {
+                merged.insert(Shape { has_keys, with_key_column, fields }, places);
+            }
+        }
+        merged
+    }
+}
+
+/// Which columns the rows of one INSERT have
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
+    /// Whether all know their keys
+    pub(crate) has_keys: bool,
+    /// Whether the key is no field like others: a key of one column is not
+    pub(crate) with_key_column: bool,
+    pub(crate) fields: Vec<usize>,
+}
+
+/// The places of the rows that go into one INSERT
+pub(super) type Shapes = IndexMap<Shape, Vec<usize>, FixedState>;
+
+impl Shape {
+    /// How many rows one INSERT takes
+    pub(super) fn window<C: Connection>(&self, store: Store<'_, C>) -> usize {
+        let columns: usize = self.fields.iter().map(|&field| store.field(field).columns.len()).sum();
+        let has_columns = self.with_key_column || columns > 0 || store.model().version().is_some();
+        if has_columns || C::Backend::HAS_DEFAULT {
+            WINDOW.min(C::Backend::MAX_BINDS / (columns + 1))
+        } else {
+            // `DEFAULT VALUES`
+            1
+        }
+    }
+}
