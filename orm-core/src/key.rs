@@ -7,6 +7,8 @@ use std::hash::Hash;
 use crate::Str;
 
 /// A type that can be a primary key: `i16`, `i32`, `i64`, unsigned on MySQL, text, `uuid::Uuid`, or what else diesel binds and reads
+///
+/// Implemented for each type with these traits.
 pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
     /// The key as text, for messages
     #[doc(hidden)]
@@ -100,47 +102,3 @@ fn write_json_text(text: &str, out: &mut String) -> fmt::Result {
     out.push('"');
     Ok(())
 }
-
-/// What names a record of a model with keys of type `K`: the key itself, a reference to it, an [`Id`], a `&str` for text
-pub trait IntoKey<K> {
-    /// The key
-    fn into_key(self) -> K;
-}
-
-impl<K: Key> IntoKey<K> for K {
-    fn into_key(self) -> K {
-        self
-    }
-}
-
-impl<K: Key> IntoKey<K> for &K {
-    fn into_key(self) -> K {
-        self.clone()
-    }
-}
-
-impl IntoKey<Str> for &str {
-    fn into_key(self) -> Str {
-        self.into()
-    }
-}
-
-impl IntoKey<Str> for String {
-    fn into_key(self) -> Str {
-        self.into()
-    }
-}
-
-impl IntoKey<Str> for &String {
-    fn into_key(self) -> Str {
-        self.into()
-    }
-}
-
-/// A key that does not say of which model it is, unlike an [`Id`]
-pub trait PlainKey<K>: IntoKey<K> {}
-impl<K: Key> PlainKey<K> for K {}
-impl<K: Key> PlainKey<K> for &K {}
-impl PlainKey<Str> for &str {}
-impl PlainKey<Str> for String {}
-impl PlainKey<Str> for &String {}

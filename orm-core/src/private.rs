@@ -8,9 +8,8 @@ pub use crate::codec::{
 };
 pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
 pub use crate::env::stores::Store;
-pub use crate::key::IntoKey;
 pub use crate::model::{
-    AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, KeyCondition, KeyReader, LinkInfo, LinkKind,
+    AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind,
     ModelNumber, ModelOf, NewKeys, OneColumn, Order, Prefetch, SameColumns, ToManyLink, ToOneLink, any,
     holds_key, holds_keys, one_column, several_columns, table_name,
 };

@@ -1,8 +1,11 @@
 //! `Str`, the text that the cache hands out.
 
 use std::borrow::{Borrow, Cow};
+use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use diesel::backend::Backend;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
@@ -119,6 +122,50 @@ impl From<&Self> for Str {
     }
 }
 
+impl From<Box<str>> for Str {
+    fn from(text: Box<str>) -> Self {
+        Self(SmolStr::from(text))
+    }
+}
+
+impl From<Arc<str>> for Str {
+    fn from(text: Arc<str>) -> Self {
+        Self(SmolStr::from(text))
+    }
+}
+
+impl From<Str> for Arc<str> {
+    fn from(text: Str) -> Self {
+        text.0.into()
+    }
+}
+
+impl From<Str> for Cow<'_, str> {
+    fn from(text: Str) -> Self {
+        Self::Owned(text.into())
+    }
+}
+
+impl<'a> From<&'a Str> for Cow<'a, str> {
+    fn from(text: &'a Str) -> Self {
+        Self::Borrowed(text)
+    }
+}
+
+impl FromStr for Str {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(text))
+    }
+}
+
+impl FromIterator<char> for Str {
+    fn from_iter<I: IntoIterator<Item = char>>(letters: I) -> Self {
+        Self(letters.into_iter().collect())
+    }
+}
+
 impl From<Str> for String {
     fn from(text: Str) -> Self {
         text.as_str().to_owned()
@@ -144,7 +191,7 @@ macro_rules! compares_with {
         }
     )*};
 }
-compares_with!(str, &str, String);
+compares_with!(str, &str, String, Cow<'_, str>);
 
 impl<DB: Backend> ToSql<Text, DB> for Str
 where

@@ -107,12 +107,22 @@ where
 
     #[inline(always)]
     fn read((): &mut (), value: Option<DB::RawValue<'_>>) -> Result<K, BoxError> {
-        let Some(mut value) = value else { return K::from_nullable_sql(None) };
-        DB::verify(DB::check::<ST>(), &mut value)?;
-        let is_padded = DB::is_padded(&value);
-        let key = K::from_sql(value)?;
-        Ok(if is_padded { trimmed(key) } else { key })
+        let Some(value) = value else { return K::from_nullable_sql(None) };
+        read_key::<ST, K, DB>(value)
     }
+}
+
+/// The key that a column holds
+#[inline(always)]
+pub(crate) fn read_key<ST, K, DB>(mut value: DB::RawValue<'_>) -> Result<K, BoxError>
+where
+    DB: Dialect + HasSqlType<ST>,
+    K: Key + FromSql<ST, DB>,
+{
+    DB::verify(DB::check::<ST>(), &mut value)?;
+    let is_padded = DB::is_padded(&value);
+    let key = K::from_sql(value)?;
+    Ok(if is_padded { trimmed(key) } else { key })
 }
 
 /// A key without the spaces that it was filled up with

@@ -8,4 +8,5 @@ pub(crate) use decode::typed;
 pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Scalar, cells};
 pub(crate) use encode::row;
 pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
+pub(crate) use key::read_key;
 pub use key::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};

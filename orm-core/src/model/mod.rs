@@ -1,5 +1,6 @@
 //! `Entity`: what the derive tells the runtime about a struct; `AnyModel`: the same, the struct forgotten.
 
+mod embed;
 mod erased;
 mod id;
 mod key_columns;
@@ -15,7 +16,8 @@ use diesel::query_builder::QueryFragment;
 use diesel::{Expression, Table};
 
 pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, any, table_name};
-pub use id::Id;
+pub(crate) use id::PlainKey;
+pub use id::{Id, IntoKey};
 pub use key_columns::{
     HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
 };

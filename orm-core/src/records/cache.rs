@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::Environment;
 use crate::backend::Connection;
 use crate::env::stores::Store;
-use crate::key::IntoKey;
+use crate::model::IntoKey;
 use crate::records::Model;
 use crate::records::field::Cached;
 use crate::records::value::IntoValue;
@@ -54,7 +54,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     /// The cached value of a field; `None` is MISSING
     ///
     /// A to-one link's value is its key, a to-many link's the keys of its members.
-    pub fn get<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<F::Value>
+    pub fn get<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<F::Value>
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -64,7 +64,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// A record that is known here; what is too old of it is missing now.
-    fn known<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<(Store<'env, C>, u32)>
+    fn known<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<(Store<'env, C>, u32)>
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -78,7 +78,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// The cached value of a field, with its time and whether it waits for a flush
-    pub fn entry<M, F>(self, field: F, key: impl IntoKey<M::Key>) -> Option<CacheEntry<F::Value>>
+    pub fn entry<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<CacheEntry<F::Value>>
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -91,7 +91,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// Puts a value into the cache, as if it had been loaded: it is not dirty, and an unflushed write stays
-    pub fn set<M, F>(self, field: F, key: impl IntoKey<M::Key>, value: impl IntoValue<F::Value>)
+    pub fn set<M, F>(self, field: F, key: impl IntoKey<M>, value: impl IntoValue<F::Value>)
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -111,7 +111,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     where
         M: Model<Connection = C>,
         F: Cached<M>,
-        K: IntoKey<M::Key>,
+        K: IntoKey<M>,
         V: IntoValue<F::Value>,
     {
         for (key, value) in values {
@@ -120,7 +120,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// Makes a field missing for these records; an unflushed write stays
-    pub fn invalidate<M, F>(self, field: F, keys: impl IntoIterator<Item: IntoKey<M::Key>>)
+    pub fn invalidate<M, F>(self, field: F, keys: impl IntoIterator<Item: IntoKey<M>>)
     where
         M: Model<Connection = C>,
         F: Cached<M>,

@@ -7,6 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod cardinality;
 pub(crate) mod combination;
 pub(crate) mod env;
+mod expression;
 pub(crate) mod field;
 pub(crate) mod fields;
 mod group;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use crate::backend::Connection;
-use crate::key::PlainKey;
+use crate::model::PlainKey;
 use crate::records::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
 use crate::{Id, Model, Record, Result, Str, ToOne, ToOptional};
 
@@ -84,7 +84,7 @@ pub mod via {
 
 // Not for an `Id`: that of another model may have the same type of key.
 #[diagnostic::do_not_recommend]
-impl<M: Model, K: PlainKey<M::Key>> IntoLink<Id<M>, via::Key> for K {
+impl<M: Model, K: PlainKey<M>> IntoLink<Id<M>, via::Key> for K {
     fn into_link(self) -> Result<Id<M>> {
         Ok(Id::new(self))
     }

@@ -82,6 +82,20 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
 
         #ordered
 
+        #[automatically_derived]
+        impl ::orm_core::private::IntoKey<#ident> for ::orm_core::private::Id<#ident> {
+            fn into_key(self) -> <#ident as ::orm_core::private::Entity>::Key {
+                ::orm_core::private::Id::into_key(self)
+            }
+        }
+
+        #[automatically_derived]
+        impl ::orm_core::private::IntoKey<#ident> for &::orm_core::private::Id<#ident> {
+            fn into_key(self) -> <#ident as ::orm_core::private::Entity>::Key {
+                ::core::clone::Clone::clone(self.key())
+            }
+        }
+
         #whole_key
     }
 }

@@ -109,7 +109,8 @@ pub(super) struct Taken {
 pub(super) fn taken(model: &Model, field: &Field) -> Taken {
     let (at, stored) = (field.span(), stored(field));
     if field.is_key {
-        let argument = quote_spanned!(at=> impl ::orm_core::private::IntoKey<#stored>);
+        let model = &model.ident;
+        let argument = quote_spanned!(at=> impl ::orm_core::private::IntoKey<#model>);
         let value = quote!(::orm_core::private::IntoKey::into_key(value));
         return Taken { generics: TokenStream::new(), argument, value, bounds: TokenStream::new() };
     }

@@ -8,6 +8,13 @@ mod a_key_that_is_none_is_an_error;
 mod a_member_belongs_to_whom_the_database_says;
 mod a_view_shows_what_waits;
 mod keys_have_several_columns;
+mod one_struct_serves_diesel_too;
 mod one_table_may_have_several_models;
+mod place;
 mod random_steps_equal_a_plain_map;
 mod two_fields_may_be_one_column;
+
+type Db = diesel::SqliteConnection;
+
+/// A key that the database gives where none is given
+const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";

@@ -1,12 +1,18 @@
 //! Random steps through every model of a table, in transactions and out of them, beside a plain map of the rows: each read
-//! equals the map, and what is stored at the end of each transaction does.
+//! equals the map, and what is stored at the end of each transaction does. Run on each database.
+
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::database::{File, TestDb};
-use orm_tests::test_db;
+
+use super::{Db, NEW_KEYS};
+use crate::place::{Outcome, Place};
 
 diesel::table! { countries { id -> Integer, name -> Text } }
 diesel::table! { partners { id -> Integer, name -> Text, country_id -> Nullable<Integer> } }
@@ -15,7 +21,7 @@ diesel::table! { memberships (partner_id, team_id) { partner_id -> Integer, team
 diesel::table! { leads (partner_id, team_id) { partner_id -> Integer, team_id -> Integer } }
 
 #[derive(Model)]
-#[model(table = countries)]
+#[model(table = countries, connection = Db)]
 struct Country {
     id: i32,
     #[model(inverse = Partner::COUNTRY_ID)]
@@ -25,6 +31,7 @@ struct Country {
 }
 
 #[derive(Model)]
+#[model(connection = Db)]
 struct Partner {
     id: i32,
     name: String,
@@ -36,7 +43,7 @@ struct Partner {
 }
 
 #[derive(Model)]
-#[model(table = partners)]
+#[model(table = partners, connection = Db)]
 struct Slim {
     id: i32,
     name: String,
@@ -44,7 +51,7 @@ struct Slim {
 }
 
 #[derive(Model)]
-#[model(table = partners)]
+#[model(table = partners, connection = Db)]
 struct Plain {
     id: i32,
     #[model(column = country_id)]
@@ -53,6 +60,7 @@ struct Plain {
 }
 
 #[derive(Model)]
+#[model(connection = Db)]
 struct Team {
     id: i32,
     #[model(through(memberships::team_id, memberships::partner_id))]
@@ -60,6 +68,7 @@ struct Team {
 }
 
 #[derive(Model)]
+#[model(connection = Db)]
 struct Membership {
     #[model(primary_key)]
     partner_id: Id<Partner>,
@@ -70,19 +79,20 @@ struct Membership {
 
 /// The memberships with the role `lead`
 #[derive(Model)]
-#[model(view_of(memberships), primary_key(partner_id, team_id))]
+#[model(connection = Db, view_of(memberships), primary_key(partner_id, team_id))]
 struct Lead {
     partner_id: i32,
     team_id: i32,
 }
 
 const SCHEMA: &str = "CREATE TABLE countries (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
-    CREATE TABLE partners (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, country_id INTEGER);
     CREATE TABLE teams (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
     CREATE TABLE memberships (partner_id INTEGER NOT NULL, team_id INTEGER NOT NULL, role TEXT,
         PRIMARY KEY (partner_id, team_id));
     CREATE VIEW leads AS SELECT partner_id, team_id FROM memberships WHERE role = 'lead';
-    INSERT INTO countries VALUES (1, 'BE'), (2, 'NL'), (3, 'LU'); INSERT INTO teams VALUES (1, 'a'), (2, 'b'), (3, 'c');
+    INSERT INTO countries VALUES (1, 'BE'), (2, 'NL'), (3, 'LU'); INSERT INTO teams VALUES (1, 'a'), (2, 'b'), (3, 'c')";
+
+const ROWS: &str = "DELETE FROM partners; DELETE FROM memberships;
     INSERT INTO partners VALUES (1, 'p1', 1), (2, 'p2', NULL), (3, 'p3', 2), (4, 'p4', 1);
     INSERT INTO memberships VALUES (1, 1, NULL), (1, 2, 'lead'), (3, 2, NULL)";
 
@@ -118,25 +128,16 @@ impl Rows {
         self.memberships.keys().filter(|key| key.0 == partner).map(|key| key.1).collect()
     }
 
-    fn stored(db: &TestDb) -> Self {
-        let split = |row: &String| row.split('|').map(str::to_owned).collect::<Vec<_>>();
-        let number = |text: &String| text.parse().ok();
-        let partners = db
-            .file
-            .values("SELECT id || '|' || name || '|' || coalesce(country_id, '') AS value FROM partners");
-        let pairs =
-            "SELECT partner_id || '|' || team_id || '|' || coalesce(role, '') AS value FROM memberships";
-        let partners = partners
-            .iter()
-            .map(split)
-            .map(|row| (number(&row[0]).unwrap(), (row[1].clone(), number(&row[2]))));
-        let role = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let pairs = db.file.values(pairs);
-        let pairs = pairs.iter().map(split).map(|row| {
-            let key = (number(&row[0]).unwrap(), number(&row[1]).unwrap());
-            (key, role(&row[2]))
-        });
-        Self { partners: partners.collect(), memberships: pairs.collect() }
+    fn stored(sql: &mut Db) -> QueryResult<Self> {
+        let partners: Vec<(i32, String, Option<i32>)> = partners::table.load(sql)?;
+        let memberships: Vec<(i32, i32, Option<String>)> = memberships::table.load(sql)?;
+        Ok(Self {
+            partners: partners.into_iter().map(|(id, name, country)| (id, (name, country))).collect(),
+            memberships: memberships
+                .into_iter()
+                .map(|(partner, team, role)| ((partner, team), role))
+                .collect(),
+        })
     }
 }
 
@@ -154,93 +155,93 @@ impl Dice {
     }
 }
 
-fn write(db: &TestDb, rows: &mut Rows, dice: &mut Dice, number: usize) -> Result<()> {
+fn write(env: &Environment<Db>, rows: &mut Rows, dice: &mut Dice, number: usize) -> Result<()> {
     let ids: Vec<i32> = rows.partners.keys().copied().collect();
     let (id, team) = (dice.one_of(&ids), dice.one_of(&[1, 2, 3]));
     let country = dice.one_of(&[None, Some(1), Some(2), Some(3)]);
     let name = format!("n{}", if dice.roll(4) == 0 { 0 } else { number });
     match dice.roll(13) {
         0 => {
-            db.record::<Partner>(id).set_name(&*name)?;
+            env.record::<Partner>(id).set_name(&*name)?;
             rows.partners.get_mut(&id).unwrap().0 = name;
         }
         1 => {
-            db.record::<Slim>(id).set_name(&*name)?;
+            env.record::<Slim>(id).set_name(&*name)?;
             rows.partners.get_mut(&id).unwrap().0 = name;
         }
         2..=4 => {
             match dice.roll(4) {
-                0 => db.record::<Partner>(id).set_country_id(&country)?,
-                1 => db.record::<Slim>(id).set_country_id(&country)?,
-                2 => db.record::<Plain>(id).set_country(&country)?,
-                _ => db.record::<Plain>(id).set_country_id(country)?,
+                0 => env.record::<Partner>(id).set_country_id(&country)?,
+                1 => env.record::<Slim>(id).set_country_id(&country)?,
+                2 => env.record::<Plain>(id).set_country(&country)?,
+                _ => env.record::<Plain>(id).set_country_id(country)?,
             }
             rows.partners.get_mut(&id).unwrap().1 = country;
         }
         5 if ids.len() < 12 => {
             let new = if dice.roll(2) == 0 {
-                db.create(Partner::values().name(&*name).country_id(&country))?.id()
+                env.create(Partner::values().name(&*name).country_id(&country))?.id()
             } else {
-                db.create(Slim::values().name(&*name).country_id(&country))?.id()
+                env.create(Slim::values().name(&*name).country_id(&country))?.id()
             };
             rows.partners.insert(new, (name, country));
         }
         6 if ids.len() > 3 => {
             if dice.roll(2) == 0 {
-                db.record::<Partner>(id).delete()?;
+                env.record::<Partner>(id).delete()?;
             } else {
-                db.record::<Slim>(id).delete()?;
+                env.record::<Slim>(id).delete()?;
             }
             rows.partners.remove(&id);
         }
         7 => {
-            db.record::<Partner>(id).team_ids().add(&db.record::<Team>(team))?;
+            env.record::<Partner>(id).team_ids().add(&env.record::<Team>(team))?;
             rows.memberships.entry((id, team)).or_default();
         }
         8 => {
-            db.record::<Team>(team).partner_ids().remove(&db.record::<Partner>(id))?;
+            env.record::<Team>(team).partner_ids().remove(&env.record::<Partner>(id))?;
             if rows.memberships.remove(&(id, team)).is_some() {
                 // A pair that is removed and added again before it was sent stays what it was, with its role.
-                db.flush()?;
+                env.flush()?;
             }
         }
         9 | 10 if !rows.memberships.contains_key(&(id, team)) => {
             let role = dice.one_of(&[None, Some("lead")]);
-            db.create(Membership::values().partner_id(id).team_id(team).role(&role))?;
+            env.create(Membership::values().partner_id(id).team_id(team).role(&role))?;
             rows.memberships.insert((id, team), role.map(str::to_owned));
         }
         9 => {
-            db.record::<Membership>((id, team)).delete()?;
+            env.record::<Membership>((id, team)).delete()?;
             rows.memberships.remove(&(id, team));
         }
         10 | 11 => {
             if let Some(role) = rows.memberships.get_mut(&(id, team)) {
                 let new = dice.one_of(&[None, Some("lead"), Some("guest")]);
-                db.record::<Membership>((id, team)).set_role(&new)?;
+                env.record::<Membership>((id, team)).set_role(&new)?;
                 *role = new.map(str::to_owned);
             }
         }
         _ => match dice.roll(4) {
-            0 => db.cache().clear(),
-            1 => db.cache().invalidate_model::<Slim>(),
-            2 => db.cache().invalidate_model::<Membership>(),
-            _ => db.flush()?,
+            0 => env.cache().clear(),
+            1 => env.cache().invalidate_model::<Slim>(),
+            2 => env.cache().invalidate_model::<Membership>(),
+            _ => env.flush()?,
         },
     }
     Ok(())
 }
 
-fn read(db: &TestDb, rows: &Rows, dice: &mut Dice) -> Result<()> {
+fn read(env: &Environment<Db>, rows: &Rows, dice: &mut Dice) -> Result<()> {
     let ids: Vec<i32> = rows.partners.keys().copied().collect();
     let id = dice.one_of(&ids);
     let (name, country) = &rows.partners[&id];
     let (of, team) = (dice.one_of(&[1, 2, 3]), dice.one_of(&[1, 2, 3]));
     let (partner, of_country, of_team) =
-        (db.record::<Partner>(id), db.record::<Country>(of), db.record::<Team>(team));
+        (env.record::<Partner>(id), env.record::<Country>(of), env.record::<Team>(team));
     match dice.roll(9) {
-        0 => assert_eq!((&*partner.name()?, &*db.record::<Slim>(id).name()?), (&**name, &**name)),
+        0 => assert_eq!((&*partner.name()?, &*env.record::<Slim>(id).name()?), (&**name, &**name)),
         1 => {
-            let plain = db.record::<Plain>(id);
+            let plain = env.record::<Plain>(id);
             assert_eq!((partner.country_id().id()?, plain.country_id()?), (*country, *country));
             assert_eq!(plain.country().id()?, *country);
         }
@@ -261,8 +262,8 @@ fn read(db: &TestDb, rows: &Rows, dice: &mut Dice) -> Result<()> {
         _ => {
             let role = rows.memberships.get(&(id, team));
             let is_lead = role.is_some_and(|role| role.as_deref() == Some("lead"));
-            assert_eq!(db.get::<Lead>((id, team))?.is_some(), is_lead);
-            let membership = db.get::<Membership>((id, team))?;
+            assert_eq!(env.get::<Lead>((id, team))?.is_some(), is_lead);
+            let membership = env.get::<Membership>((id, team))?;
             assert_eq!(membership.is_some(), role.is_some());
             if let (Some(membership), Some(role)) = (membership, role) {
                 assert_eq!(membership.role()?.as_deref(), role.as_deref());
@@ -272,8 +273,9 @@ fn read(db: &TestDb, rows: &Rows, dice: &mut Dice) -> Result<()> {
     Ok(())
 }
 
-fn run(seed: u64) -> Result<()> {
-    let db = test_db!(File::new(SCHEMA));
+fn run(place: &Place<Db>, sql: &mut Db, seed: u64) -> Outcome {
+    sql.batch_execute(ROWS)?;
+    let env = place.environment()?;
     let (mut rows, mut dice) = (Rows::new(), Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
     for group in 0..12 {
         let before = rows.clone();
@@ -281,18 +283,18 @@ fn run(seed: u64) -> Result<()> {
         let steps = |rows: &mut Rows, dice: &mut Dice| {
             for step in 0..steps {
                 if dice.roll(2) == 0 {
-                    write(&db, rows, dice, 100 * group + step)?;
+                    write(&env, rows, dice, 100 * group + step)?;
                 } else {
-                    read(&db, rows, dice)?;
+                    read(&env, rows, dice)?;
                 }
             }
             Ok::<_, Error>(())
         };
         match dice.roll(3) {
             0 => steps(&mut rows, &mut dice)?,
-            1 => db.transaction(|| steps(&mut rows, &mut dice))?,
+            1 => env.transaction(|| steps(&mut rows, &mut dice))?,
             _ => {
-                let undone = db.transaction(|| {
+                let undone = env.transaction(|| {
                     steps(&mut rows, &mut dice)?;
                     Err::<(), _>(Error::other("undone"))
                 });
@@ -300,19 +302,25 @@ fn run(seed: u64) -> Result<()> {
                 rows = before;
             }
         }
-        assert_eq!(Rows::stored(&db), rows, "group {group}");
+        assert_eq!(Rows::stored(sql)?, rows, "group {group}");
         for _ in 0..4 {
-            read(&db, &rows, &mut dice)?;
+            read(&env, &rows, &mut dice)?;
         }
     }
     Ok(())
 }
 
 #[test]
-fn whatever_the_steps_are() {
+fn whatever_the_steps_are() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    let mut sql = place.connect()?;
+    sql.batch_execute(&format!(
+        "CREATE TABLE partners (id {NEW_KEYS}, name TEXT NOT NULL, country_id INTEGER); {SCHEMA}"
+    ))?;
     let seeds = std::env::var("ORM_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(150);
     for seed in 0..seeds {
-        let result = std::panic::catch_unwind(|| run(seed));
+        let result = catch_unwind(AssertUnwindSafe(|| run(&place, &mut sql, seed)));
         assert!(matches!(result, Ok(Ok(()))), "seed {seed}: {result:?}");
     }
+    Ok(())
 }

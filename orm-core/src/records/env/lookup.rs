@@ -4,10 +4,10 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
-use crate::key::IntoKey;
 use crate::load::query::{self, ModelColumns};
 use crate::load::select::Laid;
 use crate::model::DbOf;
+use crate::model::IntoKey;
 use crate::model::always;
 use crate::records::lookup::Condition;
 use crate::records::{Model, Record};
@@ -74,7 +74,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// Those of the database, and [`Error::InvalidValue`] where a column holds what its field cannot take.
     #[track_caller]
-    pub fn get<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Result<Option<Record<'_, M>>> {
+    pub fn get<M: Model<Connection = C>>(&self, key: impl IntoKey<M>) -> Result<Option<Record<'_, M>>> {
         let store = self.store::<M>();
         let slot = store.intern(key.into_key());
         let fields: Vec<usize> = always::<M>().collect();

@@ -13,8 +13,8 @@ use super::cache::Cache;
 use super::{Model, Record, RecordSet};
 use crate::env::connection::without_password;
 use crate::env::settings::{Limits, Settings};
-use crate::key::IntoKey;
 use crate::load::query;
+use crate::model::IntoKey;
 use crate::write::flush;
 use crate::{Error, Result};
 
@@ -62,7 +62,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// A record by its key. Nothing is asked; reading it does, and is [`Error::MissingRecord`] if there is no such row
-    pub fn record<M: Model<Connection = C>>(&self, key: impl IntoKey<M::Key>) -> Record<'_, M> {
+    pub fn record<M: Model<Connection = C>>(&self, key: impl IntoKey<M>) -> Record<'_, M> {
         let slot = self.store::<M>().intern(key.into_key());
         Record::<M>::single(self, slot)
     }
@@ -70,7 +70,7 @@ impl<C: Connection> Environment<C> {
     /// Records by their keys, in this order. Nothing is asked; reading them does, for all at once
     pub fn browse<M: Model<Connection = C>>(
         &self,
-        keys: impl IntoIterator<Item: IntoKey<M::Key>>,
+        keys: impl IntoIterator<Item: IntoKey<M>>,
     ) -> RecordSet<'_, M> {
         let store = self.store::<M>();
         let slots = keys.into_iter().map(|key| store.intern(key.into_key())).collect();

@@ -2,7 +2,7 @@
 //!
 //! A server whose feature is off, or that does not answer, is not tried and says so on stderr. With
 //! `ORM_TEST_REQUIRE=postgres,mysql` that is a failure.
-#![allow(missing_docs, unreachable_pub)]
+#![allow(missing_docs, unreachable_pub, missing_debug_implementations)]
 
 #[cfg(feature = "mysql")]
 mod mysql;

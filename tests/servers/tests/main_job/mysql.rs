@@ -18,6 +18,12 @@ mod fetching;
 #[path = "job.rs"]
 mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "../../../tests/schemas/one_struct_serves_diesel_too.rs"]
+mod one_struct_serves_diesel_too;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
+mod random_steps_equal_a_plain_map;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -71,6 +77,9 @@ pub const CONNECTION: &str = "connection_id()";
 pub fn terminate(connection: i64) -> String {
     format!("KILL {connection}")
 }
+
+/// A key that the database gives where none is given
+pub const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTO_INCREMENT";
 
 /// The first bind in SQL of one's own
 pub const BIND: &str = "?";
