@@ -1,15 +1,15 @@
 //! Taking the connection when it is needed, giving it up when it is broken.
 
-use crate::env::connection::{Held, diesel_depth, may_be_broken, pool_state};
-use crate::{Error, Result};
-use diesel::connection::TransactionManager;
 use std::cell::RefMut;
 use std::ops::DerefMut;
 
+use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use crate::backend::Connection;
+use crate::env::connection::{Held, diesel_depth, may_be_broken, pool_state};
 use crate::env::environment::Environment;
+use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
     /// The connection, taken from the pool if this is the first query

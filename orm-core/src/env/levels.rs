@@ -4,15 +4,14 @@
 //! and a nested level sends what waits before its savepoint. So a rollback has one rule: what was cached since the level
 //! began, written or loaded, is missing afterwards.
 
-use crate::env::transactions::Transactions;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use diesel::connection::TransactionManager;
 
-use crate::backend::Begin;
-use crate::backend::{Connection, Standing};
+use crate::backend::{Begin, Connection, Standing};
 use crate::env::connection::diesel_depth;
+use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
 use crate::store::Stamp;
 use crate::{Environment, Error, Result};

@@ -7,8 +7,7 @@ use std::ops::Deref;
 
 use crate::backend::Connection;
 use crate::env::pace::Paces;
-use crate::model::always_of;
-use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch};
+use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, always_of};
 use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
 use crate::{Error, Str};
 

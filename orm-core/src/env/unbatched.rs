@@ -1,12 +1,13 @@
 //! What is done again and again from one place: warned of once, refused where the environment is strict.
 
+use diesel::query_builder::QueryFragment;
+
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::watch::{For, MANY_ROWS, Named, Place, Spot, TOLERATED};
 use crate::error::Repeated;
 use crate::model::Entity;
 use crate::{Error, Result};
-use diesel::query_builder::QueryFragment;
 
 impl<C: Connection> Environment<C> {
     /// Notes a statement for one record that is about to be sent: again and again from one place it is warned of, once,

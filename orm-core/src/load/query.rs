@@ -1,6 +1,5 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
-use crate::model::always;
 use std::fmt;
 use std::time::Instant;
 
@@ -19,13 +18,11 @@ use crate::env::keys::read_keys;
 use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
-use crate::error::BoxError;
-use crate::error::Doing;
+use crate::error::{BoxError, Doing};
 use crate::fragment::separated;
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, trace};
-use crate::model::Entity;
-use crate::model::{self, DbOf, KeyReader};
+use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
 use crate::{Environment, Result};
 

@@ -10,8 +10,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
-use crate::codec::CellWriter;
-use crate::codec::ColumnNames;
+use crate::codec::{CellWriter, ColumnNames};
 use crate::env::evict::make_room;
 use crate::env::keys::{invalid, read_key};
 use crate::env::pending::Flushed;

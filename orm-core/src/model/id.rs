@@ -5,8 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use diesel::deserialize::{self, FromSql, Queryable};
-use diesel::expression::AsExpression;
-use diesel::expression::TypedExpressionType;
+use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{HasSqlType, SingleValue, SqlType};
 

@@ -4,9 +4,8 @@ use std::borrow::{Borrow, Cow};
 use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Sub, SubAssign};
 use std::rc::Rc;
 
-use super::Model;
 use super::group::Group;
-use super::{Handle, Record, RecordSet};
+use super::{Handle, Model, Record, RecordSet};
 use crate::Environment;
 use crate::env::stores::Store;
 use crate::load::origin::{Origin, Reach};

@@ -1,12 +1,12 @@
 //! Any number of records in bounded memory: batch by batch, each freed before the next.
 
-use crate::model::always;
 use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::env::environment::Mark;
 use crate::load::prefetch;
-use crate::load::query::{self};
+use crate::load::query;
+use crate::model::always;
 use crate::records::Model;
 use crate::{Connection, Environment, RecordSet, Result};
 

@@ -1,6 +1,5 @@
 //! `Environment::builder()`: an environment with other settings than the usual.
 
-use crate::write::flush;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::Environment;
 use crate::backend::Connection;
 use crate::env::connection::adopt;
 use crate::env::settings::{Limits, Settings};
+use crate::write::flush;
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
 const MAX_PREFETCH_LIMIT: usize = 16_384;

@@ -1,11 +1,11 @@
 //! The public [`Cache`], and keeping to limits: the pages that were used longest ago leave first, dirty values never.
 
-use crate::env::evict::make_room;
 use std::fmt;
 use std::time::Instant;
 
 use crate::Environment;
 use crate::backend::Connection;
+use crate::env::evict::make_room;
 use crate::env::stores::Store;
 use crate::model::IntoKey;
 use crate::records::Model;

@@ -5,8 +5,7 @@ use std::fmt;
 
 use crate::env::stores::Want;
 use crate::env::watch::Place;
-use crate::records::Model;
-use crate::records::{Handle, Reader};
+use crate::records::{Handle, Model, Reader};
 use crate::{Error, Result};
 
 /// How many records a handle stands for: the last parameter of [`Records`](crate::Records)

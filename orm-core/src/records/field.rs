@@ -7,9 +7,8 @@ use std::marker::PhantomData;
 
 use crate::backend::Connection;
 use crate::env::watch::Place;
-use crate::records::Model;
 use crate::records::cardinality::Cardinality;
-use crate::records::{Handle, Records, Way};
+use crate::records::{Handle, Model, Records, Way};
 use crate::store::{Column, Link, List};
 use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
 

@@ -5,11 +5,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::Model;
-use super::Records;
 use super::group::{Group, LinkHere};
-use crate::env::stores::Store;
-use crate::env::stores::Want;
+use super::{Model, Records};
+use crate::env::stores::{Store, Want};
 use crate::env::watch::Place;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};

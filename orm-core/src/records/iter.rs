@@ -1,14 +1,12 @@
 //! The records of a set one by one, or so many at a time.
 
-use std::fmt;
 use std::iter::{Enumerate, FusedIterator};
 use std::ops::Range;
 use std::rc::Rc;
-use std::slice;
+use std::{fmt, slice};
 
-use super::Model;
 use super::group::Group;
-use super::{Handle, Record, RecordSet};
+use super::{Handle, Model, Record, RecordSet};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// The records one by one

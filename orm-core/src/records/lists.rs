@@ -7,13 +7,11 @@ use crate::env::stores::Want;
 use crate::env::watch::{Place, Spot};
 use crate::error::Repeated;
 use crate::load::origin::Step;
-use crate::records::Model;
 use crate::records::cardinality::Cardinality;
-use crate::records::{Handle, LinkHere};
+use crate::records::{Handle, LinkHere, Model};
 use crate::store::{SlotSet, UNRESOLVED};
-use crate::write::create;
-use crate::write::members;
 use crate::write::rows::{Link, Rows};
+use crate::write::{create, members};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list

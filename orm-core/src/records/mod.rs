@@ -26,13 +26,14 @@ pub(crate) mod value;
 pub(crate) mod values;
 mod write;
 
-use crate::model::always;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::Location;
+
+use crate::model::always;
 
 pub(crate) use group::LinkHere;
 pub use group::{Group, Way};

@@ -1,6 +1,5 @@
 //! An application's own diesel queries, made to give records.
 
-use crate::model::always;
 use std::panic::Location;
 
 use diesel::expression::expression_types::Untyped;
@@ -13,10 +12,9 @@ use crate::env::watch::Place;
 use crate::load::prefetch;
 use crate::load::query::{ModelColumns, find};
 use crate::load::select::Laid;
-use crate::model::DbOf;
-use crate::records::Model;
-use crate::records::combination;
+use crate::model::{DbOf, always};
 use crate::records::fields::{Chosen, Fields};
+use crate::records::{Model, combination};
 use crate::{Environment, Record, RecordSet, Result};
 
 /// Finds records with any diesel query

@@ -6,8 +6,7 @@ use std::iter::Sum;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
-use super::Model;
-use super::{Record, RecordSet};
+use super::{Model, Record, RecordSet};
 use crate::Result;
 
 impl<'env, M: Model> RecordSet<'env, M> {

@@ -1,19 +1,17 @@
 //! What can be done with a set of records, in memory.
 
-use crate::model::always;
 use std::ops::{Bound, RangeBounds};
 use std::panic::Location;
 use std::rc::Rc;
 
-use super::Model;
 use super::group::Group;
-use super::{Handle, Record, RecordSet};
+use super::{Handle, Model, Record, RecordSet};
 use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
-use crate::load::prefetch;
-use crate::load::query;
+use crate::load::{prefetch, query};
+use crate::model::always;
 use crate::records::field::Cached;
 use crate::{Environment, Error, Result};
 

@@ -7,8 +7,7 @@ use std::panic::Location;
 
 use indexmap::IndexMap;
 
-use super::Model;
-use super::{Chunks, IntoIter, Record, RecordSet, ToMany};
+use super::{Chunks, IntoIter, Model, Record, RecordSet, ToMany};
 use crate::Result;
 use crate::env::stores::Want;
 

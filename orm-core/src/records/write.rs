@@ -2,11 +2,10 @@
 
 use std::panic::Location;
 
-use super::ValueSet;
 use super::cardinality::Cardinality;
 use super::field::{Field, Kind};
 use super::values::{self, Values};
-use super::{Handle, Model, Records};
+use super::{Handle, Model, Records, ValueSet};
 use crate::Result;
 use crate::backend::Begin;
 use crate::env::watch::{For, Spot};

@@ -23,7 +23,7 @@ impl SlotSet {
         marks
     }
 
-    /// SlotSet a slot; tells whether it was not marked before.
+    /// Marks a slot; tells whether it was not marked before.
     #[inline]
     pub(crate) fn mark(&mut self, slot: u32) -> bool {
         let (word, bit) = (slot as usize / 64, 1 << (slot % 64));

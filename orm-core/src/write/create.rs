@@ -1,17 +1,13 @@
 //! New records: many rows in one INSERT, what was given in the cache.
 
-use super::put;
-use crate::backend::Begin;
-
 use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
 
-use super::links;
 use super::rows::{Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
-use super::version;
 use super::window::fitting_bytes;
-use crate::backend::{Connection, Dialect as _};
+use super::{links, put, version};
+use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;

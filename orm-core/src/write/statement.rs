@@ -4,12 +4,10 @@ use diesel::QueryResult;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-use super::rows::AnyValues;
-use super::rows::{Rows, Shape};
+use super::rows::{AnyValues, Rows, Shape};
 use super::version;
 use crate::backend::{Connection, Dialect};
-use crate::codec::Binds;
-use crate::codec::ColumnNames;
+use crate::codec::{Binds, ColumnNames};
 use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;

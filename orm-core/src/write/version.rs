@@ -6,8 +6,7 @@ use std::cell::RefCell;
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::Store;
 use crate::key::Key;
-use crate::load::prefetch;
-use crate::load::query;
+use crate::load::{prefetch, query};
 use crate::store::{AnyColumn, Column, ColumnId, Moment, Table};
 use crate::{Environment, Result};
 

@@ -1,5 +1,11 @@
 //! The records of a query, some at a time.
 
+use std::panic::Location;
+
+use diesel::expression::expression_types::Untyped;
+use diesel::query_builder::{Query, QueryFragment};
+use diesel::query_dsl::methods::SelectDsl;
+
 use crate::Result;
 use crate::backend::Connection;
 use crate::env::environment::Environment;
@@ -8,10 +14,6 @@ use crate::model::DbOf;
 use crate::records::batches::{Batches, Since};
 use crate::records::keyset::{BatchesByKey, ByKey};
 use crate::records::{Model, RecordSet};
-use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment};
-use diesel::query_dsl::methods::SelectDsl;
-use std::panic::Location;
 
 impl<C: Connection> Environment<C> {
     /// Calls with the records of a query, `size` at a time, in the query's order; memory is bounded by the batch

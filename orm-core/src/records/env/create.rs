@@ -8,9 +8,8 @@ use crate::env::environment::Environment;
 use crate::env::watch::Spot;
 use crate::error::Repeated;
 use crate::model::Entity;
-use crate::records::ValueSet;
 use crate::records::field::{Field, Kind};
-use crate::records::{Model, Record, RecordSet};
+use crate::records::{Model, Record, RecordSet, ValueSet};
 use crate::write::create::create;
 use crate::write::rows::{AnyValues, Rows};
 

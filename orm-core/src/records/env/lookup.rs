@@ -1,20 +1,20 @@
 //! One record by a condition or by its key.
 
+use std::panic::Location;
+
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, QueryFragment};
+
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
 use crate::load::query::{self, ModelColumns};
 use crate::load::select::Laid;
-use crate::model::DbOf;
-use crate::model::IntoKey;
-use crate::model::always;
+use crate::model::{DbOf, IntoKey, always};
 use crate::records::lookup::Condition;
 use crate::records::{Model, Record};
 use crate::{Error, Result};
-use diesel::QueryResult;
-use diesel::query_builder::{AstPass, QueryFragment};
-use std::panic::Location;
 
 impl<C: Connection> Environment<C> {
     /// A record for which a condition holds, if there is one: one SELECT of one row, with all prefetchable columns

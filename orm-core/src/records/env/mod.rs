@@ -8,23 +8,23 @@ mod transaction;
 
 pub use raw::Touching;
 
+use std::borrow::Borrow;
+use std::panic::Location;
+
+use diesel::r2d2::{ConnectionManager, Pool};
+
 use super::builder::{EnvironmentBuilder, NoSource};
 use super::cache::Cache;
 use super::{Model, Record, RecordSet};
+use crate::backend::Connection;
 use crate::env::connection::without_password;
+use crate::env::environment::Environment;
 use crate::env::settings::{Limits, Settings};
 use crate::load::query;
 use crate::model::IntoKey;
 use crate::write::flush;
 use crate::{Error, Result};
 
-use std::borrow::Borrow;
-use std::panic::Location;
-
-use diesel::r2d2::{ConnectionManager, Pool};
-
-use crate::backend::Connection;
-use crate::env::environment::Environment;
 impl<C: Connection> Environment<C> {
     /// An environment on a connection of its own, made now
     ///

@@ -7,8 +7,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 
 use crate::backend::Connection;
 use crate::env::watch::Spot;
-use crate::error::Doing;
-use crate::error::Repeated;
+use crate::error::{Doing, Repeated};
 use crate::fragment::Fragment;
 use crate::model::{self, AnyModel};
 use crate::records::Model;

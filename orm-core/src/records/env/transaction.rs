@@ -1,10 +1,10 @@
 //! Transactions, and sending what waits.
 
-use crate::backend::Begin;
-use crate::backend::Connection;
+use crate::backend::{Begin, Connection};
 use crate::env::environment::Environment;
 use crate::write::{TransactionOptions, retry};
 use crate::{Error, Result};
+
 impl<C: Connection> Environment<C> {
     /// Runs a closure in a transaction, and commits it; within another transaction it is a savepoint
     ///
