@@ -55,12 +55,16 @@
 //!
 //! # Modules
 //!
-//! All private; each imports from its own layer and from those below. `records`, `field`, `cardinality`, `value`, `search`, `lookup`, `batches`,
-//! `keyset`, `fields`, `combination`: what users hold. `write`: setters, flush, transactions, new and deleted records. `query`, `select`, `layout`,
-//! `relation`: SELECTs; `origin`, `plan`, `pace`, `prefetch`: which records a miss loads. `environment`, `builder`, `connection`, `stores`, `cache`: what an
-//! environment has; `watch`: loops that could not be batched. `model`: what the derive tells. `codec`: a cell and its SQL value. `backend`: what
-//! differs between databases. `store`: what is cached, as data, a table each. `key`, `text`, `error`: words of all. `private`: what generated code may
-//! name. docs/ARCHITECTURE.md goes from file to file.
+//! All private, in layers; each imports from its own and from those below:
+//!
+//! - `records`: what users hold and call, typed. A miss or a write leaves typed code here.
+//! - `write`: putting values, the flush, new and deleted rows. `load`: which records a miss loads, and the SELECTs.
+//! - `env`: what an environment is: connection, tables, settings, open transactions, running statements.
+//! - `model`: what the derive tells. `codec`: a cell and its SQL value. `backend`: what differs between databases.
+//! - `store`: what is cached, as data, a table each.
+//! - `error`, `text`, `key`, `fragment`: words of all. `private`: what generated code may name.
+//!
+//! docs/ARCHITECTURE.md goes from file to file.
 //!
 //! # Features
 //!

@@ -1,6 +1,7 @@
 //! What an environment is: its connection, tables, settings and counters, and running statements.
 //!
-//! `impl Environment` stands here, and in `records/env`, where what users call is.
+//! `impl Environment` stands here, and in `records/env`, where what users call is. Knows models as `AnyModel` and rows as slots; how what
+//! waits is sent it is told when it is made (`pending`).
 
 pub(crate) mod checkout;
 pub(crate) mod connection;

@@ -1,4 +1,7 @@
 //! `Records`: what users hold. One generic type, five cardinalities, one set of generated accessors.
+//!
+//! The typed side of the crate: called by applications and generated code, calls `load` on a miss and `write` on a write, with numbers for
+//! models, fields and records.
 
 mod algebra;
 pub(crate) mod batches;

@@ -1,7 +1,8 @@
-//! The way of one write: into the cache at once, into the database at the flush.
+//! The unit of work: into the cache at once, into the database at the flush.
 //!
 //! `put` is what every setter and `write` comes to: it changes cells, notes them as dirty and puts records into the lists
-//! of the other side. `flush` sends what is dirty, `transaction` decides when, and undoes what failed.
+//! of the other side. `flush` sends what is dirty. When that is, and what becomes of it after an error, is known by `env`, which is called
+//! from here; `records` calls this.
 
 pub(crate) mod create;
 pub(crate) mod delete;
