@@ -29,13 +29,13 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
 impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
     /// Writes the same values to all of the records
     ///
-    /// Every reader in the environment sees them at once. Within [`transaction`](Environment::transaction) they are sent
+    /// Every reader in the environment sees them at once. Within [`transaction`](crate::Environment::transaction) they are sent
     /// when it commits, with all others that are waiting, or before a query that could see them; outside, before this
     /// returns. A value that a record has already is not written.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRecord`] for a record whose row does not exist, [`Error::NotOne`] for a link that is NULL; those of
+    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, [`Error::NotOne`](crate::Error::NotOne) for a link that is NULL; those of
     /// reading another record's link that is among the values; and outside a transaction those of the database.
     #[track_caller]
     pub fn write(&self, values: Values<M>) -> Result<()> {

@@ -34,7 +34,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingValue`] if a column needs a value that was not given; those of the database, and of reading another
+    /// [`Error::MissingValue`](crate::Error::MissingValue) if a column needs a value that was not given; those of the database, and of reading another
     /// record's link that is among the values.
     #[track_caller]
     pub fn create<V>(&self, values: V) -> Result<Record<'_, V::Model>>
