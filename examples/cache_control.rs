@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     step(&env, "reading what is cached now", || walk(&partners))?;
 
     println!("Reading one set as part of another");
-    cache.invalidate_all();
+    cache.clear();
     let ten = env.browse::<Partner>(1..=10).with_prefetch(&partners);
     step(&env, "ten names: the ten come first, then 990 of the others", || ten.name())?;
     step(&env, "the names of all: 1,500 were left", || partners.name())?;
@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     step(&env, "a field of all records", || partners.name())?;
     cache.invalidate_model::<Country>();
     step(&env, "all of a model", || partners.country_id().name())?;
-    cache.invalidate_all();
+    cache.clear();
     step(&env, "everything", || partners.name())?;
 
     println!("Keeping to a limit of 1,500 records: the pages used longest ago leave first");

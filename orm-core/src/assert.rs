@@ -3,7 +3,10 @@
 use crate::Environment;
 use crate::backend::Connection;
 
-/// Runs a block and panics unless it ran exactly so many SELECTs; the message prints them
+/// Runs a block and panics unless it ran exactly so many statements; the message prints them
+///
+/// It counts what [`Stats::queries`](crate::Stats::queries) does: SELECT, INSERT, UPDATE and DELETE, and not what begins and ends
+/// transactions.
 ///
 /// ```
 /// # use orm_core::prelude::*;

@@ -377,6 +377,13 @@ impl From<diesel::ConnectionError> for Error {
     }
 }
 
+/// A pool that had no connection to give to the application itself
+impl From<diesel::r2d2::PoolError> for Error {
+    fn from(error: diesel::r2d2::PoolError) -> Self {
+        Self::connection("the database", error)
+    }
+}
+
 /// A diesel error from a statement that the application ran itself
 impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {

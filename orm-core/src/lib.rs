@@ -90,32 +90,42 @@ mod store;
 mod text;
 mod write;
 
-pub use backend::{Connection, DefaultConnection, Isolation, OnConflict};
+pub use backend::{Connection, DefaultConnection, Isolation};
+pub use bytes::Bytes;
 pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};
+pub use indexmap::IndexMap;
 pub use key::Key;
-pub use load::query::ModelColumns;
-pub use model::{Computed, Entity, Id, IntoKey, ManyToMany, OneToMany};
+pub use model::{Computed, Id, ManyToMany, OneToMany};
 pub use orm_derive::Model;
-pub use records::ValueSet;
 pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
-pub use records::cardinality::Cardinality;
 pub use records::env::Touching;
 pub use records::field::Field;
-pub use records::fields::Fields;
-pub use records::keyset::{AfterKey, BatchesByKey, ByKey};
-pub use records::lookup::Condition;
-pub use records::record_query::{FindRecords, RecordQuery, by};
-pub use records::value::{IntoLink, IntoValue, via};
+pub use records::keyset::BatchesByKey;
+pub use records::record_query::RecordQuery;
 pub use records::values::Values;
-pub use records::{
-    Chunks, IntoIter, Iter, Model, Ordered, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
-};
+pub use records::{Chunks, IntoIter, Iter, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use write::TransactionOptions;
+
+pub mod bounds {
+    //! What stands in the bounds of public functions: for code that is generic over fields, keys, queries or kinds of records
+
+    pub use crate::backend::OnConflict;
+    pub use crate::load::query::ModelColumns;
+    pub use crate::model::{Entity, IntoKey};
+    pub use crate::records::builder::{NoSource, Source};
+    pub use crate::records::cardinality::Cardinality;
+    pub use crate::records::fields::Fields;
+    pub use crate::records::keyset::{AfterKey, ByKey};
+    pub use crate::records::lookup::Condition;
+    pub use crate::records::record_query::{FindRecords, by};
+    pub use crate::records::value::{IntoLink, IntoValue, via};
+    pub use crate::records::{Ordered, ValueSet};
+}
 
 pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`

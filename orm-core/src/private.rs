@@ -20,7 +20,7 @@ pub use crate::records::field::{
 };
 pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
-pub use crate::records::values::{given, take};
+pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };

@@ -605,7 +605,7 @@ proptest! {
             let turn = || {
                 turns.set(turns.get() + 1);
                 if !has_age && turns.get() % every == 0 {
-                    db.cache().invalidate_all();
+                    db.cache().clear();
                 }
             };
             let (found, statements) = db.watch(|| walk_sets(OnSet::Ants(set.clone()), &steps, &mut names, &turn));
@@ -660,7 +660,7 @@ proptest! {
             for &(when, what) in &drops {
                 if steps.get() == when {
                     match what {
-                        0 => db.cache().invalidate_all(),
+                        0 => db.cache().clear(),
                         1 => db.cache().invalidate_model::<Ant>(),
                         2 => db.cache().invalidate_field(Cat::NAME),
                         3 => db.cache().invalidate_field(Ant::CHILD_IDS),

@@ -16,6 +16,7 @@ const MAX_PREFETCH_LIMIT: usize = 16_384;
 
 /// Settings of an [`Environment`] to be; `build` is there once a pool or a connection is given
 #[derive(Debug)]
+#[must_use = "it makes an environment when `build` is called"]
 pub struct EnvironmentBuilder<C: Connection, S> {
     source: S,
     settings: Settings,
@@ -71,21 +72,18 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     }
 
     /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384
-    #[must_use]
     pub fn prefetch_limit(mut self, keys: usize) -> Self {
         self.settings.prefetch_limit = keys.clamp(1, MAX_PREFETCH_LIMIT);
         self
     }
 
     /// At most so many bytes in one batch, by what the rows seen so far took; 16 MiB unless said otherwise
-    #[must_use]
     pub fn prefetch_bytes(mut self, bytes: usize) -> Self {
         self.settings.prefetch_bytes = bytes;
         self
     }
 
     /// Caches at most so many records: those used longest ago leave first, unflushed writes never; no limit unless said
-    #[must_use]
     pub fn cache_limit(self, records: usize) -> Self {
         self.limits.records.set(Some(records));
         self
@@ -93,7 +91,6 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
 
     /// Caches at most so many bytes of keys and values; no limit unless said. Keys count up to half of it, as only
     /// [`clear`](crate::Cache::clear) gives them back
-    #[must_use]
     pub fn cache_bytes(self, bytes: usize) -> Self {
         self.limits.bytes.set(Some(bytes));
         self
@@ -107,14 +104,12 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     /// writes outside of a transaction, or creates or deletes one by one. Going from record to record along their links is
     /// none, nor is coming back to the same record. The error names file and line, and is returned before the statement is
     /// sent.
-    #[must_use]
     pub fn strict(mut self) -> Self {
         self.settings.strict = true;
         self
     }
 
     /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
-    #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.settings.max_age = Some(age);
         self
@@ -127,7 +122,6 @@ impl<S> EnvironmentBuilder<diesel::SqliteConnection, S> {
     ///
     /// Unless said otherwise five seconds, on connections that have no time-out yet. A transaction that has read something
     /// cannot wait before it writes: see [`TransactionOptions::immediate`](crate::TransactionOptions::immediate).
-    #[must_use]
     pub fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.settings.busy_timeout = Some(timeout);
         self

@@ -169,14 +169,8 @@ impl<'env, C: Connection> Cache<'env, C> {
         self.env.store::<M>().invalidate();
     }
 
-    /// Makes all values missing; unflushed writes stay
-    pub fn invalidate_all(self) {
-        self.env.note_drop();
-        self.env.tables().for_each(|table| table.invalidate());
-    }
-
-    /// Forgets everything that is not waiting for a flush, as [`invalidate_all`](Self::invalidate_all) does; keys too, if
-    /// no record or set is held and nothing is waiting
+    /// Makes all values missing; unflushed writes stay. Keys are given back too, if no record or set is held and nothing is
+    /// waiting
     ///
     /// For an environment that lives long: called between two jobs, it leaves the memory as it was before the first.
     pub fn clear(self) {

@@ -43,16 +43,6 @@ impl<'env, M: Model> ToMany<'env, M> {
         self.handle().member_count(Location::caller())
     }
 
-    /// How many records there are; the same as [`len`](Self::len)
-    ///
-    /// # Errors
-    ///
-    /// Those of reading the links.
-    #[track_caller]
-    pub fn count(&self) -> Result<usize> {
-        self.len()
-    }
-
     /// Whether there are none
     ///
     /// # Errors

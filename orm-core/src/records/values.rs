@@ -1,6 +1,7 @@
 //! The values that a record is created or written with.
 
 use std::any::Any;
+use std::fmt::{self, Debug};
 
 use super::{Fault, Model, ValueSet};
 use crate::Result;
@@ -54,4 +55,19 @@ pub fn given<V: 'static>(value: &Option<V>) -> Option<&dyn Any> {
 pub(crate) fn given_fields<V: ValueSet>(values: &V) -> Vec<usize> {
     let all = 0..V::Model::FIELDS.len();
     all.filter(|&field| values.given(field).is_some()).collect()
+}
+
+/// Shows the values that are given.
+pub fn debug_values(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    members: &[(&str, Option<&dyn Debug>)],
+) -> fmt::Result {
+    let mut shown = f.debug_struct(name);
+    for (member, value) in members {
+        if let Some(value) = value {
+            shown.field(member, value);
+        }
+    }
+    shown.finish()
 }

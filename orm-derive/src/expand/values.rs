@@ -38,6 +38,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
         }
     };
     let methods = fields().map(|field| method(model, field));
+    let (common, from) = (common(model, names), from_model(model, names));
     quote! {
         #[derive(::core::clone::Clone, ::core::default::Default)]
         #vis struct #values {
@@ -66,10 +67,91 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             #(#methods)*
         }
 
+        #common
+
+        #from
+
         impl #ident {
             /// The values to create or write records with: none yet
             #vis fn values() -> #values {
                 ::core::default::Default::default()
+            }
+        }
+    }
+}
+
+/// `Debug`, which shows what is given, and `PartialEq`; each if all the fields' types have it
+fn common(model: &Model, names: &Names) -> TokenStream {
+    let values = &names.values;
+    let fields = || model.fields.iter().filter(|field| field.is_given());
+    let (idents, texts): (Vec<_>, Vec<_>) = fields().map(|field| (&field.ident, &field.name)).unzip();
+    let name = values.to_string();
+    // With a lifetime of their own the bounds are looked at where they are: a type that lacks the trait is no error.
+    let bounds = |bound: TokenStream| {
+        let plain =
+            fields().filter(|field| matches!(field.shape, Shape::Value { value: Value::Plain(_), .. }));
+        let types = plain.map(|field| {
+            let ty = stored(field);
+            quote!(for<'__value> #ty: #bound)
+        });
+        quote!(where #(#types),*)
+    };
+    let (debug, equal) = (bounds(quote!(::core::fmt::Debug)), bounds(quote!(::core::cmp::PartialEq)));
+    quote! {
+        #[automatically_derived]
+        impl ::core::fmt::Debug for #values #debug {
+            #[inline]
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                ::orm_core::private::debug_values(f, #name, &[
+                    #((#texts, match &self.#idents {
+                        ::core::option::Option::Some(value) => ::core::option::Option::Some(value as &dyn ::core::fmt::Debug),
+                        ::core::option::Option::None => ::core::option::Option::None,
+                    }),)*
+                ])
+            }
+        }
+
+        #[automatically_derived]
+        impl ::core::cmp::PartialEq for #values #equal {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                true #(&& self.#idents == other.#idents)*
+            }
+        }
+    }
+}
+
+/// The values of a struct of the user's own: all that can be given, a column of several fields once
+fn from_model(model: &Model, names: &Names) -> TokenStream {
+    let (ident, values) = (&model.ident, &names.values);
+    let is_key = |field: &&Field| field.is_key || field.part.is_some();
+    let (key, others): (Vec<_>, Vec<_>) =
+        model.fields.iter().filter(|field| field.is_given()).partition(is_key);
+    let mut columns = Vec::new();
+    let mut members = Vec::new();
+    for field in key.into_iter().chain(others) {
+        let own = field.columns();
+        if own.iter().any(|column| columns.contains(column)) {
+            continue;
+        }
+        columns.extend(own);
+        let (member, stored) = (&field.ident, stored(field));
+        let by_reference = match &field.shape {
+            Shape::Value { value: Value::Text | Value::Blob, nullable: true } => quote!(&),
+            _ => TokenStream::new(),
+        };
+        members.push(quote! {
+            #member: ::core::option::Option::Some(
+                <_ as ::orm_core::private::IntoValue<#stored>>::into_value(#by_reference model.#member),
+            ),
+        });
+    }
+    quote! {
+        #[automatically_derived]
+        impl ::core::convert::From<#ident> for #values {
+            #[inline]
+            fn from(model: #ident) -> Self {
+                Self { #(#members)* ..::core::default::Default::default() }
             }
         }
     }

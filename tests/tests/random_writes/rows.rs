@@ -101,7 +101,7 @@ impl Run<'_> {
                 5 => env.cache().invalidate_model::<Person>(),
                 6 => env.cache().invalidate_model::<Badge>(),
                 7 => env.cache().invalidate_field(Person::VERSION),
-                _ => env.cache().invalidate_all(),
+                _ => env.cache().clear(),
             },
             Kind::Limit => env.cache().set_limit([1, 2, 3, 7, 100, 1000][a % 6]),
             Kind::Put => {

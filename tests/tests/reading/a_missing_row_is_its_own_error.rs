@@ -109,13 +109,13 @@ fn so_do_invalidation_and_a_value_put_and_exists() -> Result<()> {
         ("invalidate", &|| db.cache().invalidate(Partner::NAME, [12])),
         ("invalidate_field", &|| db.cache().invalidate_field(Partner::NAME)),
         ("invalidate_model", &|| db.cache().invalidate_model::<Partner>()),
-        ("invalidate_all", &|| db.cache().invalidate_all()),
+        ("clear", &|| db.cache().clear()),
         ("exists", &|| assert!(db.record::<Partner>(12).exists().expect("an answer"))),
     ];
     for (what, forget) in forgets {
         let late = db.record::<Partner>(12);
         db.file.run("DELETE FROM partners WHERE id = 12");
-        db.cache().invalidate_all();
+        db.cache().clear();
         assert_missing(late.name(), "Partner", "12");
         db.file.run("INSERT INTO partners SELECT 12, 'late', lang, email, phone, city, active, credit, country_id, parent_id, notes FROM partners WHERE id = 1");
         forget();

@@ -73,7 +73,7 @@ fn a_target_that_is_not_there_has_one_too() -> Result<()> {
 
 #[test]
 fn code_that_is_generic_over_handles_reads_the_field() -> Result<()> {
-    fn key<K: orm_core::Cardinality>(countries: &Records<Country, K>) -> K::Out<i32> {
+    fn key<K: orm_core::bounds::Cardinality>(countries: &Records<Country, K>) -> K::Out<i32> {
         countries.get(Country::ID)
     }
     let db = TestDb::of_partners(5, 2);

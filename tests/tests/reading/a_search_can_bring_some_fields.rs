@@ -7,7 +7,10 @@ use orm_core::{Error, Result};
 use orm_tests::partners::*;
 use orm_tests::{TestDb, test_db};
 
-fn found<'env, F: orm_core::Fields<Partner>>(db: &'env TestDb, fields: F) -> RecordSet<'env, Partner> {
+fn found<'env, F: orm_core::bounds::Fields<Partner>>(
+    db: &'env TestDb,
+    fields: F,
+) -> RecordSet<'env, Partner> {
     partners::table.order(partners::id).records_with_fields::<Partner>(&db.env, fields).expect("partners")
 }
 

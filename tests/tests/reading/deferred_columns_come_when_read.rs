@@ -57,7 +57,7 @@ fn a_search_and_a_batch_leave_them_out() -> Result<()> {
     let db = pages(10);
     let (_, statements) = db.watch(|| db.all::<Page>());
     assert_eq!(statements[0].columns(), ["id", "title"]);
-    db.cache().invalidate_all();
+    db.cache().clear();
     let (_, statements) = db.watch(|| db.browse::<Page>(1..=10).title());
     assert_eq!(statements[0].columns(), ["id", "title"]);
     let (_, statements) = db.watch(|| db.browse::<Page>(1..=20).prefetch());

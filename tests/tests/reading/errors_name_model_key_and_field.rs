@@ -100,7 +100,7 @@ fn a_fraction_between_keys_is_found_with_them() -> Result<()> {
     let db = TestDb::of_partners(40, 5);
     db.file.run("UPDATE partners SET country_id = 1.5 WHERE id = 7");
     let partners = |keys: [i32; 2]| {
-        db.cache().invalidate_all();
+        db.cache().clear();
         db.browse::<Country>(keys).partner_ids().load().map(|partners| partners.len())
     };
     // Keys that follow each other are asked for as a range.
@@ -131,7 +131,7 @@ fn text_of_all_kinds_is_no_error() -> Result<()> {
     // U+FFFD is what bytes that are no text would be read as; it may stand there of its own.
     for text in ["", "café", "\u{FFFD}", "a replaced \u{FFFD} among longer text", "名前", "🦀"] {
         db.file.run(&format!("UPDATE items SET name = '{text}' WHERE id = 3"));
-        db.cache().invalidate_all();
+        db.cache().clear();
         assert_eq!(db.record::<Item>(3).name()?, text);
     }
     Ok(())

@@ -40,13 +40,13 @@ fn it_is_prefetched_with_the_sets_that_they_came_from() -> Result<()> {
     let (_, statements) = db.watch(|| some.get(1).map(|partner| partner.name()));
     let keys = statements[0].keys();
     assert_eq!((keys.len(), &keys[..2]), (40, &["85".to_owned(), "4".to_owned()][..]));
-    db.cache().invalidate_all();
+    db.cache().clear();
 
     let mut others = db.browse::<Partner>([50]);
     others |= &low.slice(0..1);
     others |= &high.slice(0..1);
     db.assert_keys(&[41], || others.name())?;
-    db.cache().invalidate_all();
+    db.cache().clear();
     // Records that were reached by links come with all that the links lead to.
     let all = db.all::<Partner>()?;
     let mut countries: RecordSet<Country> = db.collect(Vec::<Record<Country>>::new());

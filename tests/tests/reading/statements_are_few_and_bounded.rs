@@ -19,7 +19,7 @@ fn batch_texts(db: &TestDb) -> Vec<String> {
 fn batches_of_all_sizes_are_two_prepared_statements() -> Result<()> {
     let db = TestDb::of_partners(3_000, 10);
     for size in [1, 2, 3, 7, 64, 65, 500, 999, 1000, 1, 2, 3] {
-        db.cache().invalidate_all();
+        db.cache().clear();
         db.browse::<Partner>(1..=size).name()?;
     }
     let texts = batch_texts(&db);
@@ -78,7 +78,7 @@ fn forty_thousand_distinct_targets() -> Result<()> {
 /// The binds of the one statement that reads these partners
 #[track_caller]
 fn binds(db: &TestDb, ids: &[i32]) -> Vec<String> {
-    db.cache().invalidate_all();
+    db.cache().clear();
     let (names, statements) = db.watch(|| db.browse::<Partner>(ids.iter().copied()).name());
     let expected: Vec<_> = ids.iter().map(|id| format!("Partner number {id}")).collect();
     assert_eq!(names.expect("the names"), expected);

@@ -164,7 +164,7 @@ fn what_is_dropped_in_each_turn_before_it_is_read() {
     // Two batches of 200 show what becomes of them. Then it is nine of one, and a try with two that finds out nothing new.
     told(Repeated::Reread, "name").after(1 + 2 + 9 + 1, |db, line| {
         for partner in &db.all::<Partner>()? {
-            db.cache().invalidate_all();
+            db.cache().clear();
             here!(line, partner.name()?);
         }
         Ok(())

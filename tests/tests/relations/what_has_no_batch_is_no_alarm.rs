@@ -140,7 +140,7 @@ fn but_a_walk_from_each_of_many_records_is_one() {
     let walks = || {
         (31..=50).try_for_each(|id| {
             let mut at = db.record::<Node>(id);
-            db.cache().invalidate_all();
+            db.cache().clear();
             while let Some(next) = at.next_id().load()? {
                 at = next;
             }
@@ -248,7 +248,7 @@ fn the_same_record_again_and_again() {
     assert_not_told(File::of_partners(10, 2), |db| {
         let partner = db.record::<Partner>(1);
         for _ in 0..20 {
-            db.cache().invalidate_all();
+            db.cache().clear();
             partner.name()?;
             partner.exists()?;
             partner.tag_ids().len()?;

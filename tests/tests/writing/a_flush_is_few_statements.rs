@@ -154,7 +154,7 @@ fn what_waits_is_never_dropped() -> Result<()> {
         db.cache().invalidate(Partner::NAME, [1]);
         db.cache().invalidate_field(Partner::NAME);
         db.cache().invalidate_model::<Partner>();
-        db.cache().invalidate_all();
+        db.cache().clear();
         db.cache().set_limit(10);
         db.cache().set(Partner::NAME, 5, "as if loaded");
         assert_eq!(db.cache().get(Partner::NAME, 5).as_deref(), Some("N5"));

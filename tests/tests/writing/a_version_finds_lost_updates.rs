@@ -76,7 +76,7 @@ fn also_if_the_version_has_left_the_cache_since() -> Result<()> {
                 account.set_balance(raised)?;
                 match leave {
                     0 => db.cache().invalidate_field(Account::VERSION),
-                    1 => db.cache().invalidate_all(),
+                    1 => db.cache().clear(),
                     _ => db.cache().set_limit(0),
                 }
                 somebody_else_changes(&db, 1);
@@ -94,7 +94,7 @@ fn in_a_cache_that_has_no_room_for_all_versions() -> Result<()> {
     let db = bank();
     db.create_many((0..300).map(|n| Account::values().iban(format!("N{n}")).owner_id(2).balance(n)))?;
     db.file.run("UPDATE accounts SET version = id");
-    db.cache().invalidate_all();
+    db.cache().clear();
     db.cache().set_limit(3);
     let accounts = db.all::<Account>()?;
     db.transaction(|| {
@@ -114,7 +114,7 @@ fn in_a_cache_that_has_no_room_for_all_versions() -> Result<()> {
 fn members_are_taken_away_although_not_all_links_find_room() -> Result<()> {
     let db = bank();
     db.create_many((0..300).map(|n| Account::values().iban(format!("N{n}")).owner_id(2).guarantor_id(3)))?;
-    db.cache().invalidate_all();
+    db.cache().clear();
     db.cache().set_limit(3);
     let cid = db.record::<Owner>(3);
     let guaranteed = cid.guaranteed_ids().load()?;

@@ -20,6 +20,7 @@ mod statements_of_your_own;
 mod threads_lose_no_update;
 mod transactions_put_everything_right;
 mod transactions_tell_the_truth;
+mod values_are_like_any_others;
 mod values_never_reach_sql;
 mod what_a_setter_takes;
 mod what_goes_with_a_deleted_record_is_not_cached;

@@ -169,7 +169,7 @@ fn the_version_that_a_write_was_based_on_stays_until_it_is_sent() -> Result<()> 
     assert_eq!(account.balance()?, 20);
     let result = db.transaction(|| {
         account.set_balance(account.balance()? + 1)?;
-        db.cache().invalidate_all();
+        db.cache().clear();
         db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 2");
         Ok(())
     });

@@ -47,9 +47,13 @@ fn what_they_do_not_touch_stays() -> Result<()> {
     db.assert_queries(1, || partner.name())?;
     let names: Vec<String> = db
         .touching()
+        .nothing()
         .with_connection(|connection| Ok(partners::table.select(partners::name).load(connection)?))?;
     assert_eq!(names.len(), 30);
     db.assert_queries(0, || (country.name(), partner.name(), country.partner_ids().ids())).0?;
+    // What is not said may be anything.
+    db.touching().execute(diesel::update(partners::table.find(3)).set(partners::name.eq("new")))?;
+    assert_eq!(db.assert_queries(1, || partner.name())?, "new");
     Ok(())
 }
 

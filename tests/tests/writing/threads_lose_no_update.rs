@@ -97,7 +97,7 @@ fn nobody_sees_what_is_not_committed() -> Result<()> {
         if number > 1 {
             // Within one transaction a reader sees one state: the money is on one account or on the other.
             while !is_done.load(Ordering::Relaxed) {
-                env.cache().invalidate_all();
+                env.cache().clear();
                 env.transaction(|| {
                     // Two SELECTs, one after the other.
                     let first = env.record::<Account>(1).balance()?;

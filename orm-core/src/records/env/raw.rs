@@ -30,7 +30,7 @@ impl<C: Connection> Environment<C> {
     where
         Q: QueryFragment<C::Backend> + QueryId,
     {
-        Touching::everything(self).execute(statement)
+        self.touching().execute(statement)
     }
 
     /// Calls with the connection itself, with the same care as [`execute`](Self::execute)
@@ -58,7 +58,7 @@ impl<C: Connection> Environment<C> {
     /// PostgreSQL, within a transaction, an error that it has swallowed.
     #[track_caller]
     pub fn with_connection<T>(&self, f: impl FnOnce(&mut C) -> Result<T>) -> Result<T> {
-        Touching::everything(self).with_connection(f)
+        self.touching().with_connection(f)
     }
 
     /// The same for a closure whose errors are the application's own, which come back by value: also for functions that
@@ -87,10 +87,10 @@ impl<C: Connection> Environment<C> {
         &self,
         f: impl FnOnce(&mut C) -> Result<T, E>,
     ) -> Result<T, E> {
-        Touching::everything(self).try_with_connection(f)
+        self.touching().try_with_connection(f)
     }
 
-    /// A statement of your own that changes rows of these models only; of none, until they are named
+    /// A statement of your own that changes rows of the models that are named, and of no others; while none is named, of any
     ///
     /// ```
     /// # use diesel::prelude::*;
@@ -105,7 +105,7 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn touching(&self) -> Touching<'_, C> {
-        Touching { env: self, models: Some(Vec::new()) }
+        Touching { env: self, models: None }
     }
 }
 
@@ -113,7 +113,7 @@ impl<C: Connection> Environment<C> {
 #[must_use = "it does nothing until `execute` or `with_connection` is called"]
 pub struct Touching<'env, C: Connection> {
     env: &'env Environment<C>,
-    /// The models; `None`: all
+    /// The models; `None`: any
     models: Option<Vec<&'static dyn AnyModel<C>>>,
 }
 
@@ -124,15 +124,28 @@ impl<C: Connection> fmt::Debug for Touching<'_, C> {
 }
 
 impl<'env, C: Connection> Touching<'env, C> {
-    fn everything(env: &'env Environment<C>) -> Self {
-        Self { env, models: None }
-    }
-
     /// Rows of this model too
     pub fn model<M: Model<Connection = C>>(mut self) -> Self {
-        if let Some(models) = &mut self.models {
-            models.push(model::any::<M>());
-        }
+        self.models.get_or_insert_default().push(model::any::<M>());
+        self
+    }
+
+    /// No rows: it only reads, and what is cached stays
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer } }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY)"))?;
+    /// let count: i64 = env.touching().nothing().with_connection(|c| Ok(partners::table.count().get_result(c)?))?;
+    /// # assert_eq!(count, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn nothing(mut self) -> Self {
+        self.models.get_or_insert_default();
         self
     }
 

@@ -239,7 +239,7 @@ fn a_version_that_moved_on_is_a_conflict() -> Outcome {
     assert_eq!(stored, [0, 50, 0]);
     // Also where the transaction has read the rows before
     let conflict = env.transaction(|| {
-        env.cache().invalidate_all();
+        env.cache().clear();
         assert_eq!(accounts.version()?, [1, 2, 1]);
         other.record::<Account>(3).set_amount(60)?;
         accounts.iter().zip(7..).try_for_each(|(account, n)| account.set_amount(n))

@@ -597,7 +597,7 @@ fn tables_of_a_named_schema() -> Outcome {
     let rights: Vec<Vec<i32>> = things.map(|thing| Ok(thing.right_ids().load()?.ids()))?;
     assert_eq!(rights, [vec![2, 3], vec![], vec![], vec![4]]);
     assert_eq!(env.stats().queries, 3);
-    env.cache().invalidate_all();
+    env.cache().clear();
     assert_eq!(two.name()?, "two");
     assert_eq!(env.all::<Thing>()?.len(), 4);
     // Written, too

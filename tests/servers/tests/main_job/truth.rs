@@ -364,7 +364,7 @@ fn options_are_kept_to_in_the_transaction_alone() -> Outcome {
     let nested = env.transaction(|| env.transaction_with(serializable, || Ok(())));
     assert!(matches!(nested, Err(Error::Nested { .. })), "{nested:?}");
     let is_serializable = || {
-        env.cache().invalidate_all();
+        env.cache().clear();
         assert_eq!(partner.name()?, "first");
         env.touching().with_connection(|connection| {
             shop::number(connection, super::ISOLATION_SEEN).map_err(|error| Error::other(error.to_string()))

@@ -27,6 +27,6 @@ fn main() -> orm_core::Result<()> {
     assert_eq!(record.r#match().r#async()?, Some(3));
     assert_eq!(record.r#match().r#while().id()?, [2]);
     assert_eq!((Loop::TYPE.name(), Loop::ASYNC.name(), Loop::WHILE.name()), ("type", "async", "while"));
-    assert_eq!(<Loop as orm_core::Entity>::NAME, "Loop");
+    assert_eq!(<Loop as orm_core::bounds::Entity>::NAME, "Loop");
     Ok(())
 }
