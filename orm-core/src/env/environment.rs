@@ -10,6 +10,7 @@ use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::Result;
 use crate::backend::Connection;
+use crate::env::clock::Clock;
 use crate::env::connection::Held;
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
@@ -56,9 +57,7 @@ pub struct Environment<
     pub(crate) stores: Stores<C>,
     pub(crate) settings: Settings,
     pub(crate) limits: Limits,
-    born: Instant,
-    /// No value is stamped with an earlier time, so that those of batches are told from what was cached before.
-    earliest: Cell<Stamp>,
+    pub(super) clock: Clock,
     queries: Cell<usize>,
     /// Counts the times that something was dropped from the cache
     drops: Cell<usize>,
@@ -124,8 +123,7 @@ impl<C: Connection> Environment<C> {
             stores: Stores::default(),
             settings,
             limits,
-            born: Instant::now(),
-            earliest: Cell::new(0),
+            clock: Clock::default(),
             queries: Cell::new(0),
             drops: Cell::new(0),
             looks: Cell::new(MOST_LOOKS),
@@ -210,9 +208,7 @@ impl<C: Connection> Environment<C> {
 
     /// Marks this moment, so that what is cached from now on can be released.
     pub(crate) fn mark(&self) -> Mark {
-        let since = self.now().saturating_add(1);
-        self.earliest.set(since);
-        Mark { since, slots: self.tables().map(|table| table.slots()).collect() }
+        Mark { since: self.clock.mark(), slots: self.tables().map(|table| table.slots()).collect() }
     }
 
     /// Frees what was cached since a mark: values that are not dirty, and keys too unless a record or a set is held
@@ -270,19 +266,13 @@ impl<C: Connection> Environment<C> {
     }
 
     pub(crate) fn moment(&self) -> Moment {
-        Moment { time: self.now(), turn: self.turn() }
-    }
-
-    /// Now, on the environment's own clock; it stops after 49 days.
-    fn now(&self) -> Stamp {
-        Stamp::try_from(self.born.elapsed().as_millis()).unwrap_or(Stamp::MAX).max(self.earliest.get())
+        Moment { time: self.clock.now(), turn: self.turn() }
     }
 
     /// The oldest time that `max_age` lets a value have
     pub(crate) fn oldest(&self, max_age: Duration) -> Stamp {
-        let oldest = Stamp::try_from(self.born.elapsed().saturating_sub(max_age).as_millis());
         // What a call has loaded is not too old for the same call.
-        oldest.unwrap_or(Stamp::MAX).min(self.call.get().unwrap_or(Stamp::MAX))
+        self.clock.oldest(max_age).min(self.call.get().unwrap_or(Stamp::MAX))
     }
 
     /// Makes all values of a table missing that are older than `max_age`, if the one about to be read is.
@@ -310,13 +300,13 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn begin_call(&self) -> Call<'_> {
         let is_outer = self.settings.max_age.is_some() && self.call.get().is_none();
         if is_outer {
-            self.call.set(Some(self.now()));
+            self.call.set(Some(self.clock.now()));
         }
         Call(is_outer.then_some(&self.call))
     }
 
     pub(crate) fn instant(&self, stamp: Stamp) -> Instant {
-        self.born + Duration::from_millis(stamp.into())
+        self.clock.instant(stamp)
     }
 
     pub(crate) fn describe(&self, model: usize, slot: u32) -> String {

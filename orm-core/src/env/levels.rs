@@ -56,7 +56,7 @@ impl<C: Connection> Environment<C> {
         if self.transactions.are_open() {
             return set().map(drop);
         }
-        let mut undo = Undo { env: self, since: Some(self.moment().time) };
+        let mut undo = Undo { env: self, since: Some(self.clock.mark()) };
         let slots = set()?;
         let dirty: usize = self.tables().map(|table| table.dirty_records()).sum();
         if dirty == 1 {
@@ -236,7 +236,7 @@ impl<'env, C: Connection> Level<'env, C> {
         if begin.is_fresh() {
             env.trust_nothing();
         }
-        let (since, watched) = (env.moment().time, env.watched.now());
+        let (since, watched) = (env.clock.mark(), env.watched.now());
         Ok(Self { env, since, watched, after, is_open: true })
     }
 

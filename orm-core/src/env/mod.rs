@@ -4,6 +4,7 @@
 //! waits is sent it is told when it is made (`pending`).
 
 pub(crate) mod checkout;
+pub(crate) mod clock;
 pub(crate) mod connection;
 pub(crate) mod environment;
 pub(crate) mod evict;

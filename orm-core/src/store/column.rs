@@ -12,7 +12,7 @@ use crate::Str;
 const PAGE_BITS: u32 = 6;
 pub(crate) const PAGE: usize = 1 << PAGE_BITS;
 
-/// Milliseconds since the environment was made; an environment's own clock, a quarter of the size of an `Instant`.
+/// When something was cached, by the environment's clock: counted, not measured
 pub(crate) type Stamp = u32;
 
 /// When something happens, on an environment's two clocks

@@ -194,3 +194,17 @@ fn of_a_commit_that_a_deferred_foreign_key_refuses() -> Result<()> {
     assert_eq!(db.record::<Owner>(4).guaranteed_ids().ids()?, [3]);
     Ok(())
 }
+
+/// A setter outside of a transaction that the database refuses
+#[test]
+fn a_refused_setter_leaves_what_was_loaded_before_it() -> Result<()> {
+    for _ in 0..30 {
+        let db = bank();
+        let owners = db.all::<Owner>()?;
+        db.file.run("CREATE TRIGGER refuse BEFORE UPDATE ON owners BEGIN SELECT RAISE(ABORT, 'no'); END");
+        assert!(db.record::<Owner>(2).set_name("Bert").is_err());
+        db.assert_keys(&[1], || owners.name())?;
+        db.assert_queries(0, || db.record::<Owner>(1).name())?;
+    }
+    Ok(())
+}

@@ -100,8 +100,6 @@ fn a_changed_row_is_a_conflict() -> Result<()> {
 fn after_a_conflict_the_version_is_read_again() -> Result<()> {
     let db = db();
     let accounts = db.all::<Account>()?;
-    // Else a rollback would forget what was read in the same millisecond.
-    std::thread::sleep(std::time::Duration::from_millis(5));
     db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 2");
     let (one, two) = (db.record::<Account>(1), db.record::<Account>(2));
     assert!(matches!(two.set_balance(21), Err(Error::Conflict { .. })));

@@ -174,3 +174,22 @@ fn a_setter_that_was_refused_leaves_the_old_value() -> Result<()> {
     assert_eq!(partners.city()?, ["City 1", "City 2"]);
     Ok(())
 }
+
+/// Also within one millisecond: what came before is told by order, not by the clock.
+#[test]
+fn what_was_loaded_before_it_began_stays_cached() -> Result<()> {
+    for _ in 0..30 {
+        let db = TestDb::of_partners(40, 4);
+        let partners = db.all::<Partner>()?;
+        partners.country_id().name()?;
+        let undone: Result<()> = db.transaction(|| {
+            db.record::<Partner>(1).set_name("gone")?;
+            Err(undone())
+        });
+        assert!(undone.is_err());
+        // The one that was written is read again, and nothing else.
+        db.assert_keys(&[1], || partners.name())?;
+        db.assert_queries(0, || partners.country_id().name())?;
+    }
+    Ok(())
+}
