@@ -3,8 +3,8 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::codec::{
-    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, ReadOnly, Scalar, Writable,
-    cells,
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, Presence, ReadOnly, Scalar,
+    Writable, cells,
 };
 pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
 pub use crate::env::stores::Store;
@@ -57,4 +57,10 @@ where
     E: QueryFragment<BackendOf<T::Connection>> + OrderOf<S> + 'static,
 {
     Box::new(expression)
+}
+
+/// Asks for the row of a record of which nothing else is to be read.
+#[track_caller]
+pub fn present<M: Model>(record: &Record<'_, M>) -> Result<()> {
+    record.prefetch()
 }

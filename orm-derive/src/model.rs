@@ -93,6 +93,13 @@ impl Model {
         parts
     }
 
+    /// Whether `FIELDS` ends with one that says no more than that a row was found: else nothing would come with a search
+    pub(crate) fn has_presence(&self) -> bool {
+        !self
+            .others()
+            .any(|field| !field.is_to_many() && field.attrs.deferred.is_none() && field.attrs.group.is_none())
+    }
+
     /// The fields that have a column in the cache, in the order of `FIELDS`
     pub(crate) fn others(&self) -> impl Iterator<Item = &Field> {
         let key = self.fields.iter().position(|field| field.is_key);

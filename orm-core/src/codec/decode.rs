@@ -123,6 +123,50 @@ impl BlobCell for Option<Bytes> {
     }
 }
 
+/// That a row was found: what a model has instead of a column where nothing else comes with a search
+///
+/// So that such a record, too, is loaded with its set, is known to exist, and is an error if it does not.
+#[derive(Debug)]
+pub struct Presence;
+
+impl Cells for Presence {
+    type Cell = ();
+}
+
+impl<C: Connection> Decode<C> for Presence {
+    fn writer<'a>(
+        &self,
+        cells: &'a dyn AnyColumn,
+        _: Option<&'a Table>,
+        now: Moment,
+    ) -> Box<dyn CellWriter<C::Backend> + 'a> {
+        Box::new(Found { column: typed(cells).borrow_mut(), now })
+    }
+}
+
+struct Found<'a> {
+    column: RefMut<'a, Column<()>>,
+    now: Moment,
+}
+
+impl<DB: Backend> CellWriter<DB> for Found<'_> {
+    fn write(&mut self, slot: u32, _: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
+        if let Some(cell) = self.column.vacant(slot, self.now) {
+            cell.fill(());
+        }
+        Ok(None)
+    }
+
+    fn compare(
+        &mut self,
+        _: u32,
+        _: Option<DB::RawValue<'_>>,
+        _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<Option<Option<u32>>, BoxError> {
+        Ok(Some(None))
+    }
+}
+
 /// A column read value by value, without a look at anything else.
 trait Value<DB: Dialect> {
     type Cell: 'static;

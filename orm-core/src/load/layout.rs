@@ -134,7 +134,9 @@ impl Layout {
         owner: Option<usize>,
     ) {
         for (place, held) in self.fields.iter().zip(held) {
-            if owner != Some(place.field) {
+            // Nor is the key one that nobody reads, where it stands for the row.
+            let is_presence = store.field(place.field).columns == store.model().key_columns();
+            if owner != Some(place.field) && !is_presence {
                 store.column(place.field).note_brought(held);
             }
         }

@@ -30,7 +30,8 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
         }
     });
     let opened = opened(model, names);
-    let infos = model.others().map(|field| info(model, field));
+    let infos =
+        model.others().map(|field| info(model, field)).chain(model.has_presence().then(|| presence(model)));
     let version = match model.others().position(|field| field.attrs.version.is_some()) {
         Some(version) => quote!(::core::option::Option::Some(#version)),
         None => quote!(::core::option::Option::None),
@@ -174,10 +175,28 @@ impl Key {
     }
 }
 
+/// What a model has in the place of a column that comes with a search
+fn presence(model: &Model) -> TokenStream {
+    let Key { name, columns, .. } = Key::of(model);
+    quote! {
+        ::orm_core::private::FieldInfo {
+            name: #name,
+            columns: &[#(#columns),*],
+            prefetch: ::orm_core::private::Prefetch::Always,
+            cells: ::orm_core::private::cells::<::orm_core::private::Presence>,
+            decode: ::core::option::Option::Some(&::orm_core::private::Presence),
+            encode: ::core::option::Option::None,
+            is_nullable: false,
+            link: ::core::option::Option::None,
+        }
+    }
+}
+
 /// The body of `Model::snapshot`
 pub(super) fn snapshot(model: &Model) -> TokenStream {
     let members = model.fields.iter().map(|field| member(&model.ident, field));
-    quote!(::core::result::Result::Ok(Self { #(#members),* }))
+    let present = model.has_presence().then(|| quote!(::orm_core::private::present(record)?;));
+    quote!(#present ::core::result::Result::Ok(Self { #(#members),* }))
 }
 
 fn member(model: &syn::Ident, field: &Field) -> TokenStream {

@@ -14,7 +14,8 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
         let (ident, stored) = (&field.ident, stored(field));
         quote!(#ident: ::core::option::Option<#stored>,)
     });
-    let key = model.key().map(|field| (model.others().count(), &field.ident));
+    let behind = model.others().count() + usize::from(model.has_presence());
+    let key = model.key().map(|field| (behind, &field.ident));
     let others = model.others().enumerate().filter(|(_, field)| field.is_given());
     let (indices, idents): (Vec<_>, Vec<_>) =
         others.map(|(index, field)| (index, &field.ident)).chain(key).unzip();

@@ -6,6 +6,7 @@
 mod a_join_table_may_have_a_model;
 mod a_key_that_is_none_is_an_error;
 mod a_member_belongs_to_whom_the_database_says;
+mod a_model_may_have_nothing_but_its_key;
 mod a_view_shows_what_waits;
 mod keys_have_several_columns;
 mod one_struct_serves_diesel_too;
