@@ -13,6 +13,11 @@ use crate::store::TableId;
 pub(crate) struct Flushed(());
 
 impl Flushed {
+    /// For another SELECT, before anything else is done
+    pub(crate) fn again(&self) -> Self {
+        Self(())
+    }
+
     /// For what a write has to know of the rows that it is about to change: they are as they were before it.
     pub(crate) fn not_for_a_write() -> Self {
         Self(())

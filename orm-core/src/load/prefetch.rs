@@ -11,7 +11,7 @@ use crate::load::plan::{Gap, Wanted, plan};
 use crate::load::query;
 use crate::load::relation::{count_lists, load_lists};
 use crate::model::Prefetch;
-use crate::store::SlotSet;
+use crate::store::{SlotSet, UNRESOLVED};
 use crate::{Environment, Error, Result};
 
 pub(crate) use crate::load::plan::Scope;
@@ -184,19 +184,25 @@ fn fill<C: Connection>(
     Ok(true)
 }
 
-/// Loads a field of the record at hand, and of the records it came with; at most one batch of its own.
+/// Loads a field of the record at hand, and of the records it came with; at most one batch of its own. Returns the record that has
+/// the value: another one where a collation calls the keys of both equal.
 pub(crate) fn load_field<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
-) -> Result<()> {
-    let &[slot] = miss.slots else { return load(env, store, miss).map(drop) };
+) -> Result<u32> {
+    let &[asked] = miss.slots else { return load(env, store, miss).map(|_| UNRESOLVED) };
+    let slot = store.meant(asked);
+    if slot != asked && store.has(miss.field, slot) {
+        return Ok(slot);
+    }
     if store.is_absent(slot) {
         return Err(store.missing_record(slot));
     }
-    load(env, store, miss)?;
+    load(env, store, Miss { slots: &[slot], ..miss })?;
     // Every row that was found has its value now, so one that has none does not exist.
-    if store.has(miss.field, slot) { Ok(()) } else { Err(store.missing_record(slot)) }
+    let slot = store.meant(slot);
+    if store.has(miss.field, slot) { Ok(slot) } else { Err(store.missing_record(asked)) }
 }
 
 /// How many members a to-many link of the record at hand has; those of its group are counted with it.

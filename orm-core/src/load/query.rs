@@ -1,5 +1,6 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
@@ -161,19 +162,62 @@ fn read_by_keys<C: Connection>(
     let keys = store.model().key_list(store.table(), slots);
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
+    let again = flushed.again();
     let mut found = SlotSet::new(store.slots());
+    // Only of texts may a collation call two equal that are not the same.
+    let (by_letters, mut rows) = (!store.are_keys_numbers(), Vec::new());
     select.run(env, flushed, &query, Laid::Out(&selection.layout), Beside::Nothing, &mut |slot, _| {
-        found.mark(slot);
+        if found.mark(slot) && by_letters {
+            rows.push(slot);
+        }
         Ok(())
     })?;
     let now = env.moment().time;
     for &slot in slots {
         store.set_absent(slot, (!found.has(slot)).then_some(now));
     }
+    if by_letters && slots.iter().any(|&slot| !found.has(slot)) {
+        let missing: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
+        for slot in note_meant(store, slots, &missing, &rows) {
+            // What one key alone finds is meant by it.
+            read_by_keys(env, again.again(), store, &[slot], fields, asked, locked)?;
+        }
+    }
     if limited {
         make_room(env, 0, since);
     }
     Ok(())
+}
+
+/// Of keys that no row has, notes which row the database has found for them instead: a collation may call keys equal that are
+/// not the same. Returns those of which only another SELECT can tell.
+#[cold]
+fn note_meant<C: Connection>(store: Store<'_, C>, asked: &[u32], missing: &[u32], rows: &[u32]) -> Vec<u32> {
+    if let (&[slot], &[row]) = (asked, rows) {
+        store.set_meant(slot, row);
+        return Vec::new();
+    }
+    let letters = |slot: u32| store.key_text(slot).trim_end().to_lowercase();
+    let asked = SlotSet::of(asked.iter().copied());
+    let by_letters: HashMap<String, u32> = rows.iter().map(|&row| (letters(row), row)).collect();
+    // Rows that nobody has asked for by their own keys
+    let mut strangers: Vec<u32> = rows.iter().copied().filter(|&row| !asked.has(row)).collect();
+    let mut open = Vec::new();
+    let mut unlike = Vec::new();
+    for &slot in missing {
+        match by_letters.get(&letters(slot)) {
+            Some(&row) if asked.has(row) => open.push(slot),
+            Some(&row) => {
+                store.set_meant(slot, row);
+                strangers.retain(|&stranger| stranger != row);
+            }
+            None => unlike.push(slot),
+        }
+    }
+    if !strangers.is_empty() {
+        open.extend(unlike);
+    }
+    open
 }
 
 /// Every record, in the order of the keys

@@ -122,12 +122,14 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, .. } = *group;
-    if !env.touch(store, field.index(), slot) {
+    let known = if env.touch(store, field.index(), slot) {
+        slot
+    } else {
         let scope = group.scope((at != u32::MAX).then_some(at));
         let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
-        prefetch::load_field(env, store, miss)?;
-    }
-    let value = field.cells(&group.columns).borrow().get(slot).cloned();
+        prefetch::load_field(env, store, miss)?
+    };
+    let value = field.cells(&group.columns).borrow().get(known).cloned();
     value.ok_or_else(|| store.missing_record(slot))
 }
 
@@ -185,6 +187,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// One of the records, in the same group
     pub(crate) fn as_record(&self, slot: u32) -> Records<'env, M, One> {
+        let slot = self.group.store.meant(slot);
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
@@ -319,6 +322,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let mut misses = if level.iter().all(|&slot| store.has(field, slot)) { 0 } else { load(level)? };
         let mut next = Next::new(level.len() > 1);
         for &slot in level {
+            let slot = store.meant(slot);
             let mut known = false;
             let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
             store.hop(field, std::iter::once(slot), &mut arrive);

@@ -239,7 +239,7 @@ impl<'env, M: Model> Record<'env, M> {
         let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
         env.watch(spot, Some(For::record(M::number().get(), self.slot())))?;
         query::by_keys(env, store, &[self.slot()], &[], "exists")?;
-        Ok(!store.is_absent(self.slot()))
+        Ok(!store.is_absent(store.meant(self.slot())))
     }
 
     /// Loads all prefetchable columns of this record that are not cached, and of the records it came with

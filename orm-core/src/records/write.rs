@@ -1,5 +1,6 @@
 //! Writing to records, and deleting them.
 
+use std::borrow::Cow;
 use std::panic::Location;
 
 use super::cardinality::Cardinality;
@@ -7,11 +8,20 @@ use super::field::{Field, Kind};
 use super::values::{self, Values};
 use super::{Handle, Model, Records, ValueSet};
 use crate::Result;
-use crate::backend::Begin;
+use crate::backend::{Begin, Connection};
+use crate::env::stores::Store;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
 use crate::write::delete::delete;
 use crate::write::put::put;
+
+/// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
+fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [u32]>) -> Cow<'a, [u32]> {
+    if slots.iter().all(|&slot| store.meant(slot) == slot) {
+        return slots;
+    }
+    slots.iter().map(|&slot| store.meant(slot)).collect()
+}
 
 impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     /// Writes a field: what every generated setter does.
@@ -19,7 +29,7 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     pub fn write<T: 'static, D: Kind>(&self, field: Field<M, T, D>, value: T) -> Result<()> {
         let (env, at) = (self.group.env, Location::caller());
         env.setting(Spot::new(at, Repeated::Write, M::NAME, field.name()), M::number().get(), || {
-            let slots = K::slots(self, at)?;
+            let slots = meant(self.group.store, K::slots(self, at)?);
             put(env, self.group.store, field.index(), &slots, &value)?;
             Ok(slots)
         })
@@ -44,7 +54,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
         let (env, store) = (group.env, group.store);
         let at = Location::caller();
         env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
-            let slots = K::slots(self.handle(), at)?;
+            let slots = meant(store, K::slots(self.handle(), at)?);
             for field in values::given_fields(&values) {
                 if let Some(value) = values.given(field) {
                     put(env, store, field, &slots, value)?;
@@ -69,7 +79,7 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     pub fn delete(&self) -> Result<()> {
         let (group, at) = (&self.handle().group, Location::caller());
         let (env, store) = (group.env, group.store);
-        let slots = K::slots(self.handle(), at)?;
+        let slots = meant(store, K::slots(self.handle(), at)?);
         if let [slot] = *slots {
             env.watch(
                 Spot::new(at, Repeated::Delete, M::NAME, ""),

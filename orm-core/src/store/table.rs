@@ -29,12 +29,21 @@ pub(crate) struct TableId(pub(crate) usize);
 /// By column and slot: how many members, and when they were counted
 type Counts = HashMap<(ColumnId, u32), (usize, Stamp), FixedState>;
 
+/// What is known of a key that no row has
+#[derive(Debug, Clone, Copy)]
+struct Absence {
+    /// When the database was asked
+    since: Stamp,
+    /// The record whose row it found instead
+    meant: Option<u32>,
+}
+
 /// The rows of one table
 pub struct Table {
     keys: Box<dyn AnyKeys>,
     columns: Frozen<TableColumn>,
     /// Slots whose row was looked for and not found (rule P10), and when
-    absent: RefCell<HashMap<u32, Stamp, FixedState>>,
+    absent: RefCell<HashMap<u32, Absence, FixedState>>,
     /// Which records count against a limit; kept only while there is one
     resident: RefCell<Resident>,
     /// Members of to-many links that were counted and not listed
@@ -221,14 +230,30 @@ impl Table {
     }
 
     pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
-        self.absent.borrow().get(&slot).copied()
+        self.absent.borrow().get(&slot).map(|absence| absence.since)
+    }
+
+    /// The record whose row a key names: another one where a collation calls its key equal to this one, which no row has
+    pub(crate) fn meant(&self, slot: u32) -> u32 {
+        let absent = self.absent.borrow();
+        if absent.is_empty() {
+            return slot;
+        }
+        absent.get(&slot).and_then(|absence| absence.meant).unwrap_or(slot)
+    }
+
+    /// Notes which record's row the database finds by a key that no row has.
+    pub(crate) fn set_meant(&self, slot: u32, meant: u32) {
+        if let Some(absence) = self.absent.borrow_mut().get_mut(&slot) {
+            absence.meant = Some(meant);
+        }
     }
 
     /// Notes that a row did not exist at some time; `None`: that it does.
     pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
         let mut absent = self.absent.borrow_mut();
         if let Some(since) = since {
-            absent.insert(slot, since);
+            absent.insert(slot, Absence { since, meant: None });
         } else if !absent.is_empty() {
             absent.remove(&slot);
         }
@@ -365,7 +390,7 @@ impl Table {
         self.remove_where(&mut |_, loaded| loaded < before);
         self.forget_unversioned();
         self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
-        self.absent.borrow_mut().retain(|_, &mut since| since >= before);
+        self.absent.borrow_mut().retain(|_, absence| absence.since >= before);
         self.count_residents();
     }
 
@@ -394,7 +419,8 @@ impl Table {
             if from == 0 {
                 *self.absent.borrow_mut() = HashMap::default();
             }
-            self.absent.borrow_mut().retain(|&slot, _| (slot as usize) < from);
+            let stays = |slot: u32| (slot as usize) < from;
+            self.absent.borrow_mut().retain(|&slot, absence| stays(slot) && absence.meant.is_none_or(stays));
             self.named.set(self.named.get().min(from));
         }
     }

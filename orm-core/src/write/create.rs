@@ -153,7 +153,12 @@ fn remember<C: Connection>(
     insert: &Insert<'_, C>,
     slots: &[u32],
 ) -> Result<()> {
-    store.set_present(slots.iter().copied());
+    if store.are_keys_numbers() {
+        store.set_present(slots.iter().copied());
+    } else {
+        // A collation may take other keys for those of the new rows.
+        store.forget_absent();
+    }
     let is_upsert = insert.all.conflict.is_some();
     let state = if is_upsert { State::Stored } else { State::New };
     for &field in &insert.shape.fields {

@@ -7,7 +7,7 @@ use super::{Names, cached, docs, key};
 use crate::model::{Field, Model};
 use crate::shape::{Shape, Value};
 
-pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
+pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream {
     let (ident, vis, values) = (&model.ident, &model.vis, &names.values);
     let fields = || model.fields.iter().filter(|field| field.is_given());
     let members = fields().map(|field| {
@@ -39,7 +39,9 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
         }
     };
     let methods = fields().map(|field| method(model, field));
-    let (common, from) = (common(model, names), from_model(model, names));
+    let common = common(model, names);
+    // One error and not two, where the struct has some.
+    let from = (!is_stub).then(|| from_model(model, names));
     quote! {
         #[derive(::core::clone::Clone, ::core::default::Default)]
         #vis struct #values {

@@ -5,6 +5,7 @@
 
 mod a_join_table_may_have_a_model;
 mod a_key_that_is_none_is_an_error;
+mod a_link_leads_where_the_database_says;
 mod a_member_belongs_to_whom_the_database_says;
 mod a_model_may_have_nothing_but_its_key;
 mod a_view_shows_what_waits;
@@ -19,3 +20,6 @@ type Db = diesel::SqliteConnection;
 
 /// A key that the database gives where none is given
 const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
+
+/// A type of text keys that does not tell letters by their case, and the SQL that makes it
+const CASELESS: (&str, &str) = ("VARCHAR(20) COLLATE NOCASE", "");

@@ -6,6 +6,9 @@ use crate::Server;
 use crate::place::Places;
 
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "../../../tests/schemas/a_link_leads_where_the_database_says.rs"]
+mod a_link_leads_where_the_database_says;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "breaking.rs"]
 mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -80,6 +83,9 @@ pub fn terminate(connection: i64) -> String {
 
 /// A key that the database gives where none is given
 pub const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTO_INCREMENT";
+
+/// A type of text keys that does not tell letters by their case, and the SQL that makes it
+pub const CASELESS: (&str, &str) = ("VARCHAR(20)", "");
 
 /// The first bind in SQL of one's own
 pub const BIND: &str = "?";
