@@ -18,7 +18,7 @@ struct Team {
     name: String,
     #[model(deferred)]
     size: i32,
-    parent_code: Option<Id<Team>>,
+    parent_code: Option<Id<Self>>,
     #[model(inverse = Player::TEAM_CODE)]
     player_ids: OneToMany<Player>,
 }
