@@ -1,5 +1,8 @@
 //! To-many links: how the lists of a whole group are read with one SELECT, and counted.
 
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash, Hasher};
+
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
@@ -92,6 +95,7 @@ pub(crate) fn load_lists<C: Connection>(
     want: Want,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
+    let slots = &*one_of_each(store, slots);
     let (members, column) = (source.members, store.column_of(field));
     let flushed = env.flush_before_list(members, store.side(field), source.order.is_some())?;
     let fields: Vec<usize> = match want {
@@ -164,6 +168,23 @@ pub(crate) fn load_lists<C: Connection>(
     }
     keep(env, store, column, &owners, rows);
     Ok(())
+}
+
+/// These records without those whose keys a collation may call equal to that of an earlier one: they are left to another SELECT.
+/// Together nobody could tell whose member is whose, nor which of their lists a limit has cut.
+fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<'a, [u32]> {
+    if slots.len() < 2 || store.are_keys_numbers() {
+        return Cow::Borrowed(slots);
+    }
+    let mut seen = HashSet::with_capacity_and_hasher(slots.len(), FixedState::default());
+    let mut is_new = |slot: u32| {
+        let mut letters = FixedState::default().build_hasher();
+        let text = store.key_text(slot);
+        text.trim_end().chars().flat_map(char::to_lowercase).for_each(|letter| letter.hash(&mut letters));
+        seen.insert(letters.finish())
+    };
+    let kept: Vec<u32> = slots.iter().copied().filter(|&slot| is_new(slot)).collect();
+    if kept.len() == slots.len() { Cow::Borrowed(slots) } else { Cow::Owned(kept) }
 }
 
 /// Gives the record that was asked for, of a member's owner: a collation may call keys equal that are not the same, and then
@@ -261,6 +282,7 @@ pub(crate) fn count_lists<C: Connection>(
     field: usize,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
+    let slots = &*one_of_each(store, slots);
     let flushed = env.flush_before_list(source.members, store.side(field), false)?;
     let query = Counts { source, keys: store.model().key_list(store.table(), slots) };
     let name = format!("{}.{}", store.name(), store.field_name(field));

@@ -58,13 +58,48 @@ fn letters_of_another_case() -> Result<()> {
 }
 
 #[test]
-fn two_that_were_asked_for_are_both_meant() {
+fn two_that_were_asked_for_are_both_meant() -> Result<()> {
     let db = schema("NOCASE");
-    let both = db.browse::<Country>(["be", "BE"]);
-    let error = both.get(0).map(|country| country.partner_ids().ids()).expect("a country").expect_err("both");
-    assert!(error.to_string().contains("collation"), "{error}");
-    // One by one each has them all.
-    assert_eq!(db.record::<Country>("BE").partner_ids().ids().unwrap(), [1, 2, 4]);
+    let both = db.browse::<Country>(["be", "NL", "BE"]);
+    // Each has them all: the two are not asked for in one SELECT.
+    let lists = db.assert_queries(2, || both.map(|country| country.partner_ids().ids()))?;
+    assert_eq!(lists, [vec![1, 2, 4], vec![3], vec![1, 2, 4]]);
+    db.cache().clear();
+    let counts = db.assert_queries(2, || both.map(|country| country.partner_ids().len()))?;
+    assert_eq!(counts, [3, 1, 3]);
+    db.cache().clear();
+    assert_eq!(both.map(|country| country.visitor_ids().ids())?, [vec![3, 4], vec![1], vec![3, 4]]);
+    // Keys that are compared as they are have what is theirs.
+    let db = schema("BINARY");
+    let lists = db.browse::<Country>(["be", "BE"]).map(|country| country.partner_ids().ids())?;
+    assert_eq!(lists, [[2], [1]]);
+    Ok(())
+}
+
+#[test]
+fn a_list_that_a_budget_cuts_is_complete_or_not_there() -> Result<()> {
+    let sql = "CREATE TABLE countries (code TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL);
+        CREATE TABLE partners (id INTEGER PRIMARY KEY, country_code TEXT NOT NULL COLLATE NOCASE);
+        WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 19)
+            INSERT INTO countries SELECT char(97 + n) || 'x', 'Country' FROM s;
+        WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 799)
+            INSERT INTO partners SELECT n, char((CASE n % 3 WHEN 0 THEN 65 ELSE 97 END) + n % 20) || 'X' FROM s";
+    for bytes in [1_000, 5_000, 20_000, 1 << 20] {
+        let db = test_db!(File::new(sql), prefetch_bytes(bytes));
+        let countries = db.all::<Country>()?;
+        for (number, country) in countries.iter().enumerate() {
+            let expected: Vec<i32> = (0..800).filter(|id| *id as usize % 20 == number).collect();
+            assert_eq!(country.partner_ids().ids()?, expected, "{bytes} bytes, {}", country.code()?);
+        }
+        // And of two names of one owner each has the whole list, cut or not.
+        db.cache().clear();
+        let both = db.browse::<Country>(["aX", "Ax", "bX", "BX"]);
+        for country in &both {
+            assert_eq!(country.partner_ids().len()?, 40);
+            assert_eq!(country.partner_ids().ids()?.len(), 40);
+        }
+    }
+    Ok(())
 }
 
 #[test]
