@@ -78,6 +78,8 @@ pub(crate) struct Edit {
     pub(crate) owner: Option<u32>,
     pub(crate) member: u32,
     pub(crate) add: bool,
+    /// Whether it is known that the member was none before, or was one
+    pub(crate) is_change: bool,
 }
 
 /// Changes the lists of one to-many link. With `number` they are in the order of the members' numbers.
@@ -182,7 +184,12 @@ mod tests {
     fn changes() -> impl Iterator<Item = (Vec<u32>, Vec<Edit>)> {
         // Every list of up to three members, each with every row of three changes.
         let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]];
-        let edit = |code: u32| Edit { owner: Some(0), member: code / 2, add: code.is_multiple_of(2) };
+        let edit = |code: u32| Edit {
+            owner: Some(0),
+            member: code / 2,
+            add: code.is_multiple_of(2),
+            is_change: false,
+        };
         lists.into_iter().flat_map(move |list| {
             let codes = (0..12 * 12 * 12).map(|code| [code % 12, code / 12 % 12, code / 144]);
             codes.map(move |codes| (list.clone(), codes.map(edit).to_vec()))
@@ -210,9 +217,9 @@ mod tests {
             lists.set(owner, NOW, List(list.into()));
         });
         let edits = [
-            Edit { owner: None, member: 2, add: false },
-            Edit { owner: Some(1), member: 7, add: true },
-            Edit { owner: Some(9), member: 7, add: true },
+            Edit { owner: None, member: 2, add: false, is_change: false },
+            Edit { owner: Some(1), member: 7, add: true, is_change: false },
+            Edit { owner: Some(9), member: 7, add: true, is_change: false },
         ];
         edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
         let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());

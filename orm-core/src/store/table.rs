@@ -26,8 +26,18 @@ pub(crate) struct ColumnId(pub(crate) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TableId(pub(crate) usize);
 
-/// By column and slot: how many members, and when they were counted
-type Counts = HashMap<(ColumnId, u32), (usize, Stamp), FixedState>;
+/// How many members a list has
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    members: usize,
+    /// When the database was asked, for `max_age`
+    asked: Stamp,
+    /// When one came or went since, for a rollback
+    changed: Stamp,
+}
+
+/// By column and slot
+type Counts = HashMap<(ColumnId, u32), Counted, FixedState>;
 
 /// What is known of a key that no row has
 #[derive(Debug, Clone, Copy)]
@@ -348,7 +358,7 @@ impl Table {
     // Counts of members
 
     pub(crate) fn count_of(&self, column: ColumnId, slot: u32) -> Option<usize> {
-        self.counts.borrow().get(&(column, slot)).map(|&(count, _)| count)
+        self.counts.borrow().get(&(column, slot)).map(|counted| counted.members)
     }
 
     pub(crate) fn set_counts(
@@ -357,7 +367,21 @@ impl Table {
         now: Stamp,
         counts: impl Iterator<Item = (u32, usize)>,
     ) {
-        self.counts.borrow_mut().extend(counts.map(|(slot, count)| ((column, slot), (count, now))));
+        let counted = |members| Counted { members, asked: now, changed: now };
+        self.counts.borrow_mut().extend(counts.map(|(slot, members)| ((column, slot), counted(members))));
+    }
+
+    /// Counts on, where it is known that a member comes or goes.
+    fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
+        let mut counts = self.counts.borrow_mut();
+        let Some(counted) = counts.get_mut(&(column, owner)) else { return };
+        counted.changed = now;
+        let members = if add { counted.members.checked_add(1) } else { counted.members.checked_sub(1) };
+        match members {
+            Some(members) => counted.members = members,
+            // Somebody else was faster.
+            None => drop(counts.remove(&(column, owner))),
+        }
     }
 
     pub(crate) fn forget_count(&self, column: ColumnId, slot: u32) {
@@ -370,7 +394,7 @@ impl Table {
 
     /// When a value, a count or an absence was learned
     pub(crate) fn known_since(&self, column: ColumnId, slot: u32) -> Option<Stamp> {
-        let counted_at = || self.counts.borrow().get(&(column, slot)).map(|&(_, counted_at)| counted_at);
+        let counted_at = || self.counts.borrow().get(&(column, slot)).map(|counted| counted.asked);
         self.column(column).loaded_at(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
 
@@ -389,7 +413,7 @@ impl Table {
     pub(crate) fn expire(&self, before: Stamp) {
         self.remove_where(&mut |_, loaded| loaded < before);
         self.forget_unversioned();
-        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted >= before);
+        self.counts.borrow_mut().retain(|_, counted| counted.asked >= before);
         self.absent.borrow_mut().retain(|_, absence| absence.since >= before);
         self.count_residents();
     }
@@ -411,7 +435,9 @@ impl Table {
             }
         }
         self.forget_unversioned();
-        self.counts.borrow_mut().retain(|&(_, slot), &mut (_, at)| (slot as usize) < from && at < since);
+        self.counts
+            .borrow_mut()
+            .retain(|&(_, slot), counted| (slot as usize) < from && counted.changed < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
@@ -429,8 +455,8 @@ impl Table {
     pub(crate) fn forget_since(&self, since: Stamp) {
         self.each().for_each(|column| column.forget_since(since));
         self.forget_unversioned();
-        self.counts.borrow_mut().retain(|_, &mut (_, counted)| counted < since);
-        self.forget_absent();
+        self.counts.borrow_mut().retain(|_, counted| counted.changed < since);
+        self.absent.borrow_mut().retain(|_, absence| absence.since < since);
         self.forget_dirty();
     }
 
@@ -648,6 +674,7 @@ impl Table {
     ) {
         for edit in edits {
             match edit.owner {
+                Some(owner) if edit.is_change => self.count_on(column, owner, edit.add, now.time),
                 Some(owner) => self.forget_count(column, owner),
                 None => self.forget_counts(column),
             }

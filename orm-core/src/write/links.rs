@@ -11,11 +11,13 @@ use crate::store::{ColumnId, Edit, TableId};
 pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {
     let Some(side) = side_of(store, field) else { return };
     let edits = moved.iter().flat_map(|&Moved { slot, from, to }| {
+        let is_change = from.is_some();
+        let edit = |owner, add| Edit { owner, member: slot, add, is_change };
         let removed = match from {
-            Some(from) => from.target().map(|owner| Edit { owner: Some(owner), member: slot, add: false }),
-            None => Some(Edit { owner: None, member: slot, add: false }),
+            Some(from) => from.target().map(|owner| edit(Some(owner), false)),
+            None => Some(edit(None, false)),
         };
-        let added = to.target().map(|owner| Edit { owner: Some(owner), member: slot, add: true });
+        let added = to.target().map(|owner| edit(Some(owner), true));
         [removed, added].into_iter().flatten()
     });
     let target = store.target(store.column_of(field));

@@ -82,7 +82,9 @@ fn change_pairs<C: Connection>(
     add: bool,
 ) -> Result<()> {
     let Some(side @ Side::Pairs { join, .. }) = store.side(field) else { return Ok(()) };
-    let mut pairs = Vec::new();
+    let (mut pairs, mut known) = (Vec::new(), SlotSet::default());
+    let mut seen = SlotSet::new(target.slots());
+    let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     for &owner in owners {
         if env.settings.max_age.is_some() {
             env.expire(store, field, owner);
@@ -94,6 +96,9 @@ fn change_pairs<C: Connection>(
         });
         let is_so = |member: u32| listed.as_ref().is_some_and(|list| list.has(member) == add);
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
+        if listed.is_some() {
+            known.mark(owner);
+        }
     }
     if pairs.is_empty() {
         return Ok(());
@@ -106,9 +111,10 @@ fn change_pairs<C: Connection>(
     }
     env.forget_rows_of_join(join);
     env.pairs.note(store, field, side, &pairs, add);
-    let edits = pairs.iter().map(|&(owner, member)| Edit { owner: Some(owner), member, add });
+    let edit = |owner, member, is_change| Edit { owner: Some(owner), member, add, is_change };
+    let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, known.has(owner)));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
-    let edits = pairs.iter().map(|&(owner, member)| Edit { owner: Some(member), member: owner, add });
+    let edits = pairs.iter().map(|&(owner, member)| edit(member, owner, known.has(owner)));
     edit_all(env, target.table_number(), side.reversed(), store.table_number(), edits);
     Ok(())
 }

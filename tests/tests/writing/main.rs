@@ -3,6 +3,7 @@
 //! One binary, as linking is what a test costs; one claim per file.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
+mod a_count_is_counted_on;
 mod a_fault_of_the_database_is_an_error;
 mod a_flush_is_few_statements;
 mod a_new_record_is_not_the_old_one;
