@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Level, Metadata, Subscriber};
 
 /// One event, its fields as text
 #[derive(Debug, Clone)]
@@ -62,6 +62,10 @@ impl Subscriber for Listener {
 /// The events of a piece of work
 pub fn events(work: impl FnOnce()) -> Vec<Seen> {
     let listener = Listener::default();
+    // While there is one listener only, the thread that comes to an event first says for all whether anybody wants it, and
+    // that may be one of another test.
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Listener::default()));
+    LazyLock::force(&OTHER);
     tracing::subscriber::with_default(listener.clone(), work);
     let events = listener.0.lock().expect("not poisoned");
     events.clone()

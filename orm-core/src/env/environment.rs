@@ -19,7 +19,7 @@ use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
 use crate::fragment::Fragment;
 use crate::model::{self, Entity};
-use crate::store::{Moment, Stamp, Stats, TableId};
+use crate::store::{Moment, Stamp, Stats, TableId, next_turn};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -192,7 +192,7 @@ impl<C: Connection> Environment<C> {
 
     /// Moves the clock of use on.
     pub(crate) fn tick(&self) {
-        self.turn.set(self.turn.get().wrapping_add(1).max(1));
+        self.turn.set(next_turn(self.turn.get()));
         self.known_turn.set(if self.settings.max_age.is_some() { 0 } else { self.turn.get() });
     }
 
@@ -293,7 +293,7 @@ impl<C: Connection> Environment<C> {
         if self.settings.max_age.is_some() {
             self.expire(store, field, slot);
         }
-        store.column(field).touch(slot, self.turn())
+        store.touch(field, slot, self.turn())
     }
 
     /// Begins a call that reads many records at once, unless it is part of one.

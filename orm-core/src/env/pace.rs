@@ -120,6 +120,11 @@ impl Paces {
         })
     }
 
+    /// Whether a record was in a batch before
+    pub(crate) fn was_loaded(&self, field: usize, slot: u32) -> bool {
+        self.with(field, |pace| pace.seen.has(slot))
+    }
+
     /// Whether what batches bring is read before it is dropped
     pub(crate) fn is_steady(&self, field: usize) -> bool {
         self.with(field, |pace| pace.unread == 0)

@@ -1,6 +1,7 @@
 //! What an environment was told when it was made, and how much it may cache.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Missing keys in one SELECT, unless the builder says otherwise
@@ -38,11 +39,32 @@ pub(crate) struct Limits {
     pub(crate) records: Cell<Option<usize>>,
     /// Bytes of keys and values
     pub(crate) bytes: Cell<Option<usize>>,
+    /// The turns of the last SELECTs, with how many records each brought: as many SELECTs as have filled the cache once
+    recent: RefCell<(VecDeque<(u32, usize)>, usize)>,
 }
 
 impl Limits {
     #[inline]
     pub(crate) fn any(&self) -> bool {
         self.records.get().is_some() || self.bytes.get().is_some()
+    }
+
+    /// Notes that a SELECT has brought records.
+    pub(crate) fn note_brought(&self, turn: u32, records: usize) {
+        let (recent, sum) = &mut *self.recent.borrow_mut();
+        recent.push_back((turn, records));
+        *sum += records;
+        let most = self.records.get().unwrap_or(0);
+        while let Some(&(_, first)) = recent.front()
+            && *sum - first >= most
+        {
+            recent.pop_front();
+            *sum -= first;
+        }
+    }
+
+    /// Since this turn the cache was filled at most once.
+    pub(crate) fn filled_since(&self) -> u32 {
+        self.recent.borrow().0.front().map_or(0, |&(turn, _)| turn)
     }
 }

@@ -546,6 +546,16 @@ impl<'a, C: Connection> Store<'a, C> {
         self.column(field).has(slot)
     }
 
+    /// Notes the use of a field's value in a turn; returns whether there is one.
+    pub(crate) fn touch(self, field: usize, slot: u32, turn: u32) -> bool {
+        self.table().touch(self.column_of(field), slot, turn)
+    }
+
+    /// Counts a read of a field that was answered by the cache, as a use in this turn.
+    pub(crate) fn count_hit(self, field: usize, slot: u32, turn: u32) {
+        self.table().count_hit(self.column_of(field), slot, turn);
+    }
+
     /// Where the links of slots lead to: `None` for a link that is not cached
     pub(crate) fn hop(self, field: usize, slots: impl Iterator<Item = u32>, out: impl FnMut(Option<&[u32]>)) {
         store::follow(self.column(field), slots, out);

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use crate::Environment;
 use crate::backend::Connection;
+use crate::env::pace::Paces;
 use crate::env::stores::Store;
 use crate::env::watch::Named;
 use crate::load::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
@@ -111,6 +112,8 @@ pub(crate) fn plan<C: Connection>(
         batch,
         gap: None,
         looked: 0,
+        paces: store.paces(),
+        is_behind: false,
     };
     let reach = scope.root.reach;
     // Who walks through more than a window of chosen records is taken to come to the others, too.
@@ -147,6 +150,11 @@ struct Plan<'a, C: Connection> {
     gap: Option<Gap>,
     /// How many records were looked at
     looked: usize,
+    /// What batches have shown of the model's fields
+    paces: &'a Paces,
+    /// Whether it looks at what a walk has passed already, in a limited cache; of a whole set the records at hand are those
+    /// that are left
+    is_behind: bool,
 }
 
 /// Ordinals that are followed along a trail at once: few at first, as a list may lead to many records
@@ -218,15 +226,22 @@ impl<C: Connection> Plan<'_, C> {
         let mut look = Look { source, visited: Vec::new(), fills, unknown: Unknown::default() };
         let (found, looked) = (self.batch.len(), self.looked);
         let (mut start, mut end) = (at, at);
+        let is_limited = self.env.limits.any();
+        self.is_behind = is_limited && source.at.is_none();
         if backwards {
             start = self.backward(&mut look, at, &done);
+            look.fills = None;
         }
         if !self.is_full() {
             end = self.forward(&mut look, at, &done);
         }
         if !backwards && !self.is_full() {
+            // What the walk has passed was loaded before, and is missing because it was dropped.
+            look.fills = None;
+            self.is_behind = is_limited;
             start = self.backward(&mut look, at, &done);
         }
+        self.is_behind = false;
         let (start, end) = (start.min(at), end.max(at));
         let touching = !done.is_empty() && done.start <= end && start <= done.end;
         let done = if touching { done.start.min(start)..done.end.max(end) } else { start..end };
@@ -398,6 +413,10 @@ impl<C: Connection> Plan<'_, C> {
     /// Takes a record into the batch if it lacks the field; returns whether the batch is full now.
     fn take(&mut self, slot: u32) -> bool {
         self.looked += 1;
+        // Under a limit most of what lies behind has been read, and had to leave for what lies ahead.
+        if self.is_behind && self.paces.was_loaded(self.field, slot) {
+            return false;
+        }
         if self.seen.mark(slot) && (self.lacks)(slot) {
             self.batch.push(slot);
         }

@@ -2,7 +2,7 @@
 
 use super::miss::{Miss, watch_batch, watch_miss};
 use crate::backend::Connection;
-use crate::env::evict::bytes_for_values;
+use crate::env::evict::{bytes_for_values, place_for_batch};
 use crate::env::pace::{Counters, Loaded};
 use crate::env::stores::{Store, Want};
 use crate::error::Repeated;
@@ -31,10 +31,20 @@ pub(crate) fn load<C: Connection>(
     store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<usize> {
+    load_batches(env, store, miss, usize::MAX)
+}
+
+/// The same, so many batches at most. The first record at hand is there afterwards, if it exists.
+pub(crate) fn load_batches<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    miss: Miss<'_>,
+    most: usize,
+) -> Result<usize> {
     let Miss { field, want, .. } = miss;
     let mut missing = lacking(store, field, want, miss.slots);
     let mut selects = 0;
-    while let Some(&first) = missing.first() {
+    while let Some(&first) = missing.first().filter(|_| selects < most) {
         let limit = window_of(env, store, field, want, first);
         let batch = batch(env, store, Miss { slots: &missing, ..miss }, limit)?;
         if batch.is_empty() {
@@ -158,15 +168,16 @@ fn fill<C: Connection>(
     if store.is_list(step.field) && env.has_pending() {
         return Ok(false);
     }
-    // In a cache that has room for few windows they would push each other out.
-    if env.limits.records.get().is_some_and(|most| most < 4 * env.settings.prefetch_limit) {
-        return Ok(false);
-    }
     let (field, want) = (step.field, Want::Records);
     let missing = lacking(store, field, want, slots);
     let Some(&first) = missing.first() else { return Ok(false) };
     let limit = window_of(env, store, field, want, first);
     let loaded = store.paces().loaded(field);
+    // In a limited cache a whole window needs place beside them, or they would push each other out.
+    let rows = missing.len().min(limit).saturating_mul(rows_of(store, field));
+    if place_for_batch(env).is_some_and(|place| rows + env.settings.prefetch_limit > place) {
+        return Ok(false);
+    }
     let foreseen = loaded.bytes.saturating_mul(missing.len().min(limit)) / loaded.records.max(1);
     if foreseen > ahead.bytes || (store.is_list(field) && foreseen > store.paces().budget(field) / 2) {
         return Ok(false);
@@ -213,7 +224,7 @@ pub(crate) fn count<C: Connection>(
 ) -> Result<usize> {
     let Miss { slots: &[slot], field, .. } = miss else { return Ok(0) };
     if let Some(count) = store.members_counted(field, slot) {
-        store.column(field).count_hit(slot, env.turn());
+        store.count_hit(field, slot, env.turn());
         return Ok(count);
     }
     if store.paces().is_counted_first(field) {
@@ -332,6 +343,12 @@ fn window_of<C: Connection>(
     window(env, store, field, want).min(store.paces().records(field, first, now))
 }
 
+/// How many records a batch brings for each that it asks for: of a list the members too, by those seen so far
+fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
+    let loaded = store.paces().loaded(field);
+    if store.is_list(field) { 1 + loaded.rows / loaded.records.max(1) } else { 1 }
+}
+
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache.
 fn window<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, want: Want) -> usize {
     let paces = store.paces();
@@ -341,13 +358,11 @@ fn window<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize
     let bytes = if is_list { bytes.min(paces.budget(field)) } else { bytes };
     let fitting = if want == Want::Count { usize::MAX } else { paces.fitting(field, bytes) };
     let window = env.settings.prefetch_limit.min(fitting);
-    // Half of a limited cache: the records that a batch links to need place beside it, or the two push each other out.
-    let records = |limit: usize| {
-        let loaded = paces.loaded(field);
-        let rows = if is_list { 1 + loaded.rows / loaded.records.max(1) } else { 1 };
-        (limit / 2 / rows).min(window)
+    let records = |place: usize| {
+        let rows = if want == Want::Count { 1 } else { rows_of(store, field) };
+        (place / rows).min(window)
     };
-    env.limits.records.get().map_or(window, records).max(1)
+    place_for_batch(env).map_or(window, records).max(1)
 }
 
 /// One SELECT: the columns that come with `field`, as far as one of these records lacks them.

@@ -10,6 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use crate::backend::{Connection, Dialect as _};
 use crate::codec::ColumnNames;
+use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
 use crate::env::stores::{Store, Want};
 use crate::fragment::{joined, separated};
@@ -245,7 +246,7 @@ fn most_rows<C: Connection>(
     let budget = paces.budget(field).min(env.settings.prefetch_bytes);
     // As it stands in the text of the statement: few different ones.
     let most = (budget / row.max(1)).max(1).next_power_of_two();
-    let most = env.limits.records.get().map_or(most, |limit| most.min((limit / 2).max(1)));
+    let most = place_for_batch(env).map_or(most, |place| most.min(place));
     // Far fewer are expected: then the database need not put them in the order of their owners.
     let foreseen = (records > 0).then(|| rows.saturating_mul(owners) / records);
     foreseen.is_none_or(|foreseen| foreseen.saturating_mul(4) > most).then_some(most)
@@ -264,7 +265,7 @@ fn keep<C: Connection>(
     // A join table may hold a pair twice.
     rows.dedup();
     if env.limits.any() {
-        owners.iter().for_each(|&slot| store.add_resident(slot));
+        owners.iter().for_each(|&slot| store.add_unread(slot, env.turn()));
     }
     let list = |&slot: &u32| {
         let start = rows.partition_point(|&(owner, ..)| owner < slot);

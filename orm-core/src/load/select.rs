@@ -201,7 +201,7 @@ impl<C: Connection> Select<'_, C> {
                 usize::MAX
             };
             let keep = room > 0;
-            let held = layout.held(store);
+            let (held, turn) = (layout.held(store), env.turn());
             // What does not find room is read later, when it is its turn.
             let mut writers = if keep { writers(layout, env, store) } else { Vec::new() };
             let (before, taken) = (count, if keep { room } else { usize::MAX });
@@ -210,7 +210,7 @@ impl<C: Connection> Select<'_, C> {
                     let row = row.map_err(|error| self.fault(error))?;
                     let slot = self.write(&row, &mut into, &mut writers, on_row)?;
                     if limited && keep {
-                        store.add_resident(slot);
+                        store.add_unread(slot, turn);
                     }
                     count += 1;
                 }
@@ -225,6 +225,9 @@ impl<C: Connection> Select<'_, C> {
                 break;
             }
             wanted = (2 * wanted).min(CHUNK);
+        }
+        if limited {
+            env.limits.note_brought(env.turn(), count);
         }
         // What is read from now on was used after this SELECT.
         env.tick();

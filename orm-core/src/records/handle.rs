@@ -127,7 +127,9 @@ where
     } else {
         let scope = group.scope((at != u32::MAX).then_some(at));
         let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
-        prefetch::load_field(env, store, miss)?
+        let known = prefetch::load_field(env, store, miss)?;
+        store.note_read(known, env.turn());
+        known
     };
     let value = field.cells(&group.columns).borrow().get(known).cloned();
     value.ok_or_else(|| store.missing_record(slot))
@@ -314,27 +316,33 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if env.settings.max_age.is_some() {
             level.iter().for_each(|&slot| env.expire(store, field, slot));
         }
-        let mut load = |slots: &[u32]| {
+        let mut load = |slots: &[u32], batches: usize| {
             let trail = trail();
             let scope = self.group.scope(self.ordinal()).on(&trail);
-            prefetch::load(env, store, Miss { scope, slots, field, want, at: place })
+            prefetch::load_batches(env, store, Miss { scope, slots, field, want, at: place }, batches)
         };
-        let mut misses = if level.iter().all(|&slot| store.has(field, slot)) { 0 } else { load(level)? };
+        // A limited cache may not hold them all at once: it loads batch by batch, each when it is its turn.
+        let is_limited = env.limits.any();
+        let is_known = |&slot: &u32| store.has(field, slot);
+        let mut misses = if is_limited || level.iter().all(is_known) { 0 } else { load(level, usize::MAX)? };
         let mut next = Next::new(level.len() > 1);
-        for &slot in level {
+        for (ordinal, &slot) in level.iter().enumerate() {
             let slot = store.meant(slot);
             let mut known = false;
             let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
             store.hop(field, std::iter::once(slot), &mut arrive);
             if known && misses > 0 {
                 misses -= 1;
+                store.note_read(slot, env.turn());
             } else if known {
-                store.column(field).count_hit(slot, env.turn());
+                store.count_hit(field, slot, env.turn());
             } else if store.is_absent(slot) {
                 return Err(store.missing_record(slot));
             } else {
-                // A limited cache has let go of it for the last ones.
-                load(&[slot])?;
+                let end = level.len().min(ordinal + env.settings.prefetch_limit);
+                load(&level[ordinal..end], 1)?;
+                let slot = store.meant(slot);
+                store.note_read(slot, env.turn());
                 store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
                 if !known {
                     return Err(store.missing_record(slot));
@@ -451,7 +459,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let mut known = None;
         store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[u32]>::len));
         if let Some(count) = known {
-            store.column(field).count_hit(slot, env.turn());
+            store.count_hit(field, slot, env.turn());
             return Ok(count);
         }
         let trail = self.trail_before();

@@ -9,8 +9,8 @@ use super::column::{Brought, Column, Stamp};
 pub trait AnyColumn: Any + Send {
     /// Whether the slot's cell holds a value
     fn has(&self, slot: u32) -> bool;
-    /// Notes the use of a value in a turn; returns whether there is one
-    fn touch(&self, slot: u32, turn: u32) -> bool;
+    /// Notes the use of a value in a turn, and whether others of its page are yet to be read; returns whether there is one
+    fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool;
     /// Whether the slot's value was written and not flushed
     fn is_dirty(&self, slot: u32) -> bool;
     /// Keeps the value of a slot, as it is, until it is cleaned
@@ -47,8 +47,8 @@ pub trait AnyColumn: Any + Send {
     fn brought(&self) -> Brought;
     /// Reads that found a value, and those that did not
     fn reads(&self) -> (usize, usize);
-    /// Counts a read that was answered by the cache, as a use in this turn
-    fn count_hit(&self, slot: u32, turn: u32);
+    /// Counts a read that was answered by other means than the cell
+    fn count_hit(&self);
     /// Counts a read that did not find a value
     fn count_miss(&self);
 }
@@ -58,8 +58,8 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow().has(slot)
     }
 
-    fn touch(&self, slot: u32, turn: u32) -> bool {
-        self.borrow().touch(slot, turn)
+    fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool {
+        self.borrow().touch(slot, turn, are_awaited)
     }
 
     fn is_dirty(&self, slot: u32) -> bool {
@@ -135,8 +135,8 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         (column.hits(), column.misses())
     }
 
-    fn count_hit(&self, slot: u32, turn: u32) {
-        self.borrow().count_hit(slot, turn);
+    fn count_hit(&self) {
+        self.borrow().count_hit();
     }
 
     fn count_miss(&self) {

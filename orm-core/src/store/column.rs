@@ -12,6 +12,14 @@ use crate::Str;
 const PAGE_BITS: u32 = 6;
 pub(crate) const PAGE: usize = 1 << PAGE_BITS;
 
+/// Beside the turn of a page's last use: no turn has this bit, so that no read takes it for one of the same turn
+const AWAITED: u32 = 1 << 31;
+
+/// The turn after this one; 0 is none
+pub(crate) fn next_turn(turn: u32) -> u32 {
+    (turn + 1) % AWAITED + u32::from(turn + 1 == AWAITED)
+}
+
 /// When something was cached, by the environment's clock: counted, not measured
 pub(crate) type Stamp = u32;
 
@@ -126,22 +134,22 @@ impl<V> Column<V> {
     }
 
     /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
-    pub(crate) fn touch(&self, slot: u32, turn: u32) -> bool {
+    ///
+    /// Of a page with records that `are_awaited` each read has to come by here, so that it is known which are left.
+    pub(crate) fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool {
         let (page, cell) = place(slot);
         let Some(Some(page)) = self.pages.get(page) else { return false };
         if page.cells[cell].is_none() {
             return false;
         }
-        page.used.set(turn);
+        page.used.set(if are_awaited { turn | AWAITED } else { turn });
         self.hits.set(self.hits.get() + 1);
         true
     }
 
     /// Counts a read that was answered by other means than the cell, as a hit is.
-    pub(crate) fn count_hit(&self, slot: u32, turn: u32) {
-        if !self.touch(slot, turn) {
-            self.hits.set(self.hits.get() + 1);
-        }
+    pub(crate) fn count_hit(&self) {
+        self.hits.set(self.hits.get() + 1);
     }
 
     pub(crate) fn count_miss(&self) {
@@ -273,7 +281,19 @@ impl<V> Column<V> {
     where
         V: 'static,
     {
-        self.remove_in_page(slot as usize / PAGE, &mut |other, _| other == slot) > 0
+        let (number, cell) = place(slot);
+        let Some(Some(page)) = self.pages.get_mut(number) else { return false };
+        if page.dirty & 1 << cell != 0 {
+            return false;
+        }
+        let Some(value) = page.cells[cell].take() else { return false };
+        self.bytes -= heap_bytes(&value).unwrap_or(0);
+        self.count -= 1;
+        if page.cells.iter().all(Option::is_none) {
+            self.bytes -= page.area();
+            self.pages[number] = None;
+        }
+        true
     }
 
     /// Makes all clean cells missing for which `drop` says so; tells how many.
@@ -352,7 +372,10 @@ impl<V> Column<V> {
 
     /// The pages, each with the turn in which it was last used
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
-        self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?.used.get())))
+        self.pages
+            .iter()
+            .enumerate()
+            .filter_map(|(number, page)| Some((number, page.as_ref()?.used.get() & !AWAITED)))
     }
 
     /// The value of a slot, if it was loaded at this moment
@@ -536,8 +559,11 @@ mod tests {
     fn a_hit_is_one_of_a_page_that_was_used_in_the_same_turn() {
         let column = filled([1, 2], 5);
         assert!(column.hit(1, 6).is_none() && column.hits() == 0);
-        assert!(column.touch(1, 6) && column.hit(2, 6).is_some());
+        assert!(column.touch(1, 6, false) && column.hit(2, 6).is_some());
         assert_eq!((column.hits(), column.uses().collect::<Vec<_>>()), (2, vec![(0, 6)]));
-        assert!(!column.touch(3, 7) && !column.touch(700, 7));
+        assert!(!column.touch(3, 7, false) && !column.touch(700, 7, false));
+        assert!(column.touch(1, 7, true) && column.hit(2, 7).is_none());
+        assert_eq!(column.uses().collect::<Vec<_>>(), vec![(0, 7)]);
+        assert_eq!([1, AWAITED - 2, AWAITED - 1].map(next_turn), [2, AWAITED - 1, 1]);
     }
 }

@@ -13,12 +13,13 @@ mod stats;
 mod table;
 
 pub use any_column::AnyColumn;
-pub(crate) use column::{Brought, Stamp, heap_bytes};
+pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
 pub use column::{Column, Moment};
 pub(crate) use frozen::Frozen;
 pub(crate) use keys::{AnyKeys, Keys};
 pub(crate) use links::{Edit, follow, lists};
 pub use links::{Link, List};
+pub(crate) use resident::UnreadBatch;
 pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;

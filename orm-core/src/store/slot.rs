@@ -35,10 +35,18 @@ impl SlotSet {
         fresh
     }
 
-    pub(crate) fn unmark(&mut self, slot: u32) {
+    /// Takes a slot out; tells whether it was marked.
+    pub(crate) fn unmark(&mut self, slot: u32) -> bool {
+        let was_marked = self.has(slot);
         if let Some(word) = self.0.get_mut(slot as usize / 64) {
             *word &= !(1 << (slot % 64));
         }
+        was_marked
+    }
+
+    /// How many times 64 slots there can be marks of
+    pub(crate) fn pages(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn has(&self, slot: u32) -> bool {
@@ -54,7 +62,6 @@ mod tests {
     fn slots_are_marked_once() {
         let mut marks = SlotSet::of([3, 200]);
         assert!(!marks.mark(200) && marks.mark(64) && marks.has(3) && !marks.has(4));
-        marks.unmark(3);
-        assert!(!marks.has(3) && !marks.has(9_999));
+        assert!(marks.unmark(3) && !marks.unmark(3) && !marks.has(3) && !marks.has(9_999));
     }
 }

@@ -13,7 +13,7 @@ use super::column::{Column, Moment, PAGE, Stamp};
 use super::frozen::Frozen;
 use super::keys::{AnyKeys, Keys};
 use super::links::{self, Edit, Link, List};
-use super::resident::Resident;
+use super::resident::{Resident, UnreadBatch};
 use super::slot::SlotSet;
 use crate::Str;
 use crate::key::Key;
@@ -510,6 +510,34 @@ impl Table {
         self.resident.borrow_mut().add(slot);
     }
 
+    /// Adds a record that came with others, which nobody has read yet.
+    pub(crate) fn add_unread(&self, slot: u32, turn: u32) {
+        self.resident.borrow_mut().add_unread(slot, turn);
+    }
+
+    /// Notes that a record is read; tells whether others of its page are yet to be.
+    pub(crate) fn note_read(&self, slot: u32, turn: u32) -> bool {
+        self.resident.borrow_mut().note_read(slot, turn)
+    }
+
+    /// Notes the use of a value in a turn; returns whether there is one.
+    pub(crate) fn touch(&self, column: ColumnId, slot: u32, turn: u32) -> bool {
+        let column = self.column(column);
+        column.has(slot) && column.touch(slot, turn, self.note_read(slot, turn))
+    }
+
+    /// Counts a read that was answered by the cache, as a use in this turn.
+    pub(crate) fn count_hit(&self, column: ColumnId, slot: u32, turn: u32) {
+        if !self.touch(column, slot, turn) {
+            self.column(column).count_hit();
+        }
+    }
+
+    /// What came and was not read yet
+    pub(crate) fn unread(&self, out: &mut dyn FnMut(UnreadBatch)) {
+        self.resident.borrow().unread().for_each(out);
+    }
+
     /// How many records count against a limit
     pub(crate) fn residents(&self) -> usize {
         self.resident.borrow().count()
@@ -517,9 +545,7 @@ impl Table {
 
     /// Counts them anew.
     pub(crate) fn count_residents(&self) {
-        let mut resident = self.resident.borrow_mut();
-        resident.clear();
-        self.each().for_each(|column| column.each_slot(&mut |slot| resident.add(slot)));
+        self.resident.borrow_mut().recount(|add| self.each().for_each(|column| column.each_slot(add)));
     }
 
     /// Calls with each page that holds records, and the turn of its last use.
@@ -531,13 +557,32 @@ impl Table {
         uses.into_iter().enumerate().filter(|&(_, turn)| turn > 0).for_each(|(page, turn)| out(page, turn));
     }
 
-    /// Makes the clean values of a page missing; returns of how many records.
+    /// Makes the clean values of a page missing, but for those that are yet to be read; returns of how many records.
     pub(crate) fn evict_page(&self, page: usize) -> usize {
+        let resident = self.resident.borrow();
         self.each().for_each(|column| {
-            column.remove_in_page(page, &mut |_, _| true);
+            column.remove_in_page(page, &mut |slot, _| !resident.is_unread(slot));
         });
-        let stays = |slot| self.each().any(|column| column.has(slot));
-        self.resident.borrow_mut().retain_in_page(page, stays)
+        drop(resident);
+        self.resident.borrow_mut().retain_in_page(page, |slot| self.has_any(slot))
+    }
+
+    /// Makes the clean values of one record missing that came in a turn, the last that is to be read, if more than so many
+    /// are; returns whether there was one, and whether nothing of it is left.
+    pub(crate) fn evict_unread(&self, came: u32, keep: usize) -> Option<bool> {
+        let slot = self.resident.borrow_mut().take_unread(came, keep)?;
+        self.each().for_each(|column| {
+            column.remove(slot);
+        });
+        let is_gone = !self.has_any(slot);
+        if is_gone {
+            self.resident.borrow_mut().remove(slot);
+        }
+        Some(is_gone)
+    }
+
+    fn has_any(&self, slot: u32) -> bool {
+        self.each().any(|column| column.has(slot))
     }
 
     /// Bytes that keys, counts and absences take

@@ -90,7 +90,9 @@ fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: TableId, s
     }
     // Of these it is known that they are gone, of the others of their table it is not.
     if let Some((touched, _)) = touched.get_mut(&table) {
-        slots.iter().for_each(|&slot| touched.unmark(slot));
+        slots.iter().for_each(|&slot| {
+            touched.unmark(slot);
+        });
     }
     let deleted = SlotSet::of(slots.iter().copied());
     for other in env.tables() {
