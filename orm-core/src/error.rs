@@ -127,6 +127,12 @@ pub enum Error {
         /// What was asked
         what: &'static str,
     },
+    /// What lasts until the end of a transaction was asked for where none is open
+    #[error("no transaction is open, with which this {what} would end; ask for it inside of `transaction`")]
+    NoTransaction {
+        /// What was asked
+        what: &'static str,
+    },
     /// The database has no such thing
     #[error("{backend} has no {what}")]
     Unsupported {

@@ -24,7 +24,7 @@ pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
-pub use crate::store::{AnyColumn, Column, Link, List, Moment, Table};
+pub use crate::store::{AnyColumn, Column, Filling, Link, List, Moment, Table};
 pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;

@@ -148,6 +148,8 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Whether a statement that writes can return the keys of its rows; the other ways are to look at the rows before,
     /// and to ask for the number of the first one that was inserted
     const HAS_RETURNING: bool;
+    /// Whether single rows can be locked
+    const HAS_ROW_LOCKS: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
 

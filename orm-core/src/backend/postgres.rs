@@ -135,6 +135,7 @@ impl Dialect for Pg {
     const MAX_BINDS: usize = 65_535;
     const HAS_VALUES: bool = true;
     const HAS_RETURNING: bool = true;
+    const HAS_ROW_LOCKS: bool = true;
     const HAS_DEFAULT: bool = true;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {

@@ -97,6 +97,7 @@ impl Dialect for Sqlite {
     const MAX_BINDS: usize = 32_766;
     const HAS_VALUES: bool = true;
     const HAS_RETURNING: bool = true;
+    const HAS_ROW_LOCKS: bool = false;
     const HAS_DEFAULT: bool = false;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {

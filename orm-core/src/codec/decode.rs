@@ -12,7 +12,7 @@ use diesel::sql_types::HasSqlType;
 
 use crate::backend::{Connection, Dialect};
 use crate::error::BoxError;
-use crate::store::{AnyColumn, Column, Moment, Table};
+use crate::store::{AnyColumn, Column, Filling, Table};
 
 /// Writes one field of the rows of a SELECT into the cache.
 pub trait CellWriter<DB: Backend> {
@@ -57,7 +57,7 @@ pub trait Decode<C: Connection>: Sync {
         &self,
         cells: &'a dyn AnyColumn,
         target: Option<&'a Table>,
-        now: Moment,
+        filling: Filling,
     ) -> Box<dyn CellWriter<C::Backend> + 'a>;
 }
 
@@ -212,20 +212,20 @@ where
 
 struct Decoder<'a, DB: Dialect, D: Value<DB>> {
     column: RefMut<'a, Column<D::Cell>>,
-    now: Moment,
+    filling: Filling,
     codec: PhantomData<DB>,
 }
 
 fn decoder<'a, DB: Dialect + 'a, D: Value<DB> + 'a>(
     cells: &'a dyn AnyColumn,
-    now: Moment,
+    filling: Filling,
 ) -> Box<dyn CellWriter<DB> + 'a> {
-    Box::new(Decoder::<DB, D> { column: typed(cells).borrow_mut(), now, codec: PhantomData })
+    Box::new(Decoder::<DB, D> { column: typed(cells).borrow_mut(), filling, codec: PhantomData })
 }
 
 impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
-        if let Some(cell) = self.column.vacant(slot, self.now) {
+        if let Some(cell) = self.column.fillable(slot, self.filling) {
             if let Some(value) = &mut value {
                 DB::verify(D::check(), value)?;
             }
@@ -241,7 +241,7 @@ impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<Option<Option<u32>>, BoxError> {
-        let Some(known) = self.column.loaded_in(slot, self.now) else { return Ok(Some(None)) };
+        let Some(known) = self.column.loaded_in(slot, self.filling.now) else { return Ok(Some(None)) };
         let value = D::decode(value)?;
         Ok(is_same(known, &value).then_some(None))
     }
@@ -261,9 +261,9 @@ where
         &self,
         cells: &'a dyn AnyColumn,
         _: Option<&'a Table>,
-        now: Moment,
+        filling: Filling,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        decoder::<C::Backend, Self>(cells, now)
+        decoder::<C::Backend, Self>(cells, filling)
     }
 }
 
@@ -281,8 +281,8 @@ where
         &self,
         cells: &'a dyn AnyColumn,
         _: Option<&'a Table>,
-        now: Moment,
+        filling: Filling,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        decoder::<C::Backend, Self>(cells, now)
+        decoder::<C::Backend, Self>(cells, filling)
     }
 }

@@ -4,6 +4,7 @@
 //! batch) by way of `plan` (which records) to `query` and `relation` (which statement) and `select` (rows into cells).
 
 pub(crate) mod layout;
+pub(crate) mod lock;
 pub(crate) mod miss;
 pub(crate) mod origin;
 pub(crate) mod plan;

@@ -350,7 +350,12 @@ fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
 }
 
 /// How many records one SELECT may load: the prefetch limit, and what fits into the limits of bytes and of the cache.
-fn window<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, want: Want) -> usize {
+pub(super) fn window<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    want: Want,
+) -> usize {
     let paces = store.paces();
     let half = bytes_for_values(env).map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);

@@ -22,6 +22,7 @@ use crate::env::watch::Place;
 use crate::error::{BoxError, Doing};
 use crate::fragment::separated;
 use crate::load::layout::{Layout, Selection};
+use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, trace};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
@@ -127,7 +128,21 @@ pub(crate) fn by_keys<C: Connection>(
     asked: &str,
 ) -> Result<()> {
     let flushed = env.flush_shown(store.table_number())?;
-    read_by_keys(env, flushed, store, slots, fields, asked, false)
+    read_by_keys(env, flushed, store, slots, fields, Reading { asked, renews: false, locked: false })
+}
+
+/// The same where what is cached of these records gives way to what their rows hold now; with a lock they are held until
+/// the end of the transaction.
+pub(super) fn anew_by_keys<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+    fields: &[usize],
+    locked: bool,
+) -> Result<()> {
+    let flushed = env.flush_shown(store.table_number())?;
+    let asked = if locked { "the rows to be locked" } else { "the rows to be refreshed" };
+    read_by_keys(env, flushed, store, slots, fields, Reading { asked, renews: true, locked })
 }
 
 /// The same, with the rows as a write finds them: MySQL shows what the transaction saw at first, unless they are locked.
@@ -138,7 +153,16 @@ pub(crate) fn by_keys_for_write<C: Connection>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    read_by_keys(env, Flushed::not_for_a_write(), store, slots, fields, asked, !C::Backend::HAS_RETURNING)
+    let reading = Reading { asked, renews: false, locked: !C::Backend::HAS_RETURNING };
+    read_by_keys(env, Flushed::not_for_a_write(), store, slots, fields, reading)
+}
+
+/// How rows are read by their keys
+struct Reading<'a> {
+    /// For what, as errors and traces tell it
+    asked: &'a str,
+    renews: bool,
+    locked: bool,
 }
 
 fn read_by_keys<C: Connection>(
@@ -147,8 +171,7 @@ fn read_by_keys<C: Connection>(
     store: Store<'_, C>,
     slots: &[u32],
     fields: &[usize],
-    asked: &str,
-    locked: bool,
+    Reading { asked, renews, locked }: Reading<'_>,
 ) -> Result<()> {
     let limited = env.limits.any() && !fields.is_empty();
     // The turn of this SELECT: what it brings must not be what leaves.
@@ -161,7 +184,7 @@ fn read_by_keys<C: Connection>(
     let selection = Selection::of_model(store.model(), fields);
     let keys = store.model().key_list(store.table(), slots);
     let query = ByKeys { store, selection: &selection, keys, locked };
-    let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0 };
+    let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0, renews };
     let again = flushed.again();
     let mut found = SlotSet::new(store.slots());
     // Only of texts may a collation call two equal that are not the same.
@@ -174,13 +197,16 @@ fn read_by_keys<C: Connection>(
     })?;
     let now = env.moment().time;
     for &slot in slots {
+        if renews && !found.has(slot) {
+            store.forget_record(slot);
+        }
         store.set_absent(slot, (!found.has(slot)).then_some(now));
     }
     if by_letters && slots.iter().any(|&slot| !found.has(slot)) {
         let missing: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
         for slot in note_meant(store, slots, &missing, &rows) {
             // What one key alone finds is meant by it.
-            read_by_keys(env, again.again(), store, &[slot], fields, asked, locked)?;
+            read_by_keys(env, again.again(), store, &[slot], fields, Reading { asked, renews, locked })?;
         }
     }
     if limited {
@@ -223,7 +249,7 @@ fn note_meant<C: Connection>(store: Store<'_, C>, asked: &[u32], missing: &[u32]
 /// Every record, in the order of the keys
 pub(crate) fn all<M: Entity>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
     let all = All::<M> { columns: ModelColumns::always() };
-    find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all)
+    find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all, false)
 }
 
 struct All<M: Entity> {
@@ -254,17 +280,18 @@ pub(crate) fn next_rows<C: Connection>(
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
-    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query)
+    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, false)
 }
 
-/// The slots that a query finds, the fields that its rows hold put into the cache
+/// The slots that a query finds, the fields that its rows hold put into the cache; `anew`: in place of what was there
 pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     env: &Environment<C>,
     at: Place,
     laid: Laid<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
+    anew: bool,
 ) -> Result<Vec<u32>> {
-    env.watch_search::<M, _>(at, query, || found(env, env.store::<M>(), laid, query))
+    env.watch_search::<M, _>(at, query, || found(env, env.store::<M>(), laid, query, anew))
 }
 
 fn found<C: Connection>(
@@ -272,11 +299,17 @@ fn found<C: Connection>(
     store: Store<'_, C>,
     laid: Laid<'_>,
     query: &dyn QueryFragment<C::Backend>,
+    anew: bool,
 ) -> Result<Vec<u32>> {
+    // What a lock holds is as it is now, whatever was read before.
+    let renews = anew || lock::locks_rows::<C::Backend>(query);
+    if renews {
+        env.note_drop();
+    }
     // It could see what waits to be written.
     let flushed = env.flushed()?;
     let mut slots = Vec::new();
-    let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0 };
+    let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0, renews };
     select.run(env, flushed, query, laid, Beside::Nothing, &mut |slot, _| {
         slots.push(slot);
         Ok(())

@@ -124,8 +124,8 @@ pub(crate) fn load_lists<C: Connection>(
         most,
     };
     let name = format!("{}.{}", store.name(), store.field_name(field));
-    let select =
-        Select { store: members, reason: Reason::Relation(&name), keys: slots.len(), reserve: slots.len() };
+    let (keys, reserve) = (slots.len(), slots.len());
+    let select = Select { store: members, reason: Reason::Relation(&name), keys, reserve, renews: false };
     let beside = Beside::Owner { places, field: is_read, reader: store.model().key_reader(store.table()) };
     // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
     // having the database sort whole rows.
@@ -287,7 +287,7 @@ pub(crate) fn count_lists<C: Connection>(
     let flushed = env.flush_before_list(source.members, store.side(field), false)?;
     let query = Counts { source, keys: store.model().key_list(store.table(), slots) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
-    let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0 };
+    let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0, renews: false };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
     select.run(

@@ -19,7 +19,7 @@ use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
-use crate::store::SlotSet;
+use crate::store::{ColumnId, Filling, SlotSet};
 use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
@@ -74,6 +74,8 @@ pub(crate) struct Select<'a, C: Connection> {
     pub(crate) keys: usize,
     /// Records besides those of the rows that need place in a limited cache
     pub(crate) reserve: usize,
+    /// Whether what is cached of the rows gives way to what comes, but for what waits to be written
+    pub(crate) renews: bool,
 }
 
 /// Where the rows hold what
@@ -121,6 +123,12 @@ struct Reading<'a, DB: diesel::backend::Backend> {
     seen: SlotSet,
     /// One of which two came that were not the same
     suspect: Option<u32>,
+}
+
+/// The writers of the fields, one of each column of the cache
+struct Writers<'a, DB: diesel::backend::Backend> {
+    all: Vec<Writer<'a, DB>>,
+    columns: Vec<ColumnId>,
 }
 
 /// The writer of a field, and where the rows hold it
@@ -203,7 +211,11 @@ impl<C: Connection> Select<'_, C> {
             let keep = room > 0;
             let (held, turn) = (layout.held(store), env.turn());
             // What does not find room is read later, when it is its turn.
-            let mut writers = if keep { writers(layout, env, store) } else { Vec::new() };
+            let mut writers = if keep {
+                self.writers(layout, env)
+            } else {
+                Writers { all: Vec::new(), columns: Vec::new() }
+            };
             let (before, taken) = (count, if keep { room } else { usize::MAX });
             let mut write = || {
                 for row in rows.by_ref().take(taken) {
@@ -235,12 +247,29 @@ impl<C: Connection> Select<'_, C> {
         Ok(into.suspect)
     }
 
+    fn writers<'a>(&'a self, layout: &'a Layout, env: &'a Environment<C>) -> Writers<'a, C::Backend> {
+        let (store, filling) = (self.store, Filling { now: env.moment(), renews: self.renews });
+        let mut columns = Vec::with_capacity(layout.fields.len());
+        let writer = |place: &'a Place| {
+            let column = store.column_of(place.field);
+            if columns.contains(&column) {
+                return None;
+            }
+            columns.push(column);
+            let target = env.stores.target(store.field(place.field));
+            let writer = store.field(place.field).decode?.writer(store.column(place.field), target, filling);
+            Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
+        };
+        let all = layout.fields.iter().filter_map(writer).collect();
+        Writers { all, columns }
+    }
+
     #[inline]
     fn write<'r, R: Row<'r, C::Backend>>(
         &self,
         row: &R,
         into: &mut Reading<'_, C::Backend>,
-        writers: &mut [Writer<'_, C::Backend>],
+        writers: &mut Writers<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<u32> {
         let store = self.store;
@@ -252,8 +281,11 @@ impl<C: Connection> Select<'_, C> {
             }
         };
         let is_first = into.seen.mark(slot);
+        if self.renews && is_first {
+            store.forget_beside(slot, &writers.columns);
+        }
         let mut owner = None;
-        for Writer { writer, at, place } in writers.iter_mut() {
+        for Writer { writer, at, place } in &mut writers.all {
             let linked = if let (Some(at), true) = (*at, is_first) {
                 let written = match row.get(at) {
                     Some(value) => writer.write(slot, value.value()),
@@ -365,6 +397,9 @@ impl<C: Connection> QueryFragment<C::Backend> for ByKeys<'_, C> {
         out.push_sql(" WHERE ");
         self.keys.push(key_columns(self.store), out.reborrow())?;
         if self.locked {
+            // Two that lock the same rows wait for each other in turn.
+            out.push_sql(" ORDER BY ");
+            key_columns(self.store).push_all(&mut out)?;
             // It fails half-way more often than others do, see `Connection::forget_failed_statement`.
             out.unsafe_to_cache_prepared();
             out.push_sql(" FOR UPDATE");
@@ -376,30 +411,6 @@ impl<C: Connection> QueryFragment<C::Backend> for ByKeys<'_, C> {
 /// The columns of a model's key
 pub(crate) fn key_columns<C: Connection>(store: Store<'_, C>) -> ColumnNames<'_> {
     ColumnNames { table: store.sql(), names: store.model().key_columns() }
-}
-
-/// The writers of the fields; one of each column of the cache
-fn writers<'a, C: Connection>(
-    layout: &'a Layout,
-    env: &'a Environment<C>,
-    store: Store<'a, C>,
-) -> Vec<Writer<'a, C::Backend>> {
-    let now = env.moment();
-    let mut columns = Vec::with_capacity(layout.fields.len());
-    let writer = |place: &'a Place| {
-        let column = store.column_of(place.field);
-        if columns.contains(&column) {
-            return None;
-        }
-        columns.push(column);
-        let writer = store.field(place.field).decode?.writer(
-            store.column(place.field),
-            env.stores.target(store.field(place.field)),
-            now,
-        );
-        Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
-    };
-    layout.fields.iter().filter_map(writer).collect()
 }
 
 const NO_COLUMN: &str = "the row has no such column";

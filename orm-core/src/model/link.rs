@@ -14,7 +14,7 @@ use crate::backend::Connection;
 use crate::codec::encode::{Given, Put, all_equal, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
-use crate::store::{AnyColumn, Column, Keys, Link, List, Moment, NULL, Table};
+use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, NULL, Table};
 
 /// To-one links, kept as the slot of the target: following one costs no look-up
 #[derive(Debug)]
@@ -38,11 +38,11 @@ where
         &self,
         cells: &'a dyn AnyColumn,
         target: Option<&'a Table>,
-        now: Moment,
+        filling: Filling,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
         Box::new(LinkWriter::<T, NULLABLE> {
             column: typed(cells).borrow_mut(),
-            now,
+            filling,
             targets: table_of(target).keys(),
             last: None,
             parts: Default::default(),
@@ -53,7 +53,7 @@ where
 
 struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     column: RefMut<'a, Column<Link>>,
-    now: Moment,
+    filling: Filling,
     targets: &'a RefCell<Keys<T::Key>>,
     /// Neighbouring rows often link to the same record.
     last: Option<(T::Key, u32)>,
@@ -98,7 +98,7 @@ where
                 }
             }
         };
-        if let Some(cell) = self.column.vacant(slot, self.now) {
+        if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(Link(target));
         }
         Ok(Some(target))
@@ -110,7 +110,7 @@ where
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
         _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<Option<Option<u32>>, BoxError> {
-        let known = self.column.loaded_in(slot, self.now).copied();
+        let known = self.column.loaded_in(slot, self.filling.now).copied();
         let target = self.write(slot, value)?;
         Ok(known.is_none_or(|known| Some(known.0) == target).then_some(target))
     }

@@ -22,6 +22,7 @@ mod lists;
 pub(crate) mod lookup;
 mod model;
 pub(crate) mod record_query;
+mod refresh;
 mod search;
 mod set;
 mod to_many;

@@ -56,7 +56,38 @@ pub trait RecordQuery<By = by::Select>: Sized {
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, None, Location::caller())?))
+        Ok(RecordSet::found(env, self.find(env, Wanted::usual(), Location::caller())?))
+    }
+
+    /// The records that the query finds, as their rows are now: one SELECT, as of [`records`](Self::records)
+    ///
+    /// What is cached of these records gives way to what comes: columns that come with a search are replaced, deferred ones
+    /// and lists are read again when they are wanted. What waits to be written stays. A query that locks its rows
+    /// (`for_update` and its kin) does so by itself, whatever it is run by.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, active -> Bool } }
+    /// # #[derive(Model)] struct Partner { id: i32, active: bool }
+    /// fn active(env: &Environment) -> orm_core::Result<RecordSet<'_, Partner>> {
+    ///     // Whatever was read of them before, `active()` is true of each.
+    ///     partners::table.filter(partners::active.eq(true)).records_fresh(env)
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records).
+    #[track_caller]
+    fn records_fresh<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>
+    where
+        M: Model,
+        Self: FindRecords<M, By>,
+    {
+        let wanted = Wanted { fields: None, anew: true };
+        Ok(RecordSet::found(env, self.find(env, wanted, Location::caller())?))
     }
 
     /// The records that the query finds, with these fields alone: one SELECT of the key, the fields and the version if
@@ -92,7 +123,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let Chosen { columns, lists } = Chosen::of::<M>(fields);
-        let slots = self.find(env, Some(columns), Location::caller())?;
+        let slots = self.find(env, Wanted::only(columns), Location::caller())?;
         for list in lists {
             prefetch::read_all(env, env.store::<M>(), &slots, list, Want::Records)?;
         }
@@ -110,7 +141,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, Some(Vec::new()), Location::caller())?))
+        Ok(RecordSet::found(env, self.find(env, Wanted::only(Vec::new()), Location::caller())?))
     }
 
     /// The first record that the query finds: one SELECT with a limit of 1
@@ -125,7 +156,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: LimitDsl,
         Self::Output: FindRecords<M, By>,
     {
-        let slots = LimitDsl::limit(self, 1).find(env, None, Location::caller())?;
+        let slots = LimitDsl::limit(self, 1).find(env, Wanted::usual(), Location::caller())?;
         Ok(RecordSet::<M>::found(env, slots).first())
     }
 }
@@ -149,6 +180,25 @@ impl<Q: diesel::QueryDsl> RecordQuery<by::Select> for Q {}
 impl<Q: PositionalOrderDsl<u32>> RecordQuery<by::Combination> for Q {}
 impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
 
+/// What a search brings of the records that it finds
+#[derive(Debug)]
+pub struct Wanted {
+    /// `None`: those that come with every search
+    fields: Option<Vec<usize>>,
+    /// Whether what is cached of them gives way
+    anew: bool,
+}
+
+impl Wanted {
+    fn usual() -> Self {
+        Self { fields: None, anew: false }
+    }
+
+    fn only(fields: Vec<usize>) -> Self {
+        Self { fields: Some(fields), anew: false }
+    }
+}
+
 /// A query that finds records of `M`
 #[diagnostic::on_unimplemented(
     message = "this query finds no records of `{M}`",
@@ -157,14 +207,9 @@ impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
             one that the backend of `{M}` has"
 )]
 pub trait FindRecords<M: Model, By> {
-    /// The slots of the records, and these fields into the cache; `None`: those that come with every search
+    /// The slots of the records, and what is wanted of them into the cache
     #[doc(hidden)]
-    fn find(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<Vec<usize>>,
-        at: Place,
-    ) -> Result<Vec<u32>>;
+    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>>;
 }
 
 impl<M, Q> FindRecords<M, by::Select> for Q
@@ -172,16 +217,11 @@ where
     M: Model,
     Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
 {
-    fn find(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<Vec<usize>>,
-        at: Place,
-    ) -> Result<Vec<u32>> {
-        let fields = fields.unwrap_or_else(|| always::<M>().collect());
+    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
+        let fields = wanted.fields.unwrap_or_else(|| always::<M>().collect());
         let columns = ModelColumns::<M>::of(&fields);
         let layout = columns.layout().clone();
-        find::<_, M>(env, at, Laid::Out(&layout), &SelectDsl::select(self, columns))
+        find::<_, M>(env, at, Laid::Out(&layout), &SelectDsl::select(self, columns), wanted.anew)
     }
 }
 
@@ -190,14 +230,9 @@ where
     M: Model,
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
 {
-    fn find(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<Vec<usize>>,
-        at: Place,
-    ) -> Result<Vec<u32>> {
-        let fields = fields.unwrap_or_else(columns::<M>);
-        find::<_, M>(env, at, Laid::Out(&combination::layout::<M>(&self, &fields)?), &self)
+    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
+        let fields = wanted.fields.unwrap_or_else(columns::<M>);
+        find::<_, M>(env, at, Laid::Out(&combination::layout::<M>(&self, &fields)?), &self, wanted.anew)
     }
 }
 
@@ -206,13 +241,8 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn find(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<Vec<usize>>,
-        at: Place,
-    ) -> Result<Vec<u32>> {
-        find::<_, M>(env, at, Laid::ByName(&fields.unwrap_or_else(columns::<M>)), &self)
+    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
+        find::<_, M>(env, at, Laid::ByName(&wanted.fields.unwrap_or_else(columns::<M>)), &self, wanted.anew)
     }
 }
 

@@ -32,6 +32,14 @@ pub struct Moment {
     pub(crate) turn: u32,
 }
 
+/// How the rows of a SELECT fill cells
+#[derive(Debug, Clone, Copy)]
+pub struct Filling {
+    pub(crate) now: Moment,
+    /// Whether a clean value gives way to the one that has come
+    pub(crate) renews: bool,
+}
+
 /// The cached values of one field
 ///
 /// A cell is missing or holds a value, which is dirty from its writing to its flush; NULL is a value. That a record does
@@ -171,8 +179,9 @@ impl<V> Column<V> {
 
     /// Notes that all that is held beyond this came from a SELECT.
     pub(crate) fn note_brought(&mut self, before: Brought) {
-        self.brought.values += self.count - before.values;
-        self.brought.bytes += self.bytes - before.bytes;
+        // In this order: what was replaced is counted already.
+        self.brought.values = self.brought.values + self.count - before.values;
+        self.brought.bytes = self.brought.bytes + self.bytes - before.bytes;
     }
 
     pub(crate) fn brought(&self) -> Brought {
@@ -190,7 +199,19 @@ impl<V> Column<V> {
 
     /// The cell of a slot to be filled, unless it holds a value: what is cached stays (rule P9).
     #[inline(always)]
-    pub(crate) fn vacant(&mut self, slot: u32, now: Moment) -> Option<Vacant<'_, V>> {
+    pub(crate) fn vacant(&mut self, slot: u32, now: Moment) -> Option<Vacant<'_, V>>
+    where
+        V: 'static,
+    {
+        self.fillable(slot, Filling { now, renews: false })
+    }
+
+    /// The same where a clean value may give way: it is gone then.
+    #[inline(always)]
+    pub(crate) fn fillable(&mut self, slot: u32, Filling { now, renews }: Filling) -> Option<Vacant<'_, V>>
+    where
+        V: 'static,
+    {
         let (number, index) = place(slot);
         if number >= self.pages.len() {
             self.pages.resize_with(number + 1, || None);
@@ -201,7 +222,14 @@ impl<V> Column<V> {
         });
         page.used.set(now.turn);
         if page.cells[index].is_some() {
-            return None;
+            if !renews || page.dirty & 1 << index != 0 {
+                return None;
+            }
+            let bytes = page.cells[index].take().and_then(|old| heap_bytes(&old)).unwrap_or(0);
+            self.bytes -= bytes;
+            self.count -= 1;
+            self.brought.values += 1;
+            self.brought.bytes += bytes;
         }
         Some(Vacant { page, index, time: now.time, count: &mut self.count, bytes: &mut self.bytes })
     }

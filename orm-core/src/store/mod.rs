@@ -14,7 +14,7 @@ mod table;
 
 pub use any_column::AnyColumn;
 pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
-pub use column::{Column, Moment};
+pub use column::{Column, Filling, Moment};
 pub(crate) use frozen::Frozen;
 pub(crate) use keys::{AnyKeys, Keys};
 pub(crate) use links::{Edit, follow, lists};

@@ -227,6 +227,18 @@ impl Table {
         self.keys.are_numbers()
     }
 
+    /// Puts records into the order of their keys, each once: the same wherever it is done.
+    pub(crate) fn in_key_order(&self, slots: &[u32]) -> Vec<u32> {
+        let mut seen = SlotSet::new(self.slots());
+        let mut slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
+        if self.are_keys_numbers() {
+            slots.sort_by_key(|&slot| self.key_number(slot));
+        } else {
+            slots.sort_by_cached_key(|&slot| self.key_text(slot));
+        }
+        slots
+    }
+
     /// How many slots there are
     pub(crate) fn slots(&self) -> usize {
         self.keys.len()
@@ -466,6 +478,16 @@ impl Table {
         for (number, column) in self.each().enumerate() {
             column.remove(slot);
             self.forget_count(ColumnId(number), slot);
+        }
+    }
+
+    /// Makes missing what is cached of a row that has come anew, but for the columns that it fills itself.
+    pub(crate) fn forget_beside(&self, slot: u32, filled: &[ColumnId]) {
+        for (number, column) in self.each().enumerate() {
+            if !filled.contains(&ColumnId(number)) {
+                column.remove(slot);
+                self.forget_count(ColumnId(number), slot);
+            }
         }
     }
 

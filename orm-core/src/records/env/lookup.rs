@@ -97,7 +97,7 @@ impl<C: Connection> Environment<C> {
         limit: &'static str,
     ) -> Result<Vec<u32>> {
         let query = Matching { columns: ModelColumns::<M>::always(), condition, limit };
-        query::find::<C, M>(self, Location::caller(), Laid::Out(query.columns.layout()), &query)
+        query::find::<C, M>(self, Location::caller(), Laid::Out(query.columns.layout()), &query, false)
     }
 }
 
