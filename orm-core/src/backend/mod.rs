@@ -75,6 +75,13 @@ pub trait Connection:
         let _ = timeout;
     }
 
+    /// Whether a statement failed because it was prepared for tables that have another form now
+    #[doc(hidden)]
+    fn has_expired(error: &diesel::result::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Called after each statement that failed, with diesel's error where it is known: prepared statements that are of no use
     /// any more are forgotten.
     #[doc(hidden)]

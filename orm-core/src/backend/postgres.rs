@@ -1,6 +1,8 @@
 //! PostgreSQL: all keys of a batch are one array bind.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{
+    AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection, TransactionManager,
+};
 use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
@@ -48,6 +50,25 @@ impl Connection for PgConnection {
             // One that an error has aborted answers nothing.
             Err(Error::DatabaseError(Unknown, _)) => Ok(true),
             answer => answer,
+        }
+    }
+
+    /// Diesel keeps the text of the error alone.
+    fn has_expired(error: &Error) -> bool {
+        matches!(error, Error::DatabaseError(_, information)
+            if information.message() == "cached plan must not change result type")
+    }
+
+    /// Each use of such a statement would fail.
+    fn forget_failed_statement(&mut self, error: Option<&Error>) {
+        if error.is_some_and(Self::has_expired) {
+            self.set_prepared_statement_cache_size(CacheSize::Disabled);
+            self.set_prepared_statement_cache_size(CacheSize::Unbounded);
+            // So that the server does not keep them; in a transaction, which is over, it takes no statement any more.
+            let status = AnsiTransactionManager::transaction_manager_status_mut(self);
+            if matches!(status.transaction_depth(), Ok(None)) {
+                let _ = self.batch_execute("DEALLOCATE ALL");
+            }
         }
     }
 

@@ -138,20 +138,20 @@ impl<C: Connection> Decode<C> for Presence {
         &self,
         cells: &'a dyn AnyColumn,
         _: Option<&'a Table>,
-        now: Moment,
+        filling: Filling,
     ) -> Box<dyn CellWriter<C::Backend> + 'a> {
-        Box::new(Found { column: typed(cells).borrow_mut(), now })
+        Box::new(Found { column: typed(cells).borrow_mut(), filling })
     }
 }
 
 struct Found<'a> {
     column: RefMut<'a, Column<()>>,
-    now: Moment,
+    filling: Filling,
 }
 
 impl<DB: Backend> CellWriter<DB> for Found<'_> {
     fn write(&mut self, slot: u32, _: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
-        if let Some(cell) = self.column.vacant(slot, self.now) {
+        if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(());
         }
         Ok(None)

@@ -55,6 +55,19 @@ impl<C: Connection> Environment<C> {
         })
     }
 
+    /// The same of a SELECT, which is sent once more where only its prepared statement was of no use any more
+    pub(crate) fn reading<T>(&self, mut select: impl FnMut() -> Result<T>) -> Result<T> {
+        self.giving_up_broken(&mut select).or_else(|error| {
+            let is_expired = error.of_statement().is_some_and(C::has_expired);
+            // In a transaction it was the end of that.
+            if is_expired && !self.transactions.are_open() && self.application_depth()? == 0 {
+                self.giving_up_broken(&mut select)
+            } else {
+                Err(error)
+            }
+        })
+    }
+
     /// The same where no transaction of ours is open
     pub(crate) fn outside<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
         statement().map_err(|error| {

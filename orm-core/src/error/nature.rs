@@ -34,6 +34,8 @@ const TEXTS: &[(Nature, &str)] = &[
     (Nature::ReadOnly, "attempt to write a readonly database"),
     // PostgreSQL: 40P01; 55P03, 57014
     (Nature::Refused, "deadlock detected"),
+    // 0A000: prepared statements are forgotten after it
+    (Nature::Refused, "cached plan must not change result type"),
     (Nature::Late, "canceling statement due to lock timeout"),
     (Nature::Late, "canceling statement due to statement timeout"),
     (Nature::Late, "could not obtain lock on "),

@@ -147,17 +147,18 @@ impl<C: Connection> Select<'_, C> {
         _flushed: Flushed,
         query: &dyn QueryFragment<C::Backend>,
         laid: Laid<'_>,
-        beside: Beside<'_, C::Backend>,
+        mut beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
-        let suspect = env.giving_up_broken(|| {
+        let suspect = env.reading(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
             let mut rows = rows.map_err(|error| self.fault(error))?;
+            let beside = std::mem::replace(&mut beside, Beside::Nothing);
             let fields = match laid {
-                Laid::Out(layout) => return self.take(env, rows, layout, beside, on_row, start),
+                Laid::Out(layout) => return self.take(env, rows, layout, beside, &mut *on_row, start),
                 Laid::ByName(fields) => fields,
             };
             let first = rows.next();
@@ -166,7 +167,7 @@ impl<C: Connection> Select<'_, C> {
                 // There is nothing to be read.
                 _ => Layout::default(),
             };
-            self.take(env, first.into_iter().chain(rows), &layout, beside, on_row, start)
+            self.take(env, first.into_iter().chain(rows), &layout, beside, &mut *on_row, start)
         })?;
         suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }

@@ -35,5 +35,6 @@ mod the_cache_can_be_looked_into;
 mod threads_share_a_pool;
 mod two_sets_share_one_cache;
 mod values_never_reach_sql;
+mod what_is_read_anew_is_as_it_is_now;
 mod what_nobody_reads_is_seen;
 mod windows_are_filled;

@@ -21,6 +21,9 @@ mod fetching;
 #[path = "job.rs"]
 mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "locking.rs"]
+mod locking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/one_struct_serves_diesel_too.rs"]
 mod one_struct_serves_diesel_too;
 #[allow(clippy::duplicate_mod, reason = "the same")]

@@ -11,6 +11,7 @@ mod a_link_leads_where_the_database_says;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "breaking.rs"]
 mod breaking;
+mod expired_statements;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
@@ -20,6 +21,9 @@ mod fetching;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "locking.rs"]
+mod locking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/one_struct_serves_diesel_too.rs"]
 mod one_struct_serves_diesel_too;

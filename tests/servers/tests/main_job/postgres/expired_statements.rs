@@ -1,0 +1,49 @@
+//! A migration changes the form of a table while connections are open that have prepared statements for it.
+
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::{ConnectionManager, Pool};
+use orm_core::TransactionOptions;
+use orm_core::prelude::*;
+
+use super::Db;
+use crate::place::{Outcome, Place};
+
+diesel::table! { plans { id -> Integer, name -> Varchar } }
+
+#[derive(Model)]
+#[model(connection = Db)]
+struct Plan {
+    id: i32,
+    name: String,
+}
+
+#[test]
+fn a_prepared_statement_that_has_expired_is_prepared_again() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    let mut other = place.connect()?;
+    other.batch_execute(
+        "CREATE TABLE plans (id int PRIMARY KEY, name varchar(50) NOT NULL); INSERT INTO plans VALUES (1, 'a')",
+    )?;
+    let pool = Pool::builder().max_size(1).build(ConnectionManager::<Db>::new(&place.address))?;
+    let own = place.environment()?;
+    let mut length = 50;
+    let mut widen = || {
+        length += 1;
+        other.batch_execute(&format!("ALTER TABLE plans ALTER COLUMN name TYPE varchar({length})"))
+    };
+    assert_eq!((Environment::new(pool.clone()).all::<Plan>()?.len(), own.all::<Plan>()?.len()), (1, 1));
+    widen()?;
+    for _ in 0..2 {
+        assert_eq!(Environment::new(pool.clone()).all::<Plan>()?.name()?, ["a"]);
+        assert_eq!(own.all::<Plan>()?.name()?, ["a"]);
+    }
+    widen()?;
+    // Within a transaction it is an error, once.
+    let refused = own.transaction(|| own.all::<Plan>().map(drop));
+    assert!(refused.is_err_and(|error| error.is_retryable() && error.to_string().contains("cached plan")));
+    assert_eq!(own.transaction(|| own.all::<Plan>()?.name())?, ["a"]);
+    widen()?;
+    let tried = own.transaction_with_retry(2, TransactionOptions::new(), || own.all::<Plan>()?.name())?;
+    assert_eq!(tried, ["a"]);
+    Ok(())
+}
