@@ -195,8 +195,10 @@ pub enum Error {
         /// The key, as text
         id: Str,
     },
-    /// A row was changed by somebody else since it was read
-    #[error("{model} with key {id} was changed by somebody else; read it again and repeat the change")]
+    /// A row has another version than the one that was read: it was changed since
+    #[error(
+        "{model} with key {id} has another version than the one that was read; read it again and repeat the change"
+    )]
     Conflict {
         /// The model's name
         model: &'static str,

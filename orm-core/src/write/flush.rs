@@ -33,13 +33,14 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
         for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots)) {
             let doing =
                 Doing { model: name_of(table, &columns), text: &|| told("writing", table, &columns, slots) };
-            update(env, table, &columns, slots, window, doing)?;
+            let is_taken = update(env, table, &columns, slots, window, doing)?;
             for &column in &columns {
                 let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
                 for &slot in slots {
                     cells.clean(slot);
-                    // NaN: what a database makes of it has to be read.
-                    if info.encode.is_some_and(|encode| !encode.are_equal(cells, &[slot, slot])) {
+                    // NaN: what a database makes of it has to be read; so has what a trigger left of it.
+                    if !is_taken || info.encode.is_some_and(|encode| !encode.are_equal(cells, &[slot, slot]))
+                    {
                         cells.remove(slot);
                     }
                 }
@@ -116,7 +117,8 @@ fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: u
     format!("{what} {model}{fields} of {}", keys.join(", "))
 }
 
-/// One UPDATE of these records; an error if it did not find all of them.
+/// One UPDATE of these records; an error if it did not find all of them. Tells whether all of them were changed, as far as the
+/// database says: a trigger may have kept a row that is there.
 fn update<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
@@ -124,7 +126,7 @@ fn update<C: Connection>(
     slots: &[u32],
     window: usize,
     doing: Doing<'_>,
-) -> Result<()> {
+) -> Result<bool> {
     let versioned = env.stores.versioned(table);
     if let Some((store, version)) = versioned {
         version::know(env, store, version, slots)?;
@@ -136,12 +138,12 @@ fn update<C: Connection>(
         Found::Count(_) => Vec::new(),
     };
     if !missed.is_empty() {
-        return Err(not_found(env, table, columns, &missed)?);
+        return not_found(env, table, columns, &missed).map(|()| false);
     }
     if let Some((store, version)) = versioned {
         version::next(env, store, version, slots);
     }
-    Ok(())
+    Ok(true)
 }
 
 /// The statement itself: for equal values, or for each record its own
@@ -197,23 +199,28 @@ fn run<C: Connection>(
     Ok(Found::These(SlotSet::of(env.run_returning(store, doing, statement)?)))
 }
 
-/// Why an UPDATE did not find rows that it was to write
+/// Why an UPDATE did not tell of rows that it was to write: an error, unless they are there and have no version that could differ
+///
+/// `suppress_redundant_updates_trigger` and its kin keep a row as it is, and that of a view tells what it likes.
 #[cold]
 fn not_found<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
-) -> Result<Error> {
+) -> Result<()> {
     let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
     let store = env.stores.get(model);
     query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
+    if gone.is_none() && table.version().is_none() {
+        return Ok(());
+    }
     let slot = gone.unwrap_or(slots[0]);
     // What was read of them is no basis for another try; nor is the version, which has been kept for this one.
     if let Some(version) = table.version() {
         version::forget(table.table(), version, slots);
     }
     slots.iter().for_each(|&slot| store.forget_record(slot));
-    Ok(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })
+    Err(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })
 }

@@ -8,7 +8,7 @@ use crate::env::stores::Store;
 use crate::key::Key;
 use crate::load::{prefetch, query};
 use crate::store::{AnyColumn, Column, ColumnId, Moment, Table};
-use crate::{Environment, Result};
+use crate::{Environment, Error, Result};
 
 fn cells<V: 'static>(column: &dyn AnyColumn) -> Option<&RefCell<Column<V>>> {
     (column as &dyn Any).downcast_ref()
@@ -20,6 +20,14 @@ fn number(column: &dyn AnyColumn, slot: u32) -> Option<i64> {
     let middle = || cells::<i32>(column)?.borrow().get(slot).map(|&number| number.into());
     let large = || cells::<i64>(column)?.borrow().get(slot).copied();
     small().or_else(middle).or_else(large)
+}
+
+/// Whether a version is the largest of its type
+fn is_last(column: &dyn AnyColumn, slot: u32) -> bool {
+    let is = |last: i64| number(column, slot) == Some(last);
+    (cells::<i16>(column).is_some() && is(i16::MAX.into()))
+        || (cells::<i32>(column).is_some() && is(i32::MAX.into()))
+        || is(i64::MAX)
 }
 
 fn set(column: &dyn AnyColumn, slot: u32, now: Moment, number: i64) {
@@ -55,6 +63,15 @@ pub(super) fn know<C: Connection>(
             store.forget_record(slot);
             return Err(store.conflict(slot));
         }
+    }
+    if let Some(&slot) = slots.iter().find(|&&slot| is_last(store.column(field), slot)) {
+        return Err(Error::other(format!(
+            "{} with key {} cannot be written: its {} is the largest that its type holds, and counts no further; \
+             give the column a larger type, or start it again by SQL",
+            store.name(),
+            store.key_text(slot),
+            store.field_name(field)
+        )));
     }
     match slots.iter().find(|&&slot| store.is_absent(slot)) {
         Some(&gone) => Err(store.missing_record(gone)),

@@ -175,3 +175,44 @@ fn the_version_that_a_write_was_based_on_stays_until_it_is_sent() -> Result<()> 
     assert_eq!(account.balance()?, 99);
     Ok(())
 }
+
+/// A trigger keeps the second row as it is, and the view tells of no row at all: they are there, which is what a write asks.
+#[test]
+fn a_row_that_a_trigger_keeps_is_there_and_is_read_again() -> Result<()> {
+    let db = db();
+    db.file.run(
+        "CREATE TRIGGER keeps BEFORE UPDATE ON notes WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END;
+         CREATE TRIGGER keeps_account BEFORE UPDATE ON accounts WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END",
+    );
+    let notes = db.all::<Note>()?;
+    assert_eq!(notes.text()?, ["a", "b", "c"]);
+    db.transaction(|| {
+        notes.iter().try_for_each(|note| {
+            let id = note.id();
+            note.set_text(format!("changed {id}"))
+        })
+    })?;
+    assert_eq!(notes.text()?, ["changed 1", "b", "changed 3"], "what is stored is shown");
+    db.file.run("DELETE FROM notes WHERE id = 3");
+    assert!(matches!(notes.set_text("again"), Err(Error::MissingRecord { model: "Note", id }) if id == "3"));
+    // With a version nobody can tell whether it was a trigger.
+    let error = db.record::<Account>(2).set_balance(5).unwrap_err();
+    assert!(matches!(&error, Error::Conflict { model: "Account", id } if id == "2"));
+    assert_eq!(
+        error.to_string(),
+        "Account with key 2 has another version than the one that was read; read it again and repeat the change"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_version_that_counts_no_further_is_an_error_that_says_so() -> Result<()> {
+    let db = db();
+    db.file.run("UPDATE accounts SET version = 2147483647 WHERE id = 2");
+    db.record::<Account>(1).set_balance(5)?;
+    let error = db.record::<Account>(2).set_balance(5).unwrap_err().to_string();
+    assert!(error.contains("Account with key 2 cannot be written: its version is the largest"), "{error}");
+    db.cache().clear();
+    assert_eq!(db.browse::<Account>([1, 2]).balance()?, [5, 20]);
+    Ok(())
+}

@@ -283,3 +283,28 @@ fn types_of_the_database_s_own_are_written() -> Outcome {
     assert_eq!(read.all::<Task>()?.before()?, [None; 6]);
     Ok(())
 }
+
+/// The server counts no row for an UPDATE that `suppress_redundant_updates_trigger` has kept from changing anything.
+#[test]
+fn a_row_that_a_trigger_keeps_as_it_is_was_written() -> Outcome {
+    let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE moods (id UUID PRIMARY KEY DEFAULT gen_random_uuid(), name TEXT NOT NULL, code VARCHAR NOT NULL,
+             wide BIGINT NOT NULL, small SMALLINT NOT NULL);
+         CREATE TRIGGER z_min_update BEFORE UPDATE ON moods FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let mood = |n: i64| Mood::values().name("same").code("c").wide(n).small(0);
+    let moods = env.create_many((0..4).map(mood))?;
+    env.cache().clear();
+    // Nobody has read them: all are sent, and those of the first two are what they were.
+    env.transaction(|| moods.iter().zip([0, 1, 7, 8]).try_for_each(|(mood, wide)| mood.set_wide(wide)))?;
+    moods.set_name("same")?;
+    assert_eq!(moods.wide()?, [0, 1, 7, 8]);
+    assert_eq!(read.browse::<Mood>(moods.ids()).wide()?, [0, 1, 7, 8]);
+    let gone = read.browse::<Mood>(moods.ids().into_iter().take(1));
+    gone.delete()?;
+    let error = moods.set_small(1).unwrap_err();
+    assert!(matches!(error, orm_core::Error::MissingRecord { model: "Mood", .. }), "{error}");
+    Ok(())
+}
