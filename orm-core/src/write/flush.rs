@@ -2,6 +2,7 @@
 
 use diesel::query_builder::QueryFragment;
 
+use super::links;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
 use super::version;
 use super::window::{fitting, fitting_bytes};
@@ -36,6 +37,9 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
             let is_taken = update(env, table, &columns, slots, window, doing)?;
             for &column in &columns {
                 let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
+                if !is_taken {
+                    links::forget_lists_by(env, table, column);
+                }
                 for &slot in slots {
                     cells.clean(slot);
                     // NaN: what a database makes of it has to be read; so has what a trigger left of it.
