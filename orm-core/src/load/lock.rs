@@ -1,73 +1,9 @@
-//! Rows that are held until the end of the transaction, and records that are read anew.
+//! Whether a query locks the rows that it finds.
 
-use diesel::QueryResult;
-use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::query_builder::QueryFragment;
 
-use super::prefetch::window;
-use super::query;
-use crate::backend::{Connection, Dialect};
-use crate::env::stores::{Store, Want};
-use crate::error::Doing;
-use crate::fragment::{Fragment, separated};
-use crate::{Environment, Error, Result};
-
-/// Reads records anew: what is cached of them gives way to what their rows hold now, but for what waits to be written.
-///
-/// With a lock nobody else can write these rows until the transaction is over.
-pub(crate) fn anew<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    slots: &[u32],
-    locked: bool,
-) -> Result<()> {
-    if locked {
-        before_lock(env, store)?;
-    }
-    env.note_drop();
-    let mut fields: Vec<usize> = store.always().collect();
-    // A version is never younger than what it is the version of.
-    fields.extend(store.model().version().filter(|version| !fields.contains(version)));
-    let window = match fields.first() {
-        Some(&first) => window(env, store, first, Want::Records),
-        None => env.settings.prefetch_limit,
-    };
-    // Whoever locks the same rows locks them in the same order.
-    for slots in store.in_key_order(slots).chunks(window) {
-        query::anew_by_keys(env, store, slots, &fields, locked && C::Backend::HAS_ROW_LOCKS)?;
-    }
-    Ok(())
-}
-
-fn before_lock<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Result<()> {
-    if !env.transactions.are_open() && env.outside(|| env.application_depth())? == 0 {
-        return Err(Error::NoTransaction { what: "lock of rows" });
-    }
-    if C::Backend::HAS_ROW_LOCKS {
-        return Ok(());
-    }
-    let doing = Doing { model: store.name(), text: &|| format!("locking {}", store.name()) };
-    env.run(doing, &WriteNothing { store }).map(drop)
-}
-
-/// Takes the right to write, where there is one for all rows together.
-struct WriteNothing<'a, C: Connection> {
-    store: Store<'a, C>,
-}
-
-impl<C: Connection> QueryFragment<C::Backend> for WriteNothing<'_, C> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        out.push_sql("UPDATE ");
-        out.push_sql(self.store.sql());
-        out.push_sql(" SET ");
-        separated(&mut out, self.store.model().key_columns(), |out, column| {
-            out.push_identifier(column)?;
-            out.push_sql(" = ");
-            out.push_identifier(column)
-        })?;
-        out.push_sql(" WHERE 1 = 0");
-        Ok(())
-    }
-}
+use crate::backend::Dialect;
+use crate::fragment::Fragment;
 
 /// Whether a query locks the rows that it finds. One that is taken for such is right, too, only that it renews what is cached.
 pub(super) fn locks_rows<DB: Dialect>(query: &dyn QueryFragment<DB>) -> bool {

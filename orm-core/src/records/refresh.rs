@@ -7,7 +7,7 @@ use super::{Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 use crate::Result;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
-use crate::load::lock::anew;
+use crate::load::anew::anew;
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
     fn read_anew(&self, slots: &[u32], locked: bool) -> Result<()> {

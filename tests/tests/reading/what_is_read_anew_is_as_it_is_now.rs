@@ -75,7 +75,7 @@ fn a_fresh_search_replaces_what_is_clean() -> Result<()> {
         assert_queries!(db.env, 1, { assert_eq!(fresh.notes()?, ["new", "new"]) });
         // Who was not found stays as it was.
         assert_queries!(db.env, 0, {
-            assert_eq!((all.age()?, all.first().unwrap().notes()?), (vec![20, 31, 41], "a".into()))
+            assert_eq!((all.age()?, all.first().unwrap().notes()?), (vec![20, 31, 41], "a".into()));
         });
         Ok(())
     })
@@ -106,7 +106,7 @@ fn a_refresh_is_one_select_for_the_set_and_lists_are_read_again() -> Result<()> 
         assert_eq!(
             (blue.person_ids().ids()?, blue.person_ids().name()?[1].clone()),
             (vec![1, 2, 3], "bo".into())
-        )
+        );
     });
     db.file.run("UPDATE teams SET name = 'violet' WHERE id = 2");
     db.record::<Person>(1).team_id().refresh()?;
