@@ -112,7 +112,12 @@ fn forget_predecessors<C: Connection>(env: &Environment<C>, store: Store<'_, C>,
     }
     store.forget_records(&gone);
     let (gone, now) = (SlotSet::of(gone), env.moment());
-    env.tables().for_each(|table| table.remove_from_lists(store.table_number(), &gone, now));
+    if env.pairs.is_empty() {
+        env.tables().for_each(|table| table.remove_from_lists(store.table_number(), &gone, now));
+    } else {
+        // A pair that waits may have made it a member before it was there: whoever wants the list asks when that was sent.
+        env.tables().for_each(|table| table.forget_lists_of(store.table_number(), &gone));
+    }
 }
 
 /// One INSERT; gives the slots of its rows, in order.

@@ -77,3 +77,24 @@ fn a_list_creates_its_own_members() -> Result<()> {
     assert_eq!(partners::table.count().get_result::<i64>(&mut db.file.connect()).expect("a count"), 3);
     Ok(())
 }
+
+/// A pair that waits, to a record that is created after it
+#[test]
+fn a_pair_that_waits_for_it_stays_in_the_list() -> Result<()> {
+    use orm_tests::bank::{Account, Label, bank};
+    let db = bank();
+    let account = db.record::<Account>(1);
+    db.transaction(|| {
+        let before = account.label_codes().ids()?;
+        account.label_codes().add(&db.record::<Label>("new"))?;
+        db.create(Label::values().code("new").title("New"))?;
+        let mut expected = before;
+        expected.push("new".into());
+        let mut found = account.label_codes().ids()?;
+        (expected.sort(), found.sort());
+        assert_eq!(found, expected);
+        Ok(())
+    })?;
+    assert!(db.record::<Label>("new").account_ids().ids()?.contains(&1));
+    Ok(())
+}
