@@ -623,7 +623,7 @@ proptest! {
     }
 
     #[test]
-    fn under_a_limit_a_walk_costs_no_more_than_record_by_record(
+    fn under_a_limit_a_walk_costs_little_more_than_record_by_record(
         case in case(),
         styles in prop::collection::vec((0..9_usize, any::<bool>()), 5),
         limit in 1..300_usize,

@@ -91,7 +91,8 @@ fn a_pair_that_waits_for_it_stays_in_the_list() -> Result<()> {
         let mut expected = before;
         expected.push("new".into());
         let mut found = account.label_codes().ids()?;
-        (expected.sort(), found.sort());
+        expected.sort();
+        found.sort();
         assert_eq!(found, expected);
         Ok(())
     })?;
