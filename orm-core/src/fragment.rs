@@ -4,7 +4,7 @@
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
 
 /// A statement, its type forgotten; prepared ones are found again by their text
 pub(crate) struct Fragment<'a, DB: Backend>(pub(crate) &'a dyn QueryFragment<DB>);
@@ -22,6 +22,16 @@ impl<DB: Backend> QueryId for Fragment<'_, DB> {
 
 impl<DB: Backend> Query for Fragment<'_, DB> {
     type SqlType = Untyped;
+}
+
+/// A statement's text, without its values
+pub(crate) fn text_of<DB>(statement: &dyn QueryFragment<DB>) -> QueryResult<String>
+where
+    DB: Backend<QueryBuilder: Default> + Default,
+{
+    let mut out = DB::QueryBuilder::default();
+    Fragment(statement).to_sql(&mut out, &DB::default())?;
+    Ok(out.finish())
 }
 
 /// Calls for each item, with the same between each two.

@@ -3,10 +3,9 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::codec::{
-    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, Decode, Encode, EncodeOf, Presence, ReadOnly, Scalar,
-    Writable, cells,
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf, KeyCodec,
+    KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
-pub use crate::codec::{ColumnNames, KeyCodec, KeyOf, KeyOfSeveral};
 pub use crate::env::stores::Store;
 pub use crate::model::{
     AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind,

@@ -60,7 +60,7 @@ impl<C: Connection> Environment<C> {
         self.giving_up_broken(&mut select).or_else(|error| {
             let is_expired = error.of_statement().is_some_and(C::has_expired);
             // In a transaction it was the end of that.
-            if is_expired && !self.transactions.are_open() && self.application_depth()? == 0 {
+            if is_expired && !self.is_in_transaction()? {
                 self.giving_up_broken(&mut select)
             } else {
                 Err(error)
@@ -124,6 +124,11 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn application_depth(&self) -> Result<u32> {
         let fault = |error| Error::database("", "looking for an open transaction", error);
         diesel_depth(&mut **self.connection()?).map_err(fault)
+    }
+
+    /// Whether a transaction is open, ours or the application's own
+    pub(crate) fn is_in_transaction(&self) -> Result<bool> {
+        Ok(self.transactions.are_open() || self.outside(|| self.application_depth())? > 0)
     }
 
     /// Whether a statement is committed at once, and with nothing else, where no transaction of ours is open

@@ -220,6 +220,11 @@ impl<C: Connection> Environment<C> {
         for table in self.tables() {
             table.release(mark.since, before(table.number()), forget_keys.then_some(&before));
         }
+        self.count_residents();
+    }
+
+    /// Counts anew which records count against a limit, if there is one.
+    pub(crate) fn count_residents(&self) {
         if self.limits.any() {
             self.tables().for_each(|table| table.count_residents());
         }
@@ -233,8 +238,7 @@ impl<C: Connection> Environment<C> {
     /// Frees everything that is not waiting to be written; keys too, unless somebody needs them.
     pub(crate) fn clear(&self) {
         if self.needs_keys() {
-            self.note_drop();
-            return self.tables().for_each(|table| table.invalidate());
+            return self.trust_nothing();
         }
         self.release(&Mark { since: 0, slots: Vec::new() });
     }

@@ -120,9 +120,7 @@ impl<C: Connection> Environment<C> {
         self.note_drop();
         self.pairs.clear();
         self.tables().for_each(|table| table.forget_since(since));
-        if self.limits.any() {
-            self.tables().for_each(|table| table.count_residents());
-        }
+        self.count_residents();
     }
 
     pub(crate) fn in_transaction(

@@ -6,6 +6,7 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::watch::{For, MANY_ROWS, Named, Place, Spot, TOLERATED};
 use crate::error::Repeated;
+use crate::fragment::text_of;
 use crate::model::Entity;
 use crate::{Error, Result};
 
@@ -40,16 +41,18 @@ impl<C: Connection> Environment<C> {
         stores.is_some_and(|(store, to)| store.leads(slot, to.table_number(), target))
     }
 
-    /// Runs a search, unless it is the same one again and again.
+    /// Runs a search, which is given its text, unless it is the same one again and again.
     pub(crate) fn watch_search<M: Entity<Connection = C>, T>(
         &self,
         at: Place,
         query: &dyn QueryFragment<C::Backend>,
-        run: impl FnOnce() -> Result<Vec<T>>,
+        run: impl FnOnce(&str) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
-        let spot = Spot::new(at, Repeated::Search, M::NAME, "").with_text::<C>(query);
+        // A statement that has no text is refused when it is run.
+        let text = text_of(query).unwrap_or_default();
+        let spot = Spot::new(at, Repeated::Search, M::NAME, "").with_text(&text);
         self.watch(spot, None)?;
-        let rows = run()?;
+        let rows = run(&text)?;
         self.watch_rows(&spot, rows.len());
         Ok(rows)
     }

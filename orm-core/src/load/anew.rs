@@ -39,7 +39,7 @@ pub(crate) fn anew<C: Connection>(
 }
 
 fn before_lock<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Result<()> {
-    if !env.transactions.are_open() && env.outside(|| env.application_depth())? == 0 {
+    if !env.is_in_transaction()? {
         return Err(Error::NoTransaction { what: "lock of rows" });
     }
     if C::Backend::HAS_ROW_LOCKS {

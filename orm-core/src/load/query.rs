@@ -20,7 +20,7 @@ use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::{BoxError, Doing};
-use crate::fragment::separated;
+use crate::fragment::{separated, text_of};
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, trace};
@@ -223,15 +223,14 @@ fn note_meant<C: Connection>(store: Store<'_, C>, asked: &[u32], missing: &[u32]
         store.set_meant(slot, row);
         return Vec::new();
     }
-    let letters = |slot: u32| store.key_text(slot).trim_end().to_lowercase();
     let asked = SlotSet::of(asked.iter().copied());
-    let by_letters: HashMap<String, u32> = rows.iter().map(|&row| (letters(row), row)).collect();
+    let by_letters: HashMap<String, u32> = rows.iter().map(|&row| (store.letters(row), row)).collect();
     // Rows that nobody has asked for by their own keys
     let mut strangers: Vec<u32> = rows.iter().copied().filter(|&row| !asked.has(row)).collect();
     let mut open = Vec::new();
     let mut unlike = Vec::new();
     for &slot in missing {
-        match by_letters.get(&letters(slot)) {
+        match by_letters.get(&store.letters(slot)) {
             Some(&row) if asked.has(row) => open.push(slot),
             Some(&row) => {
                 store.set_meant(slot, row);
@@ -280,7 +279,8 @@ pub(crate) fn next_rows<C: Connection>(
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
-    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, false)
+    let renews = lock::locks_rows::<C::Backend>(&text_of(query).unwrap_or_default());
+    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, renews)
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache; `anew`: in place of what was there
@@ -291,7 +291,11 @@ pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     query: &dyn QueryFragment<DbOf<M>>,
     anew: bool,
 ) -> Result<Vec<u32>> {
-    env.watch_search::<M, _>(at, query, || found(env, env.store::<M>(), laid, query, anew))
+    env.watch_search::<M, _>(at, query, |text| {
+        // What a lock holds is as it is now, whatever was read before.
+        let renews = anew || lock::locks_rows::<C::Backend>(text);
+        found(env, env.store::<M>(), laid, query, renews)
+    })
 }
 
 fn found<C: Connection>(
@@ -299,10 +303,8 @@ fn found<C: Connection>(
     store: Store<'_, C>,
     laid: Laid<'_>,
     query: &dyn QueryFragment<C::Backend>,
-    anew: bool,
+    renews: bool,
 ) -> Result<Vec<u32>> {
-    // What a lock holds is as it is now, whatever was read before.
-    let renews = anew || lock::locks_rows::<C::Backend>(query);
     if renews {
         env.note_drop();
     }
@@ -324,7 +326,7 @@ pub(crate) fn keys<M: Entity>(
     at: Place,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {
-    env.watch_search::<M, _>(at, query, || search_keys::<M>(env, query))
+    env.watch_search::<M, _>(at, query, |_| search_keys::<M>(env, query))
 }
 
 fn search_keys<M: Entity>(

@@ -1,7 +1,6 @@
 //! To-many links: how the lists of a whole group are read with one SELECT, and counted.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hash, Hasher};
 
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
@@ -178,12 +177,7 @@ fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<
         return Cow::Borrowed(slots);
     }
     let mut seen = HashSet::with_capacity_and_hasher(slots.len(), FixedState::default());
-    let mut is_new = |slot: u32| {
-        let mut letters = FixedState::default().build_hasher();
-        let text = store.key_text(slot);
-        text.trim_end().chars().flat_map(char::to_lowercase).for_each(|letter| letter.hash(&mut letters));
-        seen.insert(letters.finish())
-    };
+    let mut is_new = |slot: u32| seen.insert(store.letters(slot));
     let kept: Vec<u32> = slots.iter().copied().filter(|&slot| is_new(slot)).collect();
     if kept.len() == slots.len() { Cow::Borrowed(slots) } else { Cow::Owned(kept) }
 }
@@ -206,9 +200,8 @@ fn meant<'a, C: Connection>(
 /// not the same.
 #[cold]
 fn matched<C: Connection>(store: Store<'_, C>, field: usize, asked: &[u32], owner: u32) -> Result<u32> {
-    let letters = |slot: u32| store.key_text(slot).trim_end().to_lowercase();
-    let wanted = letters(owner);
-    let mut equal = asked.iter().copied().filter(|&slot| letters(slot) == wanted);
+    let wanted = store.letters(owner);
+    let mut equal = asked.iter().copied().filter(|&slot| store.letters(slot) == wanted);
     match (equal.next(), equal.next()) {
         (Some(slot), None) => Ok(slot),
         _ => Err(Error::other(format!(

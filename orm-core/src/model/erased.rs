@@ -8,12 +8,13 @@ use std::marker::PhantomData;
 use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::backend::Backend;
-use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
+use diesel::query_builder::{AstPass, QueryFragment};
 
 use super::{DbOf, Entity, FieldInfo};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
+use crate::fragment::text_of;
 use crate::store::{self, AnyKeys, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
@@ -98,10 +99,8 @@ where
     T: QueryFragment<DB>,
     DB: Dialect,
 {
-    let mut out = DB::QueryBuilder::default();
     // A name is pushed, nothing else: that cannot fail.
-    let _ = table.to_sql(&mut out, &DB::default());
-    out.finish()
+    text_of::<DB>(table).unwrap_or_default()
 }
 
 impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {

@@ -131,8 +131,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         for key in keys {
             let Some(slot) = store.find(&key.into_key()) else { continue };
             store.set_absent(slot, None);
-            store.forget_count(column, slot);
-            store.table().column(column).remove(slot);
+            store.forget_cell(column, slot);
         }
         if M::VERSION == Some(field.position()) {
             store.forget_unversioned();
@@ -196,7 +195,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     fn keep_to_limits(self) {
         if self.env.limits.any() {
             self.env.tick();
-            self.env.tables().for_each(|table| table.count_residents());
+            self.env.count_residents();
             make_room(self.env, 0, u32::MAX);
         }
     }

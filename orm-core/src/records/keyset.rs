@@ -6,12 +6,13 @@ use std::iter::FusedIterator;
 use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::expression::{AppearsOnTable, Expression, ValidGrouping, expression_types::Untyped};
-use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
 use crate::codec::KeyCodec;
 use crate::fragment::separated;
+use crate::fragment::text_of;
 use crate::key::Key;
 use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
@@ -58,10 +59,8 @@ where
 
 /// A query's text, without its values
 pub(crate) fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
-    let mut out = <DbOf<M> as diesel::backend::Backend>::QueryBuilder::default();
-    let built = query.to_sql(&mut out, &DbOf::<M>::default());
-    built.map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))?;
-    Ok(out.finish())
+    text_of::<DbOf<M>>(query)
+        .map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))
 }
 
 /// The rows whose key comes after one, as a diesel filter; all rows where there is none

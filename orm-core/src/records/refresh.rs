@@ -33,8 +33,7 @@ impl<M: Model> ToMany<'_, M> {
         {
             env.note_drop();
             for &owner in &owners {
-                store.column(step.field).remove(owner);
-                store.forget_count(store.column_of(step.field), owner);
+                store.forget_cell(store.column_of(step.field), owner);
             }
         }
         self.read_anew(&self.handle().members(Want::Keys, at)?, locked)

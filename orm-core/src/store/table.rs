@@ -227,6 +227,11 @@ impl Table {
         self.keys.are_numbers()
     }
 
+    /// A key's text without what collations overlook: upper and lower case, spaces at the end
+    pub(crate) fn letters(&self, slot: u32) -> String {
+        self.key_text(slot).trim_end().to_lowercase()
+    }
+
     /// Puts records into the order of their keys, each once: the same wherever it is done.
     pub(crate) fn in_key_order(&self, slots: &[u32]) -> Vec<u32> {
         let mut seen = SlotSet::new(self.slots());
@@ -396,7 +401,7 @@ impl Table {
         }
     }
 
-    pub(crate) fn forget_count(&self, column: ColumnId, slot: u32) {
+    fn forget_count(&self, column: ColumnId, slot: u32) {
         self.counts.borrow_mut().remove(&(column, slot));
     }
 
@@ -472,23 +477,22 @@ impl Table {
         self.forget_dirty();
     }
 
-    /// Makes all clean values of a record missing, and forgets whether it exists.
-    pub(crate) fn forget_record(&self, slot: u32) {
-        self.set_absent(slot, None);
-        for (number, column) in self.each().enumerate() {
-            column.remove(slot);
-            self.forget_count(ColumnId(number), slot);
-        }
+    /// Makes a record's value of a column missing, unless it is dirty, and how many members were counted.
+    pub(crate) fn forget_cell(&self, column: ColumnId, slot: u32) {
+        self.forget_count(column, slot);
+        self.column(column).remove(slot);
     }
 
     /// Makes missing what is cached of a row that has come anew, but for the columns that it fills itself.
     pub(crate) fn forget_beside(&self, slot: u32, filled: &[ColumnId]) {
-        for (number, column) in self.each().enumerate() {
-            if !filled.contains(&ColumnId(number)) {
-                column.remove(slot);
-                self.forget_count(ColumnId(number), slot);
-            }
-        }
+        let columns = (0..self.columns.len()).map(ColumnId);
+        columns.filter(|column| !filled.contains(column)).for_each(|column| self.forget_cell(column, slot));
+    }
+
+    /// Makes all clean values of a record missing, and forgets whether it exists.
+    pub(crate) fn forget_record(&self, slot: u32) {
+        self.set_absent(slot, None);
+        self.forget_beside(slot, &[]);
     }
 
     /// The same of some records

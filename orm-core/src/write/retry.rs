@@ -19,7 +19,7 @@ pub(crate) fn transaction_with_retry<C: Connection, T, E: From<Error>>(
     options: TransactionOptions<E>,
     mut f: impl FnMut() -> Result<T, E>,
 ) -> Result<T, E> {
-    if env.transactions.are_open() || env.outside(|| env.application_depth())? > 0 {
+    if env.is_in_transaction()? {
         return Err(Error::Nested { what: "tries" }.into());
     }
     let mut tried = 0;

@@ -8,7 +8,7 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use crate::backend::Connection;
 use crate::env::watch::Spot;
 use crate::error::{Doing, Repeated};
-use crate::fragment::Fragment;
+use crate::fragment::text_of;
 use crate::model::{self, AnyModel};
 use crate::records::Model;
 use crate::store::TableId;
@@ -161,10 +161,12 @@ impl<'env, C: Connection> Touching<'env, C> {
     {
         let env = self.env;
         let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
-        let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text::<C>(&statement);
+        // A statement that has no text is refused when it is run.
+        let text = text_of::<C::Backend>(&statement).unwrap_or_default();
+        let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text(&text);
         env.watch(spot, None)?;
         let rows = self.run(|| {
-            if writes_rows::<C>(&statement) {
+            if writes_rows(&text) {
                 return env.writing_one(|| env.run(doing, &statement));
             }
             let loan = Loan::begin(env, "a statement of your own")?;
@@ -223,8 +225,8 @@ impl<'env, C: Connection> Touching<'env, C> {
 
     fn forget(&self) {
         let Self { env, models } = self;
+        let Some(models) = models else { return env.trust_nothing() };
         env.note_drop();
-        let Some(models) = models else { return env.tables().for_each(|table| table.invalidate()) };
         let tables: Vec<_> = models.iter().map(|&model| env.stores.get(model).table_number()).collect();
         let is_touched = |table: TableId| tables.contains(&table);
         for table in env.tables() {
@@ -249,8 +251,7 @@ impl<C: Connection> Drop for Forget<'_, '_, C> {
 
 /// Whether a statement reads and writes rows and does nothing else, as its first word says: no database lets such a one begin or
 /// end a transaction, so that nobody has to ask afterwards.
-fn writes_rows<C: Connection>(statement: &dyn QueryFragment<C::Backend>) -> bool {
-    let sql = diesel::debug_query::<C::Backend, _>(&Fragment(statement)).to_string();
+fn writes_rows(sql: &str) -> bool {
     let word = sql.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
     ["SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"]
         .iter()
