@@ -135,7 +135,7 @@ impl Layout {
     ) {
         for (place, held) in self.fields.iter().zip(held) {
             // Nor is the key one that nobody reads, where it stands for the row.
-            let is_presence = store.field(place.field).columns == store.model().key_columns();
+            let is_presence = store.field_name(place.field) == store.model().key_field();
             if owner != Some(place.field) && !is_presence {
                 store.column(place.field).note_brought(held);
             }

@@ -20,6 +20,15 @@ struct Noted {
     note: Option<String>,
 }
 
+/// A link over the key's column is a column that somebody may read, or nobody.
+#[derive(Model)]
+#[model(table = kinds)]
+struct Linking {
+    id: i32,
+    #[model(column = id)]
+    kind_id: Id<Kind>,
+}
+
 fn db() -> TestDb {
     TestDb::new(
         "CREATE TABLE kinds (id INTEGER PRIMARY KEY, note TEXT);
@@ -65,5 +74,16 @@ fn what_is_created_and_deleted_is_there_and_gone() -> Result<()> {
     let next = db.create(Kind::values().id(9))?;
     assert_eq!(next.id(), 9);
     assert_eq!(kind.to_model()?, Kind { id: 9 });
+    Ok(())
+}
+
+#[test]
+fn a_link_over_the_key_is_told_when_nobody_reads_it() -> Result<()> {
+    let db = db();
+    let all = db.all::<Linking>()?;
+    let unread: Vec<_> = db.stats().unread().iter().map(|unread| (unread.model, unread.field)).collect();
+    assert_eq!(unread, [("Linking", "kind_id")]);
+    assert_eq!(all.kind_id().ids()?, [1, 2, 3]);
+    assert_eq!(db.stats().unread().len(), 0);
     Ok(())
 }
