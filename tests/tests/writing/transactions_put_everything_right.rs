@@ -193,3 +193,18 @@ fn what_was_loaded_before_it_began_stays_cached() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_row_that_was_known_to_be_gone_before_it_began_is_not_asked_for_again() -> Result<()> {
+    let db = TestDb::of_partners(4, 2);
+    let (before, within) = (db.record::<Partner>(98), db.record::<Partner>(99));
+    assert!(before.name().is_err());
+    let result: Result<()> = db.transaction(|| {
+        assert!(within.name().is_err());
+        Err(undone())
+    });
+    assert!(result.is_err());
+    assert!(db.assert_queries(0, || before.name()).is_err_and(|error| error.is_missing_record()));
+    assert!(db.assert_queries(1, || within.name()).is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}
