@@ -205,6 +205,42 @@ pub enum Error {
         /// The record's key, as text
         id: Str,
     },
+    /// A computed field was asked for while it was computed for the same record
+    #[error("a computed field follows from itself: {fields}; one of them has to be computed from something else")]
+    Cycle {
+        /// The fields, each with its record, from the first one to itself
+        fields: Str,
+    },
+    /// Computed fields follow from others in too long a row
+    #[error("{model}.{field} follows from more than {depth} other computed values, one from the other")]
+    TooDeep {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// How many may follow from each other
+        depth: usize,
+    },
+    /// A function that computes a field has tried to write
+    #[error("{model}.{field} is being computed: what computes a field only reads")]
+    WriteWhileComputing {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+    },
+    /// A function that computes a field for several records at once has returned too many values, or too few
+    #[error("{model}.{field} was computed for {records} records, and {values} values came")]
+    ValueCount {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// How many records there are
+        records: usize,
+        /// How many values came
+        values: usize,
+    },
     /// A strict environment has refused what was about to be sent for one record again, from the same place: a loop that
     /// one statement could do
     ///

@@ -3,7 +3,7 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::codec::{
-    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf, KeyCodec,
+    Binds, Blob, BlobCell, Calculated, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf, KeyCodec,
     KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
@@ -13,8 +13,9 @@ pub use crate::model::{
     holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
+pub use crate::records::computed::{Compute, Derived, IntoCell, computed_all, computed_one};
 pub use crate::records::field::{
-    AccessTo, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
+    AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
     Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
@@ -24,7 +25,7 @@ pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, List, Moment, Table};
-pub use crate::{Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
+pub use crate::{Computed, Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;
 pub use diesel::query_builder::QueryFragment;

@@ -39,15 +39,29 @@ pub(crate) struct FieldAttrs {
     pub(crate) through: Option<Given<(Vec<Path>, Vec<Path>)>>,
     pub(crate) order: Option<Given<Expr>>,
     pub(crate) version: Option<Given>,
-    pub(crate) compute: Option<Ident>,
+    /// The function that computes the field for one record
+    pub(crate) compute: Option<Given<ExprPath>>,
+    /// The one that does so for several
+    pub(crate) compute_all: Option<Given<ExprPath>>,
     pub(crate) docs: Vec<Attribute>,
     /// Something in it could not be read: rules that ask for what is missing would only repeat that.
     pub(crate) faulty: bool,
 }
 
 const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of"];
-const FIELD_KEYS: &[&str] =
-    &["primary_key", "column", "columns", "deferred", "group", "inverse", "through", "order", "version"];
+const FIELD_KEYS: &[&str] = &[
+    "primary_key",
+    "column",
+    "columns",
+    "deferred",
+    "group",
+    "inverse",
+    "through",
+    "order",
+    "version",
+    "compute",
+    "compute_all",
+];
 
 impl StructAttrs {
     pub(crate) fn from_syn(attrs: &[Attribute], errors: &mut Errors) -> Self {
@@ -100,9 +114,9 @@ impl FieldAttrs {
                 }
                 "through" => set(&mut found.through, pair(key, input)?),
                 "order" => set(&mut found.order, value(key, input, errors, "order = partners::name.asc()")?),
-                "compute" => {
-                    found.compute = Some(key.clone());
-                    skip(input)
+                "compute" => set(&mut found.compute, value(key, input, errors, "compute = display_name")?),
+                "compute_all" => {
+                    set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
                 _ => Err(unknown(key, FIELD_KEYS, STRUCT_KEYS, "the struct")),
             });

@@ -58,7 +58,7 @@ fn sound(mut model: Model) -> Model {
     model.fields.retain(|field| {
         let constant = names::constant(&field.ident);
         let fine =
-            !matches!(field.shape, Shape::Computed | Shape::Unsupported(_)) && !seen.contains(&constant);
+            !matches!(field.shape, Shape::Computed { .. } | Shape::Unsupported(_)) && !seen.contains(&constant);
         seen.push(constant);
         fine
     });

@@ -97,7 +97,7 @@ impl Model {
     pub(crate) fn has_presence(&self) -> bool {
         !self
             .others()
-            .any(|field| !field.is_to_many() && field.attrs.deferred.is_none() && field.attrs.group.is_none())
+            .any(|field| field.is_column() && field.attrs.deferred.is_none() && field.attrs.group.is_none())
     }
 
     /// The fields that have a column in the cache, in the order of `FIELDS`
@@ -163,15 +163,14 @@ impl Field {
         self.attrs.column.as_ref().map_or(&self.ident, |column| &column.value)
     }
 
-    pub(crate) fn is_to_many(&self) -> bool {
-        matches!(self.shape, Shape::OneToMany(_) | Shape::ManyToMany(_))
+    pub(crate) fn is_column(&self) -> bool {
+        matches!(self.shape, Shape::Value { .. } | Shape::Link { .. })
     }
 
     /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the
     /// framework
     pub(crate) fn is_given(&self) -> bool {
-        let is_column = matches!(self.shape, Shape::Value { .. } | Shape::Link { .. });
-        self.is_key || self.part.is_some() || (is_column && self.attrs.version.is_none())
+        self.is_key || self.part.is_some() || (self.is_column() && self.attrs.version.is_none())
     }
 
     /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key

@@ -15,7 +15,11 @@ pub(crate) enum Shape {
     },
     OneToMany(Type),
     ManyToMany(Type),
-    Computed,
+    /// `Computed<T>`
+    Computed {
+        value: Value,
+        nullable: bool,
+    },
     /// Nothing that a field can be: the type at fault, which may be the inner one of an `Option`
     Unsupported(Type),
 }
@@ -46,7 +50,6 @@ impl Shape {
             Some(inner) => match Self::of_one(inner) {
                 Self::Value { value, nullable: false } => Self::Value { value, nullable: true },
                 Self::Link { target, nullable: false } => Self::Link { target, nullable: true },
-                Self::Computed => Self::Computed,
                 // `Option<Option<…>>`, and options of to-many links: the whole is at fault.
                 Self::Unsupported(inner) if generic(&inner, "Option").is_none() => Self::Unsupported(inner),
                 _ => Self::Unsupported(ty.clone()),
@@ -64,8 +67,13 @@ impl Shape {
             (Some("Id"), Some(target)) => return Self::Link { target: target.clone(), nullable: false },
             (Some("OneToMany"), Some(target)) => return Self::OneToMany(target.clone()),
             (Some("ManyToMany"), Some(target)) => return Self::ManyToMany(target.clone()),
-            (Some("Computed"), _) => return Self::Computed,
-            (Some("OneToMany" | "ManyToMany"), None) => return Self::Unsupported(ty.clone()),
+            (Some("Computed"), Some(inner)) => {
+                return match Self::of(inner) {
+                    Self::Value { value, nullable } => Self::Computed { value, nullable },
+                    _ => Self::Unsupported(ty.clone()),
+                };
+            }
+            (Some("OneToMany" | "ManyToMany" | "Computed"), None) => return Self::Unsupported(ty.clone()),
             (Some("Option"), Some(_)) => return Self::Unsupported(ty.clone()),
             (Some("String"), None) => Value::Text,
             (Some("Vec"), Some(item)) if is_u8(item) => Value::Blob,
@@ -133,7 +141,12 @@ mod tests {
             (parse_quote!(Option<orm_core::Id<a::B>>), link(true)),
             (parse_quote!(OneToMany<a::B>), Shape::OneToMany(parse_quote!(a::B))),
             (parse_quote!(orm_core::ManyToMany<a::B>), Shape::ManyToMany(parse_quote!(a::B))),
-            (parse_quote!(Computed<i32>), Shape::Computed),
+            (
+                parse_quote!(Computed<i32>),
+                Shape::Computed { value: Value::Plain(Box::new(parse_quote!(i32))), nullable: false },
+            ),
+            (parse_quote!(Computed<Option<String>>), Shape::Computed { value: Value::Text, nullable: true }),
+            (parse_quote!(Computed<Id<B>>), Shape::Unsupported(parse_quote!(Computed<Id<B>>))),
             // A user's own type may be called so.
             (parse_quote!(my::Id), plain(parse_quote!(my::Id), false)),
             (parse_quote!(Option<Option<i32>>), Shape::Unsupported(parse_quote!(Option<Option<i32>>))),

@@ -74,6 +74,7 @@ fn errors_come_with_a_stub() {
     let number = quote! {
         struct Partner {
             number: i32,
+            #[model(deferred)]
             label: Computed<String>,
             name: String,
         }

@@ -21,7 +21,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     distinct_constants(model, errors);
     one_version(model, errors);
     for field in &model.fields {
-        not_computed(field, errors);
+        computed_by_a_function(field, errors);
         supported_type(field, errors);
         key_is_a_plain_column(field, errors);
         deferred_or_group(field, errors);
@@ -122,11 +122,29 @@ fn free_setter(model: &Model, field: &Field, errors: &mut Errors) {
     }
 }
 
-fn not_computed(field: &Field, errors: &mut Errors) {
-    let advice = "computed fields are not supported yet; leave the field out";
-    match (&field.shape, &field.attrs.compute) {
-        (Shape::Computed, _) => errors.at(&field.ty, advice),
-        (_, Some(key)) => errors.at(key, advice),
+fn computed_by_a_function(field: &Field, errors: &mut Errors) {
+    let attrs = &field.attrs;
+    let keys = [&attrs.compute, &attrs.compute_all].into_iter().flatten();
+    if !matches!(field.shape, Shape::Computed { .. }) {
+        if !matches!(field.shape, Shape::Unsupported(_)) {
+            keys.for_each(|given| {
+                let ty = field.ty.to_token_stream().to_string().replace(' ', "");
+                errors.at(&given.key, format!("what is computed has no column: give it the type `Computed<{ty}>`"));
+            });
+        }
+        return;
+    }
+    if field.is_key || field.part.is_some() {
+        errors.at(&field.ty, "a primary key is a column: give it the column's type");
+    }
+    match (&attrs.compute, &attrs.compute_all) {
+        (None, None) if !attrs.faulty => errors.at(
+            &field.ty,
+            "say by which function: `#[model(compute = f)]`, `f` takes `&Record<Self>` and returns `orm_core::Result`",
+        ),
+        (Some(_), Some(all)) => {
+            errors.at(&all.key, "it is computed for one record or for all at once; keep `compute` or `compute_all`");
+        }
         _ => {}
     }
 }
@@ -182,7 +200,7 @@ fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
         Shape::OneToMany(_) | Shape::ManyToMany(_) => {
             errors.at(&field.ty, "a primary key is a column: give it the column's type");
         }
-        Shape::Value { .. } | Shape::Computed | Shape::Unsupported(_) => {}
+        Shape::Value { .. } | Shape::Computed { .. } | Shape::Unsupported(_) => {}
     }
 }
 
@@ -234,24 +252,29 @@ fn source_fits_the_type(field: &Field, errors: &mut Errors) {
                 );
             }
         }
-        Shape::Value { .. } | Shape::Link { .. } => {
+        Shape::Value { .. } | Shape::Link { .. } | Shape::Computed { .. } => {
+            let what = if field.is_column() { "a column" } else { "computed" };
             for (key, ty) in [
                 (inverse.as_ref().map(|given| &given.key), "OneToMany"),
                 (through.as_ref().map(|given| &given.key), "ManyToMany"),
             ] {
                 let Some(key) = key else { continue };
-                errors.at(key, format!("`{key}` is for a field of type `{ty}<…>`; this one is a column"));
+                errors.at(key, format!("`{key}` is for a field of type `{ty}<…>`; this one is {what}"));
             }
         }
-        Shape::Computed | Shape::Unsupported(_) => {}
+        Shape::Unsupported(_) => {}
     }
 }
 
 fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
-    if !field.is_to_many() || field.is_key {
+    if field.is_column() || field.is_key || matches!(field.shape, Shape::Unsupported(_)) {
         return;
     }
     let attrs = &field.attrs;
+    let what = match field.shape {
+        Shape::Computed { .. } => "a computed field",
+        _ => "a to-many link",
+    };
     for key in [
         attrs.column.as_ref().map(|given| &given.key),
         attrs.columns.as_ref().map(|given| &given.key),
@@ -261,7 +284,7 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
         let Some(key) = key else { continue };
         errors.at(
             key,
-            format!("a to-many link is no column, and is loaded when it is read; leave `{key}` out"),
+            format!("{what} is no column, and is brought when it is read; leave `{key}` out"),
         );
     }
 }
@@ -300,7 +323,7 @@ fn callable_accessor(model: &Model, field: &Field, errors: &mut Errors) {
         _ => return,
     };
     let other = names::prefixed(&model.ident, name);
-    let advice = if field.is_to_many() {
+    let advice = if !field.is_column() {
         format!("rename the field, as in `{other}`")
     } else {
         let column = field.column();

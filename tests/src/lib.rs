@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 pub mod bank;
+pub mod computed;
 pub mod database;
 pub mod events;
 pub mod geonames;

@@ -42,6 +42,14 @@ pub trait Cells: 'static {
     type Cell: Send + 'static;
 }
 
+/// What a cell of a computed field holds
+#[derive(Debug)]
+pub struct Calculated<V>(PhantomData<fn() -> V>);
+
+impl<V: Send + 'static> Cells for Calculated<V> {
+    type Cell = V;
+}
+
 /// The cells of a field
 pub type CellsOf<'env, D> = &'env RefCell<Column<<D as Cells>::Cell>>;
 

@@ -19,7 +19,7 @@ use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
 use crate::fragment::Fragment;
 use crate::model::{self, Entity};
-use crate::store::{Moment, Stamp, Stats, TableId, next_turn};
+use crate::store::{Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -71,9 +71,10 @@ pub struct Environment<
     pub(crate) alive: Arc<()>,
     /// The number of the last SELECT: the clock by which the cache tells what was used longest ago
     turn: Cell<u32>,
-    /// The same unless there is an age to keep to, else 0, which is no turn: a page that was used in this turn needs no
-    /// more than to be read
-    known_turn: Cell<u32>,
+    /// What was computed from what
+    pub(super) computed: RefCell<Computations>,
+    /// Whether a value is being computed
+    pub(super) is_computing: Cell<bool>,
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
@@ -114,13 +115,13 @@ impl<C: Connection> Environment<C> {
         limits: Limits,
         send: fn(&Self) -> Result<()>,
     ) -> Self {
-        let env = Self {
+        Self {
             pool,
             connection: RefCell::new(connection.map(|mut connection| {
                 connection.set_busy_timeout(settings.busy_timeout);
                 Held::Own(connection)
             })),
-            stores: Stores::default(),
+            stores: Stores::new(Signal::new(u32::from(settings.max_age.is_none()))),
             settings,
             limits,
             clock: Clock::default(),
@@ -131,7 +132,8 @@ impl<C: Connection> Environment<C> {
             statements: RefCell::default(),
             alive: Arc::default(),
             turn: Cell::new(1),
-            known_turn: Cell::new(0),
+            computed: RefCell::default(),
+            is_computing: Cell::default(),
             evictions: Cell::new(0),
             writes: Cell::new(0),
             transactions: Transactions::default(),
@@ -139,14 +141,12 @@ impl<C: Connection> Environment<C> {
             flushing: Cell::new(false),
             send,
             pairs: Pairs::default(),
-        };
-        // So that the first read knows of a limit or an age.
-        env.tick();
-        env
+        }
     }
 
     /// What was done so far, and what is cached
     pub fn stats(&self) -> Stats {
+        self.settle();
         let models: Vec<_> = self.stores.models().map(Store::stats).collect();
         let sum = |of: fn(TableStore<'_, C>) -> usize| self.tables().map(of).sum();
         Stats {
@@ -157,7 +157,7 @@ impl<C: Connection> Environment<C> {
             misses: sum(|table| table.reads().1),
             records: sum(|table| table.records(table.columns())),
             values: sum(|table| table.values()),
-            bytes: sum(|table| table.bytes()),
+            bytes: sum(|table| table.bytes()) + self.computed.borrow().bytes(),
             evictions: self.evictions.get(),
             models,
         }
@@ -193,7 +193,11 @@ impl<C: Connection> Environment<C> {
     /// Moves the clock of use on.
     pub(crate) fn tick(&self) {
         self.turn.set(next_turn(self.turn.get()));
-        self.known_turn.set(if self.settings.max_age.is_some() { 0 } else { self.turn.get() });
+        let signal = &self.stores.signal;
+        // Where every read takes the slow way, it does so until there is no reason for it any more.
+        if signal.known_turn() != 0 {
+            signal.set_known_turn(self.turn.get());
+        }
     }
 
     /// Starts or stops the noting of statements; gives those noted so far.
@@ -264,9 +268,9 @@ impl<C: Connection> Environment<C> {
         self.turn.get()
     }
 
-    #[inline]
-    pub(crate) fn known_turn(&self) -> u32 {
-        self.known_turn.get()
+    /// Where a read finds the turn in which a page must have been used for it to be a hit
+    pub(crate) fn signal(&self) -> &Signal {
+        &self.stores.signal
     }
 
     pub(crate) fn moment(&self) -> Moment {
@@ -297,7 +301,12 @@ impl<C: Connection> Environment<C> {
         if self.settings.max_age.is_some() {
             self.expire(store, field, slot);
         }
-        store.touch(field, slot, self.turn())
+        self.settle();
+        let is_there = store.touch(field, slot, self.turn());
+        if is_there {
+            self.note_input(store, field, slot);
+        }
+        is_there
     }
 
     /// Begins a call that reads many records at once, unless it is part of one.

@@ -23,6 +23,7 @@ impl<C: Connection> Environment<C> {
         begin: &Begin,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        self.refuse_while_computing()?;
         let level = Level::begin(self, begin)?;
         // A panic passes through the drop of the level, which undoes it.
         let value = f()?;
@@ -32,11 +33,13 @@ impl<C: Connection> Environment<C> {
 
     /// Runs a write: in the open transaction, or in one of its own that is committed before this returns
     pub(crate) fn writing<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.refuse_while_computing()?;
         if self.transactions.are_open() { write() } else { self.run_transaction(&Begin::default(), write) }
     }
 
     /// Runs one statement: in the open transaction, or where nothing but itself has to be committed with it
     pub(crate) fn writing_one<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.refuse_while_computing()?;
         if self.transactions.are_open() || self.commits_alone()? {
             write()
         } else {
@@ -53,6 +56,7 @@ impl<C: Connection> Environment<C> {
         model: usize,
         set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
     ) -> Result<()> {
+        self.refuse_while_computing()?;
         if self.transactions.are_open() {
             return set().map(drop);
         }

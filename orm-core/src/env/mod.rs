@@ -5,6 +5,7 @@
 
 pub(crate) mod checkout;
 pub(crate) mod clock;
+pub(crate) mod computing;
 pub(crate) mod connection;
 pub(crate) mod environment;
 pub(crate) mod evict;

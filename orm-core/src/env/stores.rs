@@ -4,11 +4,12 @@ use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::backend::Connection;
 use crate::env::pace::Paces;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, always_of};
-use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Table, TableId};
+use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Signal, Table, TableId};
 use crate::{Error, Str};
 
 /// All tables of an environment, and the models that were used
@@ -17,6 +18,8 @@ pub(crate) struct Stores<C: Connection> {
     /// By model number
     models: Frozen<Entry<C>>,
     joins: Frozen<Join>,
+    /// By which tables tell that something has changed that a value was computed from
+    pub(super) signal: Arc<Signal>,
 }
 
 /// A table, and what SQL has to know of it
@@ -56,6 +59,8 @@ struct Join {
     sql: String,
     /// The table, if a model of its own has named it
     table: Cell<Option<TableId>>,
+    /// Whether pairs have come or gone since searches were last looked at that something was computed from
+    are_pairs_changed: Cell<bool>,
 }
 
 /// What of a to-many link's members is wanted
@@ -100,13 +105,16 @@ impl Side {
     }
 }
 
-impl<C: Connection> Default for Stores<C> {
-    fn default() -> Self {
-        Self { tables: Frozen::default(), models: Frozen::default(), joins: Frozen::default() }
-    }
-}
-
 impl<C: Connection> Stores<C> {
+    pub(super) fn new(signal: Signal) -> Self {
+        Self {
+            tables: Frozen::default(),
+            models: Frozen::default(),
+            joins: Frozen::default(),
+            signal: Arc::new(signal),
+        }
+    }
+
     /// What is cached of a model
     pub(crate) fn get(&self, model: &'static dyn AnyModel<C>) -> Store<'_, C> {
         let number = model.number();
@@ -176,6 +184,7 @@ impl<C: Connection> Stores<C> {
     fn column_name(&self, model: &'static dyn AnyModel<C>, number: usize, side: Option<Side>) -> String {
         let field = &model.fields()[number];
         let lists = match side {
+            None if field.columns.is_empty() => return format!("{}.{}", model.name(), field.name),
             None => return field.columns.join(", "),
             Some(Side::Inverse { table, columns }) => {
                 format!("{}({})", self.shelf(table).sql, columns.join(", "))
@@ -211,7 +220,7 @@ impl<C: Connection> Stores<C> {
         if let Some(table) = table {
             self.shelf(table).is_join.set(true);
         }
-        self.joins.push(Join { sql, table: Cell::new(table) })
+        self.joins.push(Join { sql, table: Cell::new(table), are_pairs_changed: Cell::default() })
     }
 
     /// The number of a model's table
@@ -227,7 +236,7 @@ impl<C: Connection> Stores<C> {
             join.table.set(Some(number));
         }
         let shelf = Shelf {
-            table: Table::new(model.new_keys().0),
+            table: Table::new(model.new_keys().0, &self.signal),
             sql,
             key_type,
             model,
@@ -250,6 +259,8 @@ impl<C: Connection> Stores<C> {
                 shelf.shown_in.borrow_mut().push(other);
             }
         }
+        // A search may have looked at it before it had a model.
+        shelf.table.note_rows();
         self.tables.push(shelf);
         number
     }
@@ -330,6 +341,11 @@ impl<C: Connection> Stores<C> {
     ///
     /// Returns whether there was any such.
     pub(crate) fn forget_rows_of_join(&self, join: usize) -> bool {
+        if let Some(join) = self.joins.get(join)
+            && self.signal.change_rows()
+        {
+            join.are_pairs_changed.set(true);
+        }
         let mut shown: Vec<TableId> =
             (0..self.tables.len()).map(TableId).filter(|&table| self.shows_join(table, join)).collect();
         for table in shown.clone() {
@@ -337,6 +353,13 @@ impl<C: Connection> Stores<C> {
         }
         self.forget_tables(&shown);
         !shown.is_empty()
+    }
+
+    /// The names of tables, without schema and quotes, of which a search may find other rows than when this was last asked
+    pub(super) fn take_changed_rows(&self) -> Vec<&str> {
+        let tables = self.tables.iter().filter(|shelf| shelf.table.take_rows_changed());
+        let joins = self.joins.iter().filter(|join| join.are_pairs_changed.take());
+        tables.map(|shelf| bare(&shelf.sql)).chain(joins.map(|join| bare(&join.sql))).collect()
     }
 
     fn forget_tables(&self, tables: &[TableId]) {

@@ -317,6 +317,7 @@ fn found<C: Connection>(
         Ok(())
     })?;
     store.set_present(slots.iter().copied());
+    env.note_search(|| text_of::<C::Backend>(query).unwrap_or_default());
     Ok(slots)
 }
 

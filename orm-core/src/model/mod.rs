@@ -96,6 +96,11 @@ pub struct FieldInfo<C: Connection> {
 }
 
 impl<C: Connection> FieldInfo<C> {
+    /// Whether rows hold it: it is no to-many link, and nothing that is computed
+    pub(crate) fn is_column(&self) -> bool {
+        !self.columns.is_empty()
+    }
+
     /// Whether it is a to-many link
     pub(crate) fn is_list(&self) -> bool {
         self.link.as_ref().is_some_and(|link| !matches!(link.kind, LinkKind::ToOne))
@@ -181,7 +186,7 @@ pub enum Prefetch {
     Deferred,
     /// With the columns of the same group: `#[model(group = "…")]`
     Group(&'static str),
-    /// Not a column: a to-many link
+    /// Not a column: a to-many link, or computed
     Never,
 }
 

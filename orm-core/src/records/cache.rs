@@ -9,7 +9,7 @@ use crate::env::evict::make_room;
 use crate::env::stores::Store;
 use crate::model::IntoKey;
 use crate::records::Model;
-use crate::records::field::Cached;
+use crate::records::field::{Cacheable, Cached};
 use crate::records::value::IntoValue;
 use crate::store::Stats;
 
@@ -74,6 +74,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         if self.env.settings.max_age.is_some() {
             self.env.expire(store, field.position(), slot);
         }
+        self.env.settle();
         Some((store, slot))
     }
 
@@ -94,7 +95,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     pub fn set<M, F>(self, field: F, key: impl IntoKey<M>, value: impl IntoValue<F::Value>)
     where
         M: Model<Connection = C>,
-        F: Cached<M>,
+        F: Cacheable<M>,
     {
         let store = self.env.store::<M>();
         let slot = store.intern(key.into_key());
@@ -110,7 +111,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     pub fn set_many<M, F, K, V>(self, field: F, values: impl IntoIterator<Item = (K, V)>)
     where
         M: Model<Connection = C>,
-        F: Cached<M>,
+        F: Cacheable<M>,
         K: IntoKey<M>,
         V: IntoValue<F::Value>,
     {

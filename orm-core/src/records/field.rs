@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::rc::Rc;
 
 use crate::backend::Connection;
 use crate::env::watch::Place;
 use crate::records::cardinality::Cardinality;
-use crate::records::{Handle, Model, Records, Way};
+use crate::records::{Group, Handle, Model, Records, Way, handle};
 use crate::store::{Column, Link, List};
-use crate::{Environment, Id, ManyToMany, OneToMany, ToMany};
+use crate::{Environment, Id, ManyToMany, OneToMany, RecordSet, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
 pub trait Kind: fmt::Debug + 'static {
@@ -24,10 +25,40 @@ pub trait Kind: fmt::Debug + 'static {
     type Access<M: Model, T: 'static>: Copy;
 }
 
+/// A kind of field that the database holds; the values of all others are computed
+#[diagnostic::on_unimplemented(
+    message = "a computed field cannot be selected",
+    note = "name the fields that it is computed from"
+)]
+pub trait StoredKind: Kind {}
+
+impl StoredKind for Required {}
+impl StoredKind for Nullable {}
+impl StoredKind for PrimaryKey {}
+impl<L: Model> StoredKind for Linked<L> {}
+impl<L: Model> StoredKind for LinkedNullable<L> {}
+impl<L: Model> StoredKind for LinkedMany<L> {}
+
 /// A kind of field that has cells
 pub trait CellKind: Kind {
     #[doc(hidden)]
     fn access<M: Model, T: 'static>(access: Self::Access<M, T>) -> AccessTo<M, Self::Cell<T>>;
+
+    /// The value of a field that is not cached
+    #[doc(hidden)]
+    fn bring<M: Model, T: 'static>(
+        group: &Rc<Group<'_, M>>,
+        at: u32,
+        slot: u32,
+        field: Field<M, T, Self>,
+        place: Place,
+    ) -> Result<Self::Cell<T>>
+    where
+        Self: Sized,
+        Self::Cell<T>: Clone,
+    {
+        handle::load(group, at, slot, field, place)
+    }
 }
 
 /// Where the cells of a field are among a model's columns; the second argument only names the lifetime
@@ -196,7 +227,7 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     }
 
     /// The cells in an environment
-    fn cells_in<'env>(&self, env: &'env Environment<M::Connection>) -> &'env RefCell<Column<K::Cell<T>>>
+    pub(crate) fn cells_in<'env>(&self, env: &'env Environment<M::Connection>) -> &'env RefCell<Column<K::Cell<T>>>
     where
         K: CellKind,
     {
@@ -217,6 +248,11 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     pub(crate) fn index(&self) -> usize {
         self.index
     }
+
+    #[inline]
+    pub(crate) fn access(&self) -> K::Access<M, T> {
+        self.access
+    }
 }
 
 /// A field that can be read
@@ -229,15 +265,28 @@ pub trait Readable<M: Model>: Copy {
     fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> Self::Read<'env, K>;
 }
 
-/// A field whose values can be looked at in the cache, and put there
+/// A field whose values can be looked at in the cache
 pub trait Cached<M: Model>: Copy {
-    /// A value as the cache gives and takes it; a to-one link's is the key
+    /// A value as the cache gives it; a to-one link's is the key
     type Value;
 
     #[doc(hidden)]
     fn position(self) -> usize;
     #[doc(hidden)]
     fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<Self::Value>;
+    /// Brings the values of these records and of no others.
+    #[doc(hidden)]
+    fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
+        records.load_field(self.position(), at)
+    }
+}
+
+/// A field whose values can be put into the cache: all but those that are computed
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is computed: its values cannot be put into the cache",
+    note = "put what it is computed from"
+)]
+pub trait Cacheable<M: Model>: Cached<M> {
     #[doc(hidden)]
     fn put(self, env: &Environment<M::Connection>, slot: u32, value: Self::Value);
 }
@@ -347,7 +396,14 @@ macro_rules! to_many_fields {
                 let list = self.cells_in(env).borrow().get(slot)?.clone();
                 Some(env.store::<T>().keys_of(&list.0))
             }
+        }
 
+        impl<C, M, T> Cacheable<M> for Field<M, $marker<T>, LinkedMany<T>>
+        where
+            C: Connection,
+            M: Model<Connection = C>,
+            T: Model<Connection = C>,
+        {
             fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
                 let target = env.store::<T>();
                 let list = List(value.into_iter().map(|key| target.intern(key)).collect());
@@ -370,7 +426,9 @@ macro_rules! cached_values {
             fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
                 self.cells_in(env).borrow().get(slot).cloned()
             }
+        }
 
+        impl<M: Model, T: Clone + 'static> Cacheable<M> for Field<M, $value, $kind> {
             fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), value);
             }
@@ -398,7 +456,14 @@ where
         let link = *self.cells_in(env).borrow().get(slot)?;
         Some(env.store::<T>().key(link.0))
     }
+}
 
+impl<C, M, T> Cacheable<M> for Field<M, Id<T>, Linked<T>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
     fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
@@ -421,7 +486,14 @@ where
         let link = *self.cells_in(env).borrow().get(slot)?;
         Some(link.target().map(|target| env.store::<T>().key(target)))
     }
+}
 
+impl<C, M, T> Cacheable<M> for Field<M, Option<Id<T>>, LinkedNullable<T>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
     fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
         let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);

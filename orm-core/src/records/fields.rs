@@ -1,7 +1,7 @@
 //! Which fields a query brings, where it is not all of them.
 
 use crate::records::Model;
-use crate::records::field::{Field, Kind};
+use crate::records::field::{Field, StoredKind};
 
 /// A field of `M`, or a tuple of up to twelve: what [`records_with_fields`](crate::RecordQuery::records_with_fields) takes
 ///
@@ -17,7 +17,7 @@ pub trait Fields<M: Model> {
     fn each(self, take: &mut dyn FnMut(usize));
 }
 
-impl<M: Model, T, K: Kind> Fields<M> for Field<M, T, K> {
+impl<M: Model, T, K: StoredKind> Fields<M> for Field<M, T, K> {
     fn each(self, take: &mut dyn FnMut(usize)) {
         take(self.index());
     }

@@ -15,7 +15,7 @@ use crate::env::stores::Store;
 use crate::load::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::load::prefetch::Scope;
 use crate::records::field::WayTo;
-use crate::store::{Column, Keys, List, lists};
+use crate::store::{Column, Keys, List, Signal, lists};
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///
@@ -27,6 +27,8 @@ pub struct Group<'env, M: Model> {
     pub(crate) keys: &'env RefCell<Keys<M::Key>>,
     /// The cells of the fields, at hand so that a hit need not look for them
     pub(crate) columns: M::Columns<'env>,
+    /// What a hit compares with, for the same reason
+    pub(crate) signal: &'env Signal,
     pub(crate) origin: Origin,
     pub(crate) links: M::Links<'env>,
     /// The link that leads here, if there is one
@@ -105,6 +107,7 @@ impl<'env, M: Model> Group<'env, M> {
             store,
             keys,
             columns,
+            signal: env.signal(),
             origin,
             links: M::Links::default(),
             link,

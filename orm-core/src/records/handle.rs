@@ -54,7 +54,7 @@ impl<M: Model, K> fmt::Debug for Handle<'_, M, K> {
 /// One record about to be read
 #[derive(Debug)]
 pub struct Reader<'a, 'env, M: Model> {
-    group: &'a Group<'env, M>,
+    group: &'a Rc<Group<'env, M>>,
     slot: u32,
     at: u32,
 }
@@ -79,10 +79,10 @@ impl<M: Model> Reader<'_, '_, M> {
     where
         D::Cell<T>: Clone,
     {
-        let Group { env, columns, .. } = self.group;
+        let Group { signal, columns, .. } = &**self.group;
         // Three ways to a value, and each has its own `Ok`: where two meet before, text goes through memory to be moved on,
         // which was a fifth of a warm read.
-        if let Some(value) = field.cells(columns).borrow().hit(self.slot, env.known_turn()) {
+        if let Some(value) = field.cells(columns).borrow().hit(self.slot, signal.known_turn()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
         match no_hit(self.group, self.at, self.slot, field, place) {
@@ -100,8 +100,8 @@ impl<M: Model> Group<'_, M> {
         slot: u32,
         field: Field<M, T, D>,
     ) -> u32 {
-        let Self { env, columns, .. } = self;
-        if let Some(link) = field.cells(columns).borrow().hit(slot, env.known_turn()) {
+        let Self { signal, columns, .. } = self;
+        if let Some(link) = field.cells(columns).borrow().hit(slot, signal.known_turn()) {
             return link.0;
         }
         peek(self, slot, field)
@@ -112,6 +112,25 @@ impl<M: Model> Group<'_, M> {
 #[cold]
 #[inline(never)]
 fn no_hit<M: Model, T: 'static, D: CellKind>(
+    group: &Rc<Group<'_, M>>,
+    at: u32,
+    slot: u32,
+    field: Field<M, T, D>,
+    place: Place,
+) -> Result<D::Cell<T>>
+where
+    D::Cell<T>: Clone,
+{
+    if group.env.touch(group.store, field.index(), slot)
+        && let Some(value) = field.cells(&group.columns).borrow().get(slot)
+    {
+        return Ok(value.clone());
+    }
+    D::bring(group, at, slot, field, place)
+}
+
+/// The value of a stored field that is not cached: loaded with the group's
+pub(crate) fn load<M: Model, T: 'static, D: CellKind>(
     group: &Group<'_, M>,
     at: u32,
     slot: u32,
@@ -122,15 +141,20 @@ where
     D::Cell<T>: Clone,
 {
     let Group { env, store, .. } = *group;
-    let known = if env.touch(store, field.index(), slot) {
-        slot
-    } else {
-        let scope = group.scope((at != u32::MAX).then_some(at));
-        let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
-        let known = prefetch::load_field(env, store, miss)?;
-        store.note_read(known, env.turn());
-        known
-    };
+    let scope = group.scope((at != u32::MAX).then_some(at));
+    let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
+    let known = prefetch::load_field(env, store, miss).inspect_err(|error| {
+        if error.is_missing_record() {
+            env.note_presence(store, slot);
+        } else {
+            env.distrust_computing();
+        }
+    })?;
+    store.note_read(known, env.turn());
+    if known != slot {
+        env.note_presence(store, slot);
+    }
+    env.note_input(store, field.index(), known);
     let value = field.cells(&group.columns).borrow().get(known).cloned();
     value.ok_or_else(|| store.missing_record(slot))
 }
@@ -309,6 +333,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         mut trail: impl FnMut() -> Trail,
     ) -> Result<Vec<u32>> {
         let env = self.group.env;
+        env.settle();
         if self.at == Self::ALL {
             // Reading a link of a whole set is later than what was read before.
             env.tick();
@@ -327,7 +352,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let mut misses = if is_limited || level.iter().all(is_known) { 0 } else { load(level, usize::MAX)? };
         let mut next = Next::new(level.len() > 1);
         for (ordinal, &slot) in level.iter().enumerate() {
-            let slot = store.meant(slot);
+            let mut slot = store.meant(slot);
             let mut known = false;
             let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
             store.hop(field, std::iter::once(slot), &mut arrive);
@@ -337,17 +362,20 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             } else if known {
                 store.count_hit(field, slot, env.turn());
             } else if store.is_absent(slot) {
+                env.note_presence(store, slot);
                 return Err(store.missing_record(slot));
             } else {
                 let end = level.len().min(ordinal + env.settings.prefetch_limit);
                 load(&level[ordinal..end], 1)?;
-                let slot = store.meant(slot);
+                slot = store.meant(slot);
                 store.note_read(slot, env.turn());
                 store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
                 if !known {
+                    env.note_presence(store, slot);
                     return Err(store.missing_record(slot));
                 }
             }
+            env.note_input(store, field, slot);
         }
         Ok(next.slots)
     }
@@ -391,7 +419,7 @@ impl<'env, M: Model> Handle<'env, M, One> {
 
 impl<'env, M: Model> Handle<'env, M, Many> {
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_, 'env, M>> {
-        let group = &*self.group;
+        let group = &self.group;
         // Reading a field of a whole set is later than what was read before.
         group.env.tick();
         group.origin.root.slots.iter().enumerate().map(move |(at, &slot)| Reader {
@@ -435,10 +463,10 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     /// How many there are: the length of the list if it is cached, else a count for the whole group
     #[inline]
     pub(crate) fn member_count(&self, place: Place) -> Result<usize> {
-        let Group { env, link, .. } = *self.group;
+        let Group { signal, link, .. } = *self.group;
         if let Some(LinkHere { lists: Some(lists), .. }) = link
             && self.slot < UNRESOLVED
-            && let Some(list) = lists.borrow().hit(self.slot, env.known_turn())
+            && let Some(list) = lists.borrow().hit(self.slot, signal.known_turn())
         {
             return Ok(list.0.len());
         }
@@ -460,11 +488,15 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[u32]>::len));
         if let Some(count) = known {
             store.count_hit(field, slot, env.turn());
+            env.note_input(store, field, slot);
             return Ok(count);
         }
         let trail = self.trail_before();
         let scope = self.group.scope(self.ordinal()).on(&trail);
-        prefetch::count(env, store, Miss { scope, slots: &[slot], field, want: Want::Count, at: place })
+        let miss = Miss { scope, slots: &[slot], field, want: Want::Count, at: place };
+        let count = prefetch::count(env, store, miss)?;
+        env.note_input(store, field, slot);
+        Ok(count)
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's

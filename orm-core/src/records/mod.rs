@@ -9,6 +9,7 @@ pub(crate) mod builder;
 pub(crate) mod cache;
 pub(crate) mod cardinality;
 pub(crate) mod combination;
+pub(crate) mod computed;
 pub(crate) mod env;
 mod expression;
 pub(crate) mod field;
@@ -240,6 +241,7 @@ impl<'env, M: Model> Record<'env, M> {
         let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
         env.watch(spot, Some(For::record(M::number().get(), self.slot())))?;
         query::by_keys(env, store, &[self.slot()], &[], "exists")?;
+        env.note_presence(store, self.slot());
         Ok(!store.is_absent(store.meant(self.slot())))
     }
 

@@ -248,5 +248,5 @@ where
 
 /// All fields that are columns
 fn columns<M: Model>() -> Vec<usize> {
-    (0..M::FIELDS.len()).filter(|&field| !M::FIELDS[field].is_list()).collect()
+    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].is_column()).collect()
 }

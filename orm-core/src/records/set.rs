@@ -153,16 +153,22 @@ impl<'env, M: Model> RecordSet<'env, M> {
         prefetch::load_columns(env, store, self.slots())
     }
 
-    /// Loads one field for all of these records, a deferred one or a link too: a SELECT for each window
+    /// Loads one field for all of these records, a deferred one or a link too: a SELECT for each window; one that is computed
+    /// is computed for all
     ///
     /// # Errors
     ///
     /// Those of the database. Rows that do not exist are left out.
     #[track_caller]
     pub fn prefetch_field<F: Cached<M>>(&self, field: F) -> Result<()> {
+        field.prefetch(self, Location::caller())
+    }
+
+    /// Loads a stored field for all of these records.
+    pub(crate) fn load_field(&self, field: usize, at: Place) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
-        self.watch_prefetch(field.position(), Location::caller())?;
-        prefetch::read_all(env, store, self.slots(), field.position(), Want::Records).map(drop)
+        self.watch_prefetch(field, at)?;
+        prefetch::read_all(env, store, self.slots(), field, Want::Records).map(drop)
     }
 
     /// Notes that these records are read with no others.

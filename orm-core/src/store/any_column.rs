@@ -1,9 +1,10 @@
 //! A column whatever its type, for work that is done for all columns alike.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 
 use super::column::{Brought, Column, Stamp};
+use super::dependents::Dependents;
 
 /// A column whatever its type
 pub trait AnyColumn: Any + Send {
@@ -51,6 +52,8 @@ pub trait AnyColumn: Any + Send {
     fn count_hit(&self);
     /// Counts a read that did not find a value
     fn count_miss(&self);
+    /// What was computed from the cells, if anything was
+    fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>>;
 }
 
 impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
@@ -141,5 +144,9 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
 
     fn count_miss(&self) {
         self.borrow().count_miss();
+    }
+
+    fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>> {
+        RefMut::map(self.borrow_mut(), Column::dependents)
     }
 }

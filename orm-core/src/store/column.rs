@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
+use super::dependents::Dependents;
 use crate::Str;
 
 /// Slots in a page, as a power of two: small, as the first record of a model pays for a page of every column, but
@@ -55,6 +56,8 @@ pub struct Column<V> {
     misses: Cell<usize>,
     /// What SELECTs have put here so far
     brought: Brought,
+    /// What was computed from the cells, if anything was
+    dependents: Option<Box<Dependents>>,
 }
 
 /// Values that came from the database, and the bytes that they took
@@ -112,6 +115,7 @@ impl<V> Default for Column<V> {
             hits: Cell::new(0),
             misses: Cell::new(0),
             brought: Brought::default(),
+            dependents: None,
         }
     }
 }
@@ -230,6 +234,9 @@ impl<V> Column<V> {
             self.count -= 1;
             self.brought.values += 1;
             self.brought.bytes += bytes;
+            if let Some(dependents) = &mut self.dependents {
+                dependents.change(slot);
+            }
         }
         Some(Vacant { page, index, time: now.time, count: &mut self.count, bytes: &mut self.bytes })
     }
@@ -267,9 +274,23 @@ impl<V> Column<V> {
             self.bytes -= heap_bytes(&old).unwrap_or(0);
             self.count -= 1;
         }
+        self.change(slot);
         if let Some(cell) = self.vacant(slot, now) {
             cell.fill(value);
         }
+    }
+
+    /// Notes that what was computed from a cell has to be computed anew.
+    #[inline]
+    pub(crate) fn change(&mut self, slot: u32) {
+        if let Some(dependents) = &mut self.dependents {
+            dependents.change(slot);
+        }
+    }
+
+    /// What was computed from the cells, if anything was
+    pub(crate) fn dependents(&mut self) -> &mut Option<Box<Dependents>> {
+        &mut self.dependents
     }
 
     pub(crate) fn is_dirty(&self, slot: u32) -> bool {
@@ -321,6 +342,7 @@ impl<V> Column<V> {
             self.bytes -= page.area();
             self.pages[number] = None;
         }
+        self.change(slot);
         true
     }
 
@@ -349,6 +371,9 @@ impl<V> Column<V> {
             } else if let Some(value) = page.cells[index].take() {
                 self.bytes -= heap_bytes(&value).unwrap_or(0);
                 removed += 1;
+                if let Some(dependents) = &mut self.dependents {
+                    dependents.change((number << PAGE_BITS | index) as u32);
+                }
             }
         }
         if left == 0 {
@@ -430,7 +455,8 @@ impl<V> Column<V> {
 
     /// Bytes that the values take, their own heap included
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.pages.capacity() * size_of::<Option<Box<Page<V>>>>()
+        let dependents = self.dependents.as_ref().map_or(0, |dependents| dependents.bytes());
+        self.bytes + self.pages.capacity() * size_of::<Option<Box<Page<V>>>>() + dependents
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod any_column;
 mod column;
+mod computed;
+mod dependents;
 mod frozen;
 mod keys;
 mod links;
@@ -15,6 +17,8 @@ mod table;
 pub use any_column::AnyColumn;
 pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
 pub use column::{Column, Filling, Moment};
+pub(crate) use computed::{Computations, Target};
+pub(crate) use dependents::Signal;
 pub(crate) use frozen::Frozen;
 pub(crate) use keys::{AnyKeys, Keys};
 pub(crate) use links::{Edit, follow, lists};
@@ -23,4 +27,4 @@ pub(crate) use resident::UnreadBatch;
 pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;
-pub(crate) use table::{ColumnId, TableId};
+pub(crate) use table::{ColumnId, Part, TableId};

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -10,6 +11,7 @@ use indexmap::IndexMap;
 
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, PAGE, Stamp};
+use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
 use super::keys::{AnyKeys, Keys};
 use super::links::{self, Edit, Link, List};
@@ -25,6 +27,15 @@ pub(crate) struct ColumnId(pub(crate) usize);
 /// A table's number in its environment
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TableId(pub(crate) usize);
+
+/// A place in a table that values are computed from
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// The cells of a column; of a to-many link also how many members were counted
+    Column(ColumnId),
+    /// Whether there is such a row
+    Presence,
+}
 
 /// How many members a list has
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +77,11 @@ pub struct Table {
     created: RefCell<Vec<u32>>,
     /// The column that counts the writes of each row
     version: Cell<Option<ColumnId>>,
+    /// What was computed from whether there is a row
+    dependents: RefCell<Option<Box<Dependents>>>,
+    /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
+    are_rows_changed: Cell<bool>,
+    signal: Arc<Signal>,
 }
 
 /// A column of a table: the cells of one column of the database in one type, or the lists of one to-many link
@@ -88,7 +104,7 @@ impl fmt::Debug for Table {
 }
 
 impl Table {
-    pub(crate) fn new(keys: Box<dyn AnyKeys>) -> Self {
+    pub(crate) fn new(keys: Box<dyn AnyKeys>, signal: &Arc<Signal>) -> Self {
         Self {
             keys,
             columns: Frozen::default(),
@@ -99,6 +115,9 @@ impl Table {
             dirty: RefCell::default(),
             created: RefCell::default(),
             version: Cell::default(),
+            dependents: RefCell::default(),
+            are_rows_changed: Cell::default(),
+            signal: Arc::clone(signal),
         }
     }
 
@@ -155,6 +174,12 @@ impl Table {
 
     fn each(&self) -> impl Iterator<Item = &dyn AnyColumn> {
         self.columns.iter().map(|column| &*column.cells)
+    }
+
+    /// Those whose values stand in the rows: no lists, and nothing that is computed
+    fn each_of_rows(&self) -> impl Iterator<Item = &dyn AnyColumn> {
+        let of_rows = self.columns.iter().filter(|column| !column.shows.is_empty());
+        of_rows.map(|column| &*column.cells)
     }
 
     /// The table that a column's links lead to
@@ -249,6 +274,35 @@ impl Table {
         self.keys.len()
     }
 
+    // What is computed
+
+    /// Works on what was computed from a part of the table.
+    pub(crate) fn with_dependents(&self, part: Part, f: &mut dyn FnMut(&mut Option<Box<Dependents>>)) {
+        match part {
+            Part::Column(column) => f(&mut self.column(column).dependents()),
+            Part::Presence => f(&mut self.dependents.borrow_mut()),
+        }
+    }
+
+    /// Notes that what was computed from a cell, or from the number of members, has to be computed anew.
+    fn change(&self, column: ColumnId, slot: u32) {
+        if let Some(dependents) = &mut *self.column(column).dependents() {
+            dependents.change(slot);
+        }
+    }
+
+    /// Notes that a search may find other rows now.
+    pub(crate) fn note_rows(&self) {
+        if self.signal.change_rows() {
+            self.are_rows_changed.set(true);
+        }
+    }
+
+    /// Whether a search may find other rows than when this was last asked
+    pub(crate) fn take_rows_changed(&self) -> bool {
+        self.are_rows_changed.take()
+    }
+
     // What is known of a row
 
     pub(crate) fn is_absent(&self, slot: u32) -> bool {
@@ -280,9 +334,11 @@ impl Table {
     pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
         let mut absent = self.absent.borrow_mut();
         if let Some(since) = since {
-            absent.insert(slot, Absence { since, meant: None });
-        } else if !absent.is_empty() {
-            absent.remove(&slot);
+            if absent.insert(slot, Absence { since, meant: None }).is_none() {
+                self.change_presence(slot);
+            }
+        } else if !absent.is_empty() && absent.remove(&slot).is_some() {
+            self.change_presence(slot);
         }
     }
 
@@ -290,22 +346,38 @@ impl Table {
     pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = u32>) {
         let mut absent = self.absent.borrow_mut();
         if !absent.is_empty() {
-            slots.into_iter().for_each(|slot| {
-                absent.remove(&slot);
+            slots.into_iter().filter(|slot| absent.remove(slot).is_some()).for_each(|slot| {
+                self.change_presence(slot);
             });
         }
     }
 
     /// Forgets which rows did not exist.
     pub(crate) fn forget_absent(&self) {
-        self.absent.borrow_mut().clear();
+        self.retain_absent(|_, _| false);
+    }
+
+    fn retain_absent(&self, mut stays: impl FnMut(u32, &Absence) -> bool) {
+        self.absent.borrow_mut().retain(|&slot, absence| {
+            let stays = stays(slot, absence);
+            if !stays {
+                self.change_presence(slot);
+            }
+            stays
+        });
+    }
+
+    fn change_presence(&self, slot: u32) {
+        if let Some(dependents) = &mut *self.dependents.borrow_mut() {
+            dependents.change(slot);
+        }
     }
 
     /// Whether a value of the record is cached that came from its row
     pub(crate) fn is_stored(&self, slot: u32) -> bool {
         // An empty list says nothing, and a dirty value may have been given to a row that is not there.
         let is_stored = |column: &dyn AnyColumn| column.has(slot) && !column.is_dirty(slot);
-        self.each().any(|column| links::lists(column).is_none() && is_stored(column))
+        self.each_of_rows().any(is_stored)
     }
 
     pub(crate) fn note_created(&self, slot: u32) {
@@ -336,6 +408,7 @@ impl Table {
         if marks.mark(slot) {
             slots.push(slot);
         }
+        self.note_rows();
     }
 
     pub(crate) fn has_dirty(&self) -> bool {
@@ -392,6 +465,7 @@ impl Table {
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
         let mut counts = self.counts.borrow_mut();
         let Some(counted) = counts.get_mut(&(column, owner)) else { return };
+        self.change(column, owner);
         counted.changed = now;
         let members = if add { counted.members.checked_add(1) } else { counted.members.checked_sub(1) };
         match members {
@@ -402,11 +476,23 @@ impl Table {
     }
 
     fn forget_count(&self, column: ColumnId, slot: u32) {
-        self.counts.borrow_mut().remove(&(column, slot));
+        if self.counts.borrow_mut().remove(&(column, slot)).is_some() {
+            self.change(column, slot);
+        }
     }
 
     pub(crate) fn forget_counts(&self, column: ColumnId) {
-        self.counts.borrow_mut().retain(|&(other, _), _| other != column);
+        self.retain_counts(|other, _, _| other != column);
+    }
+
+    fn retain_counts(&self, mut stays: impl FnMut(ColumnId, u32, &Counted) -> bool) {
+        self.counts.borrow_mut().retain(|&(column, slot), counted| {
+            let stays = stays(column, slot, counted);
+            if !stays {
+                self.change(column, slot);
+            }
+            stays
+        });
     }
 
     /// When a value, a count or an absence was learned
@@ -421,7 +507,8 @@ impl Table {
     pub(crate) fn invalidate(&self) {
         self.remove_where(&mut |_, _| true);
         self.forget_absent();
-        self.counts.borrow_mut().clear();
+        self.retain_counts(|_, _, _| false);
+        self.note_rows();
         self.named.set(self.slots());
         self.count_residents();
     }
@@ -430,8 +517,8 @@ impl Table {
     pub(crate) fn expire(&self, before: Stamp) {
         self.remove_where(&mut |_, loaded| loaded < before);
         self.forget_unversioned();
-        self.counts.borrow_mut().retain(|_, counted| counted.asked >= before);
-        self.absent.borrow_mut().retain(|_, absence| absence.since >= before);
+        self.retain_counts(|_, _, counted| counted.asked >= before);
+        self.retain_absent(|_, absence| absence.since >= before);
         self.count_residents();
     }
 
@@ -452,18 +539,16 @@ impl Table {
             }
         }
         self.forget_unversioned();
-        self.counts
-            .borrow_mut()
-            .retain(|&(_, slot), counted| (slot as usize) < from && counted.changed < since);
+        self.retain_counts(|_, slot, counted| (slot as usize) < from && counted.changed < since);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
             self.keys.truncate(from);
+            let stays = |slot: u32| (slot as usize) < from;
+            self.retain_absent(|slot, absence| stays(slot) && absence.meant.is_none_or(stays));
             if from == 0 {
                 *self.absent.borrow_mut() = HashMap::default();
             }
-            let stays = |slot: u32| (slot as usize) < from;
-            self.absent.borrow_mut().retain(|&slot, absence| stays(slot) && absence.meant.is_none_or(stays));
             self.named.set(self.named.get().min(from));
         }
     }
@@ -472,8 +557,9 @@ impl Table {
     pub(crate) fn forget_since(&self, since: Stamp) {
         self.each().for_each(|column| column.forget_since(since));
         self.forget_unversioned();
-        self.counts.borrow_mut().retain(|_, counted| counted.changed < since);
-        self.absent.borrow_mut().retain(|_, absence| absence.since < since);
+        self.retain_counts(|_, _, counted| counted.changed < since);
+        self.note_rows();
+        self.retain_absent(|_, absence| absence.since < since);
         self.forget_dirty();
     }
 
@@ -504,7 +590,7 @@ impl Table {
         let gone = SlotSet::of(slots.iter().copied());
         slots.iter().for_each(|&slot| self.set_absent(slot, None));
         self.remove_where(&mut |slot, _| gone.has(slot));
-        self.counts.borrow_mut().retain(|&(_, slot), _| !gone.has(slot));
+        self.retain_counts(|_, slot, _| !gone.has(slot));
     }
 
     /// Makes the values missing of records whose version is: whoever wrote them anew would do so on the ground of a
@@ -515,7 +601,7 @@ impl Table {
         self.column(version).each_slot(&mut |slot| {
             known.mark(slot);
         });
-        for column in self.each().filter(|&column| links::lists(column).is_none()) {
+        for column in self.each_of_rows() {
             column.remove_where(&mut |slot, _| !known.has(slot));
         }
     }
@@ -781,7 +867,7 @@ mod tests {
 
     /// A table with a column of numbers, one of links to itself, and one of lists
     fn table() -> (Table, [ColumnId; 3]) {
-        let table = Table::new(Box::<RefCell<Keys<i32>>>::default());
+        let table = Table::new(Box::<RefCell<Keys<i32>>>::default(), &Arc::new(Signal::new(1)));
         let own = Some(TableId(0));
         let columns = [
             table.open_column("number".into(), &["number"], cells::<i32>(), None),

@@ -164,6 +164,7 @@ fn remember<C: Connection>(
         // A collation may take other keys for those of the new rows.
         store.forget_absent();
     }
+    store.note_rows();
     let is_upsert = insert.all.conflict.is_some();
     let state = if is_upsert { State::Stored } else { State::New };
     for &field in &insert.shape.fields {

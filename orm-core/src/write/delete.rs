@@ -53,6 +53,7 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     forget_what_went_along(env, store.table_number(), &slots);
     let now = env.moment().time;
     slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
+    store.note_rows();
     Ok(())
 }
 

@@ -82,11 +82,11 @@ fn output(model: &Model, field: &Field) -> TokenStream {
     }
     let at = field.span();
     match &field.shape {
-        Shape::Value { value, nullable: false } => {
+        Shape::Value { value, nullable: false } | Shape::Computed { value, nullable: false } => {
             let value = cached(value);
             quote!(__K::Out<#value>)
         }
-        Shape::Value { value, nullable: true } => {
+        Shape::Value { value, nullable: true } | Shape::Computed { value, nullable: true } => {
             let value = cached(value);
             quote!(__K::OutNullable<#value>)
         }
@@ -99,6 +99,6 @@ fn output(model: &Model, field: &Field) -> TokenStream {
         Shape::OneToMany(target) | Shape::ManyToMany(target) => {
             quote_spanned!(at=> ::orm_core::private::ToMany<'env, #target>)
         }
-        Shape::Computed | Shape::Unsupported(_) => quote!(()),
+        Shape::Unsupported(_) => quote!(()),
     }
 }

@@ -53,8 +53,7 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
                 Value::Blob => quote_spanned!(at=> ::orm_core::private::Blob),
                 Value::Text | Value::Plain(_) => quote_spanned!(at=> ::orm_core::private::Scalar),
             };
-            let value = cached(value);
-            let cell = if *nullable { quote_spanned!(at=> ::core::option::Option<#value>) } else { value };
+            let cell = cell(value, *nullable, field);
             quote_spanned!(at=> #codec<#cell, ::orm_core::private::SqlTypeOf<#table::#column>>)
         }
         Shape::Link { target, nullable } => {
@@ -63,6 +62,16 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
         Shape::OneToMany(target) | Shape::ManyToMany(target) => {
             quote_spanned!(at=> ::orm_core::private::ToManyLink<#target>)
         }
-        Shape::Computed | Shape::Unsupported(_) => TokenStream::new(),
+        Shape::Computed { value, nullable } => {
+            let cell = cell(value, *nullable, field);
+            quote_spanned!(at=> ::orm_core::private::Calculated<#cell>)
+        }
+        Shape::Unsupported(_) => TokenStream::new(),
     }
+}
+
+/// What a cell holds of a value
+fn cell(value: &Value, nullable: bool, field: &Field) -> TokenStream {
+    let value = cached(value);
+    if nullable { quote_spanned!(field.span()=> ::core::option::Option<#value>) } else { value }
 }

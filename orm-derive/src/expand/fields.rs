@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 
 use super::columns::codec;
 use super::{Names, cached, docs};
-use crate::model::{Field, Model};
+use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
 
@@ -24,6 +24,10 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             }
             access as ::orm_core::private::AccessTo<#ident, <#codec as ::orm_core::private::Cells>::Cell>
         }};
+        let access = match compute(field) {
+            Some(compute) => quote!((#access, #compute)),
+            None => access,
+        };
         constant(model, field, names, &quote!(#index), access)
     });
     quote! {
@@ -32,6 +36,19 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             #(#others)*
         }
     }
+}
+
+/// How a computed field is computed
+fn compute(field: &Field) -> Option<TokenStream> {
+    let (path, kind, call) = match (&field.attrs.compute, &field.attrs.compute_all) {
+        (Some(compute), _) => (&compute.value, quote!(Each), quote!(computed_one)),
+        (None, Some(compute)) => (&compute.value, quote!(All), quote!(computed_all)),
+        (None, None) => return None,
+    };
+    let at = span_of(path);
+    Some(quote_spanned! {at=>
+        ::orm_core::private::Compute::#kind(|records| ::orm_core::private::#call(#path(records)))
+    })
 }
 
 fn constant(
@@ -94,6 +111,16 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
         Shape::ManyToMany(target) => {
             (quote_spanned!(at=> ::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
         }
-        Shape::Computed | Shape::Unsupported(_) => (quote!(()), quote!(Required)),
+        Shape::Computed { value, nullable: false } => {
+            (cached(value), quote!(Derived<::orm_core::private::Required>))
+        }
+        Shape::Computed { value, nullable: true } => {
+            let value = cached(value);
+            (
+                quote_spanned!(at=> ::core::option::Option<#value>),
+                quote!(Derived<::orm_core::private::Nullable>),
+            )
+        }
+        Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }
 }

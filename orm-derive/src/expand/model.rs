@@ -204,6 +204,7 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
     match &field.shape {
         Shape::OneToMany(_) => quote!(#ident: ::orm_core::private::OneToMany::new()),
         Shape::ManyToMany(_) => quote!(#ident: ::orm_core::private::ManyToMany::new()),
+        Shape::Computed { .. } => quote!(#ident: ::orm_core::private::Computed::new()),
         _ => quote!(#ident: ::orm_core::private::owned(record, #model::#constant)?),
     }
 }
@@ -212,7 +213,7 @@ fn info(model: &Model, field: &Field) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::ManyToMany(_), _) => (quote!(), quote!(Never)),
+        (Shape::OneToMany(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _) => (quote!(), quote!(Never)),
         (_, attrs) => {
             let prefetch = match (&attrs.deferred, &attrs.group) {
                 (Some(_), _) => quote!(Deferred),

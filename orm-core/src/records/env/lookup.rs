@@ -86,6 +86,7 @@ impl<C: Connection> Environment<C> {
             self.watch(spot, Some(For::record(M::number().get(), slot)))?;
             query::by_keys(self, store, &[slot], &fields, "get")?;
         }
+        self.note_presence(store, slot);
         let slot = store.meant(slot);
         Ok((!store.is_absent(slot)).then(|| Record::single(self, slot)))
     }

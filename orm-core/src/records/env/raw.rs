@@ -217,6 +217,12 @@ impl<'env, C: Connection> Touching<'env, C> {
     }
 
     fn run<T, E: From<Error>>(&self, statement: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let is_reading = self.models.as_ref().is_some_and(Vec::is_empty);
+        if is_reading {
+            self.env.note_search(String::new);
+        } else {
+            self.env.refuse_while_computing()?;
+        }
         self.env.flush()?;
         // Also where it panics: a part of it may have run.
         let _forget = Forget(self);

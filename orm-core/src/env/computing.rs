@@ -1,0 +1,199 @@
+//! Values that are computed: what they were computed from is noted while they are, and when that changes they go.
+
+use crate::backend::Connection;
+use crate::env::environment::Environment;
+use crate::env::stores::Store;
+use crate::store::{Part, Stamp, Target};
+use crate::{Error, Result};
+
+/// So many computed values may follow one from the other.
+const MAX_DEPTH: usize = 100_000;
+
+/// A value that is being computed, until this is dropped
+pub(crate) struct Computing<'env, C: Connection> {
+    env: &'env Environment<C>,
+    has_returned: bool,
+}
+
+impl<C: Connection> Drop for Computing<'_, C> {
+    fn drop(&mut self) {
+        if !self.has_returned {
+            self.env.computed.borrow_mut().abandon();
+        }
+        self.env.note_computing();
+    }
+}
+
+impl<C: Connection> Computing<'_, C> {
+    /// Notes that the values have come; returns when the oldest of what they follow from was loaded, unless that has changed
+    /// already: then they are not to be kept.
+    pub(crate) fn returned(mut self) -> Option<Stamp> {
+        self.env.settle();
+        self.has_returned = true;
+        let finished = self.env.computed.borrow_mut().finish()?;
+        // What follows from nothing is as old as it is itself.
+        finished.stands.then(|| finished.oldest.min(self.env.moment().time))
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// Begins to compute a field of records: until the result is dropped, all that is read is noted.
+    pub(crate) fn begin_computing<'env>(
+        &'env self,
+        store: Store<'_, C>,
+        field: usize,
+        slots: &[u32],
+    ) -> Result<Computing<'env, C>> {
+        self.settle();
+        let begun = {
+            let mut computed = self.computed.borrow_mut();
+            if computed.depth() >= MAX_DEPTH {
+                let (model, field) = (store.name(), store.field_name(field));
+                return Err(Error::TooDeep { model, field, depth: MAX_DEPTH });
+            }
+            computed.begin(store.table_number(), store.column_of(field), slots)
+        };
+        begun.map_err(|cycle| self.cycle(&cycle))?;
+        self.note_computing();
+        Ok(Computing { env: self, has_returned: false })
+    }
+
+    #[cold]
+    fn cycle(&self, fields: &[Target]) -> Error {
+        let told = |&(table, column, slot): &Target| {
+            let table = self.stores.table(table);
+            let (model, info) = table.field_of(column);
+            format!("{}.{} of {}", model.name(), info.name, table.key_text(slot))
+        };
+        let fields: Vec<String> = fields.iter().chain(fields.first()).map(told).collect();
+        Error::Cycle { fields: fields.join(" → ").into() }
+    }
+
+    /// Reads are noted while something is being computed, so none is a hit then.
+    fn note_computing(&self) {
+        self.is_computing.set(self.computed.borrow().is_running());
+        if self.is_computing.get() {
+            self.stores.signal.set_known_turn(0);
+        } else {
+            self.allow_hits();
+        }
+    }
+
+    fn allow_hits(&self) {
+        let signal = &self.stores.signal;
+        if self.settings.max_age.is_none() && !self.is_computing.get() && !signal.has_changed() {
+            signal.set_known_turn(self.turn());
+        }
+    }
+
+    /// Makes missing what was computed from something that has changed since.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        if self.stores.signal.has_changed() {
+            self.drop_dependents();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_dependents(&self) {
+        let mut computed = self.computed.borrow_mut();
+        let mut gone = Vec::new();
+        // What goes may be what something else was computed from.
+        while self.stores.signal.take_changed() {
+            for place in 0..computed.inputs().len() {
+                let (table, part) = computed.inputs()[place];
+                self.stores.table(table).with_dependents(part, &mut |dependents| {
+                    if let Some(dependents) = dependents {
+                        computed.take_changed(dependents, &mut gone);
+                    }
+                });
+            }
+            let tables = self.stores.take_changed_rows();
+            if !tables.is_empty() {
+                let names_one = |text: &str| tables.iter().any(|table| text.contains(table));
+                computed.take_searches(&names_one, &mut gone);
+            }
+            if !gone.is_empty() {
+                self.note_drop();
+            }
+            for (table, column, slot) in gone.drain(..) {
+                self.stores.table(table).column(column).remove(slot);
+            }
+        }
+        drop(computed);
+        self.allow_hits();
+    }
+
+    /// Notes that what is being computed, if anything is, has read a cell, or how many members there are.
+    #[inline]
+    pub(crate) fn note_input(&self, store: Store<'_, C>, field: usize, slot: u32) {
+        if self.is_computing.get() {
+            self.note_part(store, Part::Column(store.column_of(field)), slot);
+        }
+    }
+
+    /// Notes that what is being computed, if anything is, has asked whether there is a row.
+    #[inline]
+    pub(crate) fn note_presence(&self, store: Store<'_, C>, slot: u32) {
+        if self.is_computing.get() {
+            self.note_part(store, Part::Presence, slot);
+        }
+    }
+
+    fn note_part(&self, store: Store<'_, C>, part: Part, slot: u32) {
+        let table = store.table();
+        let known_since = match part {
+            Part::Column(column) => table.known_since(column, slot),
+            Part::Presence => table.absent_since(slot),
+        };
+        let loaded = known_since.unwrap_or_else(|| self.moment().time);
+        let (number, signal) = (store.table_number(), &self.stores.signal);
+        let mut computed = self.computed.borrow_mut();
+        table.with_dependents(part, &mut |dependents| {
+            computed.note(dependents, signal, (number, part), slot, loaded);
+        });
+    }
+
+    /// Notes that what is being computed, if anything is, has met an error: what it returns in spite of it is not kept.
+    pub(crate) fn distrust_computing(&self) {
+        if self.is_computing.get() {
+            self.computed.borrow_mut().distrust();
+        }
+    }
+
+    /// Notes that what is being computed, if anything is, has searched; a search without a text may have looked at any table.
+    pub(crate) fn note_search(&self, text: impl FnOnce() -> String) {
+        if self.is_computing.get() {
+            let now = self.moment().time;
+            self.computed.borrow_mut().note_search(&self.stores.signal, text(), now);
+        }
+    }
+
+    /// What computes a field only reads: else it would depend on who has read the field first.
+    pub(crate) fn refuse_while_computing(&self) -> Result<()> {
+        if !self.is_computing.get() {
+            return Ok(());
+        }
+        let Some((table, column, _)) = self.computed.borrow().innermost() else { return Ok(()) };
+        let (model, info) = self.stores.table(table).field_of(column);
+        Err(Error::WriteWhileComputing { model: model.name(), field: info.name })
+    }
+
+    /// Gives the notes back of what has left the cache, once there are many.
+    pub(crate) fn forget_computations(&self) {
+        let mut computed = self.computed.borrow_mut();
+        if !computed.is_crowded() {
+            return;
+        }
+        let is_cached =
+            |(table, column, slot): Target| self.stores.table(table).column(column).has(slot);
+        computed.sweep(&is_cached, &|table, part, f| {
+            self.stores.table(table).with_dependents(part, &mut |dependents| {
+                if let Some(dependents) = dependents {
+                    f(dependents);
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,393 @@
+//! What values were computed from: which cells were read for each, and which values go when one of these cells changes.
+//!
+//! Each cell that was read for a computed value has a chain of edges to those values. When the cell changes or leaves, the
+//! chain is cut off and laid aside; before the next look at a computed value they all go, and so do those that were computed
+//! from them. So a write pays for one look at its own cell, and a value that is cached is right.
+
+use std::mem;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use super::column::Stamp;
+use super::dependents::{Dependents, NONE, Signal};
+use super::table::{ColumnId, Part, TableId};
+
+/// Edges that may be there before those that lead nowhere are looked for
+const FEW_EDGES: usize = 1 << 12;
+
+/// From a cell to a value that was computed from it
+#[derive(Debug, Clone, Copy)]
+struct Edge {
+    computation: u32,
+    /// The next one of the same cell
+    next: u32,
+}
+
+/// The records whose value was computed
+#[derive(Debug)]
+enum Slots {
+    One(u32),
+    Several(Box<[u32]>),
+}
+
+impl Slots {
+    fn all(&self) -> &[u32] {
+        match self {
+            Self::One(slot) => std::slice::from_ref(slot),
+            Self::Several(slots) => slots,
+        }
+    }
+}
+
+/// One call of a compute function
+#[derive(Debug)]
+struct Computation {
+    /// The computed field, by its place in [`State::current`]
+    field: usize,
+    slots: Slots,
+    /// How many edges lead here
+    edges: usize,
+    /// Whether all that it read is as it was
+    stands: bool,
+    is_running: bool,
+}
+
+/// A computation that has not returned
+#[derive(Debug)]
+struct Running {
+    computation: u32,
+    /// When the oldest of what it has read was loaded
+    oldest: Stamp,
+}
+
+/// A field that is computed, and the record
+pub(crate) type Target = (TableId, ColumnId, u32);
+
+/// What a computation has come to
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Finished {
+    /// When the oldest of what it has read was loaded
+    pub(crate) oldest: Stamp,
+    /// Whether all of that is still as it was
+    pub(crate) stands: bool,
+}
+
+/// Gives the dependents of a part of a table to work on.
+pub(crate) type Visit<'a> = &'a dyn Fn(TableId, Part, &mut dyn FnMut(&mut Dependents));
+
+/// Which computed values are cached, and the way to them from what they were computed from
+#[derive(Debug, Default)]
+pub(crate) struct Computations {
+    edges: Vec<Edge>,
+    free_edges: Vec<u32>,
+    computations: Vec<Computation>,
+    free: Vec<u32>,
+    /// By computed field the computation of each record's value
+    current: IndexMap<(TableId, ColumnId), Vec<u32>, FixedState>,
+    running: Vec<Running>,
+    /// Parts of tables that something was computed from
+    inputs: Vec<(TableId, Part)>,
+    /// By their text the searches that something was computed from; no text: one that nobody knows
+    searches: IndexMap<String, u32, FixedState>,
+    /// So many edges call for a look for those that lead nowhere.
+    crowded: usize,
+}
+
+impl Computations {
+    pub(crate) fn is_running(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// How many computations have not returned
+    pub(crate) fn depth(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Begins to compute a field of records.
+    ///
+    /// # Errors
+    ///
+    /// The computations that are asked for one of these values, and have asked for this one in turn.
+    pub(crate) fn begin(
+        &mut self,
+        table: TableId,
+        column: ColumnId,
+        slots: &[u32],
+    ) -> Result<u32, Vec<Target>> {
+        let entry = self.current.entry((table, column));
+        let field = entry.index();
+        entry.or_default();
+        for &slot in slots {
+            let Some(&known) = self.current[field].get(slot as usize).filter(|&&known| known != NONE) else {
+                continue;
+            };
+            if self.computations[known as usize].is_running {
+                self.distrust();
+                return Err(self.cycle_from(known));
+            }
+            // Its value has gone otherwise.
+            self.retire(known);
+        }
+        let slots = match *slots {
+            [slot] => Slots::One(slot),
+            _ => Slots::Several(slots.into()),
+        };
+        let new = Computation { field, slots, edges: 0, stands: true, is_running: true };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.computations[id as usize] = new;
+                id
+            }
+            None => {
+                self.computations.push(new);
+                (self.computations.len() - 1) as u32
+            }
+        };
+        let current = &mut self.current[field];
+        for &slot in self.computations[id as usize].slots.all() {
+            if current.len() <= slot as usize {
+                current.resize(slot as usize + 1, NONE);
+            }
+            current[slot as usize] = id;
+        }
+        self.running.push(Running { computation: id, oldest: Stamp::MAX });
+        Ok(id)
+    }
+
+    /// The running computations from one on
+    fn cycle_from(&self, first: u32) -> Vec<Target> {
+        let running = self.running.iter().skip_while(|running| running.computation != first);
+        running.filter_map(|running| self.target(running.computation)).collect()
+    }
+
+    fn target(&self, id: u32) -> Option<Target> {
+        let Computation { field, slots, .. } = &self.computations[id as usize];
+        let (&(table, column), _) = self.current.get_index(*field)?;
+        Some((table, column, *slots.all().first()?))
+    }
+
+    /// What is being computed
+    pub(crate) fn innermost(&self) -> Option<Target> {
+        self.target(self.running.last()?.computation)
+    }
+
+    /// Ends the innermost computation, which has returned.
+    pub(crate) fn finish(&mut self) -> Option<Finished> {
+        let Running { computation, oldest } = self.running.pop()?;
+        let this = &mut self.computations[computation as usize];
+        this.is_running = false;
+        let stands = this.stands;
+        if !stands {
+            self.release(computation);
+            self.distrust();
+        }
+        Some(Finished { oldest, stands })
+    }
+
+    /// Notes that what the innermost computation returns is not to be kept: it has seen what nobody can know later.
+    pub(crate) fn distrust(&mut self) {
+        if let Some(Running { computation, .. }) = self.running.last() {
+            self.retire(*computation);
+        }
+    }
+
+    /// Ends the innermost computation, which has failed.
+    pub(crate) fn abandon(&mut self) {
+        let Some(Running { computation, .. }) = self.running.pop() else { return };
+        self.computations[computation as usize].is_running = false;
+        self.retire(computation);
+        self.release(computation);
+        // Who goes on without the value has none that follows from it.
+        self.distrust();
+    }
+
+    /// Notes that the innermost computation has read a cell.
+    pub(crate) fn note(
+        &mut self,
+        dependents: &mut Option<Box<Dependents>>,
+        signal: &Arc<Signal>,
+        input: (TableId, Part),
+        slot: u32,
+        loaded: Stamp,
+    ) {
+        let Some(running) = self.running.last_mut() else { return };
+        running.oldest = running.oldest.min(loaded);
+        let id = running.computation;
+        let dependents = dependents.get_or_insert_with(|| {
+            self.inputs.push(input);
+            Box::new(Dependents::new(signal))
+        });
+        self.link(dependents.chain(slot), id);
+    }
+
+    /// Notes that the innermost computation has searched.
+    pub(crate) fn note_search(&mut self, signal: &Signal, text: String, now: Stamp) {
+        let Some(running) = self.running.last_mut() else { return };
+        running.oldest = running.oldest.min(now);
+        let id = running.computation;
+        signal.note_search();
+        let entry = self.searches.entry(text);
+        let place = entry.index();
+        let mut chain = *entry.or_insert(NONE);
+        self.link(&mut chain, id);
+        self.searches[place] = chain;
+    }
+
+    fn link(&mut self, chain: &mut u32, computation: u32) {
+        if *chain != NONE && self.edges[*chain as usize].computation == computation {
+            return;
+        }
+        let edge = Edge { computation, next: *chain };
+        *chain = match self.free_edges.pop() {
+            Some(free) => {
+                self.edges[free as usize] = edge;
+                free
+            }
+            None => {
+                self.edges.push(edge);
+                (self.edges.len() - 1) as u32
+            }
+        };
+        self.computations[computation as usize].edges += 1;
+    }
+
+    /// Where something may have changed that was computed from
+    pub(crate) fn inputs(&self) -> &[(TableId, Part)] {
+        &self.inputs
+    }
+
+    /// Takes what was computed from cells that have changed; calls with each value that has to go.
+    pub(crate) fn take_changed(&mut self, dependents: &mut Dependents, gone: &mut Vec<Target>) {
+        for chain in dependents.take_cut() {
+            self.cut(chain, gone);
+        }
+    }
+
+    /// Takes what was computed from searches that may find other rows now.
+    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&str) -> bool, gone: &mut Vec<Target>) {
+        for place in 0..self.searches.len() {
+            let Some((text, chain)) = self.searches.get_index_mut(place) else { continue };
+            if *chain != NONE && (text.is_empty() || has_changed(text)) {
+                let chain = mem::replace(chain, NONE);
+                self.cut(chain, gone);
+            }
+        }
+    }
+
+    fn cut(&mut self, chain: u32, gone: &mut Vec<Target>) {
+        let mut next = chain;
+        while next != NONE {
+            let edge = next;
+            let Edge { computation, next: after } = self.edges[edge as usize];
+            next = after;
+            if self.computations[computation as usize].stands {
+                let Computation { field, slots, .. } = &self.computations[computation as usize];
+                if let Some((&(table, column), current)) = self.current.get_index(*field) {
+                    let own = slots.all().iter().filter(|&&slot| current[slot as usize] == computation);
+                    gone.extend(own.map(|&slot| (table, column, slot)));
+                }
+                self.retire(computation);
+            }
+            self.free_edge(edge);
+        }
+    }
+
+    fn free_edge(&mut self, edge: u32) {
+        let computation = self.edges[edge as usize].computation;
+        self.free_edges.push(edge);
+        self.computations[computation as usize].edges -= 1;
+        self.release(computation);
+    }
+
+    /// Notes that a computation's values do not stand any more. Its edges stay until they are met.
+    fn retire(&mut self, id: u32) {
+        let Computation { field, slots, stands, .. } = &mut self.computations[id as usize];
+        if !mem::replace(stands, false) {
+            return;
+        }
+        let current = &mut self.current[*field];
+        for &slot in slots.all() {
+            if current[slot as usize] == id {
+                current[slot as usize] = NONE;
+            }
+        }
+        self.release(id);
+    }
+
+    /// Frees a computation that nothing leads to any more.
+    fn release(&mut self, id: u32) {
+        let this = &mut self.computations[id as usize];
+        if this.edges == 0 && !this.stands && !this.is_running {
+            // Once: what is freed has no records.
+            if !matches!(&this.slots, Slots::Several(slots) if slots.is_empty()) {
+                this.slots = Slots::Several(Box::default());
+                self.free.push(id);
+            }
+        }
+    }
+
+    fn edges_in_use(&self) -> usize {
+        self.edges.len() - self.free_edges.len()
+    }
+
+    /// Whether there are so many edges that it is time to [`sweep`](Self::sweep)
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.edges_in_use() > self.crowded.max(FEW_EDGES)
+    }
+
+    /// Frees the edges to values that are gone: what was evicted, and what was computed anew from other cells.
+    pub(crate) fn sweep(&mut self, is_cached: &dyn Fn(Target) -> bool, visit: Visit<'_>) {
+        for id in 0..self.computations.len() {
+            let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
+            let Some((&(table, column), _)) = self.current.get_index(*field) else { continue };
+            let is_cached = |&slot: &u32| is_cached((table, column, slot));
+            if *stands && !is_running && !slots.all().iter().any(is_cached) {
+                self.retire(id as u32);
+            }
+        }
+        for (table, part) in self.inputs.clone() {
+            visit(table, part, &mut |dependents| {
+                dependents.chains().for_each(|chain| self.prune(chain));
+            });
+        }
+        for place in 0..self.searches.len() {
+            let mut chain = self.searches[place];
+            self.prune(&mut chain);
+            self.searches[place] = chain;
+        }
+        self.searches.retain(|_, chain| *chain != NONE);
+        self.crowded = 2 * self.edges_in_use();
+    }
+
+    /// Takes those edges out of a chain that lead nowhere.
+    fn prune(&mut self, chain: &mut u32) {
+        let (mut next, mut last) = (mem::replace(chain, NONE), NONE);
+        while next != NONE {
+            let edge = next;
+            let Edge { computation, next: after } = self.edges[edge as usize];
+            next = after;
+            if !self.computations[computation as usize].stands {
+                self.free_edge(edge);
+                continue;
+            }
+            match last {
+                NONE => *chain = edge,
+                last => self.edges[last as usize].next = edge,
+            }
+            self.edges[edge as usize].next = NONE;
+            last = edge;
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let current: usize = self.current.values().map(|slots| slots.capacity() * size_of::<u32>()).sum();
+        let texts: usize = self.searches.keys().map(String::capacity).sum();
+        self.edges.capacity() * size_of::<Edge>()
+            + self.computations.capacity() * size_of::<Computation>()
+            + (self.free_edges.capacity() + self.free.capacity()) * size_of::<u32>()
+            + current
+            + texts
+    }
+}

@@ -1,0 +1,116 @@
+//! What a column knows of the values that were computed from its cells, and how it tells that these are to go.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// Where a chain ends; a slot that no computation is for
+pub(super) const NONE: u32 = u32::MAX;
+
+/// What columns tell their environment, which they do not know
+#[derive(Debug)]
+pub(crate) struct Signal {
+    /// The turn in which a page must have been used for a read to be a hit; 0: no read is one, each takes the slow way
+    known_turn: AtomicU32,
+    /// Whether something has changed that a value was computed from
+    has_changed: AtomicBool,
+    /// Whether a value was computed from what a search has found
+    is_searched: AtomicBool,
+}
+
+impl Signal {
+    pub(crate) fn new(known_turn: u32) -> Self {
+        Self {
+            known_turn: AtomicU32::new(known_turn),
+            has_changed: AtomicBool::new(false),
+            is_searched: AtomicBool::new(false),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn known_turn(&self) -> u32 {
+        self.known_turn.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_known_turn(&self, turn: u32) {
+        self.known_turn.store(turn, Ordering::Relaxed);
+    }
+
+    fn change(&self) {
+        self.has_changed.store(true, Ordering::Relaxed);
+        self.set_known_turn(0);
+    }
+
+    #[inline]
+    pub(crate) fn has_changed(&self) -> bool {
+        self.has_changed.load(Ordering::Relaxed)
+    }
+
+    /// Whether something has changed since the last call
+    pub(crate) fn take_changed(&self) -> bool {
+        self.has_changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that a value was computed from what a search has found.
+    pub(super) fn note_search(&self) {
+        self.is_searched.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that rows are not what they were; returns whether a search may have found others.
+    #[inline]
+    pub(crate) fn change_rows(&self) -> bool {
+        let is_searched = self.is_searched.load(Ordering::Relaxed);
+        if is_searched {
+            self.change();
+        }
+        is_searched
+    }
+}
+
+/// What was computed from the cells of a column, by slot
+#[derive(Debug)]
+pub struct Dependents {
+    chains: Vec<u32>,
+    /// The chains of cells that have changed
+    cut: Vec<u32>,
+    signal: Arc<Signal>,
+}
+
+impl Dependents {
+    pub(super) fn new(signal: &Arc<Signal>) -> Self {
+        Self { chains: Vec::new(), cut: Vec::new(), signal: Arc::clone(signal) }
+    }
+
+    /// The chain of a cell
+    pub(super) fn chain(&mut self, slot: u32) -> &mut u32 {
+        let place = slot as usize;
+        if self.chains.len() <= place {
+            self.chains.resize(place + 1, NONE);
+        }
+        &mut self.chains[place]
+    }
+
+    pub(super) fn chains(&mut self) -> impl Iterator<Item = &mut u32> {
+        self.chains.iter_mut()
+    }
+
+    /// The chains of cells that have changed since this was last asked
+    pub(super) fn take_cut(&mut self) -> Vec<u32> {
+        mem::take(&mut self.cut)
+    }
+
+    /// Notes that a cell is not what it was.
+    #[inline]
+    pub(crate) fn change(&mut self, slot: u32) {
+        if let Some(chain) = self.chains.get_mut(slot as usize)
+            && *chain != NONE
+        {
+            self.cut.push(mem::replace(chain, NONE));
+            self.signal.change();
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Self>() + (self.chains.capacity() + self.cut.capacity()) * size_of::<u32>()
+    }
+}

@@ -1,0 +1,8 @@
+//! Fields that follow from others, rule by rule: how often they are computed, with how many statements, and what makes them
+//! missing (rules F of the design).
+//!
+//! One binary, as linking is what a test costs; one claim per file.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
+
+mod it_is_computed_once;
+mod what_it_read_makes_it_missing;
