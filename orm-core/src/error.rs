@@ -206,7 +206,9 @@ pub enum Error {
         id: Str,
     },
     /// A computed field was asked for while it was computed for the same record
-    #[error("a computed field follows from itself: {fields}; one of them has to be computed from something else")]
+    #[error(
+        "a computed field follows from itself: {fields}; one of them has to be computed from something else"
+    )]
     Cycle {
         /// The fields, each with its record, from the first one to itself
         fields: Str,

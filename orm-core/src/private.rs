@@ -3,8 +3,8 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::codec::{
-    Binds, Blob, BlobCell, Calculated, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf, KeyCodec,
-    KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
+    Binds, Blob, BlobCell, Calculated, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf,
+    KeyCodec, KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
 pub use crate::model::{
@@ -15,8 +15,8 @@ pub use crate::model::{
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{Compute, Derived, IntoCell, computed_all, computed_one};
 pub use crate::records::field::{
-    AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany, LinkedNullable,
-    Nullable, PrimaryKey, Readable, Required, WayTo,
+    AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
+    LinkedNullable, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
@@ -25,7 +25,7 @@ pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, List, Moment, Table};
-pub use crate::{Computed, Id, ManyToMany, OneToMany, Record, Result, Str, ToMany};
+pub use crate::{Computed, Id, ManyToMany, OneToMany, Record, RecordSet, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;
 pub use diesel::query_builder::QueryFragment;

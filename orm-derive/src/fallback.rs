@@ -57,8 +57,7 @@ fn sound(mut model: Model) -> Model {
     let mut seen = Vec::new();
     model.fields.retain(|field| {
         let constant = names::constant(&field.ident);
-        let fine =
-            !matches!(field.shape, Shape::Computed { .. } | Shape::Unsupported(_)) && !seen.contains(&constant);
+        let fine = !matches!(field.shape, Shape::Unsupported(_)) && !seen.contains(&constant);
         seen.push(constant);
         fine
     });

@@ -129,7 +129,10 @@ fn computed_by_a_function(field: &Field, errors: &mut Errors) {
         if !matches!(field.shape, Shape::Unsupported(_)) {
             keys.for_each(|given| {
                 let ty = field.ty.to_token_stream().to_string().replace(' ', "");
-                errors.at(&given.key, format!("what is computed has no column: give it the type `Computed<{ty}>`"));
+                errors.at(
+                    &given.key,
+                    format!("what is computed has no column: give it the type `Computed<{ty}>`"),
+                );
             });
         }
         return;
@@ -171,6 +174,9 @@ fn advice_for(ty: &Type) -> String {
                 format!("a column is nullable once: use `{}`", text(inner))
             }
             Some(inner) => format!("a to-many link may be empty but is never NULL: use `{}`", text(inner)),
+            None if path.path.segments.last().is_some_and(|last| last.ident == "Computed") => {
+                "say what is computed, a value or an `Option` of one: `Computed<String>`".to_owned()
+            }
             None => format!("say of which model: `{}<Partner>`", text(&Type::Path(path.clone()))),
         },
         _ => "no column holds this: use a type that diesel reads from one".to_owned(),
@@ -271,9 +277,9 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
         return;
     }
     let attrs = &field.attrs;
-    let what = match field.shape {
-        Shape::Computed { .. } => "a computed field",
-        _ => "a to-many link",
+    let advice = match field.shape {
+        Shape::Computed { .. } => "a computed field is no column, and is computed when it is read",
+        _ => "a to-many link is no column, and is loaded when it is read",
     };
     for key in [
         attrs.column.as_ref().map(|given| &given.key),
@@ -282,10 +288,7 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
         attrs.group.as_ref().map(|given| &given.key),
     ] {
         let Some(key) = key else { continue };
-        errors.at(
-            key,
-            format!("{what} is no column, and is brought when it is read; leave `{key}` out"),
-        );
+        errors.at(key, format!("{advice}; leave `{key}` out"));
     }
 }
 

@@ -186,8 +186,7 @@ impl<C: Connection> Environment<C> {
         if !computed.is_crowded() {
             return;
         }
-        let is_cached =
-            |(table, column, slot): Target| self.stores.table(table).column(column).has(slot);
+        let is_cached = |(table, column, slot): Target| self.stores.table(table).column(column).has(slot);
         computed.sweep(&is_cached, &|table, part, f| {
             self.stores.table(table).with_dependents(part, &mut |dependents| {
                 if let Some(dependents) = dependents {

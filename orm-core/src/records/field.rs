@@ -227,7 +227,10 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     }
 
     /// The cells in an environment
-    pub(crate) fn cells_in<'env>(&self, env: &'env Environment<M::Connection>) -> &'env RefCell<Column<K::Cell<T>>>
+    pub(crate) fn cells_in<'env>(
+        &self,
+        env: &'env Environment<M::Connection>,
+    ) -> &'env RefCell<Column<K::Cell<T>>>
     where
         K: CellKind,
     {

@@ -24,7 +24,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             }
             access as ::orm_core::private::AccessTo<#ident, <#codec as ::orm_core::private::Cells>::Cell>
         }};
-        let access = match compute(field) {
+        let access = match compute(model, field, &codec) {
             Some(compute) => quote!((#access, #compute)),
             None => access,
         };
@@ -38,16 +38,23 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
     }
 }
 
-/// How a computed field is computed
-fn compute(field: &Field) -> Option<TokenStream> {
-    let (path, kind, call) = match (&field.attrs.compute, &field.attrs.compute_all) {
-        (Some(compute), _) => (&compute.value, quote!(Each), quote!(computed_one)),
-        (None, Some(compute)) => (&compute.value, quote!(All), quote!(computed_all)),
-        (None, None) => return None,
+/// How a computed field is computed; nothing for what is not
+fn compute(model: &Model, field: &Field, codec: &TokenStream) -> Option<TokenStream> {
+    if !matches!(field.shape, Shape::Computed { .. }) {
+        return None;
+    }
+    let (path, kind, records, call) = match (&field.attrs.compute, &field.attrs.compute_all) {
+        (Some(compute), _) => (&compute.value, quote!(Each), quote!(Record), quote!(computed_one)),
+        (None, Some(compute)) => (&compute.value, quote!(All), quote!(RecordSet), quote!(computed_all)),
+        // Only in a stub.
+        (None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
     };
-    let at = span_of(path);
-    Some(quote_spanned! {at=>
-        ::orm_core::private::Compute::#kind(|records| ::orm_core::private::#call(#path(records)))
+    let (ident, at) = (&model.ident, span_of(path));
+    let call = quote_spanned! {at=>
+        ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#path(records))
+    };
+    Some(quote! {
+        ::orm_core::private::Compute::#kind(|records: &::orm_core::private::#records<'_, #ident>| #call)
     })
 }
 

@@ -1,7 +1,7 @@
 //! Whatever a computed value was computed from makes it missing when it changes, however far away, and nothing else does.
 
-use orm_core::{Error, Result};
 use orm_core::prelude::*;
+use orm_core::{Error, Result};
 use orm_tests::TestDb;
 use orm_tests::computed::*;
 

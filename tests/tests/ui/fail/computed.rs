@@ -1,4 +1,4 @@
-//! Not there yet.
+//! A computed field has a function, a type that a cell can hold, and no column.
 include!("../schema.rs");
 
 #[derive(Model)]
@@ -8,6 +8,24 @@ struct Partner {
     label: Computed<String>,
     #[model(compute = language)]
     lang: Option<String>,
+    #[model(compute = language, compute_all = languages)]
+    twice: Computed<String>,
+    #[model(compute = language, deferred, column = lang)]
+    late: Computed<String>,
+    #[model(compute = "language")]
+    quoted: Computed<String>,
+    #[model(compute)]
+    unsaid: Computed<String>,
+    #[model(compute = language)]
+    any: Computed,
+    #[model(compute = language)]
+    links: Computed<OneToMany<Partner>>,
+    #[model(compute = language, inverse = Partner::NAME)]
+    back: Computed<String>,
+}
+
+fn language(_: &Record<Partner>) -> orm_core::Result<String> {
+    Ok(String::new())
 }
 
 fn main() {

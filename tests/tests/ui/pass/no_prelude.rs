@@ -40,6 +40,22 @@ mod models {
         star_ids: ::orm_core::OneToMany<Self>,
         #[model(through(schema::pairs::a, schema::pairs::b))]
         pair_ids: ::orm_core::ManyToMany<Star>,
+        #[model(compute = Self::title)]
+        title: ::orm_core::Computed<::core::option::Option<::std::string::String>>,
+        #[model(compute_all = numbers)]
+        number: ::orm_core::Computed<i64>,
+    }
+
+    impl Star {
+        fn title(
+            star: &::orm_core::Record<'_, Self>,
+        ) -> ::orm_core::Result<::core::option::Option<::std::string::String>> {
+            ::core::result::Result::Ok(::core::option::Option::Some(::std::string::ToString::to_string(&star.name()?)))
+        }
+    }
+
+    fn numbers(stars: &::orm_core::RecordSet<'_, Star>) -> ::orm_core::Result<::std::vec::Vec<i64>> {
+        ::core::result::Result::Ok(::std::vec![1; stars.len()])
     }
 }
 
