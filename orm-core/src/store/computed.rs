@@ -47,6 +47,8 @@ struct Computation {
     /// The computed field, by its place in [`State::current`]
     field: usize,
     slots: Slots,
+    /// Of how many of them the value is still the one that was computed here
+    values: usize,
     /// How many edges lead here
     edges: usize,
     /// Whether all that it read is as it was
@@ -127,14 +129,20 @@ impl Computations {
                 self.distrust();
                 return Err(self.cycle_from(known));
             }
-            // Its value has gone otherwise.
-            self.retire(known);
+            // Its value has gone otherwise; those of others that were computed with it may be there.
+            self.current[field][slot as usize] = NONE;
+            let before = &mut self.computations[known as usize];
+            before.values -= 1;
+            if before.values == 0 {
+                self.retire(known);
+            }
         }
         let slots = match *slots {
             [slot] => Slots::One(slot),
             _ => Slots::Several(slots.into()),
         };
-        let new = Computation { field, slots, edges: 0, stands: true, is_running: true };
+        let values = slots.all().len();
+        let new = Computation { field, slots, values, edges: 0, stands: true, is_running: true };
         let id = match self.free.pop() {
             Some(id) => {
                 self.computations[id as usize] = new;

@@ -5,5 +5,6 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
 mod it_is_computed_once;
+mod random_changes;
 mod what_goes_wrong_is_no_value;
 mod what_it_read_makes_it_missing;
