@@ -86,4 +86,5 @@ doctests! {
     Cache = "../docs/guide/src/cache.md";
     Writing = "../docs/guide/src/writing.md";
     Transactions = "../docs/guide/src/transactions.md";
+    Computed = "../docs/guide/src/computed.md";
 }

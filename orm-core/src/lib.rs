@@ -4,7 +4,7 @@
 //! stays in one cache per environment, by table, column and key. Queries stay [diesel](https://docs.rs/diesel)'s.
 //!
 //! Goals, in this order: right answers and clear errors; few queries from plain code; the speed of hand-written diesel;
-//! types that say what a read can give. Hiding SQL is no goal. Reading and writing are here; computed fields are to come.
+//! types that say what a read can give. Hiding SQL is no goal.
 //!
 //! ```
 //! # mod example {
