@@ -77,11 +77,13 @@ fn written() -> orm_core::Result<(Duration, Duration)> {
             country.set_name(format!("country {turn}"))?;
             let written = start.elapsed();
             country.name()?;
-            (writes.push(written), reads.push(start.elapsed()));
+            writes.push(written);
+            reads.push(start.elapsed());
         }
         Ok(())
     })?;
-    (writes.sort_unstable(), reads.sort_unstable());
+    writes.sort_unstable();
+    reads.sort_unstable();
     Ok((writes[25], reads[25]))
 }
 
