@@ -18,7 +18,7 @@ pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
-pub use crate::records::inverse::{InverseOf, OrderOf, inverse, join_table};
+pub use crate::records::inverse::{InverseOf, OrderOf, inverse, is_key, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
+use indexmap::map::Entry;
 
 use crate::backend::Connection;
 use crate::env::stores::{Side, Store};
+use crate::store::SlotSet;
 
 /// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
 /// them
@@ -22,6 +24,8 @@ pub(crate) struct Pending {
     pub(crate) own: u32,
     pub(crate) other: u32,
     pub(crate) add: bool,
+    /// Whether it is known that the join table has it otherwise
+    is_change: bool,
 }
 
 /// The pairs that wait to be written; of several changes of one pair the last counts, as a pair is there or not
@@ -42,13 +46,15 @@ impl Pairs {
         self.0.borrow_mut().clear();
     }
 
-    /// Notes that members come to, or go from, the lists of owners.
+    /// Notes that members come to, or go from, the lists of owners; of those that are `known` each pair is a change.
+    ///
+    /// What takes such a change back leaves nothing to be written.
     pub(crate) fn note<C: Connection>(
         &self,
         store: Store<'_, C>,
-        field: usize,
-        side: Side,
+        (field, side): (usize, Side),
         pairs: &[(u32, u32)],
+        known: &SlotSet,
         add: bool,
     ) {
         let Side::Pairs { join, own: columns, other: others } = side else { return };
@@ -56,7 +62,20 @@ impl Pairs {
         for &(own, other) in pairs {
             let (here, there) = ((columns, own), (others, other));
             let pair = if here <= there { (join, here, there) } else { (join, there, here) };
-            pending.insert(pair, Pending { link: (store.number(), field), own, other, add });
+            let new = Pending { link: (store.number(), field), own, other, add, is_change: known.has(own) };
+            match pending.entry(pair) {
+                Entry::Occupied(old) if old.get().is_change && old.get().add != add => {
+                    old.swap_remove();
+                }
+                Entry::Occupied(mut old) => {
+                    // What was known of the table before is what is known of it now.
+                    let is_change = old.get().is_change;
+                    old.insert(Pending { is_change, ..new });
+                }
+                Entry::Vacant(place) => {
+                    place.insert(new);
+                }
+            }
         }
     }
 

@@ -149,6 +149,8 @@ pub enum LinkKind<C: Connection> {
     Through {
         /// The join table, as SQL names it
         table: fn() -> String,
+        /// Whether its two columns are its primary key, as far as diesel knows
+        is_key: fn() -> bool,
         /// Its columns that say whose list it is
         own: &'static [&'static str],
         /// Its columns that say who is a member

@@ -1,5 +1,7 @@
 //! What generated code says of to-many links, checked while it is compiled: the link that points back, the join table, the order.
 
+use std::any::TypeId;
+
 use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 
@@ -44,6 +46,16 @@ where
     Other: diesel::Column<Table = Own::Table>,
 {
     table_name::<_, DbOf<T>>(&Own::Table::table())
+}
+
+/// Whether two columns are the primary key of their table, as diesel knows it
+pub fn is_key<Own, Other>() -> bool
+where
+    Own: diesel::Column<Table: diesel::Table<PrimaryKey: 'static>> + 'static,
+    Other: diesel::Column + 'static,
+{
+    let key = TypeId::of::<<Own::Table as diesel::Table>::PrimaryKey>();
+    key == TypeId::of::<(Own, Other)>() || key == TypeId::of::<(Other, Own)>()
 }
 
 /// An expression that a to-many link can be in the order of, over the tables of `S`

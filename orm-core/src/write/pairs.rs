@@ -3,6 +3,7 @@
 use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use indexmap::IndexMap;
 
 use super::window::WINDOW;
@@ -12,6 +13,8 @@ use crate::env::pairs::{Columns, Pending};
 use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
+use crate::model::LinkKind;
+use crate::store::Table;
 use crate::{Environment, Result};
 
 /// Sends all that wait, by link and by whether they come or go.
@@ -20,7 +23,7 @@ pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
         return Ok(());
     }
     let mut groups: IndexMap<_, Vec<(u32, u32)>, FixedState> = IndexMap::default();
-    for Pending { link, own, other, add } in env.pairs.all() {
+    for Pending { link, own, other, add, .. } in env.pairs.all() {
         groups.entry((link, add)).or_default().push((own, other));
     }
     for (((model, field), add), pairs) in groups {
@@ -45,6 +48,7 @@ fn flush<C: Connection>(
         return Ok(());
     };
     let target = env.stores.get(link.target);
+    let pairs = &in_key_order(store.table(), target.table(), pairs, own <= other)[..];
     let columns = own.len() + other.len();
     let binds = if C::Backend::HAS_VALUES { columns } else { 2 * columns };
     for pairs in pairs.chunks(WINDOW.min(C::Backend::MAX_BINDS / binds)) {
@@ -58,6 +62,7 @@ fn flush<C: Connection>(
             members: target.model().key_binds(target.table(), members),
             pairs: pairs.len(),
             add,
+            is_key: matches!(link.kind, LinkKind::Through { is_key, .. } if is_key()),
         };
         let told = || {
             let what = if add { "adding" } else { "removing" };
@@ -68,6 +73,22 @@ fn flush<C: Connection>(
     Ok(())
 }
 
+/// Pairs in the order of their keys, which is the same from whichever side they were named: two who write the same ones do not
+/// wait for each other.
+fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first: bool) -> Vec<(u32, u32)> {
+    let rank = |table: &Table, slots: Vec<u32>| -> HashMap<u32, usize, FixedState> {
+        table.in_key_order(&slots).into_iter().zip(0..).collect()
+    };
+    let owns = rank(owners, pairs.iter().map(|pair| pair.0).collect());
+    let others = rank(members, pairs.iter().map(|pair| pair.1).collect());
+    let mut pairs = pairs.to_vec();
+    pairs.sort_by_key(|(own, other)| {
+        let (own, other) = (owns.get(own), others.get(other));
+        if own_first { (own, other) } else { (other, own) }
+    });
+    pairs
+}
+
 struct Change<'a, C: Connection> {
     table: &'a str,
     own: Columns,
@@ -76,11 +97,20 @@ struct Change<'a, C: Connection> {
     members: Box<dyn Binds<C::Backend>>,
     pairs: usize,
     add: bool,
+    /// Whether the columns are the table's primary key
+    is_key: bool,
 }
 
 impl<C: Connection> Change<'_, C> {
     fn columns(&self) -> impl Iterator<Item = &'static str> {
         self.own.iter().chain(self.other).copied()
+    }
+
+    /// The places of the columns in the order that is the same for both sides of the link
+    fn ordered(&self) -> impl Iterator<Item = usize> {
+        let (own, all) = (self.own.len(), self.own.len() + self.other.len());
+        let (first, last) = if self.own <= self.other { (0..own, own..all) } else { (own..all, 0..own) };
+        first.chain(last)
     }
 
     fn push_columns(&self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
@@ -133,7 +163,8 @@ impl<C: Connection> Change<'_, C> {
         Ok(())
     }
 
-    /// Those pairs that are not there yet: a join table need not have a unique key.
+    /// Those pairs that are not there yet: a join table need not have a unique key. Where it has one, somebody else may be adding the
+    /// same pair.
     fn push_insert<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         out.push_sql(self.table);
@@ -149,19 +180,56 @@ impl<C: Connection> Change<'_, C> {
             out.push_sql(" FROM (VALUES ");
             self.push_pairs(&mut out)?;
             out.push_sql(") AS v");
-            return self.push_not_there(&mut out, |i, out| {
+            self.push_not_there(&mut out, |i, out| {
                 out.push_sql(&format!("v.column{}", i + 1));
                 Ok(())
-            });
+            })?;
+            // What is distinct comes in any order.
+            out.push_sql(" ORDER BY ");
+            separated(&mut out, self.ordered(), |out, i| {
+                out.push_sql(&format!("v.column{}", i + 1));
+                Ok(())
+            })?;
+            out.push_sql(" ON CONFLICT DO NOTHING");
+            return Ok(());
         }
-        out.unsafe_to_cache_prepared();
-        for row in 0..self.pairs {
-            out.push_sql(if row > 0 { " UNION ALL SELECT " } else { "SELECT " });
-            self.push_pair(row, &mut out)?;
-            out.push_sql(" FROM DUAL");
-            self.push_not_there(&mut out, |i, out| self.push_bind(row, i, out))?;
+        if self.is_key {
+            // Looking first would lock the gaps between the rows, and two who have looked would wait for each other.
+            out.push_sql("VALUES ");
+            self.push_pairs(&mut out)?;
+        } else {
+            out.unsafe_to_cache_prepared();
+            for row in 0..self.pairs {
+                out.push_sql(if row > 0 { " UNION ALL SELECT " } else { "SELECT " });
+                self.push_pair(row, &mut out)?;
+                out.push_sql(" FROM DUAL");
+                self.push_not_there(&mut out, |i, out| self.push_bind(row, i, out))?;
+            }
         }
-        Ok(())
+        // `INSERT IGNORE` would overlook other faults too, such as a foreign key's.
+        out.push_sql(" ON DUPLICATE KEY UPDATE ");
+        self.push_own_column(&mut out)?;
+        out.push_sql(" = ");
+        self.push_own_column(&mut out)
+    }
+
+    /// `pairs.own`
+    fn push_own_column<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql(self.table);
+        out.push_sql(".");
+        self.own.first().map_or(Ok(()), |column| out.push_identifier(column))
+    }
+
+    /// `own = ? AND other = ? OR …`: by this MariaDB finds each row by its key, where a list of pairs makes it look through the table.
+    fn push_each<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let rows = self.pairs.next_power_of_two().min(WINDOW.max(self.pairs));
+        joined(" OR ", out, 0..rows, |out, row| {
+            joined(" AND ", out, self.columns().enumerate(), |out, (i, column)| {
+                out.push_identifier(column)?;
+                out.push_sql(" = ");
+                self.push_bind(row.min(self.pairs - 1), i, out)
+            })
+        })
     }
 }
 
@@ -172,9 +240,13 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
         }
         out.push_sql("DELETE FROM ");
         out.push_sql(self.table);
+        if !C::Backend::HAS_VALUES {
+            out.push_sql(" WHERE ");
+            return self.push_each(&mut out);
+        }
         out.push_sql(" WHERE (");
         self.push_columns(&mut out)?;
-        out.push_sql(if C::Backend::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });
+        out.push_sql(") IN (VALUES ");
         self.push_pairs(&mut out)?;
         out.push_sql(")");
         Ok(())

@@ -306,9 +306,14 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             let (first, last) = (&own[0], &other[0]);
             let at = span_of(last);
             let table = quote_spanned!(at=> ::orm_core::private::join_table::<#target, #first, #last>);
+            let is_key = match (own.len(), other.len()) {
+                (1, 1) => quote_spanned!(at=> ::orm_core::private::is_key::<#first, #last>),
+                _ => quote!(|| false),
+            };
             quote! {
                 Through {
                     table: #table,
+                    is_key: #is_key,
                     own: &[#(::orm_core::private::column_name::<#own>()),*],
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
                     order: #order,

@@ -83,6 +83,38 @@ fn a_pair_that_is_there_is_not_written_again() -> Result<()> {
 }
 
 #[test]
+fn a_pair_that_is_added_and_removed_again_is_not_written() -> Result<()> {
+    let db = TestDb::of_partners(40, 4);
+    let (partner, other) = (db.record::<Partner>(4), db.record::<Partner>(5));
+    let tags = partner.tag_ids().load()?;
+    let new = &db.browse::<Tag>(1..=10) - &tags;
+    assert!(!tags.is_empty() && !new.is_empty());
+    let before = db.file.values("SELECT partner_id || ',' || tag_id AS value FROM partner_tags ORDER BY 1");
+    db.assert_queries(0, || {
+        db.transaction(|| {
+            partner.tag_ids().add(&new)?;
+            partner.tag_ids().remove(&new)?;
+            partner.tag_ids().remove(&tags)?;
+            partner.tag_ids().add(&tags)?;
+            // From the other side, too.
+            partner.tag_ids().add(&new)?;
+            new.iter().try_for_each(|tag| tag.partner_ids().remove(&partner))
+        })
+    })?;
+    let after = db.file.values("SELECT partner_id || ',' || tag_id AS value FROM partner_tags ORDER BY 1");
+    assert_eq!(after, before);
+    // Where it is not known whether it is there, the last change is written.
+    db.assert_queries(1, || {
+        db.transaction(|| {
+            other.tag_ids().add(&tags)?;
+            other.tag_ids().remove(&tags)
+        })
+    })?;
+    assert!(other.tag_ids().ids()?.iter().all(|tag| !tags.ids().contains(tag)));
+    Ok(())
+}
+
+#[test]
 fn a_null_link_is_nothing_to_write_to() -> Result<()> {
     let db = TestDb::of_partners(40, 4);
     let partner = db.record::<Partner>(20);

@@ -113,6 +113,8 @@ pub const BAD_ADDRESSES: &[&str] = &[
 
 /// A key that the database gives
 pub const SERIAL_KEY: &str = "INTEGER AUTO_INCREMENT PRIMARY KEY";
+/// Who has to wait for a lock fails.
+pub const NO_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 1";
 
 /// How many statements tell the keys of the rows of an INSERT
 pub const ASKED_FOR_KEYS: usize = 1;

@@ -2,6 +2,7 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use orm_core::Error;
 use orm_core::prelude::*;
 
 use super::shop::schema::{countries, partners};
@@ -376,5 +377,107 @@ fn a_unique_value_changes_hands_with_a_flush_between() -> Outcome {
         belgium.set_code("OO")
     })?;
     assert_eq!(place.environment()?.all::<Country>()?.code()?, ["OO", "O2"]);
+    Ok(())
+}
+
+/// Twenty partners and as many tags, with keys that are not met in their order
+fn partners_and_tags(env: &Environment<super::Db>) -> Result<(Vec<i32>, Vec<String>), Error> {
+    let partners = env.create_many((0..20).map(|n| Partner::values().name(format!("p{n}"))))?;
+    let tags = env.create_many((0..20).map(|n| Tag::values().code(format!("t{n}")).name("x")))?;
+    Ok((partners.ids(), tags.ids().into_iter().map(String::from).collect()))
+}
+
+#[test]
+fn a_pair_that_two_add_at_once_is_one() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let (partners, tags) = partners_and_tags(&env)?;
+    let (partner, tag) = (partners[0], tags[0].as_str());
+    let add = |env: &Environment<super::Db>| {
+        let tag = env.record::<Tag>(tag);
+        env.record::<Partner>(partner).tag_ids().add(&tag)?;
+        env.flush()
+    };
+    let (mut other, address) = (place.connect()?, &place.address);
+    std::thread::scope(|scope| {
+        let second = env.transaction(|| {
+            add(&env)?;
+            // It waits for the first one, or finds that there is none to wait for.
+            let second = scope.spawn(|| {
+                let env = Environment::<super::Db>::connect(address)?;
+                env.transaction(|| add(&env))
+            });
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            Ok(second)
+        })?;
+        second.join().map_err(|_| Error::other("it has panicked"))?
+    })?;
+    assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM partner_tags")?, 1);
+    // All else is an error as before: a partner that does not exist.
+    let refused = env.record::<Partner>(999_999).tag_ids().add(&env.record::<Tag>(tag));
+    assert!(refused.is_err_and(|error| error.violation().is_some()));
+    Ok(())
+}
+
+#[test]
+fn two_who_write_the_same_pairs_from_both_sides_wait_for_each_other_in_turn() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let (partners, tags) = partners_and_tags(&env)?;
+    let (rounds, address) = (40, &place.address);
+    let work = |from_tags: bool| -> Result<(), Error> {
+        let env = Environment::<super::Db>::connect(address)?;
+        for round in 0..rounds {
+            env.transaction(|| {
+                let (all_partners, all_tags) = (
+                    env.browse::<Partner>(partners.iter().copied()),
+                    env.browse::<Tag>(tags.iter().map(|tag| &**tag)),
+                );
+                // Both add, one adds and one removes, both remove, and the other way round.
+                let is_adding = (round + usize::from(from_tags)) % 4 < 2;
+                if from_tags {
+                    for tag in all_tags.iter().rev() {
+                        let list = tag.partner_ids();
+                        if is_adding { list.add(&all_partners)? } else { list.remove(&all_partners)? }
+                    }
+                } else {
+                    for partner in &all_partners {
+                        let list = partner.tag_ids();
+                        if is_adding { list.add(&all_tags)? } else { list.remove(&all_tags)? }
+                    }
+                }
+                Ok(())
+            })?;
+            env.cache().clear();
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| work(true));
+        work(false)?;
+        second.join().map_err(|_| Error::other("it has panicked"))?
+    })?;
+    Ok(())
+}
+
+#[test]
+fn removing_pairs_finds_each_by_its_key() -> Outcome {
+    let Some((place, env, log)) = shop::open()? else { return Ok(()) };
+    let (partners, tags) = partners_and_tags(&env)?;
+    let tags = env.browse::<Tag>(tags.iter().map(|tag| &**tag));
+    env.transaction(|| {
+        partners.iter().try_for_each(|&partner| env.record::<Partner>(partner).tag_ids().add(&tags))
+    })?;
+    log.take();
+    let mut other = place.connect()?;
+    env.transaction(|| {
+        env.record::<Partner>(partners[3]).tag_ids().remove(&tags.slice(0..3))?;
+        env.flush()?;
+        // What is locked is what was removed: all else is free to others.
+        let free = format!("DELETE FROM partner_tags WHERE partner_id = {} AND tag_code = 't9'", partners[9]);
+        diesel::sql_query(super::NO_WAIT).execute(&mut other)?;
+        assert_eq!(diesel::sql_query(free).execute(&mut other)?, 1);
+        Ok(())
+    })?;
+    assert_eq!(log.begin(), ["DELETE FROM partner_tags"]);
+    assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM partner_tags")?, 396);
     Ok(())
 }
