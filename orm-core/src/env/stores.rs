@@ -443,6 +443,11 @@ impl<'a, C: Connection> TableStore<'a, C> {
         }
     }
 
+    /// The table, as SQL names it
+    pub(crate) fn sql(self) -> &'a str {
+        &self.shelf.sql
+    }
+
     /// A model of the table
     pub(crate) fn model(self) -> &'static dyn AnyModel<C> {
         self.shelf.model

@@ -14,8 +14,13 @@ use crate::store::{ColumnId, SlotSet};
 use crate::{Environment, Error, Result, Str};
 
 /// Sends all that waits.
+///
+/// In an order that is the same for all who write the same: tables and columns by name, rows by key. So two who write the
+/// same rows wait for each other in turn, whatever order their programs write in.
 pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
-    env.tables().filter(|table| table.has_dirty()).try_for_each(|table| flush(env, table))?;
+    let mut tables: Vec<_> = env.tables().filter(|table| table.has_dirty()).collect();
+    tables.sort_by_key(|table| table.sql());
+    tables.into_iter().try_for_each(|table| flush(env, table))?;
     // After the records: a pair may be of two that were just moved into place.
     super::pairs::pending(env)
 }
@@ -23,7 +28,14 @@ pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 /// Sends what was written to the records of a table.
 fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Result<()> {
     let max_binds = C::Backend::MAX_BINDS;
-    for (columns, slots) in table.dirty_by_columns() {
+    let mut groups: Vec<_> = table.dirty_by_columns().into_iter().collect();
+    let names = |columns: &[ColumnId]| -> Vec<&str> {
+        let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
+        names.copied().collect()
+    };
+    groups.sort_by_cached_key(|(columns, _)| names(columns));
+    for (columns, slots) in groups {
+        let slots = table.in_key_order(&slots);
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
         let window = if table.version().is_none() && are_equal(table, &columns, &slots) {

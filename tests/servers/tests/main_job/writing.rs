@@ -481,3 +481,54 @@ fn removing_pairs_finds_each_by_its_key() -> Outcome {
     assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM partner_tags")?, 396);
     Ok(())
 }
+
+#[test]
+fn two_who_write_the_same_rows_in_other_orders_wait_for_each_other_in_turn() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let ids = env.create_many((0..200).map(|n| Partner::values().name(format!("p{n}"))))?.ids();
+    env.create_many((0..40).map(|n| Tag::values().code(format!("t{n}")).name("x")))?;
+    let (rounds, address) = (60, &place.address);
+    let work = |is_other: bool| -> Result<(), Error> {
+        let env = Environment::<super::Db>::connect(address)?;
+        let partners = env.browse::<Partner>(ids.iter().copied());
+        let tags: Vec<String> = (0..40).map(|n| format!("t{n}")).collect();
+        for round in 0..rounds {
+            env.transaction(|| {
+                let names = || {
+                    partners.slice(..100).iter().try_for_each(|partner| {
+                        partner.set_name(format!("{is_other} {round} {}", partner.id()))
+                    })
+                };
+                let langs = || {
+                    partners
+                        .slice(100..)
+                        .iter()
+                        .rev()
+                        .try_for_each(|partner| partner.set_lang(format!("{round}")))
+                };
+                let backwards = || {
+                    partners.slice(..100).iter().rev().try_for_each(|partner| {
+                        partner.set_name(format!("{is_other} {round} {}", partner.id()))
+                    })
+                };
+                let rename = |tag: &String| env.record::<Tag>(&**tag).set_name(format!("{is_other} {round}"));
+                if is_other {
+                    tags.iter().rev().try_for_each(rename)?;
+                    langs()?;
+                    backwards()
+                } else {
+                    names()?;
+                    langs()?;
+                    tags.iter().try_for_each(rename)
+                }
+            })?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| work(true));
+        work(false)?;
+        second.join().map_err(|_| Error::other("it has panicked"))?
+    })?;
+    Ok(())
+}
