@@ -594,7 +594,9 @@ impl<'a, C: Connection> Store<'a, C> {
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.members_counted(field, slot).is_some(),
-            Want::Records | Want::Keys => self.is_absent(slot),
+            Want::Records | Want::Keys => {
+                self.is_absent(slot) || self.unreadable(self.column_of(field), slot).is_some()
+            }
         };
         let column = self.column(field);
         f(&|slot| !column.has(slot) && !has_none(slot));
@@ -640,6 +642,15 @@ impl<'a, C: Connection> Store<'a, C> {
     /// What a record is called in messages
     pub(crate) fn describe(self, slot: u32) -> Str {
         Str::from(format!("{}({})", self.name(), self.key_text(slot)))
+    }
+
+    /// Why a record has no value of a field: what came could not be read, or it does not exist.
+    pub(crate) fn no_value(self, field: usize, slot: u32) -> Error {
+        let Some(message) = self.table().unreadable(self.column_of(field), slot) else {
+            return self.missing_record(slot);
+        };
+        let (model, field) = (self.name(), self.field_name(field));
+        Error::InvalidValue { model, field, id: self.key_text(slot), message }
     }
 
     pub(crate) fn missing_record(self, slot: u32) -> Error {

@@ -211,9 +211,15 @@ pub(crate) fn load_field<C: Connection>(
         return Err(store.missing_record(slot));
     }
     load(env, store, Miss { slots: &[slot], ..miss })?;
-    // Every row that was found has its value now, so one that has none does not exist.
-    let slot = store.meant(slot);
-    if store.has(miss.field, slot) { Ok(slot) } else { Err(store.missing_record(asked)) }
+    // Every row that was found has its value now, so one that has none does not exist, unless that could not be read.
+    let meant = store.meant(slot);
+    if store.has(miss.field, meant) {
+        Ok(meant)
+    } else if store.is_absent(meant) {
+        Err(store.missing_record(asked))
+    } else {
+        Err(store.no_value(miss.field, meant))
+    }
 }
 
 /// How many members a to-many link of the record at hand has; those of its group are counted with it.
@@ -327,7 +333,11 @@ pub(crate) fn load_together<C: Connection>(
     if !lacking(store, field, Want::Records, slots).is_empty() {
         query::by_keys(env, store, slots, &[field], store.field_name(field))?;
     }
-    Ok(())
+    let is_unreadable = |slot: &&u32| store.unreadable(store.column_of(field), **slot).is_some();
+    match slots.iter().find(is_unreadable) {
+        Some(&slot) if !store.has(field, slot) => Err(store.no_value(field, slot)),
+        _ => Ok(()),
+    }
 }
 
 /// How many records one SELECT may load that a miss of `first` begins: a window, and of it what is read before it is

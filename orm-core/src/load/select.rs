@@ -123,6 +123,8 @@ struct Reading<'a, DB: diesel::backend::Backend> {
     seen: SlotSet,
     /// One of which two came that were not the same
     suspect: Option<u32>,
+    /// Whether values of rows that came before could not be read
+    has_unreadable: bool,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -202,6 +204,7 @@ impl<C: Connection> Select<'_, C> {
             beside,
             seen: SlotSet::new(store.slots()),
             suspect: None,
+            has_unreadable: store.has_unreadable(),
         };
         loop {
             let room = if unforeseen {
@@ -285,6 +288,9 @@ impl<C: Connection> Select<'_, C> {
         if self.renews && is_first {
             store.forget_beside(slot, &writers.columns);
         }
+        if into.has_unreadable && is_first {
+            store.forget_unreadable(slot);
+        }
         let mut owner = None;
         for Writer { writer, at, place } in &mut writers.all {
             let linked = if let (Some(at), true) = (*at, is_first) {
@@ -294,7 +300,10 @@ impl<C: Connection> Select<'_, C> {
                 };
                 match written {
                     Ok(linked) => linked,
-                    Err(error) => return Err(self.invalid(place.field, slot, &error)),
+                    Err(error) => {
+                        self.note_unreadable(place, slot, &error, into.owner_field)?;
+                        None
+                    }
                 }
             } else {
                 let written = self.write_apart(row, &mut **writer, place, slot, is_first)?;
@@ -350,6 +359,22 @@ impl<C: Connection> Select<'_, C> {
             }
         };
         write().map_err(|error| self.invalid(place.field, slot, &error))
+    }
+
+    /// Notes that one value cannot be read, which is the error of who reads that; an error now, if more hangs on it.
+    #[cold]
+    fn note_unreadable(
+        &self,
+        place: &Place,
+        slot: u32,
+        error: &BoxError,
+        owner_field: Option<usize>,
+    ) -> Result<()> {
+        if owner_field == Some(place.field) || error.to_string() == NO_COLUMN {
+            return Err(self.invalid(place.field, slot, error));
+        }
+        self.store.note_unreadable(self.store.column_of(place.field), slot, error.to_string().into());
+        Ok(())
     }
 
     #[cold]

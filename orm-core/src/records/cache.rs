@@ -100,6 +100,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         let store = self.env.store::<M>();
         let slot = store.intern(key.into_key());
         store.set_absent(slot, None);
+        store.forget_unreadable_cell(store.column_of(field.position()), slot);
         field.put(self.env, slot, value.into_value());
         if self.env.limits.any() {
             store.add_resident(slot);

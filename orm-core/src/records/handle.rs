@@ -372,7 +372,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                 store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
                 if !known {
                     env.note_presence(store, slot);
-                    return Err(store.missing_record(slot));
+                    return Err(store.no_value(field, slot));
                 }
             }
             env.note_input(store, field, slot);

@@ -50,6 +50,9 @@ struct Counted {
 /// By column and slot
 type Counts = HashMap<(ColumnId, u32), Counted, FixedState>;
 
+/// By column and slot
+type Unreadable = HashMap<(ColumnId, u32), Str, FixedState>;
+
 /// What is known of a key that no row has
 #[derive(Debug, Clone, Copy)]
 struct Absence {
@@ -69,6 +72,8 @@ pub struct Table {
     resident: RefCell<Resident>,
     /// Members of to-many links that were counted and not listed
     counts: RefCell<Counts>,
+    /// What is wrong with values that came and could not be read
+    unreadable: RefCell<Unreadable>,
     /// All slots before this one have been looked at as something to fill a batch with
     named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
@@ -111,6 +116,7 @@ impl Table {
             absent: RefCell::default(),
             resident: RefCell::default(),
             counts: RefCell::default(),
+            unreadable: RefCell::default(),
             named: Cell::default(),
             dirty: RefCell::default(),
             created: RefCell::default(),
@@ -501,6 +507,37 @@ impl Table {
         self.column(column).loaded_at(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
 
+    // What could not be read
+
+    /// Notes what is wrong with a value that came: its cell stays missing, and is not asked for again.
+    pub(crate) fn note_unreadable(&self, column: ColumnId, slot: u32, message: Str) {
+        self.unreadable.borrow_mut().insert((column, slot), message);
+    }
+
+    /// What is wrong with the value that came for a cell, if something is
+    pub(crate) fn unreadable(&self, column: ColumnId, slot: u32) -> Option<Str> {
+        let unreadable = self.unreadable.borrow();
+        if unreadable.is_empty() { None } else { unreadable.get(&(column, slot)).cloned() }
+    }
+
+    pub(crate) fn has_unreadable(&self) -> bool {
+        !self.unreadable.borrow().is_empty()
+    }
+
+    /// Forgets which values of a record could not be read.
+    pub(crate) fn forget_unreadable(&self, slot: u32) {
+        self.retain_unreadable(|_, other| other != slot);
+    }
+
+    /// Forgets that a value could not be read: there is another one now.
+    pub(crate) fn forget_unreadable_cell(&self, column: ColumnId, slot: u32) {
+        self.unreadable.borrow_mut().remove(&(column, slot));
+    }
+
+    fn retain_unreadable(&self, mut stays: impl FnMut(ColumnId, u32) -> bool) {
+        self.unreadable.borrow_mut().retain(|&(column, slot), _| stays(column, slot));
+    }
+
     // Making missing
 
     /// Makes all clean values missing.
@@ -508,6 +545,7 @@ impl Table {
         self.remove_where(&mut |_, _| true);
         self.forget_absent();
         self.retain_counts(|_, _, _| false);
+        self.retain_unreadable(|_, _| false);
         self.note_rows();
         self.named.set(self.slots());
         self.count_residents();
@@ -518,6 +556,7 @@ impl Table {
         self.remove_where(&mut |_, loaded| loaded < before);
         self.forget_unversioned();
         self.retain_counts(|_, _, counted| counted.asked >= before);
+        self.retain_unreadable(|_, _| false);
         self.retain_absent(|_, absence| absence.since >= before);
         self.count_residents();
     }
@@ -525,6 +564,7 @@ impl Table {
     /// Makes a column missing for all records; what is dirty stays.
     pub(crate) fn invalidate_column(&self, column: ColumnId) {
         self.forget_counts(column);
+        self.retain_unreadable(|other, _| other != column);
         self.column(column).remove_where(&mut |_, _| true);
     }
 
@@ -540,6 +580,7 @@ impl Table {
         }
         self.forget_unversioned();
         self.retain_counts(|_, slot, counted| (slot as usize) < from && counted.changed < since);
+        self.retain_unreadable(|_, _| false);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
@@ -558,6 +599,7 @@ impl Table {
         self.each().for_each(|column| column.forget_since(since));
         self.forget_unversioned();
         self.retain_counts(|_, _, counted| counted.changed < since);
+        self.retain_unreadable(|_, _| false);
         self.note_rows();
         self.retain_absent(|_, absence| absence.since < since);
         self.forget_dirty();
@@ -566,6 +608,7 @@ impl Table {
     /// Makes a record's value of a column missing, unless it is dirty, and how many members were counted.
     pub(crate) fn forget_cell(&self, column: ColumnId, slot: u32) {
         self.forget_count(column, slot);
+        self.forget_unreadable_cell(column, slot);
         self.column(column).remove(slot);
     }
 
@@ -591,6 +634,7 @@ impl Table {
         slots.iter().for_each(|&slot| self.set_absent(slot, None));
         self.remove_where(&mut |slot, _| gone.has(slot));
         self.retain_counts(|_, slot, _| !gone.has(slot));
+        self.retain_unreadable(|_, slot| !gone.has(slot));
     }
 
     /// Makes the values missing of records whose version is: whoever wrote them anew would do so on the ground of a
@@ -672,6 +716,7 @@ impl Table {
     /// Makes the clean values of a page missing, but for those that are yet to be read; returns of how many records.
     pub(crate) fn evict_page(&self, page: usize) -> usize {
         let resident = self.resident.borrow();
+        self.retain_unreadable(|_, slot| slot as usize / PAGE != page);
         self.each().for_each(|column| {
             column.remove_in_page(page, &mut |slot, _| !resident.is_unread(slot));
         });
@@ -699,7 +744,8 @@ impl Table {
 
     /// Bytes that keys, counts and absences take
     pub(crate) fn key_bytes(&self) -> usize {
-        self.keys.bytes() + self.counts.borrow().allocation_size() + self.absent.borrow().allocation_size()
+        let noted = self.absent.borrow().allocation_size() + self.unreadable.borrow().allocation_size();
+        self.keys.bytes() + self.counts.borrow().allocation_size() + noted
     }
 
     /// Bytes that the values take

@@ -83,6 +83,9 @@ pub(super) fn with_column<C: Connection>(
     };
     let put = Put { slots, state, now: env.moment(), changed: &mut note, moved: Some(&mut moved) };
     change(store.column(field), put);
+    if store.has_unreadable() {
+        slots.iter().for_each(|&slot| store.forget_unreadable_cell(store.column_of(field), slot));
+    }
     if let Some(version) = store.version() {
         // What the write was based on must not be read anew before it is sent.
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));

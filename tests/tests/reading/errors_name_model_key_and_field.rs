@@ -57,12 +57,30 @@ fn assert_names<T: std::fmt::Debug>(
         let text = error.to_string();
         assert!(text.contains("Item") && text.contains(field) && text.contains('3'), "{text}");
     }
-    // A search finds it too.
-    let error = db.all::<Item>().expect_err("the row is damaged");
-    assert!(matches!(&error, Error::InvalidValue { id, .. } if id == "3"), "{error:?}");
-    // The environment can go on, and once the row is mended it is read.
+    // A search finds it as well as all others; the error is that of the one value, each time the same, and nobody asks again.
+    let fresh = Environment::connect(&db.file.url()).expect("a connection");
+    let all = fresh.all::<Item>().unwrap_or_else(|error| panic!("{damage}: {error}"));
+    let queries = fresh.stats().queries;
+    for item in &all {
+        match read(&item) {
+            Err(error) => {
+                assert!(item.id() == 3 && error.to_string() == text_of(&db, &read), "{damage}: {error}")
+            }
+            Ok(_) => assert_ne!(item.id(), 3, "{damage}"),
+        }
+    }
+    assert_eq!(fresh.stats().queries, queries, "{damage}");
+    // Once the row is mended and read anew, it is read.
     db.file.run("UPDATE items SET name = 'x', size = 1, weight = 1.5, sold = 1, link = NULL, amount = 1, small = 1 WHERE id = 3");
+    fresh.record::<Item>(3).refresh().expect("it is there");
+    read(&fresh.record(3)).unwrap_or_else(|error| panic!("after mending: {error}"));
+    db.cache().clear();
     read(&db.record(3)).unwrap_or_else(|error| panic!("after mending: {error}"));
+}
+
+/// The error of the damaged value
+fn text_of<T>(db: &TestDb, read: &impl Fn(&Record<'_, Item>) -> Result<T>) -> String {
+    read(&db.record(3)).map_or_else(|error| error.to_string(), |_| "none".to_owned())
 }
 
 #[test]
@@ -143,14 +161,66 @@ fn a_blob_in_a_column_of_text() {
 }
 
 #[test]
-fn a_neighbours_bad_value_does_not_spread_to_what_is_cached() -> Result<()> {
+fn a_bad_value_is_the_error_of_its_cell_alone() -> Result<()> {
     let db = items();
-    let set = db.browse::<Item>(1..=8);
+    db.file.run(
+        "WITH RECURSIVE s(n) AS (SELECT 9 UNION ALL SELECT n + 1 FROM s WHERE n < 100)
+         INSERT INTO items SELECT n, 'item ' || n, n * 10, n / 2.0, n % 2, NULL, n, n FROM s;
+         UPDATE items SET size = 'abc' WHERE id = 3",
+    );
+    let (mut sizes, mut errors) = (0, 0);
+    db.assert_queries(1, || {
+        for item in &db.browse::<Item>(1..=100) {
+            assert_eq!(item.name().expect("its own"), format!("item {}", item.id()));
+            match item.size() {
+                Ok(size) => sizes += usize::from(size == 10 * item.id()),
+                Err(error) => errors += usize::from(matches!(error, Error::InvalidValue { .. })),
+            }
+        }
+    });
+    assert_eq!((sizes, errors), (99, 1));
+    let item = db.record::<Item>(3);
+    assert!(db.assert_queries(0, || item.size()).is_err());
+    assert!(db.browse::<Item>(1..=100).size().is_err());
+    assert!(item.to_model().is_err_and(|error| matches!(error, Error::InvalidValue { field: "size", .. })));
+    // Another value is one.
+    item.set_size(7)?;
+    assert_eq!(db.assert_queries(0, || item.size())?, 7);
     db.file.run("UPDATE items SET size = 'abc' WHERE id = 3");
-    assert!(set.first().expect("one").name().is_err(), "its batch holds the bad row");
-    // Read alone, the good ones are good.
-    assert_eq!(db.record::<Item>(1).name()?, "item 1");
-    assert_eq!(db.record::<Item>(8).size()?, 80);
+    item.refresh()?;
+    assert!(item.size().is_err());
+    db.cache().set(Item::SIZE, 3, 8);
+    assert_eq!(db.assert_queries(0, || item.size())?, 8);
+    db.cache().invalidate(Item::SIZE, [3]);
+    assert!(db.assert_queries(1, || item.size()).is_err());
+    // It is asked for again after a rollback, and found where it was mended.
+    let undone: Result<()> = db.transaction(|| {
+        item.set_size(9)?;
+        Err(Error::other("undone"))
+    });
+    assert!(undone.is_err() && item.size().is_err());
+    db.file.run("UPDATE items SET size = 11 WHERE id = 3");
+    db.all::<Item>()?;
+    assert_eq!(db.assert_queries(0, || item.size())?, 11);
+    Ok(())
+}
+
+#[test]
+fn a_link_that_cannot_be_read_leads_nowhere() -> Result<()> {
+    let db = items();
+    db.file.run("UPDATE items SET link = 1 WHERE id > 3; UPDATE items SET link = 'there' WHERE id = 3");
+    let items = db.all::<Item>()?;
+    for item in &items {
+        match item.link().name() {
+            Ok(name) => assert_eq!(name.is_some(), item.id() > 3),
+            Err(error) => {
+                assert!(item.id() == 3 && matches!(error, Error::InvalidValue { field: "link", .. }))
+            }
+        }
+    }
+    assert!(
+        items.link().ids().is_err_and(|error| matches!(error, Error::InvalidValue { field: "link", .. }))
+    );
     Ok(())
 }
 

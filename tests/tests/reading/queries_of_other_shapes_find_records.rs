@@ -235,16 +235,18 @@ fn no_rows_are_no_records() -> Result<()> {
 }
 
 #[test]
-fn a_value_that_is_none_of_its_field_is_an_error() {
+fn a_value_that_is_none_of_its_field_is_the_error_of_who_reads_it() -> Result<()> {
     let db = db();
-    let error =
-        sql_query("SELECT id, name AS credit FROM partners").records::<Partner>(&db).expect_err("text");
+    let partners = sql_query("SELECT id, name AS credit FROM partners").records::<Partner>(&db)?;
+    let error = partners.credit().expect_err("text");
     assert!(matches!(&error, Error::InvalidValue { field: "credit", .. }), "{error}");
     let error = sql_query("SELECT name AS id FROM partners").records::<Partner>(&db).expect_err("text");
     assert!(matches!(&error, Error::InvalidValue { field: "id", .. }), "{error}");
-    let error = sql_query("SELECT id, NULL AS name FROM partners").records::<Partner>(&db).expect_err("NULL");
+    let partners = sql_query("SELECT id, NULL AS name FROM partners").records::<Partner>(&db)?;
+    let error = partners.name().expect_err("NULL");
     assert!(matches!(&error, Error::InvalidValue { field: "name", .. }), "{error}");
     assert!(matches!(sql_query("SELEC id").records::<Partner>(&db), Err(Error::Database { .. })));
+    Ok(())
 }
 
 #[test]

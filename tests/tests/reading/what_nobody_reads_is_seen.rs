@@ -140,7 +140,7 @@ fn what_says_whose_a_member_is_was_needed() -> Result<()> {
 #[test]
 fn what_came_before_a_fault_counts() {
     let file = File::of_partners(10, 2);
-    file.run("UPDATE partners SET credit = 'abc' WHERE id = 5");
+    file.run("UPDATE partners SET id = 5000000000 WHERE id = 10");
     let db = test_db!(file);
     assert!(db.all::<Partner>().is_err());
     let stats = db.stats();
