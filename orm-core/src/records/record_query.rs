@@ -47,8 +47,8 @@ pub trait RecordQuery<By = by::Select>: Sized {
     ///
     /// # Errors
     ///
-    /// Those of the database; [`Error::InvalidValue`](crate::Error::InvalidValue) where a column holds what its field cannot
-    /// take; of a `UNION` and of SQL also [`Error::MissingColumn`](crate::Error::MissingColumn) where the key is not there, and
+    /// Those of the database; [`Error::InvalidValue`](crate::Error::InvalidValue) where a key is none of the model's (what another column
+    /// holds that its field cannot take is the error of who reads it); of a `UNION` and of SQL also [`Error::MissingColumn`](crate::Error::MissingColumn) where the key is not there, and
     /// [`Error::AmbiguousColumn`](crate::Error::AmbiguousColumn) where SQL names a column twice.
     #[track_caller]
     fn records<M>(self, env: &Environment<M::Connection>) -> Result<RecordSet<'_, M>>

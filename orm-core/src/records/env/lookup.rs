@@ -72,7 +72,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// # Errors
     ///
-    /// Those of the database, and [`Error::InvalidValue`] where a column holds what its field cannot take.
+    /// Those of the database.
     #[track_caller]
     pub fn get<M: Model<Connection = C>>(&self, key: impl IntoKey<M>) -> Result<Option<Record<'_, M>>> {
         let store = self.store::<M>();

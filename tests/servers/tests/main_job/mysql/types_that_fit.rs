@@ -193,7 +193,11 @@ mod keys {
              INSERT INTO named VALUES ('a', NULL), ('b', 5)",
         )?;
         let env = place.environment()?;
-        assert!(matches!(env.all::<Named>(), Err(Error::InvalidValue { field: "next", .. })));
+        // The link is the error of who follows it.
+        let all = env.all::<Named>()?;
+        let last = all.last().ok_or("two")?;
+        assert!(matches!(last.next().id(), Err(Error::InvalidValue { field: "next", .. })));
+        assert_eq!(all.get(0).ok_or("two")?.next().id()?, None);
         assert_eq!(named::table.record_ids::<Named>(&env)?.ids(), ["a", "b"]);
         place.connect()?.batch_execute(
             "DROP TABLE named; CREATE TABLE named (code INTEGER PRIMARY KEY, next VARCHAR(20));
