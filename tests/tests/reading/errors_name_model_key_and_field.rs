@@ -64,7 +64,7 @@ fn assert_names<T: std::fmt::Debug>(
     for item in &all {
         match read(&item) {
             Err(error) => {
-                assert!(item.id() == 3 && error.to_string() == text_of(&db, &read), "{damage}: {error}")
+                assert!(item.id() == 3 && error.to_string() == text_of(&db, &read), "{damage}: {error}");
             }
             Ok(_) => assert_ne!(item.id(), 3, "{damage}"),
         }
@@ -214,7 +214,7 @@ fn a_link_that_cannot_be_read_leads_nowhere() -> Result<()> {
         match item.link().name() {
             Ok(name) => assert_eq!(name.is_some(), item.id() > 3),
             Err(error) => {
-                assert!(item.id() == 3 && matches!(error, Error::InvalidValue { field: "link", .. }))
+                assert!(item.id() == 3 && matches!(error, Error::InvalidValue { field: "link", .. }));
             }
         }
     }
