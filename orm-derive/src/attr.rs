@@ -39,6 +39,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) through: Option<Given<(Vec<Path>, Vec<Path>)>>,
     pub(crate) order: Option<Given<Expr>>,
     pub(crate) version: Option<Given>,
+    /// The database makes the value, nobody else
+    pub(crate) read_only: Option<Given>,
+    /// The database makes it anew whenever the row is written
+    pub(crate) refresh: Option<Given>,
     /// The function that computes the field for one record
     pub(crate) compute: Option<Given<ExprPath>>,
     /// The one that does so for several
@@ -59,6 +63,8 @@ const FIELD_KEYS: &[&str] = &[
     "through",
     "order",
     "version",
+    "read_only",
+    "refresh",
     "compute",
     "compute_all",
 ];
@@ -107,6 +113,8 @@ impl FieldAttrs {
                     set(&mut found.columns, list(key, input, "columns(order_id, number)", Ident::parse_any)?)
                 }
                 "version" => set(&mut found.version, flag(key, input)?),
+                "read_only" => set(&mut found.read_only, flag(key, input)?),
+                "refresh" => set(&mut found.refresh, flag(key, input)?),
                 "deferred" => set(&mut found.deferred, flag(key, input)?),
                 "group" => set(&mut found.group, value(key, input, errors, "group = \"html\"")?),
                 "inverse" => {

@@ -24,6 +24,10 @@
 //! | `inverse = Partner::COUNTRY_ID` | of a `OneToMany`: the to-one link that points back |
 //! | `through(pairs::own_id, pairs::other_id)` | of a `ManyToMany`: the two columns of the table of pairs; a side whose key has several stands in parentheses |
 //! | `version` | this counts the writes of the row: a write that finds another number is `Error::Conflict` |
+//! | `read_only` | the database makes the value (`GENERATED ALWAYS AS`, a trigger): no setter, and read anew after each write of the row |
+//! | `refresh` | the database may make another value of it whenever the row is written: read anew after each write |
+//! | `compute = display_name` | of a `Computed<T>`: the function of `&Record<Self>` that computes it, `orm_core::Result<T>` |
+//! | `compute_all = open_orders` | the same for many: of `&RecordSet<Self>`, one value a record, `orm_core::Result<Vec<T>>` |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 
 mod attr;

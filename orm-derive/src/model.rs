@@ -168,9 +168,10 @@ impl Field {
     }
 
     /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the
-    /// framework
+    /// framework or the database
     pub(crate) fn is_given(&self) -> bool {
-        self.is_key || self.part.is_some() || (self.is_column() && self.attrs.version.is_none())
+        let is_kept = self.attrs.version.is_some() || self.attrs.read_only.is_some();
+        self.is_key || self.part.is_some() || (self.is_column() && !is_kept)
     }
 
     /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key

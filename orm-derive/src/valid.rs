@@ -22,6 +22,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     one_version(model, errors);
     for field in &model.fields {
         computed_by_a_function(field, errors);
+        made_by_the_database(field, errors);
         supported_type(field, errors);
         key_is_a_plain_column(field, errors);
         deferred_or_group(field, errors);
@@ -149,6 +150,22 @@ fn computed_by_a_function(field: &Field, errors: &mut Errors) {
             errors.at(&all.key, "it is computed for one record or for all at once; keep `compute` or `compute_all`");
         }
         _ => {}
+    }
+}
+
+fn made_by_the_database(field: &Field, errors: &mut Errors) {
+    let keys = [&field.attrs.read_only, &field.attrs.refresh].into_iter().flatten();
+    if let (Some(_), Some(refresh)) = (&field.attrs.read_only, &field.attrs.refresh) {
+        errors.at(&refresh.key, "what is only read is read anew after each write anyway; keep `read_only`");
+    }
+    for key in keys.map(|given| &given.key) {
+        if field.is_key || field.part.is_some() {
+            errors.at(key, format!("a primary key stays as it is; leave `{key}` out"));
+        } else if field.attrs.version.is_some() {
+            errors.at(key, format!("a version is counted here and not by the database; leave `{key}` out"));
+        } else if !field.is_column() && !matches!(field.shape, Shape::Unsupported(_)) {
+            errors.at(key, format!("`{key}` is for a column; leave it out"));
+        }
     }
 }
 

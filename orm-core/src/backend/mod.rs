@@ -178,6 +178,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     where
         Self: HasSqlType<ST>;
 
+    /// Whether a column of a type may hold another value than it was given: it rounds, cuts or pads
+    fn may_alter(check: Self::Check) -> bool;
+
+    /// Whether values of a type may be equal and not the same: 1.0 and 1.00
+    fn is_scaled(check: Self::Check) -> bool;
+
     /// Reads what `COUNT` gives.
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 

@@ -157,6 +157,17 @@ impl Dialect for Mysql {
         <Self as HasSqlType<ST>>::metadata(&mut ())
     }
 
+    /// Fractions of numbers and of seconds are rounded to what the column has places for; a name of an ENUM is written as it was
+    /// declared.
+    fn may_alter(check: MysqlType) -> bool {
+        use MysqlType::{DateTime, Enum, Float, Numeric, Set, Time, Timestamp};
+        matches!(check, Numeric | Float | DateTime | Timestamp | Time | Enum | Set)
+    }
+
+    fn is_scaled(check: MysqlType) -> bool {
+        matches!(check, MysqlType::Numeric)
+    }
+
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
         super::read_count::<Self>(value)
     }

@@ -149,6 +149,10 @@ fn compare(wanted: u32, found: u32) -> Result<(), String> {
 
 impl OnConflict for Pg {}
 
+/// The types `numeric` and `numeric[]`
+const NUMERIC: u32 = 1700;
+const NUMERICS: u32 = 1231;
+
 impl Dialect for Pg {
     /// The number of the type, 0 where it is not built in
     type Check = u32;
@@ -181,6 +185,20 @@ impl Dialect for Pg {
         Self: HasSqlType<ST>,
     {
         <Self as HasSqlType<ST>>::metadata(&mut BuiltIn).oid().unwrap_or(0)
+    }
+
+    /// Times are kept to the microsecond, numbers as their column says, bounds of ranges in one form; `CHAR(n)` is padded. Arrays are
+    /// as their items.
+    fn may_alter(oid: u32) -> bool {
+        const NUMBERS: [u32; 2] = [NUMERIC, NUMERICS];
+        const TIMES: [u32; 10] = [1083, 1183, 1114, 1115, 1184, 1185, 1186, 1187, 1266, 1270];
+        const RANGES: [u32; 12] = [3904, 3905, 3906, 3907, 3908, 3909, 3910, 3911, 3912, 3913, 3926, 3927];
+        const PADDED: [u32; 2] = [1042, 1014];
+        NUMBERS.contains(&oid) || TIMES.contains(&oid) || RANGES.contains(&oid) || PADDED.contains(&oid)
+    }
+
+    fn is_scaled(oid: u32) -> bool {
+        oid == NUMERIC || oid == NUMERICS
     }
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {

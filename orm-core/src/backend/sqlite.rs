@@ -144,6 +144,15 @@ impl Dialect for Sqlite {
         <Self as HasSqlType<ST>>::metadata(&mut ())
     }
 
+    /// What is bound is what is kept.
+    fn may_alter(_: SqliteType) -> bool {
+        false
+    }
+
+    fn is_scaled(_: SqliteType) -> bool {
+        false
+    }
+
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
         super::read_count::<Self>(value)
     }

@@ -48,6 +48,12 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     /// Whether the cells of all these records hold the same value
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
 
+    /// Whether the database holds what the record's cell does, once that was written
+    fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+        let _ = (cells, slot);
+        true
+    }
+
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
@@ -179,19 +185,18 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     cells: &mut Column<V>,
     value: impl Fn(usize) -> Option<G>,
     put: Put<'_>,
+    Nature { may_alter, is_scaled }: Nature,
     mut on_change: impl FnMut(u32, Option<&V>, &V),
 ) {
     for (row, &slot) in put.slots.iter().enumerate() {
         let Some(given) = value(row) else { continue };
         let value = given.borrow();
         let old = cells.get(slot);
-        if old == Some(value) {
+        if !is_scaled && old.is_some_and(|old| is_identical(old, value)) {
             continue;
         }
         on_change(slot, old, value);
-        // NaN: what a database makes of it has to be read.
-        #[allow(clippy::eq_op)]
-        if put.state != State::Written && value != value {
+        if put.state != State::Written && (may_alter || is_odd(value)) {
             cells.remove(slot);
             continue;
         }
@@ -207,8 +212,39 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
 
 pub(crate) fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
     let Some((&first, others)) = slots.split_first() else { return true };
-    let first = cells.get(first);
-    others.iter().all(|&slot| cells.get(slot) == first)
+    let Some(first) = cells.get(first) else { return others.iter().all(|&slot| !cells.has(slot)) };
+    others.iter().all(|&slot| cells.get(slot).is_some_and(|value| is_identical(value, first)))
+}
+
+/// What a column does with values
+#[derive(Debug, Clone, Copy, Default)]
+struct Nature {
+    /// It may round, cut or pad them.
+    may_alter: bool,
+    /// They may be equal and not the same.
+    is_scaled: bool,
+}
+
+/// What a database makes of it has to be read: SQLite makes NULL of a NaN, and 0.0 of -0.0.
+#[allow(clippy::eq_op)]
+fn is_odd<V: PartialEq + 'static>(value: &V) -> bool {
+    value != value || bits(value) == Some(Some((-0.0_f64).to_bits()))
+}
+
+/// Whether two values are one as they are stored: 0.0 and -0.0 are equal, and are not.
+fn is_identical<V: PartialEq + 'static>(a: &V, b: &V) -> bool {
+    bits(a).map_or_else(|| a == b, |of_a| Some(of_a) == bits(b))
+}
+
+/// The bits of a floating-point number, or of `None`; nothing of all else. Decided when it is compiled
+fn bits<V: 'static>(value: &V) -> Option<Option<u64>> {
+    let value = value as &dyn Any;
+    let single = |value: &f32| f64::from(*value).to_bits();
+    let double = value.downcast_ref::<f64>().map(|value| Some(value.to_bits()));
+    double
+        .or_else(|| Some(value.downcast_ref::<Option<f64>>()?.map(f64::to_bits)))
+        .or_else(|| Some(Some(single(value.downcast_ref()?))))
+        .or_else(|| Some(value.downcast_ref::<Option<f32>>()?.as_ref().map(single)))
 }
 
 pub(crate) fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
@@ -219,6 +255,10 @@ const NO_VALUE: &str = "a record has no value to be written";
 
 /// How a value that stands in the cache as it is becomes a bind
 trait Bind<V, DB: Backend>: 'static {
+    fn nature() -> Nature {
+        Nature::default()
+    }
+
     fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
 
@@ -227,10 +267,15 @@ struct AsSql<ST>(PhantomData<ST>);
 
 impl<DB, V, ST> Bind<V, DB> for AsSql<ST>
 where
-    DB: Backend + HasSqlType<ST>,
+    DB: Dialect + HasSqlType<ST>,
     V: ToSql<ST, DB>,
     ST: 'static,
 {
+    fn nature() -> Nature {
+        let check = DB::check::<ST>();
+        Nature { may_alter: DB::may_alter(check), is_scaled: DB::is_scaled(check) }
+    }
+
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<ST, V>(value)
     }
@@ -285,6 +330,7 @@ where
             &mut typed::<V>(cells).borrow_mut(),
             |row| given.of(row).map(value::<V>),
             put,
+            B::nature(),
             |_, _, _| {},
         );
     }
@@ -304,7 +350,12 @@ where
     }
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
-        all_equal(&typed::<V>(cells).borrow(), slots)
+        let is_one = slots.len() < 2;
+        is_one || (!B::nature().is_scaled && all_equal(&typed::<V>(cells).borrow(), slots))
+    }
+
+    fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+        !B::nature().may_alter && !typed::<V>(cells).borrow().get(slot).is_some_and(is_odd)
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
@@ -337,7 +388,8 @@ pub(crate) struct Moved {
 pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
     let nowhere = (put.state == State::New).then_some(Link::NULL);
     let mut moved = put.moved.take();
-    put_cells(&mut typed(cells).borrow_mut(), link, put, |slot, old: Option<&Link>, &to| {
+    let nature = Nature::default();
+    put_cells(&mut typed(cells).borrow_mut(), link, put, nature, |slot, old: Option<&Link>, &to| {
         if let Some(moved) = &mut moved {
             moved.push(Moved { slot, from: old.copied().or(nowhere), to });
         }

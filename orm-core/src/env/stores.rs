@@ -40,6 +40,17 @@ struct Shelf<C: Connection> {
     shown_in: RefCell<Vec<TableId>>,
     /// Whether it is a join table
     is_join: Cell<bool>,
+    /// The columns that the database makes anew whenever a row is written, as one of the models says
+    made: RefCell<Vec<ColumnId>>,
+}
+
+impl<C: Connection> Shelf<C> {
+    fn made_columns(&self) -> impl Iterator<Item = ColumnId> + '_ {
+        let fields = self.columns.iter().enumerate();
+        fields
+            .filter(|(_, (model, field))| model.fields()[*field].is_made)
+            .map(|(column, _)| ColumnId(column))
+    }
 }
 
 /// A model, and where its fields are
@@ -171,6 +182,9 @@ impl<C: Connection> Stores<C> {
             if column.0 == shelf.columns.len() {
                 shelf.columns.push((model, number));
             }
+            if field.is_made {
+                shelf.made.borrow_mut().push(column);
+            }
             column
         };
         let columns: Box<[ColumnId]> = model.fields().iter().enumerate().map(open).collect();
@@ -245,6 +259,7 @@ impl<C: Connection> Stores<C> {
             sources: RefCell::default(),
             shown_in: RefCell::default(),
             is_join: Cell::new(join.is_some()),
+            made: RefCell::default(),
         };
         // A name without a schema, or with keys of another type, may be the same table.
         for (other, known) in self.tables.iter().enumerate() {
@@ -380,7 +395,8 @@ impl<C: Connection> Stores<C> {
     /// Whether what a read of this table brings could be changed by what waits elsewhere, or in another form.
     pub(crate) fn is_shown_dirty(&self, table: TableId) -> bool {
         let shelf = self.shelf(table);
-        shelf.table.has_dirty_twins() || self.has_dirty_source(table, &mut vec![table])
+        let is_made_anew = || shelf.table.has_dirty() && !shelf.made.borrow().is_empty();
+        shelf.table.has_dirty_twins() || is_made_anew() || self.has_dirty_source(table, &mut vec![table])
     }
 
     fn has_dirty_source(&self, table: TableId, seen: &mut Vec<TableId>) -> bool {
@@ -441,6 +457,12 @@ impl<'a, C: Connection> TableStore<'a, C> {
             Some(&(model, field)) => (model, &model.fields()[field]),
             None => unreachable!("no {column:?}"),
         }
+    }
+
+    /// The columns that the database makes anew whenever a row is written, in each of their forms
+    pub(crate) fn made_columns(self) -> Vec<ColumnId> {
+        let made = self.shelf.made.borrow();
+        made.iter().flat_map(|&column| [vec![column], self.twins(column)]).flatten().collect()
     }
 
     /// The table, as SQL names it

@@ -91,6 +91,8 @@ pub struct FieldInfo<C: Connection> {
     pub encode: Option<&'static dyn Encode<C>>,
     /// Whether it may be NULL
     pub is_nullable: bool,
+    /// Whether the database makes its value anew whenever the row is written
+    pub is_made: bool,
     /// Where it leads to, if it is a link
     pub link: Option<LinkInfo<C>>,
 }

@@ -612,6 +612,11 @@ impl Table {
         self.column(column).remove(slot);
     }
 
+    /// The same of some records
+    pub(crate) fn forget_cells(&self, column: ColumnId, slots: &[u32]) {
+        slots.iter().for_each(|&slot| self.forget_cell(column, slot));
+    }
+
     /// Makes missing what is cached of a row that has come anew, but for the columns that it fills itself.
     pub(crate) fn forget_beside(&self, slot: u32, filled: &[ColumnId]) {
         let columns = (0..self.columns.len()).map(ColumnId);

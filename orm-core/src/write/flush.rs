@@ -28,6 +28,7 @@ pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 /// Sends what was written to the records of a table.
 fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Result<()> {
     let max_binds = C::Backend::MAX_BINDS;
+    let made = table.made_columns();
     let mut groups: Vec<_> = table.dirty_by_columns().into_iter().collect();
     let names = |columns: &[ColumnId]| -> Vec<&str> {
         let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
@@ -54,12 +55,14 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
                 }
                 for &slot in slots {
                     cells.clean(slot);
-                    // NaN: what a database makes of it has to be read; so has what a trigger left of it.
-                    if !is_taken || info.encode.is_some_and(|encode| !encode.are_equal(cells, &[slot, slot]))
-                    {
+                    // What a database makes of it has to be read; so has what a trigger left of it.
+                    if !is_taken || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
                         cells.remove(slot);
                     }
                 }
+            }
+            for &column in &made {
+                table.table().forget_cells(column, slots);
             }
         }
     }

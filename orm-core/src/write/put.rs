@@ -99,6 +99,11 @@ pub(super) fn with_column<C: Connection>(
             links::forget_lists_by(env, store.table_store(), twin);
         }
     }
+    // What the database makes of the row is another value now, or was made of what was given.
+    for made in store.table_store().made_columns() {
+        let written = if state == State::Written { &changed[..] } else { slots };
+        store.forget_cells(made, written);
+    }
     if env.limits.any() {
         slots.iter().for_each(|&slot| store.add_resident(slot));
     }

@@ -187,6 +187,7 @@ fn presence(model: &Model) -> TokenStream {
             decode: ::core::option::Option::Some(&::orm_core::private::Presence),
             encode: ::core::option::Option::None,
             is_nullable: false,
+            is_made: false,
             link: ::core::option::Option::None,
         }
     }
@@ -229,6 +230,7 @@ fn info(model: &Model, field: &Field) -> TokenStream {
         }
     };
     let (codec, link) = (codec(model, field), link(model, field));
+    let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
     let is_nullable =
         matches!(&field.shape, Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. });
     quote! {
@@ -240,6 +242,7 @@ fn info(model: &Model, field: &Field) -> TokenStream {
             decode: #decode,
             encode: #encode,
             is_nullable: #is_nullable,
+            is_made: #is_made,
             link: #link,
         }
     }

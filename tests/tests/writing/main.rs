@@ -30,4 +30,5 @@ mod what_is_deleted_is_gone;
 mod what_is_written_is_seen_at_once;
 mod what_is_written_one_by_one_is_told;
 mod what_the_database_decides_is_read;
+mod what_the_database_makes_is_read;
 mod what_waits_is_sent_before_it_could_be_missed;

@@ -1,0 +1,107 @@
+//! A column that the database makes is read anew after each write of its row; values that are equal and not the same are written.
+
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::TestDb;
+
+diesel::table! { sums { id -> Integer, qty -> Integer, price -> Double, total -> Double, touched -> Integer } }
+
+#[derive(Model)]
+#[model(table = sums)]
+struct Sum {
+    id: i32,
+    qty: i32,
+    price: f64,
+    /// `qty * price`
+    #[model(read_only)]
+    total: f64,
+    /// Counted on by a trigger, and can be set
+    #[model(refresh)]
+    touched: i32,
+    #[model(compute = shown)]
+    shown: Computed<String>,
+}
+
+fn shown(sum: &Record<Sum>) -> Result<String> {
+    Ok(format!("{} {}", sum.total()?, sum.touched()?))
+}
+
+/// The same table, of which this one does not know what is made
+#[derive(Model)]
+#[model(table = sums)]
+struct Plain {
+    id: i32,
+    qty: i32,
+    total: f64,
+}
+
+fn sums() -> TestDb {
+    TestDb::new(
+        "CREATE TABLE sums (id INTEGER PRIMARY KEY, qty INTEGER NOT NULL, price DOUBLE NOT NULL,
+            total DOUBLE GENERATED ALWAYS AS (qty * price) STORED, touched INTEGER NOT NULL DEFAULT 0);
+         CREATE TRIGGER touch AFTER UPDATE OF qty, price ON sums
+            BEGIN UPDATE sums SET touched = old.touched + 1 WHERE id = new.id; END;
+         INSERT INTO sums (id, qty, price) VALUES (1, 3, 5), (2, 4, 0.0), (3, 1, 1)",
+    )
+}
+
+#[test]
+fn it_is_read_anew_after_a_write_of_its_row() -> Result<()> {
+    let db = sums();
+    let sum = db.record::<Sum>(1);
+    assert_eq!((sum.total()?, sum.touched()?, sum.shown()?), (15.0, 0, "15 0".into()));
+    sum.set_qty(10)?;
+    assert_eq!((sum.total()?, sum.touched()?, sum.shown()?), (50.0, 1, "50 1".into()));
+    // What is not written stays.
+    db.assert_queries(0, || sum.set_qty(10))?;
+    db.assert_queries(0, || sum.total())?;
+    // Within a transaction what waits is sent before it is read.
+    db.transaction(|| {
+        sum.set_qty(2)?;
+        db.record::<Sum>(2).set_price(7.0)?;
+        // Two sets of columns, and the row
+        let total = db.assert_queries(3, || sum.total())?;
+        assert_eq!((total, db.record::<Sum>(2).total()?), (10.0, 28.0));
+        sum.set_touched(9)?;
+        assert_eq!(sum.touched()?, 9);
+        Ok(())
+    })?;
+    assert_eq!((db.assert_queries(1, || sum.touched())?, sum.total()?), (9, 10.0));
+    let new = db.create(Sum::values().qty(2).price(2.5).touched(1))?;
+    assert_eq!((new.total()?, new.touched()?), (5.0, 1));
+    Ok(())
+}
+
+#[test]
+fn through_another_model_of_the_table() -> Result<()> {
+    let db = sums();
+    let (sum, plain) = (db.record::<Sum>(1), db.record::<Plain>(1));
+    assert_eq!((sum.total()?, plain.total()?), (15.0, 15.0));
+    plain.set_qty(4)?;
+    assert_eq!((sum.total()?, plain.total()?), (20.0, 20.0));
+    Ok(())
+}
+
+#[test]
+fn equal_and_not_the_same_is_written() -> Result<()> {
+    let db = sums();
+    let (one, two) = (db.record::<Sum>(1), db.record::<Sum>(2));
+    assert_eq!(two.price()?.to_bits(), 0.0_f64.to_bits());
+    db.transaction(|| {
+        two.set_price(-0.0)?;
+        assert_eq!(two.price()?.to_bits(), (-0.0_f64).to_bits());
+        db.assert_queries(1, || db.flush())
+    })?;
+    // SQLite has made 0.0 of it, and that is what is shown.
+    assert_eq!(db.assert_queries(1, || two.price())?.to_bits(), 0.0_f64.to_bits());
+    db.assert_queries(0, || two.set_price(0.0))?;
+    // In one flush each row gets its own value.
+    let (_, sent) = db.watch(|| {
+        db.transaction(|| {
+            one.set_price(0.0)?;
+            two.set_price(-0.0)
+        })
+    });
+    assert!(sent.len() == 1 && sent[0].sql.contains("VALUES"), "{sent:?}");
+    Ok(())
+}
