@@ -44,15 +44,6 @@ struct Shelf<C: Connection> {
     made: RefCell<Vec<ColumnId>>,
 }
 
-impl<C: Connection> Shelf<C> {
-    fn made_columns(&self) -> impl Iterator<Item = ColumnId> + '_ {
-        let fields = self.columns.iter().enumerate();
-        fields
-            .filter(|(_, (model, field))| model.fields()[*field].is_made)
-            .map(|(column, _)| ColumnId(column))
-    }
-}
-
 /// A model, and where its fields are
 struct Entry<C: Connection> {
     model: &'static dyn AnyModel<C>,
