@@ -32,6 +32,10 @@ pub trait AnyColumn: Any + Send {
     fn remove_from(&self, from: usize);
     /// Makes all cells missing that were loaded at a time or later
     fn remove_since(&self, since: Stamp);
+    /// When a slot's value came from the database, whatever was done to it since
+    fn known_since(&self, slot: u32) -> Option<Stamp>;
+    /// Makes clean cells missing that came from the database before a time
+    fn expire(&self, before: Stamp);
     /// When a slot's value was loaded
     fn loaded_at(&self, slot: u32) -> Option<Stamp>;
     /// Calls with each slot that holds a value
@@ -103,6 +107,14 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
 
     fn remove_since(&self, since: Stamp) {
         self.borrow_mut().remove_since(since);
+    }
+
+    fn known_since(&self, slot: u32) -> Option<Stamp> {
+        self.borrow().known_since(slot)
+    }
+
+    fn expire(&self, before: Stamp) {
+        self.borrow_mut().expire(before);
     }
 
     fn loaded_at(&self, slot: u32) -> Option<Stamp> {

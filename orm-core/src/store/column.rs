@@ -4,6 +4,8 @@ use std::any::Any;
 use std::cell::Cell;
 
 use bytes::Bytes;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::dependents::Dependents;
 use crate::Str;
@@ -58,7 +60,12 @@ pub struct Column<V> {
     brought: Brought,
     /// What was computed from the cells, if anything was
     dependents: Option<Box<Dependents>>,
+    /// Cells that were changed in the cache since they were loaded: when that was, and when they were changed
+    edited: Option<Box<Edited>>,
 }
+
+/// By slot when a cell was loaded, and the stamp of its last change
+type Edited = HashMap<u32, (Stamp, Stamp), FixedState>;
 
 /// Values that came from the database, and the bytes that they took
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,6 +123,7 @@ impl<V> Default for Column<V> {
             misses: Cell::new(0),
             brought: Brought::default(),
             dependents: None,
+            edited: None,
         }
     }
 }
@@ -249,6 +257,43 @@ impl<V> Column<V> {
         if !self.is_dirty(slot) {
             self.replace(slot, now, value);
         }
+    }
+
+    /// Puts another value in the place of one that was loaded: it is as old as that was, and goes with what was changed since.
+    pub(crate) fn edit(&mut self, slot: u32, now: Moment, value: V)
+    where
+        V: 'static,
+    {
+        let loaded = self.known_since(slot);
+        self.set(slot, now, value);
+        if let Some(loaded) = loaded {
+            self.edited.get_or_insert_default().insert(slot, (loaded, now.time));
+        }
+    }
+
+    /// When the value of a slot came from the database, whatever was done to it since
+    pub(crate) fn known_since(&self, slot: u32) -> Option<Stamp> {
+        let stamp = self.loaded_at(slot)?;
+        let edited = self.edited.as_ref().and_then(|edited| edited.get(&slot));
+        // One that was loaded anew after its last change is as old as it looks.
+        Some(edited.filter(|&&(_, changed)| changed == stamp).map_or(stamp, |&(loaded, _)| loaded))
+    }
+
+    /// Makes all clean cells missing that came from the database before a time.
+    pub(crate) fn expire(&mut self, before: Stamp)
+    where
+        V: 'static,
+    {
+        let edited = self.edited.take();
+        let since = |slot: u32, stamp: Stamp| {
+            let edited = edited.as_ref().and_then(|edited| edited.get(&slot));
+            edited.filter(|&&(_, changed)| changed == stamp).map_or(stamp, |&(loaded, _)| loaded)
+        };
+        self.remove_where(|slot, stamp| since(slot, stamp) < before);
+        self.edited = edited.map(|mut edited| {
+            edited.retain(|&slot, (_, changed)| self.loaded_at(slot) == Some(*changed));
+            edited
+        });
     }
 
     /// Puts a value into the cell of a slot that is not in the database yet.
@@ -455,7 +500,8 @@ impl<V> Column<V> {
 
     /// Bytes that the values take, their own heap included
     pub(crate) fn bytes(&self) -> usize {
-        let dependents = self.dependents.as_ref().map_or(0, |dependents| dependents.bytes());
+        let edited = self.edited.as_ref().map_or(0, |edited| edited.allocation_size());
+        let dependents = edited + self.dependents.as_ref().map_or(0, |dependents| dependents.bytes());
         self.bytes + self.pages.capacity() * size_of::<Option<Box<Page<V>>>>() + dependents
     }
 }

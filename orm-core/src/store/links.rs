@@ -114,7 +114,10 @@ pub(crate) fn edit(
             }
             list
         };
-        lists.set(owner, now, List(list.into()));
+        // Who was a member already, or none, changes nothing.
+        if lists.get(owner).is_some_and(|before| *before.0 != *list) {
+            lists.edit(owner, now, List(list.into()));
+        }
     }
 }
 
@@ -171,7 +174,7 @@ pub(crate) fn remove_members(lists: &mut Column<List>, gone: &SlotSet, now: Mome
             continue;
         };
         let left = list.0.iter().copied().filter(|&member| !gone.has(member)).collect();
-        lists.set(owner, now, List(left));
+        lists.edit(owner, now, List(left));
     }
 }
 

@@ -504,7 +504,7 @@ impl Table {
     /// When a value, a count or an absence was learned
     pub(crate) fn known_since(&self, column: ColumnId, slot: u32) -> Option<Stamp> {
         let counted_at = || self.counts.borrow().get(&(column, slot)).map(|counted| counted.asked);
-        self.column(column).loaded_at(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
+        self.column(column).known_since(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
 
     // What could not be read
@@ -553,7 +553,7 @@ impl Table {
 
     /// Makes all clean values missing that were loaded before a time.
     pub(crate) fn expire(&self, before: Stamp) {
-        self.remove_where(&mut |_, loaded| loaded < before);
+        self.each().for_each(|column| column.expire(before));
         self.forget_unversioned();
         self.retain_counts(|_, _, counted| counted.asked >= before);
         self.retain_unreadable(|_, _| false);

@@ -289,6 +289,28 @@ fn that_a_row_does_not_exist_is_no_longer_known_than_a_value() -> Result<()> {
 }
 
 #[test]
+fn a_list_is_as_old_as_its_last_load_and_not_as_its_last_change() -> Result<()> {
+    let db = test_db!(File::of_partners(8, 2), max_age(Duration::from_millis(400)));
+    let (country, moving) = (db.record::<Country>(1), db.record::<Partner>(3));
+    let members = country.partner_ids().ids()?;
+    assert!(!members.contains(&8) || !members.contains(&7));
+    let late = if members.contains(&8) { 7 } else { 8 };
+    db.file.run(&format!("UPDATE partners SET country_id = 1 WHERE id = {late}"));
+    std::thread::sleep(Duration::from_millis(250));
+    moving.set_country_id(2)?;
+    moving.set_country_id(1)?;
+    moving.set_country_id(2)?;
+    let ids = db.assert_queries(0, || country.partner_ids().ids())?;
+    assert!(!ids.contains(&late) && !ids.contains(&3), "250 ms old");
+    std::thread::sleep(Duration::from_millis(250));
+    assert!(country.partner_ids().ids()?.contains(&late), "500 ms old, whatever was changed since");
+    // Loaded anew, it is new.
+    std::thread::sleep(Duration::from_millis(250));
+    db.assert_queries(0, || country.partner_ids().ids())?;
+    Ok(())
+}
+
+#[test]
 fn prefetching_by_hand_keeps_to_max_age_too() -> Result<()> {
     let db = test_db!(File::of_partners(10, 2), max_age(Duration::from_millis(60)));
     let set = db.browse::<Partner>(1..=10);
