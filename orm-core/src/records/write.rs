@@ -73,8 +73,9 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, and those of the database: a foreign key that
-    /// refuses. None is deleted then.
+    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, [`Error::Conflict`](crate::Error::Conflict)
+    /// for one that has another version than the one that was read, and those of the database: a foreign key that refuses. None is
+    /// deleted then.
     #[track_caller]
     pub fn delete(&self) -> Result<()> {
         let (group, at) = (&self.handle().group, Location::caller());

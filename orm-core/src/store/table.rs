@@ -430,6 +430,41 @@ impl Table {
         *self.dirty.borrow_mut() = Default::default();
     }
 
+    /// Takes those of some records out of what waits whose dirty values are no links; they stay as they are.
+    ///
+    /// Whoever does so notes them again, or [drops](Self::drop_dirty) them.
+    pub(crate) fn set_dirty_aside(&self, slots: &[u32]) -> Vec<u32> {
+        let (waiting, marks) = &mut *self.dirty.borrow_mut();
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let these = SlotSet::of(slots.iter().copied());
+        let links: Vec<&TableColumn> = self.columns.iter().filter(|column| column.target.is_some()).collect();
+        let is_aside = |slot: u32| these.has(slot) && !links.iter().any(|column| column.cells.is_dirty(slot));
+        let (aside, left) = waiting.iter().partition(|&&slot| is_aside(slot));
+        *waiting = left;
+        let aside: Vec<u32> = aside;
+        aside.iter().for_each(|&slot| {
+            marks.unmark(slot);
+        });
+        aside
+    }
+
+    /// Makes all values of records missing, dirty ones too.
+    pub(crate) fn drop_dirty(&self, slots: &[u32]) {
+        for column in self.each() {
+            slots.iter().for_each(|&slot| column.clean(slot));
+        }
+        slots.iter().for_each(|&slot| self.forget_beside(slot, &[]));
+    }
+
+    /// Makes all clean values of a record missing, unless it is known that there is no such row.
+    pub(crate) fn forget_unless_absent(&self, slot: u32) {
+        if !self.is_absent(slot) {
+            self.forget_record(slot);
+        }
+    }
+
     /// The dirty records by the set of their dirty columns, each in the order in which they were first written
     pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> {
         let mut groups: IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> = IndexMap::default();

@@ -3,15 +3,16 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::flush::told;
-use super::statement::Delete;
+use super::flush::{assignment, told};
+use super::statement::{Delete, Which};
+use super::version;
 use super::window::WINDOW;
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::load::query;
 use crate::store::{ColumnId, SlotSet, TableId};
-use crate::{Environment, Result};
+use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
 pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
@@ -20,41 +21,104 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     if slots.is_empty() {
         return Ok(());
     }
-    // What still waits may move a record out of the way of a cascade.
-    env.flushed()?;
-    for slots in slots.chunks(WINDOW) {
-        let absent = || slots.iter().copied().find(|&slot| store.is_absent(slot));
-        if let Some(gone) = absent() {
-            return Err(store.missing_record(gone));
-        }
-        let keys = store.model().key_list(store.table(), slots);
-        let statement = Delete { store, keys, returning: C::Backend::HAS_RETURNING };
-        let doing =
-            Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
-        if statement.returning {
-            let found = env.run_returning(store, doing, &statement)?;
-            if found.len() < slots.len() {
-                let found = SlotSet::of(found);
-                let gone = slots.iter().copied().find(|&slot| !found.has(slot)).unwrap_or(slots[0]);
-                store.forget_record(gone);
-                return Err(store.missing_record(gone));
-            }
-        } else {
-            // Afterwards nobody could tell which of them had been there.
-            query::by_keys_for_write(env, store, slots, &[], "the rows to be deleted")?;
-            if let Some(gone) = absent() {
-                return Err(store.missing_record(gone));
-            }
-            if env.run(doing, &statement)? < slots.len() {
-                return Err(store.conflict(slots[0]));
-            }
-        }
+    // What waits only for them goes with them. All else is sent: it may move a record out of the way of a cascade.
+    let aside = store.set_dirty_aside(&slots);
+    let deleted = env.flushed().and_then(|_| send(env, store, &slots));
+    if let Err(error) = deleted {
+        aside.into_iter().for_each(|slot| store.note_dirty(slot));
+        return Err(error);
     }
+    store.drop_dirty(&aside);
     forget_what_went_along(env, store.table_number(), &slots);
     let now = env.moment().time;
     slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     store.note_rows();
     Ok(())
+}
+
+/// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.
+fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    let (versioned, others): (Vec<u32>, Vec<u32>) = match store.version() {
+        // What was never read is compared with nothing.
+        Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
+        None => (Vec::new(), slots.to_vec()),
+    };
+    let most = C::Backend::MAX_BINDS / (store.model().key_columns().len() + 1);
+    for slots in versioned.chunks(WINDOW.min(1 << most.ilog2())) {
+        send_window(env, store, slots, true)?;
+    }
+    others.chunks(WINDOW).try_for_each(|slots| send_window(env, store, slots, false))
+}
+
+fn send_window<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+    versioned: bool,
+) -> Result<()> {
+    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
+        return Err(store.missing_record(gone));
+    }
+    let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
+    let returning = C::Backend::HAS_RETURNING;
+    if !returning {
+        // Afterwards nobody could tell which of them had been there.
+        let version = env.stores.versioned(store.table_store()).filter(|_| versioned);
+        match version {
+            Some((store, version)) => version::know(env, store, version, slots)?,
+            None => query::by_keys_for_write(env, store, slots, &[], "the rows to be deleted")?,
+        }
+        if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
+            return Err(store.missing_record(gone));
+        }
+    }
+    let which = match store.version().filter(|_| versioned && returning) {
+        Some(version) => Which::Versions {
+            keys: store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect()),
+            version: assignment(env, store.table_store(), version, slots)?,
+            rows: slots.len(),
+        },
+        None => Which::Keys(store.model().key_list(store.table(), slots)),
+    };
+    let statement = Delete { store, which, returning };
+    if !returning {
+        let found = env.run(doing, &statement)?;
+        return if found < slots.len() { Err(store.conflict(slots[0])) } else { Ok(()) };
+    }
+    let found = env.run_returning(store, doing, &statement)?;
+    // It holds the versions.
+    drop(statement);
+    if found.len() == slots.len() {
+        return Ok(());
+    }
+    let found = SlotSet::of(found);
+    let missed: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
+    Err(not_found(env, store, &missed, versioned)?)
+}
+
+/// Why rows were not deleted: another version, or they are not there
+#[cold]
+fn not_found<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    missed: &[u32],
+    versioned: bool,
+) -> Result<Error> {
+    if versioned {
+        query::by_keys_for_write(env, store, missed, &[], "the rows that a DELETE did not find")?;
+        if let Some(version) = store.version() {
+            version::forget(store.table(), version, missed);
+        }
+        missed.iter().for_each(|&slot| store.forget_unless_absent(slot));
+    }
+    let gone = missed.iter().copied().find(|&slot| !versioned || store.is_absent(slot));
+    Ok(match gone {
+        Some(gone) => {
+            store.forget_record(gone);
+            store.missing_record(gone)
+        }
+        None => store.conflict(missed[0]),
+    })
 }
 
 /// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with

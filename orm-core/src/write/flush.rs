@@ -149,6 +149,7 @@ fn update<C: Connection>(
     let versioned = env.stores.versioned(table);
     if let Some((store, version)) = versioned {
         version::know(env, store, version, slots)?;
+        version::has_next(store, version, slots)?;
     }
     let found = send(env, table, columns, slots, window, doing)?;
     let missed = match &found {
@@ -174,30 +175,37 @@ fn send<C: Connection>(
     window: usize,
     doing: Doing<'_>,
 ) -> Result<Found> {
-    let assignment = |column: ColumnId| {
-        let (model, info) = table.field_of(column);
-        let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
-        let encode = info.encode.ok_or_else(read_only)?;
-        Ok(Assignment::<C> {
-            info,
-            binds: encode.binds(table.table().column(column), env.stores.target(info), slots),
-        })
-    };
+    let assignment = |column: ColumnId| assignment(env, table, column, slots);
     let assignments = columns.iter().map(|&column| assignment(column)).collect::<Result<Vec<_>>>()?;
     let version: Version<'_, C> = table.version().map(assignment).transpose()?;
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
     if slots.len() == 1 || (version.is_none() && are_equal(table, columns, slots)) {
         let keys = store.model().key_list(store.table(), slots);
-        run(env, store, doing, &UpdateEqual { store, keys, assignments, version })
+        let is_one = slots.len() == 1;
+        run(env, store, doing, &UpdateEqual { store, keys, is_one, assignments, version })
     } else {
         let rows = slots.len().next_power_of_two().min(window);
         // Of the lightest the last one
         let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(table, columns, slots[row]));
         let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
-        run(env, store, doing, &UpdateRows { store, keys, given, assignments, version, rows, padding })
+        let all = store.model().key_list(store.table(), slots);
+        run(env, store, doing, &UpdateRows { store, keys, all, given, assignments, version, rows, padding })
     }
+}
+
+/// A column and its values in records
+pub(super) fn assignment<'a, C: Connection>(
+    env: &'a Environment<C>,
+    table: TableStore<'a, C>,
+    column: ColumnId,
+    slots: &[u32],
+) -> Result<Assignment<'a, C>> {
+    let (model, info) = table.field_of(column);
+    let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
+    let encode = info.encode.ok_or_else(read_only)?;
+    Ok(Assignment { info, binds: encode.binds(table.table().column(column), env.stores.target(info), slots) })
 }
 
 /// Which rows an UPDATE found

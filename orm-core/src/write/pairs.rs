@@ -244,11 +244,26 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
             out.push_sql(" WHERE ");
             return self.push_each(&mut out);
         }
+        if C::Backend::HAS_ROW_LOCKS {
+            // As an UPDATE does: rows are found in any order, and are to be locked in one.
+            out.push_sql(" WHERE (");
+            self.push_columns(&mut out)?;
+            out.push_sql(") IN (SELECT ");
+            self.push_columns(&mut out)?;
+            out.push_sql(" FROM ");
+            out.push_sql(self.table);
+        }
         out.push_sql(" WHERE (");
         self.push_columns(&mut out)?;
         out.push_sql(") IN (VALUES ");
         self.push_pairs(&mut out)?;
         out.push_sql(")");
+        if C::Backend::HAS_ROW_LOCKS {
+            out.push_sql(" ORDER BY ");
+            let columns: Vec<&str> = self.columns().collect();
+            separated(&mut out, self.ordered(), |out, i| out.push_identifier(columns[i]))?;
+            out.push_sql(" FOR UPDATE)");
+        }
         Ok(())
     }
 }

@@ -79,6 +79,8 @@ fn push_returning<C: Connection>(
 pub(super) struct UpdateEqual<'a, C: Connection> {
     pub(super) store: Store<'a, C>,
     pub(super) keys: Box<dyn KeyCondition<C::Backend>>,
+    /// Whether it is for one record
+    pub(super) is_one: bool,
     pub(super) assignments: &'a [Assignment<'a, C>],
     pub(super) version: &'a Version<'a, C>,
 }
@@ -97,7 +99,11 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
             push_next_version(version, &mut out)?;
         }
         out.push_sql(" WHERE ");
-        self.keys.push(key_columns(self.store), out.reborrow())?;
+        if self.is_one || !locks_first::<C>() {
+            self.keys.push(key_columns(self.store), out.reborrow())?;
+        } else {
+            push_locked(self.store, &*self.keys, &mut out)?;
+        }
         if let Some(version) = self.version {
             out.push_sql(" AND ");
             push_column(self.store, version.column(), &mut out)?;
@@ -106,6 +112,33 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
         }
         push_found(self.store, self.version, &mut out)
     }
+}
+
+/// Whether rows are locked before they are updated: PostgreSQL updates them in the order in which it happens to find them, and MVCC
+/// moves them about.
+fn locks_first<C: Connection>() -> bool {
+    C::Backend::HAS_ROW_LOCKS && C::Backend::HAS_VALUES
+}
+
+/// `key IN (SELECT key … ORDER BY key FOR NO KEY UPDATE)`: two who write the same rows wait for each other in turn.
+fn push_locked<'b, C: Connection>(
+    store: Store<'b, C>,
+    keys: &'b dyn KeyCondition<C::Backend>,
+    out: &mut AstPass<'_, 'b, C::Backend>,
+) -> QueryResult<()> {
+    let key = key_columns(store);
+    out.push_sql("(");
+    key.push_all(out)?;
+    out.push_sql(") IN (SELECT ");
+    key.push_all(out)?;
+    out.push_sql(" FROM ");
+    out.push_sql(store.sql());
+    out.push_sql(" WHERE ");
+    keys.push(key_columns(store), out.reborrow())?;
+    out.push_sql(" ORDER BY ");
+    key.push_all(out)?;
+    out.push_sql(" FOR NO KEY UPDATE)");
+    Ok(())
 }
 
 /// Asks for the keys of the rows that had the version that was read: afterwards nobody could tell which they were.
@@ -121,6 +154,8 @@ fn push_found<C: Connection>(
 pub(super) struct UpdateRows<'a, C: Connection> {
     pub(super) store: Store<'a, C>,
     pub(super) keys: Box<dyn Binds<C::Backend>>,
+    /// The same, as a condition
+    pub(super) all: Box<dyn KeyCondition<C::Backend>>,
     /// How many records there are
     pub(super) given: usize,
     pub(super) assignments: &'a [Assignment<'a, C>],
@@ -176,6 +211,10 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(&format!(" = v.column{}", part + 1));
             Ok(())
         })?;
+        if locks_first::<C>() {
+            out.push_sql(" AND ");
+            push_locked(self.store, &*self.all, out)?;
+        }
         if let Some(version) = self.version {
             let assigned = columns(self.assignments.iter()).count();
             out.push_sql(" AND ");
@@ -397,9 +436,20 @@ impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
 /// `DELETE … WHERE key IN (…)`
 pub(super) struct Delete<'a, C: Connection> {
     pub(super) store: Store<'a, C>,
-    pub(super) keys: Box<dyn KeyCondition<C::Backend>>,
+    pub(super) which: Which<'a, C>,
     /// Whether the keys of the rows that were there are asked for
     pub(super) returning: bool,
+}
+
+/// Which rows are deleted
+pub(super) enum Which<'a, C: Connection> {
+    Keys(Box<dyn KeyCondition<C::Backend>>),
+    /// Those that have the version that was read
+    Versions {
+        keys: Box<dyn Binds<C::Backend>>,
+        version: Assignment<'a, C>,
+        rows: usize,
+    },
 }
 
 impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
@@ -407,7 +457,28 @@ impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
         out.push_sql("DELETE FROM ");
         out.push_sql(self.store.sql());
         out.push_sql(" WHERE ");
-        self.keys.push(key_columns(self.store), out.reborrow())?;
+        let key = key_columns(self.store);
+        match &self.which {
+            Which::Keys(keys) => keys.push(key, out.reborrow())?,
+            Which::Versions { keys, version, rows } => {
+                out.push_sql("(");
+                key.push_all(&mut out)?;
+                out.push_sql(", ");
+                push_column(self.store, version.column(), &mut out)?;
+                out.push_sql(") IN (VALUES ");
+                // As many as a power of two: the last one is repeated, so that few texts serve all.
+                separated(&mut out, 0..rows.next_power_of_two(), |out, row| {
+                    let row = row.min(rows - 1);
+                    out.push_sql("(");
+                    separated(out, 0..key.names.len(), |out, part| keys.push(row, part, out.reborrow()))?;
+                    out.push_sql(", ");
+                    version.binds.push(row, 0, out.reborrow())?;
+                    out.push_sql(")");
+                    Ok(())
+                })?;
+                out.push_sql(")");
+            }
+        }
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }

@@ -64,6 +64,14 @@ pub(super) fn know<C: Connection>(
             return Err(store.conflict(slot));
         }
     }
+    match slots.iter().find(|&&slot| store.is_absent(slot)) {
+        Some(&gone) => Err(store.missing_record(gone)),
+        None => Ok(()),
+    }
+}
+
+/// An error if a version can be counted on no further
+pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: usize, slots: &[u32]) -> Result<()> {
     if let Some(&slot) = slots.iter().find(|&&slot| is_last(store.column(field), slot)) {
         return Err(Error::other(format!(
             "{} with key {} cannot be written: its {} is the largest that its type holds, and counts no further; \
@@ -73,10 +81,7 @@ pub(super) fn know<C: Connection>(
             store.field_name(field)
         )));
     }
-    match slots.iter().find(|&&slot| store.is_absent(slot)) {
-        Some(&gone) => Err(store.missing_record(gone)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Makes versions missing.

@@ -123,3 +123,30 @@ fn members_are_taken_away_although_not_all_links_find_room() -> Result<()> {
     assert_eq!(cid.guaranteed_ids().len()?, 0);
     Ok(())
 }
+
+#[test]
+fn a_delete_is_based_on_what_was_read_as_well() -> Result<()> {
+    let db = bank();
+    let accounts = db.browse::<Account>([1, 2, 3]);
+    accounts.balance()?;
+    somebody_else_changes(&db, 2);
+    // One by one, and as a set, of which then none is deleted.
+    assert!(db.record::<Account>(2).delete().is_err_and(|error| error.is_conflict()));
+    somebody_else_changes(&db, 1);
+    let (result, sent) = db.watch(|| accounts.delete());
+    assert!(result.is_err_and(|error| error.is_conflict()), "{sent:?}");
+    assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM accounts"), ["4"]);
+    accounts.refresh()?;
+    db.assert_queries(1, || accounts.delete())?;
+    assert_eq!(db.file.values("SELECT group_concat(id) AS value FROM accounts"), ["4"]);
+    // What was never read is not compared.
+    let unread = db.record::<Account>(4);
+    somebody_else_changes(&db, 4);
+    db.assert_queries(1, || unread.delete())?;
+    assert!(unread.delete().is_err_and(|error| error.is_missing_record()));
+    // A row that is gone is not one that was changed.
+    let gone = db.create(Account::values().iban("X").owner_id(2))?;
+    db.file.run("DELETE FROM accounts");
+    assert!(gone.delete().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}
