@@ -30,6 +30,9 @@ mod one_struct_serves_diesel_too;
 #[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
 mod random_steps_equal_a_plain_map;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "rounding.rs"]
+mod rounding;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -43,7 +46,6 @@ mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
-#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "writing.rs"]
 mod writing;
 mod written_types;
@@ -113,6 +115,8 @@ pub const BAD_ADDRESSES: &[&str] = &[
 
 /// A key that the database gives
 pub const SERIAL_KEY: &str = "INTEGER AUTO_INCREMENT PRIMARY KEY";
+/// A column of a date and a time
+pub const MOMENT: &str = "DATETIME";
 /// Who has to wait for a lock fails.
 pub const NO_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 1";
 

@@ -4,7 +4,6 @@ use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use orm_core::Error;
 use orm_core::Values;
 use orm_core::prelude::*;
 use uuid::Uuid;
@@ -308,67 +307,4 @@ fn a_row_that_a_trigger_keeps_as_it_is_was_written() -> Outcome {
     let error = moods.set_small(1).unwrap_err();
     assert!(matches!(error, orm_core::Error::MissingRecord { model: "Mood", .. }), "{error}");
     Ok(())
-}
-
-/// What a database rounds
-mod rounded {
-    use super::*;
-
-    diesel::table! { items { id -> Integer, name -> Text, at -> Timestamp, price -> Numeric, total -> Nullable<Numeric> } }
-
-    #[derive(Model)]
-    #[model(table = items, connection = PgConnection)]
-    pub struct Item {
-        id: i32,
-        name: String,
-        at: NaiveDateTime,
-        price: BigDecimal,
-        #[model(read_only)]
-        total: Option<BigDecimal>,
-    }
-
-    fn decimal(text: &str) -> Outcome<BigDecimal> {
-        Ok(text.parse()?)
-    }
-
-    #[test]
-    fn it_is_shown_as_it_is_stored() -> Outcome {
-        let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
-        place.connect()?.batch_execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT NOT NULL, at TIMESTAMP NOT NULL, price NUMERIC(10,2) NOT NULL, total NUMERIC GENERATED ALWAYS AS (price * 2) STORED)")?;
-        let env = place.environment()?;
-        let at: NaiveDateTime = "2024-02-29T23:59:58.123456789".parse()?;
-        let stored = |id: i32| -> Outcome<(NaiveDateTime, BigDecimal, Option<BigDecimal>)> {
-            let item = place.environment()?;
-            let item = item.record::<Item>(id);
-            Ok((item.at()?, item.price()?, item.total()?))
-        };
-        let item = env.create(Item::values().id(1).name("a").at(at).price(decimal("1.239")?))?;
-        // One SELECT for what may have been rounded; the rest is what was given.
-        let queries = env.stats().queries;
-        assert_eq!(item.name()?, "a");
-        assert_eq!(env.stats().queries, queries);
-        assert_eq!((item.at()?, item.price()?, item.total()?), stored(1)?);
-        assert_eq!(env.stats().queries, queries + 1);
-        assert!(
-            item.at()? != at && item.price()? == decimal("1.24")? && item.total()? == Some(decimal("2.48")?)
-        );
-        env.transaction(|| {
-            item.set_price(decimal("2.005").map_err(|error| Error::other(error.to_string()))?)?;
-            item.set_at(at)?;
-            // What waits is shown as it was given.
-            assert_eq!(item.at()?, at);
-            Ok(())
-        })?;
-        assert_eq!((item.at()?, item.price()?, item.total()?), stored(1)?);
-        let found = items::table.filter(items::price.eq(item.price()?)).records::<Item>(&env)?;
-        assert_eq!(found.ids(), [1]);
-        // Equal, and of another scale: it is written.
-        env.create(Item::values().id(2).name("b").at(at).price(decimal("1.0")?))?;
-        let other = env.record::<Item>(2);
-        other.price()?;
-        let queries = env.stats().queries;
-        other.set_price(decimal("1.00")?)?;
-        assert_eq!(env.stats().queries, queries + 1);
-        Ok(())
-    }
 }

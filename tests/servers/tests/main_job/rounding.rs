@@ -1,0 +1,71 @@
+//! Values that a database rounds, on the connection that `super::Db` is: shown as they are stored
+
+use bigdecimal::BigDecimal;
+use chrono::NaiveDateTime;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::Error;
+use orm_core::prelude::*;
+
+use super::Db;
+use crate::place::{Outcome, Place};
+
+const TABLE: &str =
+    "CREATE TABLE items (id INTEGER PRIMARY KEY, name VARCHAR(20) NOT NULL, at MOMENT NOT NULL,
+    price DECIMAL(10,2) NOT NULL, total DECIMAL(12,2) GENERATED ALWAYS AS (price * 2) STORED)";
+
+diesel::table! { items { id -> Integer, name -> Text, at -> Timestamp, price -> Numeric, total -> Nullable<Numeric> } }
+
+#[derive(Model)]
+#[model(table = items, connection = Db)]
+pub struct Item {
+    id: i32,
+    name: String,
+    at: NaiveDateTime,
+    price: BigDecimal,
+    #[model(read_only)]
+    total: Option<BigDecimal>,
+}
+
+fn decimal(text: &str) -> Outcome<BigDecimal> {
+    Ok(text.parse()?)
+}
+
+#[test]
+fn it_is_shown_as_it_is_stored() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(TABLE.replace("MOMENT", super::MOMENT).as_str())?;
+    let env = place.environment()?;
+    let at: NaiveDateTime = "2024-02-29T23:59:58.123456789".parse()?;
+    let stored = |id: i32| -> Outcome<(NaiveDateTime, BigDecimal, Option<BigDecimal>)> {
+        let item = place.environment()?;
+        let item = item.record::<Item>(id);
+        Ok((item.at()?, item.price()?, item.total()?))
+    };
+    let item = env.create(Item::values().id(1).name("a").at(at).price(decimal("1.239")?))?;
+    // One SELECT for what may have been rounded; the rest is what was given.
+    let queries = env.stats().queries;
+    assert_eq!(item.name()?, "a");
+    assert_eq!(env.stats().queries, queries);
+    assert_eq!((item.at()?, item.price()?, item.total()?), stored(1)?);
+    assert_eq!(env.stats().queries, queries + 1);
+    assert!(item.at()? != at && item.price()? == decimal("1.24")? && item.total()? == Some(decimal("2.48")?));
+    env.transaction(|| {
+        item.set_price(decimal("2.005").map_err(|error| Error::other(error.to_string()))?)?;
+        item.set_at(at)?;
+        // What waits is shown as it was given.
+        assert_eq!(item.at()?, at);
+        Ok(())
+    })?;
+    assert_eq!((item.at()?, item.price()?, item.total()?), stored(1)?);
+    let found = items::table.filter(items::price.eq(item.price()?)).records::<Item>(&env)?;
+    assert_eq!(found.ids(), [1]);
+    // Equal, and of another scale: it is written.
+    env.create(Item::values().id(2).name("b").at(at).price(decimal("1.0")?))?;
+    let other = env.record::<Item>(2);
+    other.price()?;
+    let queries = env.stats().queries;
+    other.set_price(decimal("1.00")?)?;
+    assert_eq!(env.stats().queries, queries + 1);
+    Ok(())
+}
