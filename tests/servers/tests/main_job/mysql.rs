@@ -46,6 +46,7 @@ mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "writing.rs"]
 mod writing;
 mod written_types;

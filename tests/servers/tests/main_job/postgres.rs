@@ -47,6 +47,7 @@ mod types;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "writing.rs"]
 mod writing;
 mod written_types;
