@@ -32,7 +32,6 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     forget_what_went_along(env, store.table_number(), &slots);
     let now = env.moment().time;
     slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
-    store.note_rows();
     Ok(())
 }
 
@@ -152,6 +151,7 @@ fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: TableId, s
     }
     for (&table, (_, slots)) in &touched {
         env.stores.table(table).forget_records(slots);
+        env.stores.table(table).note_rows();
     }
     // Of these it is known that they are gone, of the others of their table it is not.
     if let Some((touched, _)) = touched.get_mut(&table) {

@@ -8,7 +8,7 @@ use super::version;
 use super::window::{fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Store, TableStore};
-use crate::error::Doing;
+use crate::error::{Doing, ViolationKind};
 use crate::load::query;
 use crate::store::{ColumnId, SlotSet};
 use crate::{Environment, Error, Result, Str};
@@ -151,7 +151,7 @@ fn update<C: Connection>(
         version::know(env, store, version, slots)?;
         version::has_next(store, version, slots)?;
     }
-    let found = send(env, table, columns, slots, window, doing)?;
+    let found = send(env, table, columns, slots, window, doing).map_err(|error| handed_over(error, slots))?;
     let missed = match &found {
         Found::These(found) => slots.iter().copied().filter(|&slot| !found.has(slot)).collect(),
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
@@ -164,6 +164,20 @@ fn update<C: Connection>(
         version::next(env, store, version, slots);
     }
     Ok(true)
+}
+
+/// Says the way out where a unique value may have gone from one row to another within one flush: rows are compared one by one, and which
+/// comes first is the database's affair.
+#[cold]
+fn handed_over(error: Error, slots: &[u32]) -> Error {
+    let is_unique = error.violation().is_some_and(|violation| violation.kind == ViolationKind::Unique);
+    match error {
+        Error::Database { model, doing, error } if is_unique && slots.len() > 1 => {
+            let way_out = "if a value goes from one of them to another, give it up first and call `flush()` before the other takes it";
+            Error::Database { model, doing: format!("{doing} ({way_out})").into(), error }
+        }
+        error => error,
+    }
 }
 
 /// The statement itself: for equal values, or for each record its own

@@ -144,3 +144,21 @@ fn read_all_here(db: &TestDb) -> Result<()> {
     contacts.open_count()?;
     Ok(())
 }
+
+#[test]
+fn what_the_database_may_have_deleted_along() -> Result<()> {
+    let db = contacts(3);
+    db.file.run(
+        "CREATE TRIGGER along AFTER DELETE ON contacts
+         BEGIN DELETE FROM invoices WHERE contact_id = old.id OR id = 1; END",
+    );
+    let (contact, gone) = (db.record::<Contact>(1), db.record::<Contact>(3));
+    assert_eq!((contact.open_count()?, contact.total()?, gone.total()?), (1, 11, 33));
+    db.browse::<Invoice>([5, 6]).contact_id().ids()?;
+    calls();
+    gone.delete()?;
+    // A search of the table that links to it is no basis any more.
+    assert_eq!((contact.open_count()?, calls()), (0, 1));
+    assert!(gone.total().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}

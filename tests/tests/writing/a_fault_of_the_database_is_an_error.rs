@@ -165,3 +165,29 @@ fn of_a_file_that_can_only_be_read() -> Result<()> {
     assert_eq!(balances(&file), [(1, 100), (2, 200), (3, 300), (4, 400)]);
     Ok(())
 }
+
+#[test]
+fn of_a_unique_value_that_changes_hands_in_one_flush() -> Result<()> {
+    let db = bank();
+    let (ann, bob) = (db.record::<Owner>(1), db.record::<Owner>(2));
+    let error = db.transaction(|| {
+        ann.set_name("Bob")?;
+        bob.set_name("Ann")
+    });
+    let error = error.expect_err("one of them comes first");
+    assert!(error.violation().is_some() && error.to_string().contains("call `flush()`"), "{error}");
+    assert_eq!((ann.name()?, bob.name()?), ("Ann".into(), "Bob".into()));
+    // The way out
+    db.transaction(|| {
+        ann.set_name("")?;
+        db.flush()?;
+        bob.set_name("Ann")?;
+        db.flush()?;
+        ann.set_name("Bob")
+    })?;
+    assert_eq!(db.file.values("SELECT name AS value FROM owners WHERE id < 3 ORDER BY id"), ["Bob", "Ann"]);
+    // One row's own fault has no such way out.
+    let error = bob.set_name("Cid").expect_err("there is one");
+    assert!(!error.to_string().contains("flush"), "{error}");
+    Ok(())
+}
