@@ -15,6 +15,20 @@ pub(crate) struct Given<T = ()> {
     pub(crate) value: T,
 }
 
+/// `country_id.code`
+#[derive(Debug)]
+pub(crate) struct Steps(pub(crate) Vec<Ident>);
+
+impl Parse for Steps {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut steps = vec![input.call(Ident::parse_any)?];
+        while input.parse::<Option<Token![.]>>()?.is_some() {
+            steps.push(input.call(Ident::parse_any)?);
+        }
+        Ok(Self(steps))
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct StructAttrs {
     pub(crate) table: Option<Given<Path>>,
@@ -47,6 +61,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) compute: Option<Given<ExprPath>>,
     /// The one that does so for several
     pub(crate) compute_all: Option<Given<ExprPath>>,
+    /// The links that lead to the field whose value it shows, and that field
+    pub(crate) related: Option<Given<Steps>>,
     pub(crate) docs: Vec<Attribute>,
     /// Something in it could not be read: rules that ask for what is missing would only repeat that.
     pub(crate) faulty: bool,
@@ -67,6 +83,7 @@ const FIELD_KEYS: &[&str] = &[
     "refresh",
     "compute",
     "compute_all",
+    "related",
 ];
 
 impl StructAttrs {
@@ -126,6 +143,7 @@ impl FieldAttrs {
                 "compute_all" => {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
+                "related" => set(&mut found.related, value(key, input, errors, "related = country_id.code")?),
                 _ => Err(unknown(key, FIELD_KEYS, STRUCT_KEYS, "the struct")),
             });
             found.faulty |= !fine;

@@ -43,8 +43,8 @@ fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
     };
     let connection = &model.connection;
     let columns = columns::expand(model, &names);
-    let fields = fields::expand(model, &names);
-    let accessors = accessors::expand(model, &names);
+    let fields = fields::expand(model, &names, is_stub);
+    let accessors = accessors::expand(model, &names, is_stub);
     let values = values::expand(model, &names, is_stub);
     let model = model::expand(model, &names, &snapshot, is_stub);
     quote! {

@@ -28,6 +28,8 @@
 //! | `refresh` | the database may make another value of it whenever the row is written: read anew after each write |
 //! | `compute = display_name` | of a `Computed<T>`: the function of `&Record<Self>` that computes it, `orm_core::Result<T>` |
 //! | `compute_all = open_orders` | the same for many: of `&RecordSet<Self>`, one value a record, `orm_core::Result<Vec<T>>` |
+//! | `related = country_id.code` | of a `Computed<T>`: the value of that field of the record that the links lead to |
+//! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 
 mod attr;

@@ -176,7 +176,13 @@ impl Field {
 
     /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key
     pub(crate) fn has_setter(&self) -> bool {
-        self.is_given() && !self.is_key && self.part.is_none() && !self.is_of_key
+        let is_column = self.is_given() && !self.is_key && self.part.is_none() && !self.is_of_key;
+        is_column || self.is_inverted()
+    }
+
+    /// Whether it is computed, and a function says what setting it does
+    pub(crate) fn is_inverted(&self) -> bool {
+        matches!(self.shape, Shape::Computed { .. }) && self.attrs.inverse.is_some()
     }
 
     pub(crate) fn docs(&self) -> &[Attribute] {

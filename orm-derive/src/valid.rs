@@ -21,7 +21,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     distinct_constants(model, errors);
     one_version(model, errors);
     for field in &model.fields {
-        computed_by_a_function(field, errors);
+        computed_by_a_function(model, field, errors);
         made_by_the_database(field, errors);
         supported_type(field, errors);
         key_is_a_plain_column(field, errors);
@@ -123,17 +123,19 @@ fn free_setter(model: &Model, field: &Field, errors: &mut Errors) {
     }
 }
 
-fn computed_by_a_function(field: &Field, errors: &mut Errors) {
+fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
     let attrs = &field.attrs;
-    let keys = [&attrs.compute, &attrs.compute_all].into_iter().flatten();
+    let keys = [
+        attrs.compute.as_ref().map(|given| &given.key),
+        attrs.compute_all.as_ref().map(|given| &given.key),
+        attrs.related.as_ref().map(|given| &given.key),
+    ];
+    let mut keys = keys.into_iter().flatten();
     if !matches!(field.shape, Shape::Computed { .. }) {
         if !matches!(field.shape, Shape::Unsupported(_)) {
-            keys.for_each(|given| {
+            keys.for_each(|key| {
                 let ty = field.ty.to_token_stream().to_string().replace(' ', "");
-                errors.at(
-                    &given.key,
-                    format!("what is computed has no column: give it the type `Computed<{ty}>`"),
-                );
+                errors.at(key, format!("what is computed has no column: give it the type `Computed<{ty}>`"));
             });
         }
         return;
@@ -141,15 +143,23 @@ fn computed_by_a_function(field: &Field, errors: &mut Errors) {
     if field.is_key || field.part.is_some() {
         errors.at(&field.ty, "a primary key is a column: give it the column's type");
     }
-    match (&attrs.compute, &attrs.compute_all) {
-        (None, None) if !attrs.faulty => errors.at(
+    match (keys.next(), keys.next()) {
+        (None, _) if !attrs.faulty => errors.at(
             &field.ty,
             "say by which function: `#[model(compute = f)]`, `f` takes `&Record<Self>` and returns `orm_core::Result`",
         ),
-        (Some(_), Some(all)) => {
-            errors.at(&all.key, "it is computed for one record or for all at once; keep `compute` or `compute_all`");
+        (Some(first), Some(second)) => {
+            errors.at(second, format!("it is computed in one way; keep `{first}` or `{second}`"));
         }
         _ => {}
+    }
+    let Some(related) = &attrs.related else { return };
+    let steps = &related.value.0;
+    if steps.len() < 2 {
+        errors
+            .at(&steps[0], "name a link, and a field of what it leads to, as in `related = country_id.code`");
+    } else if !model.fields.iter().any(|field| steps[0] == field.ident) {
+        errors.at(&steps[0], format!("there is no field `{}` here", steps[0]));
     }
 }
 
@@ -277,8 +287,10 @@ fn source_fits_the_type(field: &Field, errors: &mut Errors) {
         }
         Shape::Value { .. } | Shape::Link { .. } | Shape::Computed { .. } => {
             let what = if field.is_column() { "a column" } else { "computed" };
+            // Of what is computed it is the function that sets it.
+            let inverse = inverse.as_ref().filter(|_| field.is_column());
             for (key, ty) in [
-                (inverse.as_ref().map(|given| &given.key), "OneToMany"),
+                (inverse.map(|given| &given.key), "OneToMany"),
                 (through.as_ref().map(|given| &given.key), "ManyToMany"),
             ] {
                 let Some(key) = key else { continue };

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::cardinality::{Cardinality, Many};
+use crate::backend::Begin;
 use crate::env::evict::make_room;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
@@ -142,6 +144,22 @@ where
     Ok(result)
 }
 
+impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
+    /// Sets a computed field: what every generated setter of one does.
+    #[track_caller]
+    pub fn invert<V: Clone>(
+        &self,
+        value: V,
+        inverse: impl Fn(&Record<'env, M>, V) -> Result<()>,
+    ) -> Result<()> {
+        let slots = K::slots(self, Location::caller())?;
+        let env = self.group.env;
+        let each = || slots.iter().try_for_each(|&slot| inverse(&self.as_record(slot), value.clone()));
+        // Of several records all or none, also where an open transaction goes on.
+        if slots.len() > 1 { env.run_transaction(&Begin::default(), each) } else { env.writing(each) }
+    }
+}
+
 impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Derived<Required>> {
     type Read<'env, K: Cardinality> = K::Out<T>;
 
@@ -207,6 +225,12 @@ pub trait IntoCell<V> {
 impl<V> IntoCell<V> for V {
     fn into_cell(self) -> V {
         self
+    }
+}
+
+impl<V> IntoCell<Option<V>> for V {
+    fn into_cell(self) -> Option<V> {
+        Some(self)
     }
 }
 

@@ -200,6 +200,10 @@ pub trait Owned<M: Model, V>: Readable<M> {
 }
 
 /// Text and blobs are `Str` and `Bytes` in the cache and `String` and `Vec<u8>` in the struct; all else is the same.
+#[diagnostic::on_unimplemented(
+    message = "a value of type `{V}` is not what a field of type `{Self}` holds",
+    label = "this is to take the record and a value of the field's own type"
+)]
 pub trait IntoOwned<V> {
     #[doc(hidden)]
     fn into_owned(self) -> V;
@@ -220,6 +224,18 @@ impl IntoOwned<String> for crate::Str {
 impl IntoOwned<Vec<u8>> for bytes::Bytes {
     fn into_owned(self) -> Vec<u8> {
         self.into()
+    }
+}
+
+impl IntoOwned<Option<String>> for Option<crate::Str> {
+    fn into_owned(self) -> Option<String> {
+        self.map(String::from)
+    }
+}
+
+impl IntoOwned<Option<Vec<u8>>> for Option<bytes::Bytes> {
+    fn into_owned(self) -> Option<Vec<u8>> {
+        self.map(Vec::from)
     }
 }
 

@@ -4,14 +4,15 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{Names, cached, docs, values};
-use crate::model::{Field, Model};
+use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
 
-pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
+pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream {
     let (ident, accessors) = (&model.ident, &names.accessors);
     let methods = model.fields.iter().map(|field| method(model, field));
-    let setters = model.fields.iter().filter(|field| field.has_setter()).map(|field| setter(model, field));
+    let setters =
+        model.fields.iter().filter(|field| field.has_setter()).map(|field| setter(model, field, is_stub));
     quote! {
         pub struct #accessors<'env, __K: ::orm_core::private::Cardinality>(
             ::orm_core::private::Handle<'env, #ident, __K>,
@@ -56,11 +57,27 @@ fn method(model: &Model, field: &Field) -> TokenStream {
     }
 }
 
-fn setter(model: &Model, field: &Field) -> TokenStream {
+fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (ident, vis) = (&model.ident, &model.vis);
     let name = format_ident!("set_{}", field.name, span = field.ident.span());
     let constant = names::constant(&field.ident);
     let docs = format!("Sets the `{}` of the records", field.name);
+    if let (true, Some(inverse)) = (field.is_inverted(), field.inverse()) {
+        let values::Taken { argument, value, .. } = values::taken(model, field);
+        let at = span_of(inverse);
+        let call = if is_stub {
+            quote!(loop {})
+        } else {
+            quote_spanned!(at=> #inverse(record, ::orm_core::private::IntoOwned::into_owned(value)))
+        };
+        return quote! {
+            #[doc = #docs]
+            #[track_caller]
+            #vis fn #name(&self, value: #argument) -> ::orm_core::private::Result<()> {
+                self.0.invert(#value, |record, value| #call)
+            }
+        };
+    }
     let values::Taken { generics, argument, mut value, bounds } = values::taken(model, field);
     if let Shape::Link { .. } = field.shape {
         value = quote!(#value?);

@@ -9,7 +9,7 @@ use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
 
-pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
+pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream {
     let ident = &model.ident;
     let key =
         model.key().map(|field| constant(model, field, names, &quote!(::orm_core::private::KEY), quote!(())));
@@ -24,7 +24,7 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
             }
             access as ::orm_core::private::AccessTo<#ident, <#codec as ::orm_core::private::Cells>::Cell>
         }};
-        let access = match compute(model, field, &codec) {
+        let access = match compute(model, field, &codec, is_stub) {
             Some(compute) => quote!((#access, #compute)),
             None => access,
         };
@@ -39,19 +39,40 @@ pub(super) fn expand(model: &Model, names: &Names) -> TokenStream {
 }
 
 /// How a computed field is computed; nothing for what is not
-fn compute(model: &Model, field: &Field, codec: &TokenStream) -> Option<TokenStream> {
+fn compute(model: &Model, field: &Field, codec: &TokenStream, is_stub: bool) -> Option<TokenStream> {
     if !matches!(field.shape, Shape::Computed { .. }) {
         return None;
     }
-    let (path, kind, records, call) = match (&field.attrs.compute, &field.attrs.compute_all) {
-        (Some(compute), _) => (&compute.value, quote!(Each), quote!(Record), quote!(computed_one)),
-        (None, Some(compute)) => (&compute.value, quote!(All), quote!(RecordSet), quote!(computed_all)),
-        // Only in a stub.
-        (None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
-    };
-    let (ident, at) = (&model.ident, span_of(path));
+    if is_stub {
+        return Some(quote!(::orm_core::private::Compute::Each(|_| loop {})));
+    }
+    let (kind, records, call, result, at) =
+        match (&field.attrs.compute, &field.attrs.compute_all, &field.attrs.related) {
+            (Some(compute), ..) => {
+                let (path, at) = (&compute.value, span_of(&compute.value));
+                (quote!(Each), quote!(Record), quote!(computed_one), quote_spanned!(at=> #path(records)), at)
+            }
+            (None, Some(compute), _) => {
+                let (path, at) = (&compute.value, span_of(&compute.value));
+                (
+                    quote!(All),
+                    quote!(RecordSet),
+                    quote!(computed_all),
+                    quote_spanned!(at=> #path(records)),
+                    at,
+                )
+            }
+            (None, None, Some(related)) => {
+                let steps = &related.value.0;
+                let at = steps.last().map_or_else(|| field.span(), span_of);
+                (quote!(Each), quote!(Record), quote!(computed_one), quote!(records #(.#steps())*), at)
+            }
+            // Only in a stub.
+            (None, None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
+        };
+    let ident = &model.ident;
     let call = quote_spanned! {at=>
-        ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#path(records))
+        ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#result)
     };
     Some(quote! {
         ::orm_core::private::Compute::#kind(|records: &::orm_core::private::#records<'_, #ident>| #call)

@@ -237,7 +237,7 @@ fn stored(field: &Field) -> TokenStream {
     }
     let at = field.span();
     let (inner, nullable) = match &field.shape {
-        Shape::Value { value, nullable } => (cached(value), *nullable),
+        Shape::Value { value, nullable } | Shape::Computed { value, nullable } => (cached(value), *nullable),
         Shape::Link { target, nullable } => {
             (quote_spanned!(at=> ::orm_core::private::Id<#target>), *nullable)
         }

@@ -20,8 +20,19 @@ struct Partner {
     any: Computed,
     #[model(compute = language)]
     links: Computed<OneToMany<Partner>>,
-    #[model(compute = language, inverse = Partner::NAME)]
+    #[model(compute = language, through(partner_tags::partner_id, partner_tags::tag_id))]
     back: Computed<String>,
+    #[model(related = country.name)]
+    nowhere: Computed<String>,
+    #[model(related = name)]
+    short: Computed<String>,
+    #[model(compute = language, related = country_id.name)]
+    both: Computed<String>,
+    #[model(related = country_id.name)]
+    column: String,
+    #[model(related = "country_id.name")]
+    text: Computed<String>,
+    country_id: Option<Id<Partner>>,
 }
 
 fn language(_: &Record<Partner>) -> orm_core::Result<String> {

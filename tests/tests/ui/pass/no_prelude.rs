@@ -40,7 +40,9 @@ mod models {
         star_ids: ::orm_core::OneToMany<Self>,
         #[model(through(schema::pairs::a, schema::pairs::b))]
         pair_ids: ::orm_core::ManyToMany<Star>,
-        #[model(compute = Self::title)]
+        #[model(related = star_id.name)]
+        over: ::orm_core::Computed<::core::option::Option<::std::string::String>>,
+        #[model(compute = Self::title, inverse = Self::set)]
         title: ::orm_core::Computed<::core::option::Option<::std::string::String>>,
         #[model(compute_all = numbers)]
         number: ::orm_core::Computed<i64>,
@@ -51,6 +53,15 @@ mod models {
             star: &::orm_core::Record<'_, Self>,
         ) -> ::orm_core::Result<::core::option::Option<::std::string::String>> {
             ::core::result::Result::Ok(::core::option::Option::Some(::std::string::ToString::to_string(&star.name()?)))
+        }
+    }
+
+    impl Star {
+        fn set(
+            star: &::orm_core::Record<'_, Self>,
+            title: ::core::option::Option<::std::string::String>,
+        ) -> ::orm_core::Result<()> {
+            star.set_other(&title)
         }
     }
 
