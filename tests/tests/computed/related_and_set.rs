@@ -107,5 +107,12 @@ fn what_fails_half_way_is_undone() -> Result<()> {
     );
     assert!(people.set_shout("X").is_err());
     assert_eq!(people.name()?, ["c1", "c2", "c3", "c4"]);
+    // Also where an open transaction goes on
+    db.transaction(|| {
+        db.record::<Person>(4).set_shout("FOUR")?;
+        assert!(people.set_shout("X").is_err());
+        Ok(())
+    })?;
+    assert_eq!(people.name()?, ["c1", "c2", "c3", "four"]);
     Ok(())
 }
