@@ -604,12 +604,13 @@ impl<'a, C: Connection> Store<'a, C> {
 
     /// Calls with what says whether a record lacks a field and could have it.
     pub(crate) fn probe(self, field: usize, want: Want, f: Probe<'_>) {
+        let has_unreadable = self.has_unreadable();
+        let is_unreadable =
+            |slot: u32| has_unreadable && self.unreadable(self.column_of(field), slot).is_some();
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.members_counted(field, slot).is_some(),
-            Want::Records | Want::Keys => {
-                self.is_absent(slot) || self.unreadable(self.column_of(field), slot).is_some()
-            }
+            Want::Records | Want::Keys => self.is_absent(slot) || is_unreadable(slot),
         };
         let column = self.column(field);
         f(&|slot| !column.has(slot) && !has_none(slot));
