@@ -7,7 +7,7 @@ use std::cell::Cell;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 
-use crate::TestDb;
+use crate::{File, TestDb, test_db};
 
 diesel::table! { countries { id -> Integer, name -> Text, code -> Nullable<Text> } }
 diesel::table! { contacts { id -> Integer, name -> Text, country_id -> Nullable<Integer>, parent_id -> Nullable<Integer> } }
@@ -153,8 +153,15 @@ const TABLES: &str = "
 /// Countries 1 to 3 and labels 1 to 3; contacts, each of one of two countries and under the one with half its number, with
 /// two invoices each, and one of two labels
 pub fn contacts(count: usize) -> TestDb {
+    let db = test_db!(file(count));
+    calls();
+    db
+}
+
+/// The same, as a file
+pub fn file(count: usize) -> File {
     let numbers = crate::partners::series(count);
-    let db = TestDb::new(&format!(
+    File::new(&format!(
         "{TABLES}
         INSERT INTO countries VALUES (1, 'Belgium', 'BE'), (2, 'France', 'FR'), (3, 'Empty', NULL);
         INSERT INTO labels VALUES (1, 'red'), (2, 'green'), (3, 'blue');
@@ -162,9 +169,7 @@ pub fn contacts(count: usize) -> TestDb {
         INSERT INTO invoices SELECT 2 * value - 1, value, value, 'open' FROM {numbers};
         INSERT INTO invoices SELECT 2 * value, value, 10 * value, 'paid' FROM {numbers};
         INSERT INTO contact_labels SELECT value, 1 + value % 2 FROM {numbers};"
-    ));
-    calls();
-    db
+    ))
 }
 
 /// Contacts each of which is under the one before

@@ -44,7 +44,7 @@ impl Slots {
 /// One call of a compute function
 #[derive(Debug)]
 struct Computation {
-    /// The computed field, by its place in [`State::current`]
+    /// The computed field, by its place in [`Computations::current`]
     field: usize,
     slots: Slots,
     /// Of how many of them the value is still the one that was computed here
@@ -397,5 +397,152 @@ impl Computations {
             + (self.free_edges.capacity() + self.free.capacity()) * size_of::<u32>()
             + current
             + texts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: TableId = TableId(0);
+    const NAME: ColumnId = ColumnId(1);
+    const SHOWN: ColumnId = ColumnId(7);
+
+    /// A column that is read, and what is computed from it
+    struct Cells {
+        computed: Computations,
+        name: Option<Box<Dependents>>,
+        signal: Arc<Signal>,
+    }
+
+    impl Cells {
+        fn new() -> Self {
+            Self { computed: Computations::default(), name: None, signal: Arc::new(Signal::new(1)) }
+        }
+
+        fn begin(&mut self, column: ColumnId, slots: &[u32]) -> Result<(), Vec<Target>> {
+            self.computed.begin(TABLE, column, slots).map(drop)
+        }
+
+        fn read(&mut self, slot: u32, loaded: Stamp) {
+            let input = (TABLE, Part::Column(NAME));
+            self.computed.note(&mut self.name, &self.signal, input, slot, loaded);
+        }
+
+        /// Computes a value from the cells of these slots.
+        fn compute(&mut self, slots: &[u32], from: &[u32]) -> bool {
+            self.begin(SHOWN, slots).expect("no cycle");
+            from.iter().for_each(|&slot| self.read(slot, 5));
+            self.computed.finish().is_some_and(|finished| finished.stands)
+        }
+
+        /// The records whose value goes when a cell changes
+        fn change(&mut self, slot: u32) -> Vec<u32> {
+            let mut gone = Vec::new();
+            if let Some(name) = &mut self.name {
+                name.change(slot);
+                self.computed.take_changed(name, &mut gone);
+            }
+            gone.into_iter().map(|(_, _, slot)| slot).collect()
+        }
+    }
+
+    #[test]
+    fn what_was_computed_from_a_cell_goes_with_it_once() {
+        let mut cells = Cells::new();
+        assert!(cells.compute(&[1], &[1, 9]) && cells.compute(&[2], &[2, 9]));
+        assert!(!cells.signal.has_changed());
+        assert_eq!(cells.change(1), [1]);
+        assert!(cells.signal.take_changed() && cells.signal.known_turn() == 0);
+        // The second one; the first one has gone before.
+        assert_eq!(cells.change(9), [2]);
+        assert!(cells.change(9).is_empty() && cells.change(3).is_empty());
+    }
+
+    #[test]
+    fn a_value_that_was_computed_anew_follows_from_what_it_read_last() {
+        let mut cells = Cells::new();
+        cells.compute(&[1], &[1, 2]);
+        cells.compute(&[1], &[3]);
+        assert!(cells.change(1).is_empty() && cells.change(2).is_empty());
+        assert_eq!(cells.change(3), [1]);
+    }
+
+    #[test]
+    fn values_that_were_computed_together_outlive_one_of_them() {
+        let mut cells = Cells::new();
+        cells.compute(&[1, 2, 3], &[9]);
+        cells.compute(&[2], &[8]);
+        assert_eq!(cells.change(9), [1, 3]);
+        assert_eq!(cells.change(8), [2]);
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_not_kept() {
+        let mut cells = Cells::new();
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        cells.read(9, 5);
+        cells.change(9);
+        assert!(cells.computed.finish().is_some_and(|finished| !finished.stands));
+        // Nor what goes on without a value that has failed.
+        cells.begin(SHOWN, &[2]).expect("no cycle");
+        cells.begin(ColumnId(8), &[2]).expect("no cycle");
+        cells.computed.abandon();
+        assert!(cells.computed.finish().is_some_and(|finished| !finished.stands));
+        assert!(!cells.computed.is_running());
+    }
+
+    #[test]
+    fn a_value_is_as_old_as_the_oldest_that_it_follows_from() {
+        let mut cells = Cells::new();
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        [7, 3, 9].into_iter().zip(0..).for_each(|(loaded, slot)| cells.read(slot, loaded));
+        assert_eq!(cells.computed.finish().map(|finished| finished.oldest), Some(3));
+    }
+
+    #[test]
+    fn a_cycle_is_told_from_where_it_begins() {
+        let mut cells = Cells::new();
+        cells.begin(ColumnId(6), &[5]).expect("no cycle");
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        cells.begin(SHOWN, &[2]).expect("no cycle");
+        assert_eq!(cells.begin(SHOWN, &[1]), Err(vec![(TABLE, SHOWN, 1), (TABLE, SHOWN, 2)]));
+    }
+
+    #[test]
+    fn a_search_goes_with_the_tables_that_it_names() {
+        let mut cells = Cells::new();
+        for (slot, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
+            cells.begin(SHOWN, &[slot]).expect("no cycle");
+            cells.computed.note_search(&cells.signal, text.to_owned(), 5);
+            cells.computed.finish();
+        }
+        assert!(cells.signal.change_rows());
+        let mut gone = Vec::new();
+        cells.computed.take_searches(&|text| text.contains("orders"), &mut gone);
+        let slots: Vec<u32> = gone.into_iter().map(|(_, _, slot)| slot).collect();
+        assert_eq!(slots, [1, 3]);
+    }
+
+    #[test]
+    fn edges_that_lead_nowhere_are_given_back() {
+        let mut cells = Cells::new();
+        // Computed again and again: of the cell that never changes all but the last edges lead nowhere.
+        for _ in 0..2 * FEW_EDGES {
+            cells.compute(&[1], &[1, 9]);
+            assert_eq!(cells.change(1), [1]);
+        }
+        cells.compute(&[1], &[1, 9]);
+        cells.compute(&[2], &[2, 9]);
+        assert!(cells.computed.is_crowded());
+        let name = std::cell::RefCell::new(cells.name.take());
+        // The value of 2 has left the cache.
+        cells.computed.sweep(&|(_, _, slot)| slot == 1, &|_, _, f| {
+            f(name.borrow_mut().as_mut().expect("it was read"));
+        });
+        cells.name = name.into_inner();
+        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2, false));
+        assert_eq!(cells.change(9), [1]);
+        assert_eq!(cells.computed.edges_in_use(), 1);
     }
 }

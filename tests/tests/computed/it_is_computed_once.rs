@@ -3,6 +3,7 @@
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::computed::*;
+use orm_tests::test_db;
 
 #[test]
 fn a_loop_costs_the_selects_of_its_inputs_and_no_more() -> Result<()> {
@@ -95,6 +96,41 @@ fn what_is_computed_is_no_part_of_a_copy_nor_of_a_search() -> Result<()> {
     let _: Computed<String> = contact.display_name;
     db.create(Contact::values().id(9).name("new"))?;
     assert_eq!(db.record::<Contact>(9).display_name()?, "new");
+    Ok(())
+}
+
+#[test]
+fn a_limited_cache_keeps_to_its_limit() -> Result<()> {
+    let db = test_db!(file(3000), cache_limit(500));
+    let contacts = db.all::<Contact>()?;
+    for _ in 0..2 {
+        for contact in &contacts {
+            let country = if contact.id() % 2 == 0 { "Belgium" } else { "France" };
+            assert_eq!(contact.display_name()?, format!("c{} ({country})", contact.id()));
+            assert_eq!(contact.total()?, 11 * i64::from(contact.id()));
+        }
+    }
+    assert!(db.stats().records <= 600, "{}", db.stats().records);
+    Ok(())
+}
+
+#[test]
+fn what_is_noted_does_not_grow_with_what_was_computed() -> Result<()> {
+    let db = contacts(10);
+    let (contact, mut bytes) = (db.record::<Contact>(3), Vec::new());
+    db.transaction(|| {
+        for turn in 0..40_000 {
+            // The country's name is read each time, and never written.
+            contact.set_name(if turn % 2 == 0 { "even" } else { "odd" })?;
+            contact.display_name()?;
+            if turn % 10_000 == 9_999 {
+                bytes.push(db.stats().bytes);
+            }
+        }
+        Ok(())
+    })?;
+    assert_eq!(calls(), 40_000);
+    assert!(bytes[3] <= bytes[0], "{bytes:?}");
     Ok(())
 }
 

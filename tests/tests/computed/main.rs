@@ -9,3 +9,4 @@ mod random_changes;
 mod related_and_set;
 mod what_goes_wrong_is_no_value;
 mod what_it_read_makes_it_missing;
+mod what_odoo_demands;
