@@ -8,7 +8,7 @@ use super::field::{Field, Kind};
 use super::values::{self, Values};
 use super::{Handle, Model, Records, ValueSet};
 use crate::Result;
-use crate::backend::{Begin, Connection};
+use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
@@ -87,12 +87,6 @@ impl<M: Model, K: Cardinality> Records<'_, M, K> {
                 Some(For::record(M::number().get(), slot)),
             )?;
         }
-        if slots.len() > 1 {
-            // All or none, also where an open transaction goes on: one that is not there is found out when the others
-            // are gone.
-            env.run_transaction(&Begin::default(), || delete(env, store, &slots))
-        } else {
-            env.writing(|| delete(env, store, &slots))
-        }
+        delete(env, store, &slots)
     }
 }

@@ -37,6 +37,14 @@ pub(crate) enum Part {
     Presence,
 }
 
+/// A record whose dirty values wait for something else to be decided
+#[derive(Debug)]
+pub(crate) struct Aside {
+    slot: u32,
+    /// Those with a dirty value
+    columns: Vec<ColumnId>,
+}
+
 /// How many members a list has
 #[derive(Debug, Clone, Copy)]
 struct Counted {
@@ -430,10 +438,10 @@ impl Table {
         *self.dirty.borrow_mut() = Default::default();
     }
 
-    /// Takes those of some records out of what waits whose dirty values are no links; they stay as they are.
+    /// Takes those of some records out of what waits whose dirty values are no links; the values stay as they are.
     ///
-    /// Whoever does so notes them again, or [drops](Self::drop_dirty) them.
-    pub(crate) fn set_dirty_aside(&self, slots: &[u32]) -> Vec<u32> {
+    /// Whoever does so [restores](Self::restore_aside) them, or [drops](Self::drop_aside) them.
+    pub(crate) fn set_dirty_aside(&self, slots: &[u32]) -> Vec<Aside> {
         let (waiting, marks) = &mut *self.dirty.borrow_mut();
         if waiting.is_empty() {
             return Vec::new();
@@ -441,21 +449,30 @@ impl Table {
         let these = SlotSet::of(slots.iter().copied());
         let links: Vec<&TableColumn> = self.columns.iter().filter(|column| column.target.is_some()).collect();
         let is_aside = |slot: u32| these.has(slot) && !links.iter().any(|column| column.cells.is_dirty(slot));
-        let (aside, left) = waiting.iter().partition(|&&slot| is_aside(slot));
+        let (aside, left): (Vec<u32>, Vec<u32>) = waiting.iter().partition(|&&slot| is_aside(slot));
         *waiting = left;
-        let aside: Vec<u32> = aside;
-        aside.iter().for_each(|&slot| {
+        let dirty = |slot: u32| self.columns().filter(move |&column| self.column(column).is_dirty(slot));
+        let aside = aside.into_iter().map(|slot| {
             marks.unmark(slot);
+            Aside { slot, columns: dirty(slot).collect() }
         });
-        aside
+        aside.collect()
     }
 
-    /// Makes all values of records missing, dirty ones too.
-    pub(crate) fn drop_dirty(&self, slots: &[u32]) {
-        for column in self.each() {
-            slots.iter().for_each(|&slot| column.clean(slot));
+    /// Makes what was set aside wait again, also where a rollback has forgotten that it does.
+    pub(crate) fn restore_aside(&self, aside: &[Aside]) {
+        for Aside { slot, columns } in aside {
+            columns.iter().for_each(|&column| self.column(column).pin(*slot));
+            self.note_dirty(*slot);
         }
-        slots.iter().for_each(|&slot| self.forget_beside(slot, &[]));
+    }
+
+    /// Makes all values missing of records that were set aside.
+    pub(crate) fn drop_aside(&self, aside: &[Aside]) {
+        for Aside { slot, columns } in aside {
+            columns.iter().for_each(|&column| self.column(column).clean(*slot));
+            self.forget_beside(*slot, &[]);
+        }
     }
 
     /// Makes all clean values of a record missing, unless it is known that there is no such row.

@@ -7,7 +7,7 @@ use super::flush::{assignment, told};
 use super::statement::{Delete, Which};
 use super::version;
 use super::window::WINDOW;
-use crate::backend::{Connection, Dialect};
+use crate::backend::{Begin, Connection, Dialect};
 use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::load::query;
@@ -15,21 +15,30 @@ use crate::store::{ColumnId, SlotSet, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
+///
+/// Of several all or none, also where an open transaction goes on: one that is not there is found out when the others are gone.
 pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
     let mut seen = SlotSet::new(store.slots());
     let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
-    if slots.is_empty() {
-        return Ok(());
-    }
-    // What waits only for them goes with them. All else is sent: it may move a record out of the way of a cascade.
+    // What waits only for them goes with them.
     let aside = store.set_dirty_aside(&slots);
-    let deleted = env.flushed().and_then(|_| send(env, store, &slots));
-    if let Err(error) = deleted {
-        aside.into_iter().for_each(|slot| store.note_dirty(slot));
-        return Err(error);
+    let deleted = match slots.len() {
+        0 => Ok(()),
+        1 => env.writing(|| delete_rows(env, store, &slots)),
+        _ => env.run_transaction(&Begin::default(), || delete_rows(env, store, &slots)),
+    };
+    match deleted {
+        Ok(()) => store.drop_aside(&aside),
+        Err(_) => store.restore_aside(&aside),
     }
-    store.drop_dirty(&aside);
-    forget_what_went_along(env, store.table_number(), &slots);
+    deleted
+}
+
+fn delete_rows<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    // What still waits may move a record out of the way of a cascade.
+    env.flushed()?;
+    send(env, store, slots)?;
+    forget_what_went_along(env, store.table_number(), slots);
     let now = env.moment().time;
     slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     Ok(())

@@ -175,17 +175,14 @@ fn what_waits_is_sent_before() -> Result<()> {
 #[test]
 fn what_waits_only_for_them_goes_with_them() -> Result<()> {
     let db = db()?;
-    let (sent, statements) = db.watch(|| {
+    // That of the third one, and the DELETE
+    db.assert_keys(&[2, 2], || {
         db.transaction(|| {
             db.browse::<Line>([1, 2]).set_text("x")?;
             db.record::<Line>(3).set_text("y")?;
             db.browse::<Line>([1, 2]).delete()
         })
-    });
-    sent?;
-    // That of the third one, and the DELETE
-    let begin: Vec<&str> = statements.iter().map(|sent| &sent.sql[..6]).collect();
-    assert_eq!(begin, ["UPDATE", "DELETE"], "{statements:?}");
+    })?;
     assert_eq!(db.file.values("SELECT text AS value FROM lines WHERE id = 3"), ["y"]);
     // One that is refused has lost nothing.
     db.file.run("CREATE TRIGGER keeps BEFORE DELETE ON lines BEGIN SELECT RAISE(ABORT, 'kept'); END");
@@ -193,6 +190,9 @@ fn what_waits_only_for_them_goes_with_them() -> Result<()> {
         let line = db.record::<Line>(3);
         line.set_text("z")?;
         assert!(line.delete().is_err());
+        assert_eq!(line.text()?, "z");
+        // Nor has a set whose savepoint was rolled back.
+        assert!(db.browse::<Line>([3, 77]).delete().is_err());
         assert_eq!(line.text()?, "z");
         Ok(())
     })?;
