@@ -1,7 +1,6 @@
 //! What the model system's own tests demand of computed fields that are not stored, by the row of its list.
 
 use orm_core::Result;
-use orm_core::prelude::*;
 use orm_tests::computed::*;
 
 #[test]
