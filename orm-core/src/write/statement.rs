@@ -290,7 +290,9 @@ impl<C: Connection> UpdateRows<'_, C> {
     pub(super) fn binds_of_row(table: TableStore<'_, C>, columns: usize) -> usize {
         let keys = table.model().key_columns().len();
         let columns = columns + usize::from(table.version().is_some());
-        if C::Backend::HAS_VALUES { keys + columns } else { keys + (keys + 1) * columns }
+        // Where rows are locked first, the keys are bound once more.
+        let locked = if locks_first::<C>() { keys } else { 0 };
+        if C::Backend::HAS_VALUES { keys + columns + locked } else { keys + (keys + 1) * columns }
     }
 }
 
