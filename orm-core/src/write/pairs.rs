@@ -190,7 +190,10 @@ impl<C: Connection> Change<'_, C> {
                 out.push_sql(&format!("v.column{}", i + 1));
                 Ok(())
             })?;
-            out.push_sql(" ON CONFLICT DO NOTHING");
+            // SQLite has one writer at a time: there nobody adds the same pair meanwhile, and any conflict is another one.
+            if C::Backend::HAS_ROW_LOCKS {
+                out.push_sql(" ON CONFLICT DO NOTHING");
+            }
             return Ok(());
         }
         if self.is_key {

@@ -115,6 +115,18 @@ fn a_pair_that_is_added_and_removed_again_is_not_written() -> Result<()> {
 }
 
 #[test]
+fn a_constraint_of_the_join_table_beside_its_key_is_an_error() -> Result<()> {
+    let db = TestDb::of_partners(40, 4);
+    db.file.run("DELETE FROM partner_tags; CREATE UNIQUE INDEX one_each ON partner_tags (partner_id)");
+    let partner = db.record::<Partner>(4);
+    partner.tag_ids().add(&db.record::<Tag>(1))?;
+    let error = partner.tag_ids().add(&db.record::<Tag>(2)).expect_err("it has one");
+    assert!(error.violation().is_some(), "{error}");
+    assert_eq!(partner.tag_ids().ids()?, [1]);
+    Ok(())
+}
+
+#[test]
 fn a_null_link_is_nothing_to_write_to() -> Result<()> {
     let db = TestDb::of_partners(40, 4);
     let partner = db.record::<Partner>(20);
