@@ -8,13 +8,14 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 use diesel::deserialize::FromSql;
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, BindCollector};
 use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
@@ -181,8 +182,11 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Whether a column of a type may hold another value than it was given: it rounds, cuts or pads
     fn may_alter(check: Self::Check) -> bool;
 
-    /// Whether values of a type may be equal and not the same: 1.0 and 1.00
-    fn is_scaled(check: Self::Check) -> bool;
+    /// What stands for a value as it is bound, to compare it with others; `None` if it cannot be bound
+    fn bound<ST, V>(value: &V) -> Option<String>
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>;
 
     /// Reads what `COUNT` gives.
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
@@ -220,6 +224,18 @@ where
     i64: FromSql<BigInt, DB>,
 {
     Ok(i64::from_nullable_sql(value)?.try_into()?)
+}
+
+/// [`Dialect::bound`] of every backend: diesel shows what it has collected, and nothing else of it
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
+fn bound<'a, DB, ST, V>(value: &'a V, lookup: &mut DB::MetadataLookup) -> Option<String>
+where
+    DB: Backend<BindCollector<'a>: Default + Debug> + HasSqlType<ST>,
+    V: ToSql<ST, DB>,
+{
+    let mut binds = DB::BindCollector::default();
+    binds.push_bound_value::<ST, V>(value, lookup).ok()?;
+    Some(format!("{binds:?}"))
 }
 
 /// ` IN (?, ?, …)`, the number of binds filled up to a power of two by repeating the last key, so that eleven

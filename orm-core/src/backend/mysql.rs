@@ -164,8 +164,12 @@ impl Dialect for Mysql {
         matches!(check, Numeric | Float | DateTime | Timestamp | Time | Enum | Set)
     }
 
-    fn is_scaled(check: MysqlType) -> bool {
-        matches!(check, MysqlType::Numeric)
+    fn bound<ST, V>(value: &V) -> Option<String>
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        super::bound::<Self, ST, V>(value, &mut ())
     }
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {

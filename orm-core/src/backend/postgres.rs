@@ -197,8 +197,12 @@ impl Dialect for Pg {
         NUMBERS.contains(&oid) || TIMES.contains(&oid) || RANGES.contains(&oid) || PADDED.contains(&oid)
     }
 
-    fn is_scaled(oid: u32) -> bool {
-        oid == NUMERIC || oid == NUMERICS
+    fn bound<ST, V>(value: &V) -> Option<String>
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        super::bound::<Self, ST, V>(value, &mut BuiltIn)
     }
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {

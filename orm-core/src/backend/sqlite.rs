@@ -149,8 +149,12 @@ impl Dialect for Sqlite {
         false
     }
 
-    fn is_scaled(_: SqliteType) -> bool {
-        false
+    fn bound<ST, V>(value: &V) -> Option<String>
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        super::bound::<Self, ST, V>(value, &mut ())
     }
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {

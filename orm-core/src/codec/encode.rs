@@ -1,11 +1,12 @@
 //! How the values of one field are written, whatever their type: put into the cache, compared, bound.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Borrow;
-use std::cell::Ref;
+use std::cell::{LazyCell, Ref};
 use std::fmt;
 use std::marker::PhantomData;
 
+use bytes::Bytes;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
@@ -15,6 +16,7 @@ use diesel::sql_types::{Binary, HasSqlType, Nullable};
 
 use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
+use crate::Str;
 use crate::backend::{Connection, Dialect};
 use crate::store::{AnyColumn, Column, Link, Moment, Table, heap_bytes};
 
@@ -185,14 +187,15 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     cells: &mut Column<V>,
     value: impl Fn(usize) -> Option<G>,
     put: Put<'_>,
-    Nature { may_alter, is_scaled }: Nature,
+    may_alter: bool,
+    bound: impl Fn(&V) -> Option<String>,
     mut on_change: impl FnMut(u32, Option<&V>, &V),
 ) {
     for (row, &slot) in put.slots.iter().enumerate() {
         let Some(given) = value(row) else { continue };
         let value = given.borrow();
         let old = cells.get(slot);
-        if !is_scaled && old.is_some_and(|old| is_identical(old, value)) {
+        if old.is_some_and(|old| is_identical(old, value, || are_alike(bound(old), &bound(value)))) {
             continue;
         }
         on_change(slot, old, value);
@@ -210,19 +213,27 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     }
 }
 
-pub(crate) fn all_equal<V: PartialEq + 'static>(cells: &Column<V>, slots: &[u32]) -> bool {
+/// Whether the cells of all these records hold the same value, as it is bound
+pub(crate) fn all_equal<V: PartialEq + 'static>(
+    cells: &Column<V>,
+    slots: &[u32],
+    bound: impl Fn(&V) -> Option<String>,
+) -> bool {
     let Some((&first, others)) = slots.split_first() else { return true };
     let Some(first) = cells.get(first) else { return others.iter().all(|&slot| !cells.has(slot)) };
-    others.iter().all(|&slot| cells.get(slot).is_some_and(|value| is_identical(value, first)))
+    let of_first = LazyCell::new(|| bound(first));
+    let is_first = |value: &V| is_identical(value, first, || are_alike(bound(value), &of_first));
+    others.iter().all(|&slot| cells.get(slot).is_some_and(is_first))
 }
 
-/// What a column does with values
-#[derive(Debug, Clone, Copy, Default)]
-struct Nature {
-    /// It may round, cut or pad them.
-    may_alter: bool,
-    /// They may be equal and not the same.
-    is_scaled: bool,
+/// What stands for a value as it is bound, where its type is one of this crate: nobody asks
+pub(crate) fn exact<V>(_: &V) -> Option<String> {
+    None
+}
+
+/// Whether two values are bound alike; not if they cannot be bound.
+fn are_alike(a: Option<String>, b: &Option<String>) -> bool {
+    a.is_some() && a == *b
 }
 
 /// What a database makes of it has to be read: SQLite makes NULL of a NaN, and 0.0 of -0.0.
@@ -231,9 +242,23 @@ fn is_odd<V: PartialEq + 'static>(value: &V) -> bool {
     value != value || bits(value) == Some(Some((-0.0_f64).to_bits()))
 }
 
-/// Whether two values are one as they are stored: 0.0 and -0.0 are equal, and are not.
-fn is_identical<V: PartialEq + 'static>(a: &V, b: &V) -> bool {
-    bits(a).map_or_else(|| a == b, |of_a| Some(of_a) == bits(b))
+/// Whether two values are one as they are stored, which is not what `==` says of all types: of 0.0 and -0.0, of 1.0 and 1.00, of
+/// what a user's own type calls equal. Those that are equal and may differ are compared as they are bound.
+fn is_identical<V: PartialEq + 'static>(a: &V, b: &V, are_bound_alike: impl FnOnce() -> bool) -> bool {
+    match bits(a) {
+        Some(of_a) => Some(of_a) == bits(b),
+        None => a == b && (is_exact::<V>() || are_bound_alike()),
+    }
+}
+
+/// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
+fn is_exact<V: 'static>() -> bool {
+    fn is<T: 'static>(id: TypeId) -> bool {
+        id == TypeId::of::<T>() || id == TypeId::of::<Option<T>>()
+    }
+    let id = TypeId::of::<V>();
+    let is_number = is::<i32>(id) || is::<i64>(id) || is::<i16>(id) || is::<u64>(id) || is::<u32>(id);
+    is_number || is::<Str>(id) || is::<Bytes>(id) || is::<bool>(id) || id == TypeId::of::<Link>()
 }
 
 /// The bits of a floating-point number, or of `None`; nothing of all else. Decided when it is compiled
@@ -255,9 +280,13 @@ const NO_VALUE: &str = "a record has no value to be written";
 
 /// How a value that stands in the cache as it is becomes a bind
 trait Bind<V, DB: Backend>: 'static {
-    fn nature() -> Nature {
-        Nature::default()
+    /// Whether the column may round, cut or pad values.
+    fn may_alter() -> bool {
+        false
     }
+
+    /// What stands for the value as it is bound, if it can be
+    fn bound(value: &V) -> Option<String>;
 
     fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 }
@@ -271,9 +300,12 @@ where
     V: ToSql<ST, DB>,
     ST: 'static,
 {
-    fn nature() -> Nature {
-        let check = DB::check::<ST>();
-        Nature { may_alter: DB::may_alter(check), is_scaled: DB::is_scaled(check) }
+    fn may_alter() -> bool {
+        DB::may_alter(DB::check::<ST>())
+    }
+
+    fn bound(value: &V) -> Option<String> {
+        DB::bound::<ST, V>(value)
     }
 
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -290,6 +322,10 @@ where
     V: BlobCell,
     [u8]: ToSql<Binary, DB>,
 {
+    fn bound(value: &V) -> Option<String> {
+        DB::bound::<Nullable<Binary>, _>(&value.bytes())
+    }
+
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match value.bytes() {
             Some(bytes) => out.push_bind_param::<Binary, [u8]>(bytes),
@@ -330,7 +366,8 @@ where
             &mut typed::<V>(cells).borrow_mut(),
             |row| given.of(row).map(value::<V>),
             put,
-            B::nature(),
+            B::may_alter(),
+            B::bound,
             |_, _, _| {},
         );
     }
@@ -350,12 +387,11 @@ where
     }
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
-        let is_one = slots.len() < 2;
-        is_one || (!B::nature().is_scaled && all_equal(&typed::<V>(cells).borrow(), slots))
+        all_equal(&typed::<V>(cells).borrow(), slots, B::bound)
     }
 
     fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
-        !B::nature().may_alter && !typed::<V>(cells).borrow().get(slot).is_some_and(is_odd)
+        !B::may_alter() && !typed::<V>(cells).borrow().get(slot).is_some_and(is_odd)
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
@@ -363,7 +399,7 @@ where
         // A NaN that comes twice is no other value.
         #[allow(clippy::eq_op)]
         let are_nothing = || a != a && b != b;
-        a == b || are_nothing()
+        is_identical(a, b, || are_alike(B::bound(a), &B::bound(b))) || are_nothing()
     }
 
     fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
@@ -388,8 +424,7 @@ pub(crate) struct Moved {
 pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
     let nowhere = (put.state == State::New).then_some(Link::NULL);
     let mut moved = put.moved.take();
-    let nature = Nature::default();
-    put_cells(&mut typed(cells).borrow_mut(), link, put, nature, |slot, old: Option<&Link>, &to| {
+    put_cells(&mut typed(cells).borrow_mut(), link, put, false, exact, |slot, old: Option<&Link>, &to| {
         if let Some(moved) = &mut moved {
             moved.push(Moved { slot, from: old.copied().or(nowhere), to });
         }

@@ -32,7 +32,11 @@ pub(crate) fn anew<C: Connection>(
         None => env.settings.prefetch_limit,
     };
     // Whoever locks the same rows locks them in the same order.
-    for slots in store.in_key_order(slots).chunks(window) {
+    let mut slots = slots.to_vec();
+    slots.sort_unstable();
+    slots.dedup();
+    store.sort_by_key(&mut slots);
+    for slots in slots.chunks(window) {
         query::anew_by_keys(env, store, slots, &fields, locked && C::Backend::HAS_ROW_LOCKS)?;
     }
     Ok(())

@@ -11,7 +11,7 @@ use diesel::query_builder::AstPass;
 
 use super::{Entity, Id, any};
 use crate::backend::Connection;
-use crate::codec::encode::{Given, Put, all_equal, put_links, value};
+use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
 use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, NULL, Table};
@@ -179,7 +179,7 @@ where
     }
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
-        all_equal(&typed::<Link>(cells).borrow(), slots)
+        all_equal(&typed::<Link>(cells).borrow(), slots, exact)
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {

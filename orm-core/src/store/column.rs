@@ -273,10 +273,7 @@ impl<V> Column<V> {
 
     /// When the value of a slot came from the database, whatever was done to it since
     pub(crate) fn known_since(&self, slot: u32) -> Option<Stamp> {
-        let stamp = self.loaded_at(slot)?;
-        let edited = self.edited.as_ref().and_then(|edited| edited.get(&slot));
-        // One that was loaded anew after its last change is as old as it looks.
-        Some(edited.filter(|&&(_, changed)| changed == stamp).map_or(stamp, |&(loaded, _)| loaded))
+        Some(loaded_before(self.edited.as_deref(), slot, self.loaded_at(slot)?))
     }
 
     /// Makes all clean cells missing that came from the database before a time.
@@ -285,11 +282,7 @@ impl<V> Column<V> {
         V: 'static,
     {
         let edited = self.edited.take();
-        let since = |slot: u32, stamp: Stamp| {
-            let edited = edited.as_ref().and_then(|edited| edited.get(&slot));
-            edited.filter(|&&(_, changed)| changed == stamp).map_or(stamp, |&(loaded, _)| loaded)
-        };
-        self.remove_where(|slot, stamp| since(slot, stamp) < before);
+        self.remove_where(|slot, stamp| loaded_before(edited.as_deref(), slot, stamp) < before);
         self.edited = edited.map(|mut edited| {
             edited.retain(|&slot, (_, changed)| self.loaded_at(slot) == Some(*changed));
             edited
@@ -504,6 +497,12 @@ impl<V> Column<V> {
         let dependents = edited + self.dependents.as_ref().map_or(0, |dependents| dependents.bytes());
         self.bytes + self.pages.capacity() * size_of::<Option<Box<Page<V>>>>() + dependents
     }
+}
+
+/// When a value came from the database whose cell was filled at a time: before that, if it was edited then, and not loaded anew since
+fn loaded_before(edited: Option<&Edited>, slot: u32, filled: Stamp) -> Stamp {
+    let edit = edited.and_then(|edited| edited.get(&slot));
+    edit.filter(|&&(_, changed)| changed == filled).map_or(filled, |&(loaded, _)| loaded)
 }
 
 impl<V> Page<V> {

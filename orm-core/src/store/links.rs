@@ -4,6 +4,9 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment};
 use super::slot::{NULL, SlotSet};
@@ -69,6 +72,48 @@ pub(crate) fn remove_links_beyond(column: &dyn AnyColumn, from: usize) {
     } else if let Some(lists) = lists(column) {
         lists.borrow_mut().remove_values(|list| is_beyond(&list.0));
     }
+}
+
+/// Records by levels, for to-one links that lead to records of the same table: whatever links to another one of them before that.
+/// Those that link to each other in a circle come last, together.
+pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
+    let mut linking: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
+    let targets = |slot: u32, out: &mut dyn FnMut(u32)| {
+        for links in links {
+            follow(*links, std::iter::once(slot), |targets| {
+                targets.into_iter().flatten().for_each(|&to| out(to));
+            });
+        }
+    };
+    for &slot in slots {
+        targets(slot, &mut |target| {
+            if let Some(linking) = linking.get_mut(&target) {
+                *linking += 1;
+            }
+        });
+    }
+    let mut levels = Vec::new();
+    let mut level: Vec<u32> = slots.iter().copied().filter(|slot| linking.get(slot) == Some(&0)).collect();
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for &slot in &level {
+            linking.remove(&slot);
+            targets(slot, &mut |target| {
+                if let Some(linking) = linking.get_mut(&target) {
+                    *linking -= 1;
+                    if *linking == 0 {
+                        next.push(target);
+                    }
+                }
+            });
+        }
+        levels.push(std::mem::replace(&mut level, next));
+    }
+    let circles: Vec<u32> = slots.iter().copied().filter(|slot| linking.contains_key(slot)).collect();
+    if !circles.is_empty() {
+        levels.push(circles);
+    }
+    levels
 }
 
 /// A change of a list

@@ -271,16 +271,13 @@ impl Table {
         self.key_text(slot).trim_end().to_lowercase()
     }
 
-    /// Puts records into the order of their keys, each once: the same wherever it is done.
-    pub(crate) fn in_key_order(&self, slots: &[u32]) -> Vec<u32> {
-        let mut seen = SlotSet::new(self.slots());
-        let mut slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
-        if self.are_keys_numbers() {
-            slots.sort_by_key(|&slot| self.key_number(slot));
-        } else {
-            slots.sort_by_cached_key(|&slot| self.key_text(slot));
+    /// Puts records into the order of their keys, which is the same wherever it is done.
+    pub(crate) fn sort_by_key(&self, slots: &mut [u32]) {
+        match slots {
+            [] | [_] => {}
+            _ if self.are_keys_numbers() => slots.sort_by_cached_key(|&slot| self.key_number(slot)),
+            _ => slots.sort_by_cached_key(|&slot| self.key_text(slot)),
         }
-        slots
     }
 
     /// How many slots there are
@@ -472,13 +469,6 @@ impl Table {
         for Aside { slot, columns } in aside {
             columns.iter().for_each(|&column| self.column(column).clean(*slot));
             self.forget_beside(*slot, &[]);
-        }
-    }
-
-    /// Makes all clean values of a record missing, unless it is known that there is no such row.
-    pub(crate) fn forget_unless_absent(&self, slot: u32) {
-        if !self.is_absent(slot) {
-            self.forget_record(slot);
         }
     }
 
@@ -840,6 +830,23 @@ impl Table {
 
     // Links
 
+    /// The to-one links that lead to a table
+    fn links_of(&self, table: TableId) -> impl Iterator<Item = &dyn AnyColumn> {
+        let leading = self.columns.iter().filter(move |column| column.target == Some(table));
+        leading.map(|column| &*column.cells).filter(|cells| links::to_one(*cells).is_some())
+    }
+
+    /// Whether there is a to-one link to a table.
+    pub(crate) fn has_links_to(&self, table: TableId) -> bool {
+        self.links_of(table).next().is_some()
+    }
+
+    /// Records of this table, which is `own`, by levels: whatever links to another one of them before that. Those that link to each
+    /// other in a circle come last, together.
+    pub(crate) fn levels(&self, own: TableId, slots: &[u32]) -> Vec<Vec<u32>> {
+        links::levels(&self.links_of(own).collect::<Vec<_>>(), slots)
+    }
+
     /// Whether a link of a record leads to a record of a table.
     pub(crate) fn leads(&self, slot: u32, table: TableId, target: u32) -> bool {
         let mut is_there = false;
@@ -958,6 +965,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::NULL;
     use super::*;
 
     fn at(time: Stamp) -> Moment {
@@ -1051,6 +1059,19 @@ mod tests {
         let has =
             |column: ColumnId| (0..10).filter(|&slot| table.column(column).has(slot)).collect::<Vec<_>>();
         assert_eq!((has(number), has(parent), has(lists), table.slots()), (vec![0], vec![0], vec![0], 5));
+    }
+
+    #[test]
+    fn levels_begin_with_those_that_nobody_links_to_and_end_with_circles() {
+        let (table, [_, parent, _]) = table();
+        // 0 ← 1 ← 2, 1 ← 3, 4 ↔ 5 ← 6, and 7, whose parent is none of them
+        for (slot, to) in [(0, NULL), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
+            table.cells::<Link>(parent).borrow_mut().set(slot, at(1), Link(to));
+        }
+        let levels = table.levels(TableId(0), &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(levels, [vec![2, 3, 6, 7, 8], vec![1], vec![0], vec![4, 5]]);
+        assert_eq!(table.levels(TableId(0), &[0, 1]), [[1], [0]]);
+        assert_eq!(table.levels(TableId(1), &[0, 1]), [[0, 1]]);
     }
 
     #[test]

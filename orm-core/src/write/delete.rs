@@ -9,8 +9,8 @@ use super::version;
 use super::window::WINDOW;
 use crate::backend::{Begin, Connection, Dialect};
 use crate::env::stores::{Side, Store};
-use crate::error::Doing;
-use crate::load::query;
+use crate::error::{Doing, ViolationKind};
+use crate::load::{anew, query};
 use crate::store::{ColumnId, SlotSet, TableId};
 use crate::{Environment, Error, Result};
 
@@ -22,10 +22,10 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
     // What waits only for them goes with them.
     let aside = store.set_dirty_aside(&slots);
-    let deleted = match slots.len() {
-        0 => Ok(()),
-        1 => env.writing(|| delete_rows(env, store, &slots)),
-        _ => env.run_transaction(&Begin::default(), || delete_rows(env, store, &slots)),
+    let deleted = match &slots[..] {
+        [] => Ok(()),
+        [_] => env.writing(|| delete_rows(env, store, &slots, send)),
+        _ => delete_several(env, store, &slots),
     };
     match deleted {
         Ok(()) => store.drop_aside(&aside),
@@ -34,53 +34,135 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     deleted
 }
 
-fn delete_rows<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+/// Deletes together what may refer to each other. If one of the rows took another one along, or stood in its way, all of them are
+/// looked at first, and deleted by levels.
+fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    let version = env.stores.versioned(store.table_store());
+    let versions = version.map(|(store, version)| version::numbers(store, version, slots));
+    let begin = Begin::default();
+    match env.run_transaction(&begin, || delete_rows(env, store, slots, send)) {
+        Err(error) if may_be_of_order(store, &error) => env.run_transaction(&begin, || {
+            anew::anew(env, store, slots, true)?;
+            none_is_gone(store, slots)?;
+            if let (Some((store, version)), Some(versions)) = (version, &versions) {
+                version::compare(store, version, slots, versions)?;
+            }
+            delete_rows(env, store, slots, send_by_levels)
+        }),
+        deleted => deleted,
+    }
+}
+
+/// Whether rows may not have been there, or may have had to stay, because of others that were to go with them
+fn may_be_of_order<C: Connection>(store: Store<'_, C>, error: &Error) -> bool {
+    let is_held = || error.violation().is_some_and(|violation| violation.kind == ViolationKind::ForeignKey);
+    error.is_missing_record() || (store.has_links_to(store.table_number()) && is_held())
+}
+
+fn none_is_gone<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    match slots.iter().find(|&&slot| store.is_absent(slot)) {
+        Some(&gone) => Err(store.missing_record(gone)),
+        None => Ok(()),
+    }
+}
+
+/// Deletes rows by what `send` sends, which returns those that are still there, as a trigger has it.
+fn delete_rows<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+    send: impl FnOnce(&Environment<C>, Store<'_, C>, &[u32]) -> Result<Vec<u32>>,
+) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
-    send(env, store, slots)?;
+    let kept = SlotSet::of(send(env, store, slots)?);
     forget_what_went_along(env, store.table_number(), slots);
     let now = env.moment().time;
-    slots.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
+    slots.iter().filter(|&&slot| !kept.has(slot)).for_each(|&slot| store.set_absent(slot, Some(now)));
     Ok(())
 }
 
 /// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.
-fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<Vec<u32>> {
+    none_is_gone(store, slots)?;
     let (versioned, others): (Vec<u32>, Vec<u32>) = match store.version() {
         // What was never read is compared with nothing.
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
         None => (Vec::new(), slots.to_vec()),
     };
-    let most = C::Backend::MAX_BINDS / (store.model().key_columns().len() + 1);
-    for slots in versioned.chunks(WINDOW.min(1 << most.ilog2())) {
-        send_window(env, store, slots, true)?;
+    if !C::Backend::HAS_RETURNING {
+        // Afterwards nobody could tell which of them had been there.
+        look(env, store, &versioned, &others)?;
+        return send_held(env, store, slots);
     }
-    others.chunks(WINDOW).try_for_each(|slots| send_window(env, store, slots, false))
+    let mut kept = Vec::new();
+    for slots in versioned.chunks(WINDOW.min(rows_of_one(store, 1))) {
+        kept.extend(send_returning(env, store, slots, true)?);
+    }
+    for slots in others.chunks(rows_of_one(store, 0)) {
+        kept.extend(send_returning(env, store, slots, false)?);
+    }
+    Ok(kept)
 }
 
-fn send_window<C: Connection>(
+/// How many rows one DELETE takes that names them by their keys and so many more columns: as many as can be, as they may refer to
+/// each other.
+fn rows_of_one<C: Connection>(store: Store<'_, C>, beside: usize) -> usize {
+    1 << (C::Backend::MAX_BINDS / (store.model().key_columns().len() + beside)).ilog2()
+}
+
+/// Looks at rows, and holds them: an error if one is not there, or has another version.
+fn look<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    versioned: &[u32],
+    others: &[u32],
+) -> Result<()> {
+    if let Some((store, version)) = env.stores.versioned(store.table_store()) {
+        versioned.chunks(WINDOW).try_for_each(|slots| version::know(env, store, version, slots))?;
+    }
+    let asked = "the rows to be deleted";
+    others.chunks(WINDOW).try_for_each(|slots| query::by_keys_for_write(env, store, slots, &[], asked))?;
+    none_is_gone(store, others)
+}
+
+/// Deletes rows that are there and held, whatever refers to another one of them before that.
+fn send_by_levels<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+) -> Result<Vec<u32>> {
+    let mut kept = Vec::new();
+    for level in store.levels(store.table_number(), slots) {
+        kept.extend(send_held(env, store, &level)?);
+    }
+    Ok(kept)
+}
+
+/// Deletes rows that are there and held: what was not found went with another one, or is kept.
+fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<Vec<u32>> {
+    let mut kept = Vec::new();
+    for slots in slots.chunks(rows_of_one(store, 0)) {
+        let doing =
+            Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
+        let which = Which::Keys(store.model().key_list(store.table(), slots));
+        if env.run(doing, &Delete { store, which, returning: false })? < slots.len() {
+            query::by_keys_for_write(env, store, slots, &[], "the rows that a DELETE did not find")?;
+            kept.extend(slots.iter().filter(|&&slot| !store.is_absent(slot)));
+        }
+    }
+    Ok(kept)
+}
+
+/// Deletes rows, and sees by the keys that come back which of them were there.
+fn send_returning<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[u32],
     versioned: bool,
-) -> Result<()> {
-    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
-        return Err(store.missing_record(gone));
-    }
+) -> Result<Vec<u32>> {
     let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
-    let returning = C::Backend::HAS_RETURNING;
-    if !returning {
-        // Afterwards nobody could tell which of them had been there.
-        let version = env.stores.versioned(store.table_store()).filter(|_| versioned);
-        match version {
-            Some((store, version)) => version::know(env, store, version, slots)?,
-            None => query::by_keys_for_write(env, store, slots, &[], "the rows to be deleted")?,
-        }
-        if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
-            return Err(store.missing_record(gone));
-        }
-    }
-    let which = match store.version().filter(|_| versioned && returning) {
+    let which = match store.version().filter(|_| versioned) {
         Some(version) => Which::Versions {
             keys: store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect()),
             version: assignment(env, store.table_store(), version, slots)?,
@@ -88,45 +170,17 @@ fn send_window<C: Connection>(
         },
         None => Which::Keys(store.model().key_list(store.table(), slots)),
     };
-    let statement = Delete { store, which, returning };
-    if !returning {
-        let found = env.run(doing, &statement)?;
-        return if found < slots.len() { Err(store.conflict(slots[0])) } else { Ok(()) };
-    }
-    let found = env.run_returning(store, doing, &statement)?;
-    // It holds the versions.
-    drop(statement);
+    let found = env.run_returning(store, doing, &Delete { store, which, returning: true })?;
     if found.len() == slots.len() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let found = SlotSet::of(found);
     let missed: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
-    Err(not_found(env, store, &missed, versioned)?)
-}
-
-/// Why rows were not deleted: another version, or they are not there
-#[cold]
-fn not_found<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    missed: &[u32],
-    versioned: bool,
-) -> Result<Error> {
-    if versioned {
-        query::by_keys_for_write(env, store, missed, &[], "the rows that a DELETE did not find")?;
-        if let Some(version) = store.version() {
-            version::forget(store.table(), version, missed);
-        }
-        missed.iter().for_each(|&slot| store.forget_unless_absent(slot));
+    query::by_keys_for_write(env, store, &missed, &[], "the rows that a DELETE did not find")?;
+    if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
+        return Err(version::lost(store, &missed));
     }
-    let gone = missed.iter().copied().find(|&slot| !versioned || store.is_absent(slot));
-    Ok(match gone {
-        Some(gone) => {
-            store.forget_record(gone);
-            store.missing_record(gone)
-        }
-        None => store.conflict(missed[0]),
-    })
+    Ok(missed)
 }
 
 /// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with

@@ -35,8 +35,8 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
         names.copied().collect()
     };
     groups.sort_by_cached_key(|(columns, _)| names(columns));
-    for (columns, slots) in groups {
-        let slots = table.in_key_order(&slots);
+    for (columns, mut slots) in groups {
+        table.sort_by_key(&mut slots);
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
         let window = if table.version().is_none() && are_equal(table, &columns, &slots) {
@@ -253,15 +253,8 @@ fn not_found<C: Connection>(
     let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
     let store = env.stores.get(model);
     query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
-    let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
-    if gone.is_none() && table.version().is_none() {
+    if table.version().is_none() && !slots.iter().any(|&slot| store.is_absent(slot)) {
         return Ok(());
     }
-    let slot = gone.unwrap_or(slots[0]);
-    // What was read of them is no basis for another try; nor is the version, which has been kept for this one.
-    if let Some(version) = table.version() {
-        version::forget(table.table(), version, slots);
-    }
-    slots.iter().for_each(|&slot| store.forget_record(slot));
-    Err(if gone.is_some() { store.missing_record(slot) } else { store.conflict(slot) })
+    Err(version::lost(store, slots))
 }

@@ -76,8 +76,9 @@ fn flush<C: Connection>(
 /// Pairs in the order of their keys, which is the same from whichever side they were named: two who write the same ones do not
 /// wait for each other.
 fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first: bool) -> Vec<(u32, u32)> {
-    let rank = |table: &Table, slots: Vec<u32>| -> HashMap<u32, usize, FixedState> {
-        table.in_key_order(&slots).into_iter().zip(0..).collect()
+    let rank = |table: &Table, mut slots: Vec<u32>| -> HashMap<u32, usize, FixedState> {
+        table.sort_by_key(&mut slots);
+        slots.into_iter().zip(0..).collect()
     };
     let owns = rank(owners, pairs.iter().map(|pair| pair.0).collect());
     let others = rank(members, pairs.iter().map(|pair| pair.1).collect());

@@ -50,24 +50,52 @@ pub(super) fn know<C: Connection>(
     prefetch::load_together(env, store, slots, field)?;
     if !C::Backend::HAS_RETURNING {
         // The UPDATE will not say which rows it found: they are looked at, and held, before.
-        let read = || -> Vec<Option<i64>> {
-            let number = |&slot: &u32| number(store.column(field), slot);
-            slots.iter().map(number).collect()
-        };
-        let expected = read();
+        let expected = numbers(store, field, slots);
         forget(store.table(), store.column_of(field), slots);
         query::by_keys_for_write(env, store, slots, &[field], store.field_name(field))?;
-        let changed = slots.iter().zip(expected).zip(read()).find(|((_, expected), found)| expected != found);
-        if let Some(((&slot, _), Some(_))) = changed {
-            forget(store.table(), store.column_of(field), slots);
-            store.forget_record(slot);
-            return Err(store.conflict(slot));
-        }
+        compare(store, field, slots, &expected)?;
     }
     match slots.iter().find(|&&slot| store.is_absent(slot)) {
         Some(&gone) => Err(store.missing_record(gone)),
         None => Ok(()),
     }
+}
+
+/// The versions of records, as far as they are cached
+pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &[u32]) -> Vec<Option<i64>> {
+    slots.iter().map(|&slot| number(store.column(field), slot)).collect()
+}
+
+/// An error if a row has another version than the one that was read before
+pub(super) fn compare<C: Connection>(
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    expected: &[Option<i64>],
+) -> Result<()> {
+    let found = numbers(store, field, slots);
+    let is_other = |(expected, found): (&Option<i64>, &Option<i64>)| {
+        expected.is_some() && found.is_some() && expected != found
+    };
+    match expected.iter().zip(&found).position(is_other) {
+        Some(row) => {
+            forget(store.table(), store.column_of(field), slots);
+            store.forget_record(slots[row]);
+            Err(store.conflict(slots[row]))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The error of rows that were looked at after a write did not find them: they are not there, or have another version. What was read of
+/// them is no basis for another try; nor is the version, which has been kept for this one.
+pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Error {
+    let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
+    if let Some(version) = store.version() {
+        forget(store.table(), version, slots);
+    }
+    slots.iter().for_each(|&slot| store.forget_record(slot));
+    gone.map_or_else(|| store.conflict(slots[0]), |gone| store.missing_record(gone))
 }
 
 /// An error if a version can be counted on no further

@@ -12,6 +12,9 @@ mod a_link_leads_where_the_database_says;
 #[path = "breaking.rs"]
 mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "deleting.rs"]
+mod deleting;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]
 mod failing;
 #[allow(clippy::duplicate_mod, reason = "the same")]

@@ -11,6 +11,9 @@ mod a_link_leads_where_the_database_says;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "breaking.rs"]
 mod breaking;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "deleting.rs"]
+mod deleting;
 mod expired_statements;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "failing.rs"]

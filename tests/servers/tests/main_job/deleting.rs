@@ -1,0 +1,66 @@
+//! Sets whose rows refer to each other, or take each other along: they go together, in whatever order a server goes
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use orm_core::prelude::*;
+
+use super::{Db, shop};
+use crate::place::{Outcome, Place};
+
+diesel::table! { nodes { id -> Integer, parent_id -> Nullable<Integer>, name -> Text } }
+
+#[derive(Model)]
+#[model(table = nodes, connection = Db)]
+pub struct Node {
+    id: i32,
+    parent_id: Option<Id<Self>>,
+    name: String,
+}
+
+/// A tree in which each node has three below it, and one row beside it
+fn tree(place: &Place<Db>, nodes: i32, action: &str) -> Outcome {
+    let mut connection = place.connect()?;
+    connection.batch_execute(&format!(
+        "CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent_id INTEGER NULL, name VARCHAR(20) NOT NULL,
+            FOREIGN KEY (parent_id) REFERENCES nodes (id) {action})"
+    ))?;
+    let row = |id: i32| {
+        let parent = (id > 0).then(|| (id - 1) / 3);
+        (nodes::id.eq(id), nodes::parent_id.eq(parent), nodes::name.eq(format!("n{id}")))
+    };
+    for start in (0..nodes).step_by(1000) {
+        let rows: Vec<_> = (start..nodes.min(start + 1000)).map(row).collect();
+        diesel::insert_into(nodes::table).values(&rows).execute(&mut connection)?;
+    }
+    let beside = (nodes::id.eq(90_000), nodes::name.eq("beside"));
+    diesel::insert_into(nodes::table).values(beside).execute(&mut connection)?;
+    Ok(())
+}
+
+#[test]
+fn a_tree_goes_at_once() -> Outcome {
+    for (action, nodes) in [("", 40), ("", 3_000), ("ON DELETE CASCADE", 13), ("ON DELETE CASCADE", 3_000)] {
+        let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+        tree(&place, nodes, action)?;
+        let env = place.environment()?;
+        let all = env.all::<Node>()?;
+        all.filter(|node| Ok(node.name()? != "beside"))?.delete()?;
+        assert_eq!(env.all::<Node>()?.ids(), [90_000], "{action} {nodes}");
+        assert!(env.record::<Node>(1).name().is_err_and(|error| error.is_missing_record()));
+    }
+    Ok(())
+}
+
+#[test]
+fn one_that_was_not_there_is_told_of_all_the_same() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    tree(&place, 40, "ON DELETE CASCADE")?;
+    let env = place.environment()?;
+    let all = env.all::<Node>()?;
+    let mut other = place.connect()?;
+    other.batch_execute("DELETE FROM nodes WHERE id = 39")?;
+    let error = all.delete().err().ok_or("it is gone")?;
+    assert!(error.is_missing_record() && error.to_string().contains("39"), "{error}");
+    assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM nodes")?, 40);
+    Ok(())
+}
