@@ -3,7 +3,7 @@
 pub use crate::assert::Recording;
 pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
 pub use crate::codec::{
-    Binds, Blob, BlobCell, Calculated, CellWriter, Cells, CellsOf, ColumnNames, Decode, Encode, EncodeOf,
+    Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, ColumnNames, ComputedCell, Decode, Encode, EncodeOf,
     KeyCodec, KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
@@ -13,7 +13,7 @@ pub use crate::model::{
     holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
-pub use crate::records::computed::{Compute, Derived, IntoCell, computed_all, computed_one};
+pub use crate::records::computed::{Compute, ComputedKind, IntoCell, computed_all, computed_one};
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, Nullable, PrimaryKey, Readable, Required, WayTo,

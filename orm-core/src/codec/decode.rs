@@ -44,9 +44,9 @@ pub trait Cells: 'static {
 
 /// What a cell of a computed field holds
 #[derive(Debug)]
-pub struct Calculated<V>(PhantomData<fn() -> V>);
+pub struct ComputedCell<V>(PhantomData<fn() -> V>);
 
-impl<V: Send + 'static> Cells for Calculated<V> {
+impl<V: Send + 'static> Cells for ComputedCell<V> {
     type Cell = V;
 }
 

@@ -5,7 +5,7 @@ pub(crate) mod encode;
 mod key;
 
 pub(crate) use decode::typed;
-pub use decode::{Blob, BlobCell, Calculated, CellWriter, Cells, CellsOf, Decode, Presence, Scalar, cells};
+pub use decode::{Blob, BlobCell, CellWriter, Cells, CellsOf, ComputedCell, Decode, Presence, Scalar, cells};
 pub(crate) use encode::row;
 pub use encode::{Binds, Encode, EncodeOf, ReadOnly, Writable};
 pub(crate) use key::read_key;

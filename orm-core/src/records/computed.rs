@@ -13,7 +13,9 @@ use crate::env::evict::make_room;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::load::plan::{Wanted, plan};
-use crate::records::field::{AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required};
+use crate::records::field::{
+    AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required, value_fields,
+};
 use crate::records::{Group, Handle, Model};
 use crate::store::Moment;
 use crate::{Environment, Error, Record, RecordSet, Result, Str};
@@ -24,7 +26,7 @@ const MORE: usize = 1 << 20;
 
 /// A computed field, whose values are kept as those of a field of kind `K` are
 #[derive(Debug)]
-pub struct Derived<K>(PhantomData<K>);
+pub struct ComputedKind<K>(PhantomData<K>);
 
 /// How the values of a field of `M` are computed; `V` is what a cell holds
 pub enum Compute<M: Model, V> {
@@ -51,7 +53,7 @@ impl<M: Model, V> fmt::Debug for Compute<M, V> {
     }
 }
 
-impl<K: CellKind> Kind for Derived<K> {
+impl<K: CellKind> Kind for ComputedKind<K> {
     type Cell<T>
         = K::Cell<T>
     where
@@ -60,7 +62,7 @@ impl<K: CellKind> Kind for Derived<K> {
     type Access<M: Model, T: 'static> = (AccessTo<M, K::Cell<T>>, Compute<M, K::Cell<T>>);
 }
 
-impl<K: CellKind> CellKind for Derived<K> {
+impl<K: CellKind> CellKind for ComputedKind<K> {
     #[inline(always)]
     fn access<M: Model, T: 'static>((access, _): Self::Access<M, T>) -> AccessTo<M, K::Cell<T>> {
         access
@@ -92,6 +94,17 @@ impl<K: CellKind> CellKind for Derived<K> {
             }
         }
     }
+
+    fn prefetch<M: Model, T: 'static>(
+        field: Field<M, T, Self>,
+        records: &RecordSet<'_, M>,
+        at: Place,
+    ) -> Result<()>
+    where
+        K::Cell<T>: Clone,
+    {
+        Many::required(records.handle(), at, |reader| reader.cell(field, at)).map(drop)
+    }
 }
 
 /// The record at hand, and those that it is read with and whose value is missing too
@@ -109,7 +122,7 @@ fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: u32, field: usize) ->
 /// Computes a field of records and caches the values, unless what they follow from has changed meanwhile.
 fn computed<M, T, K, R>(
     group: &Group<'_, M>,
-    field: Field<M, T, Derived<K>>,
+    field: Field<M, T, ComputedKind<K>>,
     slots: &[u32],
     compute: impl FnOnce() -> Result<R>,
     values_of: impl Fn(&R) -> &[K::Cell<T>],
@@ -160,56 +173,9 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     }
 }
 
-impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Derived<Required>> {
-    type Read<'env, K: Cardinality> = K::Out<T>;
-
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::Out<T> {
-        K::required(
-            records,
-            at,
-            #[inline(always)]
-            |reader| reader.cell(self, at),
-        )
-    }
-}
-
-impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Derived<Nullable>> {
-    type Read<'env, K: Cardinality> = K::OutNullable<T>;
-
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::OutNullable<T> {
-        K::nullable(
-            records,
-            at,
-            #[inline(always)]
-            |reader| reader.cell(self, at),
-        )
-    }
-}
-
-macro_rules! cached_values {
-    ($($kind:ident: $value:ty;)*) => {$(
-        impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, Derived<$kind>> {
-            type Value = $value;
-
-            fn position(self) -> usize {
-                self.index()
-            }
-
-            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
-                self.cells_in(env).borrow().get(slot).cloned()
-            }
-
-            fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
-                self.read::<Many>(records.handle(), at).map(drop)
-            }
-        }
-    )*};
-}
-cached_values! {
-    Required: T;
-    Nullable: Option<T>;
+value_fields! {
+    ComputedKind<Required>: T => Out, required;
+    ComputedKind<Nullable>: Option<T> => OutNullable, nullable;
 }
 
 /// The user's own type on its way into a cell

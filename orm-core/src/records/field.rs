@@ -59,6 +59,20 @@ pub trait CellKind: Kind {
     {
         handle::load(group, at, slot, field, place)
     }
+
+    /// Brings the values of these records and of no others.
+    #[doc(hidden)]
+    fn prefetch<M: Model, T: 'static>(
+        field: Field<M, T, Self>,
+        records: &RecordSet<'_, M>,
+        at: Place,
+    ) -> Result<()>
+    where
+        Self: Sized,
+        Self::Cell<T>: Clone,
+    {
+        records.load_field(field.index(), at)
+    }
 }
 
 /// Where the cells of a field are among a model's columns; the second argument only names the lifetime
@@ -294,32 +308,45 @@ pub trait Cacheable<M: Model>: Cached<M> {
     fn put(self, env: &Environment<M::Connection>, slot: u32, value: Self::Value);
 }
 
-impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, T, Required> {
-    type Read<'env, K: Cardinality> = K::Out<T>;
+/// How fields are read whose cells hold what they give
+macro_rules! value_fields {
+    ($($kind:ty: $value:ty => $out:ident, $read:ident;)*) => {$(
+        impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, $value, $kind> {
+            type Read<'env, K: Cardinality> = K::$out<T>;
 
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::Out<T> {
-        K::required(
-            records,
-            at,
             #[inline(always)]
-            |reader| reader.cell(self, at),
-        )
-    }
+            fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::$out<T> {
+                K::$read(
+                    records,
+                    at,
+                    #[inline(always)]
+                    |reader| reader.cell(self, at),
+                )
+            }
+        }
+
+        impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, $kind> {
+            type Value = $value;
+
+            fn position(self) -> usize {
+                self.index()
+            }
+
+            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
+                self.cells_in(env).borrow().get(slot).cloned()
+            }
+
+            fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
+                <$kind>::prefetch(self, records, at)
+            }
+        }
+    )*};
 }
+pub(super) use value_fields;
 
-impl<M: Model, T: Clone + 'static> Readable<M> for Field<M, Option<T>, Nullable> {
-    type Read<'env, K: Cardinality> = K::OutNullable<T>;
-
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, at: Place) -> K::OutNullable<T> {
-        K::nullable(
-            records,
-            at,
-            #[inline(always)]
-            |reader| reader.cell(self, at),
-        )
-    }
+value_fields! {
+    Required: T => Out, required;
+    Nullable: Option<T> => OutNullable, nullable;
 }
 
 impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
@@ -417,20 +444,8 @@ macro_rules! to_many_fields {
 }
 to_many_fields!(OneToMany, ManyToMany);
 
-macro_rules! cached_values {
+macro_rules! cacheable_values {
     ($($kind:ident: $value:ty;)*) => {$(
-        impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, $kind> {
-            type Value = $value;
-
-            fn position(self) -> usize {
-                self.index()
-            }
-
-            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
-                self.cells_in(env).borrow().get(slot).cloned()
-            }
-        }
-
         impl<M: Model, T: Clone + 'static> Cacheable<M> for Field<M, $value, $kind> {
             fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), value);
@@ -438,7 +453,7 @@ macro_rules! cached_values {
         }
     )*};
 }
-cached_values! {
+cacheable_values! {
     Required: T;
     Nullable: Option<T>;
 }

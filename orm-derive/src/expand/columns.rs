@@ -64,7 +64,7 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
         }
         Shape::Computed { value, nullable } => {
             let cell = cell(value, *nullable, field);
-            quote_spanned!(at=> ::orm_core::private::Calculated<#cell>)
+            quote_spanned!(at=> ::orm_core::private::ComputedCell<#cell>)
         }
         Shape::Unsupported(_) => TokenStream::new(),
     }

@@ -43,33 +43,25 @@ fn compute(model: &Model, field: &Field, codec: &TokenStream, is_stub: bool) -> 
     if !matches!(field.shape, Shape::Computed { .. }) {
         return None;
     }
-    if is_stub {
-        return Some(quote!(::orm_core::private::Compute::Each(|_| loop {})));
-    }
-    let (kind, records, call, result, at) =
-        match (&field.attrs.compute, &field.attrs.compute_all, &field.attrs.related) {
-            (Some(compute), ..) => {
-                let (path, at) = (&compute.value, span_of(&compute.value));
-                (quote!(Each), quote!(Record), quote!(computed_one), quote_spanned!(at=> #path(records)), at)
-            }
-            (None, Some(compute), _) => {
-                let (path, at) = (&compute.value, span_of(&compute.value));
-                (
-                    quote!(All),
-                    quote!(RecordSet),
-                    quote!(computed_all),
-                    quote_spanned!(at=> #path(records)),
-                    at,
-                )
-            }
-            (None, None, Some(related)) => {
-                let steps = &related.value.0;
-                let at = steps.last().map_or_else(|| field.span(), span_of);
-                (quote!(Each), quote!(Record), quote!(computed_one), quote!(records #(.#steps())*), at)
-            }
-            // Only in a stub.
-            (None, None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
-        };
+    let attrs = &field.attrs;
+    let function = attrs.compute.as_ref().or(attrs.compute_all.as_ref()).filter(|_| !is_stub);
+    let related = attrs.related.as_ref().filter(|_| !is_stub);
+    let (result, at) = match (function, related) {
+        (Some(function), _) => {
+            let (path, at) = (&function.value, span_of(&function.value));
+            (quote_spanned!(at=> #path(records)), at)
+        }
+        (None, Some(related)) => {
+            let steps = &related.value.0;
+            (quote!(records #(.#steps())*), steps.last().map_or_else(|| field.span(), span_of))
+        }
+        (None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
+    };
+    let (kind, records, call) = if attrs.compute_all.is_some() {
+        (quote!(All), quote!(RecordSet), quote!(computed_all))
+    } else {
+        (quote!(Each), quote!(Record), quote!(computed_one))
+    };
     let ident = &model.ident;
     let call = quote_spanned! {at=>
         ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#result)
@@ -140,13 +132,13 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
             (quote_spanned!(at=> ::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
         }
         Shape::Computed { value, nullable: false } => {
-            (cached(value), quote!(Derived<::orm_core::private::Required>))
+            (cached(value), quote!(ComputedKind<::orm_core::private::Required>))
         }
         Shape::Computed { value, nullable: true } => {
             let value = cached(value);
             (
                 quote_spanned!(at=> ::core::option::Option<#value>),
-                quote!(Derived<::orm_core::private::Nullable>),
+                quote!(ComputedKind<::orm_core::private::Nullable>),
             )
         }
         Shape::Unsupported(_) => (quote!(()), quote!(Required)),
