@@ -15,7 +15,7 @@ use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::LinkKind;
 use crate::store::Table;
-use crate::{Environment, Result};
+use crate::{Environment, Error, Result};
 
 /// Sends all that wait, by link and by whether they come or go.
 pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
@@ -54,23 +54,44 @@ fn flush<C: Connection>(
     for pairs in pairs.chunks(WINDOW.min(C::Backend::MAX_BINDS / binds)) {
         let owners = pairs.iter().map(|&(own, _)| Some(own)).collect();
         let members = pairs.iter().map(|&(_, other)| Some(other)).collect();
-        let change = Change::<C> {
+        let mut change = Change::<C> {
             table: env.stores.join_sql(join),
             own,
             other,
             owners: store.model().key_binds(store.table(), owners),
             members: target.model().key_binds(target.table(), members),
             pairs: pairs.len(),
-            add,
+            how: if add { How::AddBesideOthers } else { How::Remove },
             is_key: matches!(link.kind, LinkKind::Through { is_key, .. } if is_key()),
         };
         let told = || {
             let what = if add { "adding" } else { "removing" };
             format!("{what} {} pairs of {}.{}", pairs.len(), store.name(), store.field_name(field))
         };
-        env.run(Doing { model: store.name(), text: &told }, &change)?;
+        let doing = Doing { model: store.name(), text: &told };
+        let sent = env.run(doing, &change).map_err(|error| kept_out(error, &change))?;
+        if C::Backend::HAS_VALUES && C::Backend::HAS_ROW_LOCKS && add && sent < pairs.len() {
+            // They were there, or another unique key of the table has kept them out: then it is that key's error now.
+            change.how = How::Add;
+            env.run(doing, &change)?;
+        }
     }
     Ok(())
+}
+
+/// Says what MySQL's "subquery" is.
+#[cold]
+fn kept_out<C: Connection>(error: Error, change: &Change<'_, C>) -> Error {
+    match error {
+        Error::Database { model, doing, error } if change.fails_by_subquery() => {
+            let hint = format!(
+                "if it is about a subquery: a unique key of {} beside that of the pair keeps one of them out",
+                change.table
+            );
+            Error::Database { model, doing: format!("{doing} ({hint})").into(), error }
+        }
+        error => error,
+    }
 }
 
 /// Pairs in the order of their keys, which is the same from whichever side they were named: two who write the same ones do not
@@ -97,12 +118,27 @@ struct Change<'a, C: Connection> {
     owners: Box<dyn Binds<C::Backend>>,
     members: Box<dyn Binds<C::Backend>>,
     pairs: usize,
-    add: bool,
+    how: How,
     /// Whether the columns are the table's primary key
     is_key: bool,
 }
 
+/// What becomes of pairs
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Remove,
+    /// Those that are not there are added
+    Add,
+    /// The same while somebody else may be adding some of them
+    AddBesideOthers,
+}
+
 impl<C: Connection> Change<'_, C> {
+    /// Whether what keeps a pair out, and is not the pair itself, is found out by a subquery that fails
+    fn fails_by_subquery(&self) -> bool {
+        self.how == How::AddBesideOthers && !C::Backend::HAS_VALUES
+    }
+
     fn columns(&self) -> impl Iterator<Item = &'static str> {
         self.own.iter().chain(self.other).copied()
     }
@@ -192,7 +228,7 @@ impl<C: Connection> Change<'_, C> {
                 Ok(())
             })?;
             // SQLite has one writer at a time: there nobody adds the same pair meanwhile, and any conflict is another one.
-            if C::Backend::HAS_ROW_LOCKS {
+            if C::Backend::HAS_ROW_LOCKS && self.how == How::AddBesideOthers {
                 out.push_sql(" ON CONFLICT DO NOTHING");
             }
             return Ok(());
@@ -211,17 +247,31 @@ impl<C: Connection> Change<'_, C> {
             }
         }
         // `INSERT IGNORE` would overlook other faults too, such as a foreign key's.
+        // MySQL tells neither which key it was nor how many rows it were. So the pair itself stays as it is, and for any other row there
+        // is no value: a subquery of two rows is an error, and as it names the row it is not looked at before.
         out.push_sql(" ON DUPLICATE KEY UPDATE ");
-        self.push_own_column(&mut out)?;
-        out.push_sql(" = ");
-        self.push_own_column(&mut out)
+        self.push_own_column(0, &mut out)?;
+        out.push_sql(" = IF(");
+        joined(" AND ", &mut out, self.columns().enumerate(), |out, (i, column)| {
+            self.push_own_column(i, out)?;
+            out.push_sql(" = VALUES(");
+            out.push_identifier(column)?;
+            out.push_sql(")");
+            Ok(())
+        })?;
+        out.push_sql(", ");
+        self.push_own_column(0, &mut out)?;
+        out.push_sql(", (SELECT n FROM (SELECT 1 AS n UNION SELECT 2) AS two WHERE ");
+        self.push_own_column(0, &mut out)?;
+        out.push_sql(" IS NOT NULL))");
+        Ok(())
     }
 
-    /// `pairs.own`
-    fn push_own_column<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+    /// `pairs.own`, or another one of the columns
+    fn push_own_column(&self, column: usize, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
         out.push_sql(self.table);
         out.push_sql(".");
-        self.own.first().map_or(Ok(()), |column| out.push_identifier(column))
+        self.columns().nth(column).map_or(Ok(()), |column| out.push_identifier(column))
     }
 
     /// `own = ? AND other = ? OR …`: by this MariaDB finds each row by its key, where a list of pairs makes it look through the table.
@@ -239,7 +289,7 @@ impl<C: Connection> Change<'_, C> {
 
 impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        if self.add {
+        if self.how != How::Remove {
             return self.push_insert(out);
         }
         out.push_sql("DELETE FROM ");

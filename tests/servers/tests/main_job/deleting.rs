@@ -4,7 +4,8 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 
-use super::{Db, shop};
+use super::Db;
+use super::shop::{self, Account};
 use crate::place::{Outcome, Place};
 
 diesel::table! { nodes { id -> Integer, parent_id -> Nullable<Integer>, name -> Text } }
@@ -62,5 +63,36 @@ fn one_that_was_not_there_is_told_of_all_the_same() -> Outcome {
     let error = all.delete().err().ok_or("it is gone")?;
     assert!(error.is_missing_record() && error.to_string().contains("39"), "{error}");
     assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM nodes")?, 40);
+    Ok(())
+}
+
+#[test]
+fn a_delete_is_based_on_what_was_read() -> Outcome {
+    let Some((place, env, log)) = shop::open()? else { return Ok(()) };
+    let accounts = env.create_many((1..=5).map(|id| Account::values().id(id).amount(100)))?;
+    let mut other = place.connect()?;
+    let elsewhere = "UPDATE accounts SET amount = amount + 1, version = version + 1 WHERE id = ";
+    diesel::sql_query(format!("{elsewhere}2")).execute(&mut other)?;
+    // One by one, and as a set, of which then none is deleted.
+    assert!(env.record::<Account>(2).delete().is_err_and(|error| error.is_conflict()));
+    diesel::sql_query(format!("{elsewhere}3")).execute(&mut other)?;
+    assert!(accounts.delete().is_err_and(|error| error.is_conflict()));
+    assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM accounts")?, 5);
+    env.cache().clear();
+    // What was never read is not compared.
+    env.record::<Account>(4).amount()?;
+    diesel::sql_query(format!("{elsewhere}5")).execute(&mut other)?;
+    env.browse::<Account>([4, 5]).delete()?;
+    accounts.slice(..3).refresh()?;
+    log.take();
+    // What waits for them alone is not sent.
+    env.transaction(|| {
+        accounts.slice(..3).set_amount(1)?;
+        accounts.slice(..3).delete()
+    })?;
+    let sent = log.take();
+    assert!(sent.iter().all(|sql| !sql.starts_with("UPDATE")), "{sent:?}");
+    assert_eq!(shop::number(&mut other, "SELECT COUNT(*) AS number FROM accounts")?, 0);
+    assert!(env.record::<Account>(1).delete().is_err_and(|error| error.is_missing_record()));
     Ok(())
 }

@@ -30,6 +30,9 @@ mod locking;
 #[path = "../../../tests/schemas/one_struct_serves_diesel_too.rs"]
 mod one_struct_serves_diesel_too;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "pairs.rs"]
+mod pairs;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
 mod random_steps_equal_a_plain_map;
 #[allow(clippy::duplicate_mod, reason = "the same")]

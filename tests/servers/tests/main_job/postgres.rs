@@ -32,6 +32,9 @@ mod locking;
 mod one_struct_serves_diesel_too;
 mod padded_keys;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "pairs.rs"]
+mod pairs;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
 mod random_steps_equal_a_plain_map;
 #[allow(clippy::duplicate_mod, reason = "the same")]
