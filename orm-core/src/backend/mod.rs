@@ -188,6 +188,9 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
         Self: HasSqlType<ST>,
         V: ToSql<ST, Self>;
 
+    /// Binds a number of the statement's own.
+    fn push_number<'b>(number: &'b i64, out: AstPass<'_, 'b, Self>) -> QueryResult<()>;
+
     /// Reads what `COUNT` gives.
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 

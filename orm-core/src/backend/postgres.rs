@@ -9,7 +9,7 @@ use diesel::query_builder::AstPass;
 use diesel::result::DatabaseErrorKind::Unknown;
 use diesel::result::Error;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, Bool, HasSqlType, SingleValue, Text};
+use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
@@ -203,6 +203,10 @@ impl Dialect for Pg {
         V: ToSql<ST, Self>,
     {
         super::bound::<Self, ST, V>(value, &mut BuiltIn)
+    }
+
+    fn push_number<'b>(number: &'b i64, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<BigInt, i64>(number)
     }
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {

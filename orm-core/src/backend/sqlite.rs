@@ -157,6 +157,10 @@ impl Dialect for Sqlite {
         super::bound::<Self, ST, V>(value, &mut ())
     }
 
+    fn push_number<'b>(number: &'b i64, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_bind_param::<BigInt, i64>(number)
+    }
+
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
         super::read_count::<Self>(value)
     }

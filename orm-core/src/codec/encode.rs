@@ -39,6 +39,9 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     /// Binds a value that is not in the cache, or one column of it.
     fn push<'b>(&self, value: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
 
+    /// Binds NULL, where a statement has no value for a row, or one column of it.
+    fn push_null<'b>(&self, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()>;
+
     /// The cells of records, to be bound
     fn binds<'a>(
         &self,
@@ -289,6 +292,8 @@ trait Bind<V, DB: Backend>: 'static {
     fn bound(value: &V) -> Option<String>;
 
     fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+    fn push_null(out: AstPass<'_, '_, DB>) -> QueryResult<()>;
 }
 
 /// As diesel binds it, as the SQL type `ST`
@@ -311,6 +316,10 @@ where
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<ST, V>(value)
     }
+
+    fn push_null(mut out: AstPass<'_, '_, DB>) -> QueryResult<()> {
+        out.push_bind_param::<ST, SqlNull>(&SqlNull)
+    }
 }
 
 /// As the bytes that it holds
@@ -329,8 +338,12 @@ where
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         match value.bytes() {
             Some(bytes) => out.push_bind_param::<Binary, [u8]>(bytes),
-            None => out.push_bind_param::<Nullable<Binary>, SqlNull>(&SqlNull),
+            None => <Self as Bind<V, DB>>::push_null(out),
         }
+    }
+
+    fn push_null(mut out: AstPass<'_, '_, DB>) -> QueryResult<()> {
+        out.push_bind_param::<Nullable<Binary>, SqlNull>(&SqlNull)
     }
 }
 
@@ -374,6 +387,10 @@ where
 
     fn push<'b>(&self, given: &'b dyn Any, _: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         B::push(value(given), out)
+    }
+
+    fn push_null<'b>(&self, _: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        B::push_null(out)
     }
 
     fn binds<'a>(

@@ -59,14 +59,11 @@ impl ColumnNames<'_> {
     }
 }
 
-/// NULL, as a bind of any nullable type
+/// NULL, as a bind of any type: also where it stands for no value of a column that has none
 #[derive(Debug)]
 pub(crate) struct SqlNull;
 
-impl<ST, DB: Backend> ToSql<Nullable<ST>, DB> for SqlNull
-where
-    ST: SqlType<IsNull = NotNull>,
-{
+impl<ST, DB: Backend> ToSql<ST, DB> for SqlNull {
     fn to_sql<'b>(&'b self, _: &mut Output<'b, '_, DB>) -> serialize::Result {
         Ok(IsNull::Yes)
     }

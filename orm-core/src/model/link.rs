@@ -167,6 +167,10 @@ where
         T::KeyCodec::push_one(link_key::<T>(given), part, out)
     }
 
+    fn push_null<'b>(&self, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        T::KeyCodec::push_one(None, part, out)
+    }
+
     fn binds<'a>(
         &self,
         cells: &'a dyn AnyColumn,

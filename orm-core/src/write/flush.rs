@@ -1,11 +1,13 @@
-//! The flush: dirty records, by model and by set of fields, in as few statements as there can be.
+//! The flush: dirty records, by table, in as few statements as there can be.
+
+use std::borrow::Cow;
 
 use diesel::query_builder::QueryFragment;
 
 use super::links;
-use super::statement::{Assignment, UpdateEqual, UpdateRows, Version};
+use super::statement::{Assignment, UpdateEqual, UpdateRows};
 use super::version;
-use super::window::{fitting, fitting_bytes};
+use super::window::{WINDOW, fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
@@ -27,46 +29,153 @@ pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 
 /// Sends what was written to the records of a table.
 fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Result<()> {
-    let max_binds = C::Backend::MAX_BINDS;
     let made = table.made_columns();
-    let mut groups: Vec<_> = table.dirty_by_columns().into_iter().collect();
-    let names = |columns: &[ColumnId]| -> Vec<&str> {
-        let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
-        names.copied().collect()
-    };
-    groups.sort_by_cached_key(|(columns, _)| names(columns));
-    for (columns, mut slots) in groups {
+    for Change { columns, mut slots, is_mixed } in changes(table) {
         table.sort_by_key(&mut slots);
+        let max_binds = C::Backend::MAX_BINDS;
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
-        let window = if table.version().is_none() && are_equal(table, &columns, &slots) {
+        let is_one = !is_mixed && is_one_for_all(table, &columns, &slots);
+        let window = if is_one {
             1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
         } else {
             fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
         };
-        for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots)) {
-            let doing =
-                Doing { model: name_of(table, &columns), text: &|| told("writing", table, &columns, slots) };
-            let is_taken = update(env, table, &columns, slots, window, doing)?;
-            for &column in &columns {
-                let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
-                if !is_taken {
-                    links::forget_lists_by(env, table, column);
-                }
-                for &slot in slots {
-                    cells.clean(slot);
-                    // What a database makes of it has to be read; so has what a trigger left of it.
-                    if !is_taken || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
-                        cells.remove(slot);
-                    }
-                }
-            }
+        for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots, is_one)) {
+            send_part(env, table, Part::new(table, &columns, slots, is_mixed), window)?;
             for &column in &made {
                 table.table().forget_cells(column, slots);
             }
         }
     }
     table.forget_dirty();
+    Ok(())
+}
+
+/// Records that are written together
+struct Change {
+    columns: Vec<ColumnId>,
+    slots: Vec<u32>,
+    /// Whether not all of the columns are written of each
+    is_mixed: bool,
+}
+
+/// What is to be written, in as few parts as can be: all of it together, so that rows are written in the order of their keys, whatever
+/// is written of each; but for what cannot stand in one statement, and for one value of very many rows.
+fn changes<C: Connection>(table: TableStore<'_, C>) -> Vec<Change> {
+    let mut groups: Vec<_> = table.dirty_by_columns().into_iter().collect();
+    let names = |columns: &[ColumnId]| -> Vec<&str> {
+        let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
+        names.copied().collect()
+    };
+    let is_apart = |(columns, slots): &mut (Vec<ColumnId>, Vec<u32>)| {
+        slots.len() > WINDOW && is_one_for_all(table, columns, slots)
+    };
+    let mut mixed = None;
+    let mut apart: Vec<_> =
+        if groups.len() > 1 { groups.extract_if(.., is_apart).collect() } else { Vec::new() };
+    if groups.len() > 1 {
+        let mut columns: Vec<ColumnId> = groups.iter().flat_map(|(columns, _)| columns).copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns.sort_by_cached_key(|&column| names(&[column]));
+        let mut all = names(&columns);
+        all.sort_unstable();
+        // Two fields may show one column.
+        let is_each_once = all.windows(2).all(|pair| pair[0] != pair[1]);
+        if columns.len() <= MASKED && is_each_once {
+            let slots = groups.drain(..).flat_map(|(_, slots)| slots).collect();
+            mixed = Some(Change { columns, slots, is_mixed: true });
+        }
+    }
+    apart.append(&mut groups);
+    apart.sort_by_cached_key(|(columns, _)| names(columns));
+    let alike = apart.into_iter().map(|(columns, slots)| Change { columns, slots, is_mixed: false });
+    alike.chain(mixed).collect()
+}
+
+/// How many fields have a bit in a mask
+const MASKED: usize = 63;
+
+/// What one statement writes
+struct Part<'a> {
+    columns: Vec<ColumnId>,
+    slots: &'a [u32],
+    /// Which of the columns are written of a row, a bit each; `None`: all of them of each
+    masks: Option<Vec<i64>>,
+}
+
+impl<'a> Part<'a> {
+    fn new<C: Connection>(
+        table: TableStore<'_, C>,
+        columns: &[ColumnId],
+        slots: &'a [u32],
+        is_mixed: bool,
+    ) -> Self {
+        let columns = columns.to_vec();
+        if !is_mixed {
+            return Self { columns, slots, masks: None };
+        }
+        let cells: Vec<_> = columns.iter().map(|&column| table.table().column(column)).collect();
+        let mask_of = |&slot: &u32| -> i64 {
+            let bits = cells.iter().enumerate().filter(|(_, cells)| cells.is_dirty(slot));
+            bits.map(|(bit, _)| 1 << bit).sum()
+        };
+        let masks: Vec<i64> = slots.iter().map(mask_of).collect();
+        match masks.first() {
+            // They happen to be alike, or there is but one.
+            Some(&mask) if masks.iter().all(|&other| other == mask) => {
+                let own = columns.into_iter().enumerate().filter(|(bit, _)| mask & 1 << bit != 0);
+                Self { columns: own.map(|(_, column)| column).collect(), slots, masks: None }
+            }
+            _ => Self { columns, slots, masks: Some(masks) },
+        }
+    }
+
+    /// The records of which a column is written, by its place
+    fn slots_of(&self, bit: usize) -> Cow<'a, [u32]> {
+        match &self.masks {
+            None => Cow::Borrowed(self.slots),
+            Some(_) => self
+                .places(bit)
+                .unwrap_or_default()
+                .into_iter()
+                .zip(self.slots)
+                .filter_map(|(place, &slot)| place.map(|_| slot))
+                .collect(),
+        }
+    }
+
+    /// Which of them a row is, if it is one
+    fn places(&self, bit: usize) -> Option<Vec<Option<usize>>> {
+        let mut places = 0..;
+        let place = |mask: &i64| if mask & 1 << bit != 0 { places.next() } else { None };
+        self.masks.as_ref().map(|masks| masks.iter().map(place).collect())
+    }
+}
+
+fn send_part<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    part: Part<'_>,
+    window: usize,
+) -> Result<()> {
+    let Part { columns, slots, .. } = &part;
+    let doing = Doing { model: name_of(table, columns), text: &|| told("writing", table, columns, slots) };
+    let is_taken = update(env, table, &part, window, doing)?;
+    for (bit, &column) in columns.iter().enumerate() {
+        let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
+        if !is_taken {
+            links::forget_lists_by(env, table, column);
+        }
+        for &slot in &*part.slots_of(bit) {
+            cells.clean(slot);
+            // What a database makes of it has to be read; so has what a trigger left of it.
+            if !is_taken || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
+                cells.remove(slot);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -80,9 +189,10 @@ fn by_bytes<'a, C: Connection>(
     table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &'a [u32],
+    is_one: bool,
 ) -> Vec<&'a [u32]> {
     // A value that all of them have is sent once.
-    if table.version().is_none() && are_equal(table, columns, slots) {
+    if is_one {
         return vec![slots];
     }
     let (mut parts, mut rest) = (Vec::new(), slots);
@@ -96,21 +206,22 @@ fn by_bytes<'a, C: Connection>(
     parts
 }
 
-/// What the values of a record have on the heap
+/// What the values of a record that are written have on the heap
 fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: u32) -> usize {
     let weight = |&column: &ColumnId| {
-        let encode = table.field_of(column).1.encode?;
-        Some(encode.weight(table.table().column(column), slot))
+        let (cells, encode) = (table.table().column(column), table.field_of(column).1.encode?);
+        cells.is_dirty(slot).then(|| encode.weight(cells, slot))
     };
     columns.iter().filter_map(weight).sum()
 }
 
-/// Whether the records have the same values
-fn are_equal<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
-    columns.iter().all(|&column| {
+/// Whether one value of each column is all that is sent: the records have the same, and no version that is each one's own
+fn is_one_for_all<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
+    let are_equal = |&column: &ColumnId| {
         let encode = table.field_of(column).1.encode;
         encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
-    })
+    };
+    table.version().is_none() && columns.iter().all(are_equal)
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
@@ -141,24 +252,24 @@ fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: u
 fn update<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
-    columns: &[ColumnId],
-    slots: &[u32],
+    part: &Part<'_>,
     window: usize,
     doing: Doing<'_>,
 ) -> Result<bool> {
+    let slots = part.slots;
     let versioned = env.stores.versioned(table);
     if let Some((store, version)) = versioned {
         version::know(env, store, version, slots)?;
         version::has_next(store, version, slots)?;
     }
-    let found = send(env, table, columns, slots, window, doing).map_err(|error| handed_over(error, slots))?;
+    let found = send(env, table, part, window, doing).map_err(|error| handed_over(error, slots))?;
     let missed = match &found {
         Found::These(found) => slots.iter().copied().filter(|&slot| !found.has(slot)).collect(),
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
     if !missed.is_empty() {
-        return not_found(env, table, columns, &missed).map(|()| false);
+        return not_found(env, table, &part.columns, &missed).map(|()| false);
     }
     if let Some((store, version)) = versioned {
         version::next(env, store, version, slots);
@@ -184,17 +295,20 @@ fn handed_over(error: Error, slots: &[u32]) -> Error {
 fn send<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
-    columns: &[ColumnId],
-    slots: &[u32],
+    part: &Part<'_>,
     window: usize,
     doing: Doing<'_>,
 ) -> Result<Found> {
-    let assignment = |column: ColumnId| assignment(env, table, column, slots);
-    let assignments = columns.iter().map(|&column| assignment(column)).collect::<Result<Vec<_>>>()?;
-    let version: Version<'_, C> = table.version().map(assignment).transpose()?;
+    let Part { columns, slots, masks } = part;
+    let of_column = |(bit, &column): (usize, &ColumnId)| -> Result<Assignment<'_, C>> {
+        let assignment = assignment(env, table, column, &part.slots_of(bit))?;
+        Ok(Assignment { places: part.places(bit), ..assignment })
+    };
+    let assignments = columns.iter().enumerate().map(of_column).collect::<Result<Vec<_>>>()?;
+    let version = table.version().map(|version| assignment(env, table, version, slots)).transpose()?;
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
-    if slots.len() == 1 || (version.is_none() && are_equal(table, columns, slots)) {
+    if slots.len() == 1 || (masks.is_none() && is_one_for_all(table, columns, slots)) {
         let keys = store.model().key_list(store.table(), slots);
         let is_one = slots.len() == 1;
         run(env, store, doing, &UpdateEqual { store, keys, is_one, assignments, version })
@@ -205,7 +319,13 @@ fn send<C: Connection>(
         let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
         let all = store.model().key_list(store.table(), slots);
-        run(env, store, doing, &UpdateRows { store, keys, all, given, assignments, version, rows, padding })
+        let masks = masks.as_deref();
+        run(
+            env,
+            store,
+            doing,
+            &UpdateRows { store, keys, all, given, assignments, masks, version, rows, padding },
+        )
     }
 }
 
@@ -219,7 +339,8 @@ pub(super) fn assignment<'a, C: Connection>(
     let (model, info) = table.field_of(column);
     let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
     let encode = info.encode.ok_or_else(read_only)?;
-    Ok(Assignment { info, binds: encode.binds(table.table().column(column), env.stores.target(info), slots) })
+    let binds = encode.binds(table.table().column(column), env.stores.target(info), slots);
+    Ok(Assignment { info, encode, binds, places: None })
 }
 
 /// Which rows an UPDATE found

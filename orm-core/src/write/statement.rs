@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use super::rows::{AnyValues, Rows, Shape};
 use super::version;
 use crate::backend::{Connection, Dialect};
-use crate::codec::{Binds, ColumnNames};
+use crate::codec::{Binds, ColumnNames, Encode};
 use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;
@@ -16,7 +16,10 @@ use crate::model::{FieldInfo, KeyCondition};
 /// One field and its values for the records of a statement
 pub(super) struct Assignment<'a, C: Connection> {
     pub(super) info: &'static FieldInfo<C>,
+    pub(super) encode: &'static dyn Encode<C>,
     pub(super) binds: Box<dyn Binds<C::Backend> + 'a>,
+    /// Which of the values is a row's, where not all rows have one: the others stay as they are
+    pub(super) places: Option<Vec<Option<usize>>>,
 }
 
 /// The field that counts the writes of each row, and its values as they were read
@@ -26,6 +29,22 @@ impl<C: Connection> Assignment<'_, C> {
     /// The first column, which is the only one of a version
     fn column(&self) -> &'static str {
         self.info.columns.first().copied().unwrap_or_default()
+    }
+
+    /// The place of a row's value among the binds, if it has one
+    fn place(&self, row: usize) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(row).copied().flatten(),
+            None => Some(row),
+        }
+    }
+
+    /// Binds a row's value, or one column of it; NULL if it has none.
+    fn push<'b>(&'b self, row: usize, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        match self.place(row) {
+            Some(place) => self.binds.push(place, part, out),
+            None => self.encode.push_null(part, out),
+        }
     }
 }
 
@@ -93,7 +112,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
         separated(&mut out, columns(self.assignments.iter()), |out, (column, assignment, part)| {
             out.push_identifier(column)?;
             out.push_sql(" = ");
-            assignment.binds.push(0, part, out.reborrow())
+            assignment.push(0, part, out.reborrow())
         })?;
         if let Some(version) = self.version {
             push_next_version(version, &mut out)?;
@@ -159,6 +178,8 @@ pub(super) struct UpdateRows<'a, C: Connection> {
     /// How many records there are
     pub(super) given: usize,
     pub(super) assignments: &'a [Assignment<'a, C>],
+    /// Which of the fields are a row's, a bit each, where not all are of each
+    pub(super) masks: Option<&'a [i64]>,
     pub(super) version: &'a Version<'a, C>,
     /// As many rows as the text has: one of them is repeated, which changes nothing, so that few texts serve all.
     pub(super) rows: usize,
@@ -179,12 +200,24 @@ impl<C: Connection> UpdateRows<'_, C> {
         separated(out, 0..self.key().names.len(), |out, part| self.keys.push(row, part, out.reborrow()))
     }
 
-    /// `UPDATE … SET c = v.column2 FROM (VALUES (key, c), …) AS v WHERE key = v.column1`
+    /// `UPDATE … SET c = v.column2 FROM (VALUES (key, c), …) AS v WHERE key = v.column1`; where not all rows have all values it is
+    /// `SET c = CASE WHEN v.column3 & 1 <> 0 THEN v.column2 ELSE c END`
     fn push_from_values<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let keys = self.key().names.len();
-        separated(out, columns(self.assignments.iter()).enumerate(), |out, (i, (column, ..))| {
+        let mask = keys + columns(self.assignments.iter().chain(self.version)).count() + 1;
+        let fields = self.assignments.iter().enumerate();
+        let bits = fields.flat_map(|(bit, assignment)| assignment.info.columns.iter().map(move |_| bit));
+        let assigned = columns(self.assignments.iter()).zip(bits).enumerate();
+        separated(out, assigned, |out, (i, ((column, ..), bit))| {
             out.push_identifier(column)?;
-            out.push_sql(&format!(" = v.column{}", keys + i + 1));
+            if self.masks.is_none() {
+                out.push_sql(&format!(" = v.column{}", keys + i + 1));
+                return Ok(());
+            }
+            let (bit, value) = (1_i64 << bit, keys + i + 1);
+            out.push_sql(&format!(" = CASE WHEN (v.column{mask} & {bit}) <> 0 THEN v.column{value} ELSE "));
+            push_column(self.store, column, out)?;
+            out.push_sql(" END");
             Ok(())
         })?;
         if let Some(version) = self.version {
@@ -200,7 +233,11 @@ impl<C: Connection> UpdateRows<'_, C> {
             self.push_key(row, out)?;
             for (_, assignment, part) in columns(self.assignments.iter().chain(self.version)) {
                 out.push_sql(", ");
-                assignment.binds.push(row, part, out.reborrow())?;
+                assignment.push(row, part, out.reborrow())?;
+            }
+            if let Some(mask) = self.masks.and_then(|masks| masks.get(row)) {
+                out.push_sql(", ");
+                C::Backend::push_number(mask, out.reborrow())?;
             }
             out.push_sql(")");
             Ok(())
@@ -268,7 +305,15 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(" ");
             self.key().push(0, out)?;
         }
-        for row in self.rows() {
+        // Those without a value repeat one that has one, of which the first counts: the text is the same whichever they are.
+        let has = |row: &usize| assignment.place(*row).is_some();
+        let first = self.rows().find(has);
+        for (row, value) in self
+            .rows()
+            .filter(has)
+            .map(|row| (row, row))
+            .chain(self.rows().filter(|row| !has(row)).filter_map(|row| Some((first?, row))))
+        {
             out.push_sql(" WHEN ");
             if is_one {
                 self.push_key(row, out)?;
@@ -280,7 +325,11 @@ impl<C: Connection> UpdateRows<'_, C> {
                 })?;
             }
             out.push_sql(" THEN ");
-            assignment.binds.push(row, part, out.reborrow())?;
+            assignment.push(value, part, out.reborrow())?;
+        }
+        if assignment.places.is_some() {
+            out.push_sql(" ELSE ");
+            push_column(self.store, assignment.info.columns[part], out)?;
         }
         out.push_sql(" END");
         Ok(())
@@ -292,7 +341,8 @@ impl<C: Connection> UpdateRows<'_, C> {
         let columns = columns + usize::from(table.version().is_some());
         // Where rows are locked first, the keys are bound once more.
         let locked = if locks_first::<C>() { keys } else { 0 };
-        if C::Backend::HAS_VALUES { keys + columns + locked } else { keys + (keys + 1) * columns }
+        // One more is the mask, if there is one.
+        if C::Backend::HAS_VALUES { keys + columns + 1 + locked } else { keys + (keys + 1) * columns }
     }
 }
 

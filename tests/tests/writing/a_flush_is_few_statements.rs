@@ -67,25 +67,88 @@ fn equal_values_are_one_update_by_key() -> Result<()> {
     Ok(())
 }
 
+/// Which of eight fields are written of a partner, a bit each: any set of them, and half of them in all
+fn written_of(id: i32) -> i32 {
+    id * 37 % 256
+}
+
 #[test]
-fn each_set_of_fields_is_a_statement() -> Result<()> {
-    let db = TestDb::of_partners(30, 10);
+fn whatever_is_written_of_each_goes_together() -> Result<()> {
+    let db = TestDb::of_partners(2_000, 10);
     let partners = db.all::<Partner>()?;
+    partners.first().map(|partner| partner.name()).transpose()?;
+    // Meanwhile somebody else writes all of it: of what is not written here that stays.
+    db.file.run(
+        "UPDATE partners SET name = 'theirs', lang = 'theirs', email = 'theirs', phone = 'theirs', city = 'theirs', active = 0,
+            credit = -1, country_id = 10",
+    );
     let (result, statements) = db.watch(|| {
         db.transaction(|| {
-            for (i, partner) in partners.iter().enumerate() {
-                match i % 3 {
-                    0 => partner.set_name(format!("a{i}"))?,
-                    1 => partner.set_city(format!("b{i}"))?,
-                    _ => partner.write(Partner::values().name(format!("c{i}")).city("c"))?,
-                }
-            }
-            Ok(())
+            partners.iter().try_for_each(|partner| {
+                let text = format!("own {}", partner.id());
+                (0..8).filter(|bit| written_of(partner.id()) & 1 << bit != 0).try_for_each(|bit| match bit {
+                    0 => partner.set_name(&text),
+                    1 => partner.set_lang(text.as_str()),
+                    2 => partner.set_email(&text),
+                    3 => partner.set_phone(&text),
+                    4 => partner.set_city(&text),
+                    5 => partner.set_active(true),
+                    6 => partner.set_credit(f64::from(partner.id()) + 0.125),
+                    _ => partner.set_country_id(11),
+                })
+            })
         })
     });
     result?;
-    assert_eq!(statements.len(), 3, "{statements:?}");
-    assert_eq!(db.file.values("SELECT name AS value FROM partners WHERE id IN (1, 3)"), ["a0", "c2"]);
+    let binds: Vec<usize> = statements.iter().map(|statement| statement.binds.len()).collect();
+    // The key, eight values and which of them are meant; some partners had what was given.
+    assert_eq!(binds, [10_000, 10_000], "{statements:?}");
+    assert_eq!(statements[0].sql, statements[1].sql);
+    let is = |bit: i32, own: &str, theirs: &str| {
+        format!("CASE WHEN id * 37 % 256 & {} THEN {own} ELSE {theirs} END", 1 << bit)
+    };
+    let text = |bit: i32, column: &str| format!("{column} = {}", is(bit, "'own ' || id", "'theirs'"));
+    let right = [
+        text(0, "name"),
+        text(1, "lang"),
+        text(2, "email"),
+        text(3, "phone"),
+        text(4, "city"),
+        format!("credit = {}", is(6, "id + 0.125", "-1")),
+        format!("country_id = {}", is(7, "11", "10")),
+    ];
+    for right in right {
+        let wrong = db.file.values(&format!("SELECT id || '' AS value FROM partners WHERE NOT ({right})"));
+        assert_eq!(wrong, Vec::<String>::new(), "{right}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_value_of_very_many_stays_one_statement() -> Result<()> {
+    let db = TestDb::of_partners(2_000, 10);
+    let partners = db.all::<Partner>()?;
+    let (result, statements) = db.watch(|| {
+        db.transaction(|| {
+            partners.set_credit(0.25)?;
+            partners
+                .slice(..2)
+                .iter()
+                .try_for_each(|partner| partner.set_name(format!("N{}", partner.id())))?;
+            db.record::<Partner>(3).set_city("Namur")
+        })
+    });
+    result?;
+    // Of those of which nothing else is written, and the three others
+    assert_eq!(statements.len(), 2, "{statements:?}");
+    assert!(
+        statements[0].sql.starts_with("UPDATE `partners` SET `credit` = ? WHERE"),
+        "{}",
+        statements[0].sql
+    );
+    let shown = db.file.values("SELECT name || city || credit AS value FROM partners WHERE id IN (1, 3)");
+    assert!(shown[0].starts_with("N1") && shown.iter().all(|shown| shown.ends_with("0.25")), "{shown:?}");
+    assert!(shown[1].contains("Namur"));
     Ok(())
 }
 

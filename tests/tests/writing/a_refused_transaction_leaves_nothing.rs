@@ -100,7 +100,7 @@ fn of_a_panic_inside_another() -> Result<()> {
 
 #[test]
 fn of_a_statement_in_the_middle_of_a_flush() -> Result<()> {
-    // Several models, and several sets of fields in one: each is a statement, and each is refused once.
+    // Several models, several sets of fields in one, which go together, and pairs: each is refused once.
     for refused in 0..4 {
         let db = read_bank()?;
         let error = db
@@ -122,8 +122,8 @@ fn of_a_statement_in_the_middle_of_a_flush() -> Result<()> {
         assert_eq!(violation.kind, kinds[refused], "{error}");
         let doing = [
             "writing Owner.name of 1: ",
-            "writing Account.balance of 1: ",
-            "writing Account.iban of 2: ",
+            "writing Account.balance, iban of 1, 2: ",
+            "writing Account.balance, iban of 1, 2",
             "adding 1 pairs of Account.label_codes: ",
         ];
         assert!(error.to_string().starts_with(doing[refused]), "{error}");

@@ -162,6 +162,29 @@ fn two_who_write_the_same_rows_in_other_orders_wait_for_each_other_in_turn() -> 
     both(work)
 }
 
+#[test]
+fn two_who_write_other_fields_of_the_same_rows_wait_for_each_other_in_turn() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let ids = env.create_many((0..100).map(|n| Partner::values().name(format!("p{n}"))))?.ids();
+    let address = &place.address;
+    both(|is_other| {
+        let env = Environment::<super::Db>::connect(address)?;
+        let partners = env.browse::<Partner>(ids.iter().copied());
+        (0..60).try_for_each(|round| {
+            env.transaction(|| {
+                partners.iter().zip(0..).try_for_each(|(partner, n)| {
+                    // Where one writes the name, the other writes the language.
+                    if (n % 2 > 0) == is_other {
+                        partner.set_name(format!("{is_other} {round}"))
+                    } else {
+                        partner.set_lang(format!("{round}"))
+                    }
+                })
+            })
+        })
+    })
+}
+
 diesel::table! { seats { id -> Integer } }
 diesel::table! { guests { id -> Integer } }
 diesel::table! { taken (seat_id, guest_id) { seat_id -> Integer, guest_id -> Integer } }
