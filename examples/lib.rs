@@ -87,4 +87,5 @@ doctests! {
     Writing = "../docs/guide/src/writing.md";
     Transactions = "../docs/guide/src/transactions.md";
     Computed = "../docs/guide/src/computed.md";
+    Aggregates = "../docs/guide/src/aggregates.md";
 }

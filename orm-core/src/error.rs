@@ -161,6 +161,21 @@ pub enum Error {
         /// What is wrong with the value
         message: Str,
     },
+    /// A sum over the members of a link is more than its type holds
+    #[error(
+        "the sum over {model}.{field} of the record with key {id} is {sum}, which an i64 does not hold; take `avg`, or a sum of \
+         an expression of a floating-point type"
+    )]
+    Overflow {
+        /// The model's name
+        model: &'static str,
+        /// The link's name
+        field: &'static str,
+        /// The key of the record whose link it is, as text; of several the first one's
+        id: Str,
+        /// The sum
+        sum: Str,
+    },
     /// A `UNION` or SQL of the application's own gives no key
     #[error(
         "the rows of this query for {model} lack its key: select `{column}` of its table, under that name, in every part of \

@@ -70,7 +70,7 @@
 //!
 //! `sqlite` (built from source), `postgres`, `postgres-bundled`, `mysql`: none by default. With one of them on, its
 //! connection is [`DefaultConnection`]; with several, a model names its own: `#[model(connection = PgConnection)]`.
-//! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers.
+//! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers. `numeric`: sums of NUMERIC columns.
 
 mod assert;
 mod backend;
@@ -117,6 +117,7 @@ pub mod bounds {
     pub use crate::backend::OnConflict;
     pub use crate::load::query::ModelColumns;
     pub use crate::model::{Entity, IntoKey};
+    pub use crate::records::aggregates::{Aggregable, Compared, Counted, Number, SqlNumber, Summed, Total};
     pub use crate::records::builder::{NoSource, Source};
     pub use crate::records::cardinality::Cardinality;
     pub use crate::records::fields::Fields;

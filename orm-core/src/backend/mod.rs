@@ -144,6 +144,17 @@ pub struct KeyList<K> {
     pub(crate) ends: Option<(K, K)>,
 }
 
+/// In what an aggregate is counted, and so how it is asked for and read
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numbers {
+    /// Whole numbers, of any size
+    Whole,
+    /// Floating-point numbers of double precision
+    Real,
+    /// Values of the column's own type
+    Own,
+}
+
 /// What the statements of this crate need to know of a backend
 pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// A check of what a column really holds, for backends whose columns may hold anything
@@ -194,6 +205,28 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Reads what `COUNT` gives.
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 
+    /// What stands before and behind the argument of an aggregate function, so that what it gives can be read
+    fn around(function: &str, numbers: Numbers) -> [String; 2] {
+        let _ = numbers;
+        [format!("{function}("), ")".to_owned()]
+    }
+
+    /// Reads what an aggregate function gives of whole numbers: more than a column of them can hold.
+    fn read_whole(value: Self::RawValue<'_>) -> diesel::deserialize::Result<i128>;
+
+    /// Reads what an aggregate function gives of floating-point numbers.
+    fn read_real(value: Self::RawValue<'_>) -> diesel::deserialize::Result<f64>;
+
+    /// Reads what an aggregate function gives of decimals.
+    #[cfg(feature = "numeric")]
+    fn read_decimal(value: Self::RawValue<'_>) -> diesel::deserialize::Result<bigdecimal::BigDecimal>;
+
+    /// Whether a sum is an error where it is more than an integer holds: then it is asked for in halves
+    fn is_sum_too_large(error: &diesel::result::Error) -> bool {
+        let _ = error;
+        false
+    }
+
     /// Whether a value is text that was filled up with spaces, which are not a part of it
     fn is_padded(value: &Self::RawValue<'_>) -> bool {
         let _ = value;
@@ -239,6 +272,16 @@ where
     let mut binds = DB::BindCollector::default();
     binds.push_bound_value::<ST, V>(value, lookup).ok()?;
     Some(format!("{binds:?}"))
+}
+
+/// A whole number that is sent as text, with or without a fraction of zeros
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn whole_of_text(text: &str) -> diesel::deserialize::Result<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.bytes().any(|digit| digit != b'0') {
+        return Err(format!("an integer was expected, the database has computed {text}").into());
+    }
+    Ok(whole.parse()?)
 }
 
 /// ` IN (?, ?, …)`, the number of binds filled up to a power of two by repeating the last key, so that eleven

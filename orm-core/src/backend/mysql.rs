@@ -1,13 +1,13 @@
 //! MySQL and MariaDB: a bind for each key.
 
 use diesel::connection::{AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection};
-use diesel::deserialize::FromSqlRow;
+use diesel::deserialize::{FromSql, FromSqlRow};
 use diesel::dsl::sql;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
 use diesel::query_builder::AstPass;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Double, HasSqlType, SingleValue};
+use diesel::sql_types::{BigInt, Double, HasSqlType, SingleValue, Unsigned};
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
@@ -178,6 +178,29 @@ impl Dialect for Mysql {
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
         super::read_count::<Self>(value)
+    }
+
+    /// The sum of integers is a DECIMAL, which is sent as text; the least of them is an integer.
+    fn read_whole(value: MysqlValue<'_>) -> diesel::deserialize::Result<i128> {
+        match value.value_type() {
+            MysqlType::Numeric => super::whole_of_text(std::str::from_utf8(value.as_bytes())?),
+            MysqlType::UnsignedLongLong => {
+                Ok(<u64 as FromSql<Unsigned<BigInt>, Self>>::from_sql(value)?.into())
+            }
+            MysqlType::Float | MysqlType::Double => {
+                Err("an integer was expected, the database has computed a floating-point number".into())
+            }
+            _ => Ok(<i64 as FromSql<BigInt, Self>>::from_sql(value)?.into()),
+        }
+    }
+
+    #[cfg(feature = "numeric")]
+    fn read_decimal(value: MysqlValue<'_>) -> diesel::deserialize::Result<bigdecimal::BigDecimal> {
+        diesel::deserialize::FromSql::<diesel::sql_types::Numeric, Self>::from_sql(value)
+    }
+
+    fn read_real(value: MysqlValue<'_>) -> diesel::deserialize::Result<f64> {
+        FromSql::<Double, Self>::from_sql(value)
     }
 
     /// The protocol has typed values, but diesel reads text and truth from the bytes of whatever it is given, and cuts off

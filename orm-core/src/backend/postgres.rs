@@ -3,16 +3,17 @@
 use diesel::connection::{
     AnsiTransactionManager, CacheSize, Connection as _, SimpleConnection, TransactionManager,
 };
+use diesel::deserialize::FromSql;
 use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
 use diesel::result::DatabaseErrorKind::Unknown;
 use diesel::result::Error;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Array, BigInt, Bool, HasSqlType, SingleValue, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, Numbers, OnConflict, Standing, milliseconds};
 use crate::key::Key;
 
 impl Connection for PgConnection {
@@ -211,6 +212,28 @@ impl Dialect for Pg {
 
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize> {
         super::read_count::<Self>(value)
+    }
+
+    /// The sum of BIGINTs is a NUMERIC, of others a BIGINT; of REALs a REAL, which has six digits.
+    fn around(function: &str, numbers: Numbers) -> [String; 2] {
+        match numbers {
+            Numbers::Whole => [format!("CAST({function}("), ") AS TEXT)".to_owned()],
+            Numbers::Real => [format!("{function}(CAST("), " AS DOUBLE PRECISION))".to_owned()],
+            Numbers::Own => [format!("{function}("), ")".to_owned()],
+        }
+    }
+
+    fn read_whole(value: PgValue<'_>) -> diesel::deserialize::Result<i128> {
+        super::whole_of_text(std::str::from_utf8(value.as_bytes())?)
+    }
+
+    #[cfg(feature = "numeric")]
+    fn read_decimal(value: PgValue<'_>) -> diesel::deserialize::Result<bigdecimal::BigDecimal> {
+        diesel::deserialize::FromSql::<diesel::sql_types::Numeric, Self>::from_sql(value)
+    }
+
+    fn read_real(value: PgValue<'_>) -> diesel::deserialize::Result<f64> {
+        FromSql::<Double, Self>::from_sql(value)
     }
 
     /// `CHAR(n)`: compared as text it is without them, so a key with them would find no row.

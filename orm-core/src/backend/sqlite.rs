@@ -165,6 +165,29 @@ impl Dialect for Sqlite {
         super::read_count::<Self>(value)
     }
 
+    /// A sum of anything but integers is a fraction.
+    fn read_whole<'a>(mut value: SqliteValue<'a, 'a, 'a>) -> diesel::deserialize::Result<i128> {
+        Self::verify(SqliteType::Long, &mut value)?;
+        Ok(value.read_long().into())
+    }
+
+    #[cfg(feature = "numeric")]
+    fn read_decimal<'a>(
+        mut value: SqliteValue<'a, 'a, 'a>,
+    ) -> diesel::deserialize::Result<bigdecimal::BigDecimal> {
+        Self::verify(SqliteType::Double, &mut value)?;
+        diesel::deserialize::FromSql::<diesel::sql_types::Numeric, Self>::from_sql(value)
+    }
+
+    fn read_real<'a>(mut value: SqliteValue<'a, 'a, 'a>) -> diesel::deserialize::Result<f64> {
+        Self::verify(SqliteType::Double, &mut value)?;
+        Ok(value.read_double())
+    }
+
+    fn is_sum_too_large(error: &Error) -> bool {
+        matches!(error, Error::DatabaseError(_, information) if information.message() == "integer overflow")
+    }
+
     /// SQLite reads the text `abc` in a column of integers as 0, 1.5 as 1 and 5,000,000,000 as 705,032,704: nobody
     /// would see it. Text is read as diesel reads it, whatever the column holds.
     #[inline(always)]

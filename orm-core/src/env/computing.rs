@@ -3,7 +3,7 @@
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::store::{Part, Stamp, Target};
+use crate::store::{ColumnId, Part, Stamp, Target};
 use crate::{Error, Result};
 
 /// So many computed values may follow one from the other.
@@ -109,6 +109,9 @@ impl<C: Connection> Environment<C> {
                     }
                 });
             }
+            if self.stores.forget_affected() {
+                self.note_drop();
+            }
             let tables = self.stores.take_changed_rows();
             if !tables.is_empty() {
                 let names_one = |text: &str| tables.iter().any(|table| text.contains(table));
@@ -130,6 +133,13 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn note_input(&self, store: Store<'_, C>, field: usize, slot: u32) {
         if self.is_computing.get() {
             self.note_part(store, Part::Column(store.column_of(field)), slot);
+        }
+    }
+
+    /// The same of an aggregate
+    pub(crate) fn note_aggregate(&self, store: Store<'_, C>, column: ColumnId, slot: u32) {
+        if self.is_computing.get() {
+            self.note_part(store, Part::Column(column), slot);
         }
     }
 

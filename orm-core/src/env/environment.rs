@@ -19,7 +19,7 @@ use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
 use crate::fragment::Fragment;
 use crate::model::{self, Entity};
-use crate::store::{Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
+use crate::store::{ColumnId, Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -287,8 +287,13 @@ impl<C: Connection> Environment<C> {
     #[cold]
     #[inline(never)]
     pub(crate) fn expire(&self, store: Store<'_, C>, field: usize, slot: u32) {
+        self.expire_cell(store, store.column_of(field), slot);
+    }
+
+    /// The same of a cell that may be no field's
+    pub(crate) fn expire_cell(&self, store: Store<'_, C>, column: ColumnId, slot: u32) {
         let oldest = self.settings.max_age.map_or(0, |age| self.oldest(age));
-        if store.known_since(store.column_of(field), slot).is_some_and(|known_since| known_since < oldest) {
+        if store.known_since(column, slot).is_some_and(|known_since| known_since < oldest) {
             self.note_drop();
             store.expire(oldest);
         }

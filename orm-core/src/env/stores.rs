@@ -9,7 +9,10 @@ use std::sync::Arc;
 use crate::backend::Connection;
 use crate::env::pace::Paces;
 use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, always_of};
-use crate::store::{self, AnyColumn, ColumnId, FieldStats, Frozen, ModelStats, Signal, Table, TableId};
+use crate::store::{
+    self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, ModelStats, Signal,
+    Subject, Table, TableId,
+};
 use crate::{Error, Str};
 
 /// All tables of an environment, and the models that were used
@@ -18,6 +21,8 @@ pub(crate) struct Stores<C: Connection> {
     /// By model number
     models: Frozen<Entry<C>>,
     joins: Frozen<Join>,
+    /// Aggregates of expressions that look at other tables than their members': their text, and their columns
+    looking: RefCell<Vec<(Str, (TableId, ColumnId))>>,
     /// By which tables tell that something has changed that a value was computed from
     pub(super) signal: Arc<Signal>,
 }
@@ -74,6 +79,15 @@ pub(crate) enum Want {
     Keys,
     /// How many there are
     Count,
+    /// What is aggregated over them, in this column
+    Aggregate(ColumnId),
+}
+
+impl Want {
+    /// Whether it is one value for each list
+    pub(crate) fn is_grouped(self) -> bool {
+        matches!(self, Self::Count | Self::Aggregate(_))
+    }
 }
 
 /// What the two sides of a to-many link are
@@ -113,6 +127,7 @@ impl<C: Connection> Stores<C> {
             tables: Frozen::default(),
             models: Frozen::default(),
             joins: Frozen::default(),
+            looking: RefCell::default(),
             signal: Arc::new(signal),
         }
     }
@@ -265,8 +280,12 @@ impl<C: Connection> Stores<C> {
                 shelf.shown_in.borrow_mut().push(other);
             }
         }
-        // A search may have looked at it before it had a model.
+        // A search, or an aggregate, may have looked at it before it had a model.
         shelf.table.note_rows();
+        let looking = self.looking.borrow();
+        for (_, aggregate) in looking.iter().filter(|(text, _)| text.contains(bare(&shelf.sql))) {
+            shelf.table.add_follower(Follower::new(*aggregate, None, None));
+        }
         self.tables.push(shelf);
         number
     }
@@ -294,6 +313,63 @@ impl<C: Connection> Stores<C> {
             }
         }
         found
+    }
+
+    /// The column that an aggregate over a to-many link is kept in; added now if there is none
+    pub(crate) fn aggregate_column<V: Send + 'static>(
+        &self,
+        store: Store<'_, C>,
+        field: usize,
+        key: &AggregateKey,
+    ) -> ColumnId {
+        let (table, over) = (store.table(), store.column_of(field));
+        if let Some(known) = table.aggregate(over, key) {
+            return known;
+        }
+        let column = table.open_aggregate::<V>(over, key.clone());
+        let aggregate = (store.table_number(), column);
+        if column.0 == store.shelf.columns.len() {
+            store.shelf.columns.push((store.model(), field));
+        } else {
+            self.tables.iter().for_each(|shelf| shelf.table.remove_follower(aggregate));
+            self.looking.borrow_mut().retain(|(_, other)| *other != aggregate);
+        }
+        self.follow(store, field, aggregate, &key.subject);
+        column
+    }
+
+    /// Has the tables that an aggregate is read from tell when it is not what it was.
+    fn follow(&self, store: Store<'_, C>, field: usize, aggregate: (TableId, ColumnId), subject: &Subject) {
+        let Some(link) = &store.field(field).link else { return };
+        let members = self.get(link.target);
+        let owner = match link.kind {
+            LinkKind::Inverse { field, .. } => Some(members.column_of(field())),
+            LinkKind::ToOne | LinkKind::Through { .. } => None,
+        };
+        match subject {
+            Subject::Column(column) => {
+                members.table().add_follower(Follower::new(aggregate, Some(*column), owner));
+            }
+            // What looks at other rows as well follows from any of them.
+            Subject::Text(text) if is_sub_select(text) => {
+                let is_named = |table: &Shelf<C>| text.contains(bare(&table.sql));
+                let named = self.tables.iter().filter(|shelf| is_named(shelf));
+                named.for_each(|shelf| shelf.table.add_follower(Follower::new(aggregate, None, None)));
+                self.looking.borrow_mut().push((text.clone(), aggregate));
+            }
+            Subject::Text(_) => members.table().add_follower(Follower::new(aggregate, None, owner)),
+        }
+    }
+
+    /// Makes the aggregates missing whose members are not what they were; tells whether there were any.
+    pub(super) fn forget_affected(&self) -> bool {
+        let mut found: Vec<((TableId, ColumnId), Affected)> = Vec::new();
+        for shelf in self.tables.iter() {
+            shelf.table.take_affected(&mut |aggregate, affected| found.push((aggregate, affected)));
+        }
+        found.into_iter().fold(false, |any, ((table, column), affected)| {
+            self.shelf(table).table.forget_affected(column, affected) | any
+        })
     }
 
     /// Makes the lists missing that are read through a join table.
@@ -399,6 +475,11 @@ impl<C: Connection> Stores<C> {
             is_new && (self.shelf(source).table.has_dirty() || self.has_dirty_source(source, seen))
         })
     }
+}
+
+/// Whether an expression looks at more than the row at hand
+pub(crate) fn is_sub_select(text: &str) -> bool {
+    text.to_ascii_uppercase().contains("SELECT")
 }
 
 /// A table's name without its schema and the quotes
@@ -605,14 +686,15 @@ impl<'a, C: Connection> Store<'a, C> {
     /// Calls with what says whether a record lacks a field and could have it.
     pub(crate) fn probe(self, field: usize, want: Want, f: Probe<'_>) {
         let has_unreadable = self.has_unreadable();
-        let is_unreadable =
-            |slot: u32| has_unreadable && self.unreadable(self.column_of(field), slot).is_some();
+        let number = if let Want::Aggregate(column) = want { column } else { self.column_of(field) };
+        let is_unreadable = |slot: u32| has_unreadable && self.unreadable(number, slot).is_some();
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.members_counted(field, slot).is_some(),
+            Want::Aggregate(_) => is_unreadable(slot),
             Want::Records | Want::Keys => self.is_absent(slot) || is_unreadable(slot),
         };
-        let column = self.column(field);
+        let column = self.table().column(number);
         f(&|slot| !column.has(slot) && !has_none(slot));
     }
 
@@ -625,9 +707,9 @@ impl<'a, C: Connection> Store<'a, C> {
         self.column(field).count_miss();
     }
 
-    /// How many reads of a field the cache has answered
+    /// How many reads of a field the cache has answered; of a list also of what was aggregated over it
     pub(crate) fn hits(self, field: usize) -> usize {
-        self.column(field).reads().0
+        self.column(field).reads().0 + self.table().aggregate_hits(self.column_of(field))
     }
 
     /// The to-one links that lead to the same table as records of another model are in

@@ -12,6 +12,8 @@ pub enum Repeated {
     Reread,
     /// The members of a to-many link were counted for one record
     Count,
+    /// Something was aggregated over the members of a to-many link for one record
+    Aggregate,
     /// A record was looked up by its key: `get`, `exists`
     Lookup,
     /// The same query was run: `records`, `find` and the like
@@ -30,7 +32,7 @@ pub enum Repeated {
 
 impl Repeated {
     pub(crate) fn is_reading(self) -> bool {
-        matches!(self, Self::Read | Self::Reread | Self::Count | Self::Lookup)
+        matches!(self, Self::Read | Self::Reread | Self::Count | Self::Aggregate | Self::Lookup)
     }
 
     /// What was done, and the way out
@@ -47,6 +49,10 @@ impl Repeated {
             Self::Count => (
                 "was counted by {} queries of one record each",
                 "take the records from one set (a query, `browse`, `collect`)",
+            ),
+            Self::Aggregate => (
+                "was aggregated by {} queries of one record or set each",
+                "take the records from one set (a query, `browse`, `collect`), and aggregate over the links of each",
             ),
             Self::Lookup => (
                 "was looked up by {} queries of one key each",

@@ -29,7 +29,11 @@ pub(super) fn watch_miss<C: Connection>(
     limit: usize,
 ) -> Result<()> {
     let Miss { scope, field, want, .. } = miss;
-    let work = if want == Want::Count { Repeated::Count } else { Repeated::Read };
+    let work = match want {
+        Want::Records | Want::Keys => Repeated::Read,
+        Want::Count => Repeated::Count,
+        Want::Aggregate(_) => Repeated::Aggregate,
+    };
     if !scope.is_of_set() {
         return watch_batch(env, store, miss, batch, work);
     }

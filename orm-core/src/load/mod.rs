@@ -3,6 +3,7 @@
 //! Called by the handles in `records`, and by `write` for what it has to know of rows before it changes them. From `prefetch` (batch by
 //! batch) by way of `plan` (which records) to `query` and `relation` (which statement) and `select` (rows into cells).
 
+pub(crate) mod aggregate;
 pub(crate) mod anew;
 pub(crate) mod layout;
 pub(crate) mod lock;

@@ -34,12 +34,33 @@ pub(crate) fn load<C: Connection>(
     load_batches(env, store, miss, usize::MAX)
 }
 
+/// The same where each batch is brought by other means than those of the field
+pub(crate) fn load_by<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    miss: Miss<'_>,
+    select: &dyn Fn(&[u32]) -> Result<()>,
+) -> Result<usize> {
+    load_each(env, store, miss, usize::MAX, select)
+}
+
 /// The same, so many batches at most. The first record at hand is there afterwards, if it exists.
 pub(crate) fn load_batches<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
     most: usize,
+) -> Result<usize> {
+    let Miss { field, want, .. } = miss;
+    load_each(env, store, miss, most, &|batch| select_batch(env, store, batch, field, want))
+}
+
+fn load_each<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    miss: Miss<'_>,
+    most: usize,
+    select: &dyn Fn(&[u32]) -> Result<()>,
 ) -> Result<usize> {
     let Miss { field, want, .. } = miss;
     let mut missing = lacking(store, field, want, miss.slots);
@@ -54,10 +75,10 @@ pub(crate) fn load_batches<C: Connection>(
         }
         store.count_miss(field);
         watch_miss(env, store, miss, &batch, limit)?;
-        load_batch(env, store, &batch, field, want)?;
+        load_batch(env, store, &batch, field, select)?;
         if batch.len() > 1 && lacks(store, field, want, first) {
             // Its list was longer than a batch may be.
-            load_batch(env, store, &[first], field, want)?;
+            load_batch(env, store, &[first], field, select)?;
         }
         selects += 1;
         // Of lists a batch may bring fewer than were asked for.
@@ -190,7 +211,7 @@ fn fill<C: Connection>(
     let now = &missing[..missing.len().min(limit)];
     let batch = batch(env, store, Miss { scope, slots: now, field, want, at }, limit)?;
     if !batch.is_empty() {
-        load_batch(env, store, &batch, field, want)?;
+        load_batch(env, store, &batch, field, &|batch| select_batch(env, store, batch, field, want))?;
     }
     Ok(true)
 }
@@ -369,12 +390,12 @@ pub(super) fn window<C: Connection>(
     let paces = store.paces();
     let half = bytes_for_values(env).map_or(usize::MAX, |limit| limit / 2);
     let bytes = env.settings.prefetch_bytes.min(half);
-    let is_list = store.is_list(field) && want != Want::Count;
+    let is_list = store.is_list(field) && !want.is_grouped();
     let bytes = if is_list { bytes.min(paces.budget(field)) } else { bytes };
-    let fitting = if want == Want::Count { usize::MAX } else { paces.fitting(field, bytes) };
+    let fitting = if want.is_grouped() { usize::MAX } else { paces.fitting(field, bytes) };
     let window = env.settings.prefetch_limit.min(fitting);
     let records = |place: usize| {
-        let rows = if want == Want::Count { 1 } else { rows_of(store, field) };
+        let rows = if want.is_grouped() { 1 } else { rows_of(store, field) };
         (place / rows).min(window)
     };
     place_for_batch(env).map_or(window, records).max(1)
@@ -386,9 +407,9 @@ fn load_batch<C: Connection>(
     store: Store<'_, C>,
     batch: &[u32],
     field: usize,
-    want: Want,
+    select: &dyn Fn(&[u32]) -> Result<()>,
 ) -> Result<()> {
-    select_batch(env, store, batch, field, want)?;
+    select(batch)?;
     let now = Counters { hits: store.hits(field), drops: env.drops() };
     store.paces().note_batch(field, batch, now);
     Ok(())

@@ -24,18 +24,20 @@ const BYTES_OF_ROW: usize = 32;
 const BYTES_OF_VALUE: usize = 16;
 
 /// Where the members of a list come from
-struct Source<'a, C: Connection> {
+pub(super) struct Source<'a, C: Connection> {
     /// The members
-    members: Store<'a, C>,
+    pub(super) members: Store<'a, C>,
     /// The table that says whose they are, as SQL names it: their own, or a join table
     table: &'a str,
     /// Its columns that hold the owner's key
-    own: &'static [&'static str],
+    pub(super) own: &'static [&'static str],
     /// Those of a join table that hold the member's key
     other: Option<&'static [&'static str]>,
     /// The members' field that is the owner's key, if there is one
     field: Option<usize>,
     order: Option<Order<C>>,
+    /// Whether it cannot bring a member of an owner twice
+    pub(super) is_unique: bool,
 }
 
 impl<C: Connection> Clone for Source<'_, C> {
@@ -46,7 +48,7 @@ impl<C: Connection> Clone for Source<'_, C> {
 impl<C: Connection> Copy for Source<'_, C> {}
 
 impl<'a, C: Connection> Source<'a, C> {
-    fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
+    pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
         let (members, order) = (env.stores.get(link.target), link.order());
         Some(match link.kind {
@@ -54,24 +56,43 @@ impl<'a, C: Connection> Source<'a, C> {
             LinkKind::Inverse { field, .. } => {
                 let field = field();
                 let own = members.field(field).columns;
-                Source { members, table: members.sql(), own, other: None, field: Some(field), order }
+                Source {
+                    members,
+                    table: members.sql(),
+                    own,
+                    other: None,
+                    field: Some(field),
+                    order,
+                    is_unique: true,
+                }
             }
-            LinkKind::Through { own, other, .. } => {
+            LinkKind::Through { own, other, is_key, .. } => {
                 let Some(crate::env::stores::Side::Pairs { join, .. }) = store.side(field) else {
                     return None;
                 };
                 let table = env.stores.join_sql(join);
-                Source { members, table, own, other: Some(other), field: None, order }
+                Source { members, table, own, other: Some(other), field: None, order, is_unique: is_key() }
             }
         })
     }
 
-    fn owner(self) -> ColumnNames<'a> {
+    /// Records by their own keys
+    pub(super) fn themselves(members: Store<'a, C>) -> Self {
+        let (table, own) = (members.sql(), members.model().key_columns());
+        Source { members, table, own, other: None, field: None, order: None, is_unique: true }
+    }
+
+    /// Whether a join table says whose the members are
+    pub(super) fn is_through(self) -> bool {
+        self.other.is_some()
+    }
+
+    pub(super) fn owner(self) -> ColumnNames<'a> {
         ColumnNames { table: self.table, names: self.own }
     }
 
     /// What stands behind `FROM`
-    fn push_from(self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+    pub(super) fn push_from(self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
         out.push_sql(self.table);
         let Some(other) = self.other else { return Ok(()) };
         out.push_sql(" INNER JOIN ");
@@ -100,7 +121,7 @@ pub(crate) fn load_lists<C: Connection>(
     let flushed = env.flush_before_list(members, store.side(field), source.order.is_some())?;
     let fields: Vec<usize> = match want {
         Want::Records => members.always().collect(),
-        Want::Keys | Want::Count => Vec::new(),
+        Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
     let sort_here = source.order.is_none() && members.are_keys_numbers();
     let most = most_rows(env, store, slots.len(), field, &fields);
@@ -172,7 +193,7 @@ pub(crate) fn load_lists<C: Connection>(
 
 /// These records without those whose keys a collation may call equal to that of an earlier one: they are left to another SELECT.
 /// Together nobody could tell whose member is whose, nor which of their lists a limit has cut.
-fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<'a, [u32]> {
+pub(super) fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<'a, [u32]> {
     if slots.len() < 2 || store.are_keys_numbers() {
         return Cow::Borrowed(slots);
     }
@@ -184,7 +205,7 @@ fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<
 
 /// Gives the record that was asked for, of a member's owner: a collation may call keys equal that are not the same, and then
 /// it is the one that the database took the owner for.
-fn meant<'a, C: Connection>(
+pub(super) fn meant<'a, C: Connection>(
     store: Store<'a, C>,
     field: usize,
     asked: &'a [u32],

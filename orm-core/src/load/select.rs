@@ -35,6 +35,8 @@ pub(crate) enum Reason<'a> {
     Relation(&'a str),
     /// The members of a to-many link were counted
     Count(&'a str),
+    /// Something was aggregated over the members of a to-many link
+    Aggregate(&'a str),
 }
 
 impl Reason<'_> {
@@ -44,6 +46,7 @@ impl Reason<'_> {
             Self::Prefetch(field) => format!("reading {model}.{field}"),
             Self::Relation(field) => format!("reading {field}"),
             Self::Count(field) => format!("counting {field}"),
+            Self::Aggregate(field) => format!("aggregating over {field}"),
         }
     }
 }
@@ -56,6 +59,7 @@ impl fmt::Display for Reason<'_> {
             Self::Prefetch(field) => write!(f, "prefetch of {field}"),
             Self::Relation(field) => write!(f, "relation {field}"),
             Self::Count(field) => write!(f, "count of {field}"),
+            Self::Aggregate(field) => write!(f, "aggregate of {field}"),
         }
     }
 }
@@ -152,6 +156,9 @@ impl<C: Connection> Select<'_, C> {
         mut beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
+        if self.renews {
+            self.store.note_all_forgotten();
+        }
         let suspect = env.reading(|| {
             let start = Instant::now();
             let mut connection = env.connection()?;

@@ -101,6 +101,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         let slot = store.intern(key.into_key());
         store.set_absent(slot, None);
         store.forget_unreadable_cell(store.column_of(field.position()), slot);
+        store.note_put(store.column_of(field.position()), slot);
         field.put(self.env, slot, value.into_value());
         if self.env.limits.any() {
             store.add_resident(slot);
@@ -131,9 +132,14 @@ impl<'env, C: Connection> Cache<'env, C> {
         self.env.note_drop();
         let column = store.column_of(field.position());
         for key in keys {
-            let Some(slot) = store.find(&key.into_key()) else { continue };
-            store.set_absent(slot, None);
-            store.forget_cell(column, slot);
+            match store.find(&key.into_key()) {
+                Some(slot) => {
+                    store.set_absent(slot, None);
+                    store.forget_cell(column, slot);
+                }
+                // It may be a member that was counted in by the database alone.
+                None => store.note_stranger(column),
+            }
         }
         if M::VERSION == Some(field.position()) {
             store.forget_unversioned();

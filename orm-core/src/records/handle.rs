@@ -300,7 +300,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
     }
 
-    fn ordinal(&self) -> Option<u32> {
+    pub(super) fn ordinal(&self) -> Option<u32> {
         (self.at != Self::ALL).then_some(self.at)
     }
 
@@ -444,7 +444,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     }
 
     /// The way to the records whose link it is
-    fn trail_before(&self) -> Trail {
+    pub(super) fn trail_before(&self) -> Trail {
         Trail::of(&self.group.origin.path.before())
     }
 

@@ -3,6 +3,7 @@
 //! The typed side of the crate: called by applications and generated code, calls `load` on a miss and `write` on a write, with numbers for
 //! models, fields and records.
 
+pub(crate) mod aggregates;
 mod algebra;
 pub(crate) mod batches;
 pub(crate) mod builder;

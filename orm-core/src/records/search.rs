@@ -169,7 +169,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # diesel::table! { lines { id -> Integer, quantity -> Nullable<Integer> } }
     /// # #[derive(Model)] struct Line { id: i32, quantity: Option<i32> }
     /// fn total(lines: &RecordSet<Line>) -> orm_core::Result<i64> {
-    ///     lines.sum(|line| Ok(i64::from(line.quantity()?.unwrap_or(0))))
+    ///     lines.sum_by(|line| Ok(i64::from(line.quantity()?.unwrap_or(0))))
     /// }
     /// # fn main() {}
     /// ```
@@ -177,7 +177,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// # Errors
     ///
     /// Those of the function.
-    pub fn sum<T: Sum>(&self, mut f: impl FnMut(&Record<'env, M>) -> Result<T>) -> Result<T> {
+    pub fn sum_by<T: Sum>(&self, mut f: impl FnMut(&Record<'env, M>) -> Result<T>) -> Result<T> {
         self.iter().map(|record| f(&record)).sum()
     }
 }

@@ -213,5 +213,5 @@ methods_of_the_set! {
     /// The record for which a function gives the least; the first one of several
     min_by_key<T: Ord>(T) -> Option<Record<'env, M>>;
     /// The sum of what a function gives for each of the records
-    sum<T: Sum>(T) -> T;
+    sum_by<T: Sum>(T) -> T;
 }

@@ -12,7 +12,8 @@ use indexmap::IndexMap;
 
 use super::column::Stamp;
 use super::dependents::{Dependents, NONE, Signal};
-use super::table::{ColumnId, Part, TableId};
+use super::slot::{ColumnId, TableId};
+use super::table::Part;
 
 /// Edges that may be there before those that lead nowhere are looked for
 const FEW_EDGES: usize = 1 << 12;

@@ -36,7 +36,7 @@ impl Signal {
         self.known_turn.store(turn, Ordering::Relaxed);
     }
 
-    fn change(&self) {
+    pub(super) fn change(&self) {
         self.has_changed.store(true, Ordering::Relaxed);
         self.set_known_turn(0);
     }

@@ -2,6 +2,7 @@
 //!
 //! Knows no SQL, no connection, no environment and no model; time comes by value. Imports nothing but keys and text.
 
+mod aggregates;
 mod any_column;
 mod column;
 mod computed;
@@ -14,6 +15,7 @@ mod slot;
 mod stats;
 mod table;
 
+pub(crate) use aggregates::{Affected, AggregateKey, Follower, Function, Subject};
 pub use any_column::AnyColumn;
 pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
 pub use column::{Column, Filling, Moment};
@@ -24,7 +26,7 @@ pub(crate) use keys::{AnyKeys, Keys};
 pub(crate) use links::{Edit, follow, lists};
 pub use links::{Link, List};
 pub(crate) use resident::UnreadBatch;
-pub(crate) use slot::{NULL, SlotSet, UNRESOLVED};
+pub(crate) use slot::{ColumnId, NULL, SlotSet, TableId, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
+pub(crate) use table::Part;
 pub use table::Table;
-pub(crate) use table::{ColumnId, Part, TableId};

@@ -1,9 +1,17 @@
-//! Slots: each key that an environment has met has a number, the same in every column of its table.
+//! Numbers: each key that an environment has met has one, its slot, the same in every column of its table; so have columns and tables.
 
 /// Stands where a record would: a link that is NULL
 pub(crate) const NULL: u32 = u32::MAX;
 /// Stands where a record would: a link that has not been looked at yet
 pub(crate) const UNRESOLVED: u32 = u32::MAX - 1;
+
+/// A column's number in its table
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ColumnId(pub(crate) usize);
+
+/// A table's number in its environment
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TableId(pub(crate) usize);
 
 /// A set of slots
 #[derive(Debug, Clone, Default)]

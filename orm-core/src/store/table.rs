@@ -9,6 +9,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use indexmap::IndexMap;
 
+use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, PAGE, Stamp};
 use super::dependents::{Dependents, Signal};
@@ -16,17 +17,9 @@ use super::frozen::Frozen;
 use super::keys::{AnyKeys, Keys};
 use super::links::{self, Edit, Link, List};
 use super::resident::{Resident, UnreadBatch};
-use super::slot::SlotSet;
+use super::slot::{ColumnId, SlotSet, TableId};
 use crate::Str;
 use crate::key::Key;
-
-/// A column's number in its table
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ColumnId(pub(crate) usize);
-
-/// A table's number in its environment
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct TableId(pub(crate) usize);
 
 /// A place in a table that values are computed from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +83,10 @@ pub struct Table {
     created: RefCell<Vec<u32>>,
     /// The column that counts the writes of each row
     version: Cell<Option<ColumnId>>,
+    /// What was aggregated over its lists
+    aggregates: Aggregates,
+    /// The aggregates, of whatever table, that follow from its rows
+    followers: RefCell<Vec<Follower>>,
     /// What was computed from whether there is a row
     dependents: RefCell<Option<Box<Dependents>>>,
     /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
@@ -129,6 +126,8 @@ impl Table {
             dirty: RefCell::default(),
             created: RefCell::default(),
             version: Cell::default(),
+            aggregates: Aggregates::default(),
+            followers: RefCell::default(),
             dependents: RefCell::default(),
             are_rows_changed: Cell::default(),
             signal: Arc::clone(signal),
@@ -312,6 +311,161 @@ impl Table {
     /// Whether a search may find other rows than when this was last asked
     pub(crate) fn take_rows_changed(&self) -> bool {
         self.are_rows_changed.take()
+    }
+
+    // What is aggregated
+
+    /// The column of an aggregate over lists, if it is kept
+    pub(crate) fn aggregate(&self, over: ColumnId, key: &AggregateKey) -> Option<ColumnId> {
+        self.aggregates.find(over, key)
+    }
+
+    /// A column for one more aggregate over lists, which nothing follows from or leads to yet
+    pub(crate) fn open_aggregate<V: Send + 'static>(&self, over: ColumnId, key: AggregateKey) -> ColumnId {
+        let column = match self.aggregates.room(over, &key) {
+            Room::Of(column) => {
+                self.forget_all_cells(column);
+                column
+            }
+            Room::New => {
+                let cells = Box::<RefCell<Column<V>>>::default();
+                let twins = RefCell::default();
+                let column = TableColumn { name: String::new(), shows: &[], cells, target: None, twins };
+                ColumnId(self.columns.push(column))
+            }
+        };
+        self.aggregates.keep(over, key, column);
+        column
+    }
+
+    /// How many reads of aggregates over a list the cache has answered
+    pub(crate) fn aggregate_hits(&self, over: ColumnId) -> usize {
+        let mut hits = 0;
+        self.aggregates.each_over(over, |column| hits += self.column(column).reads().0);
+        hits
+    }
+
+    /// Makes the aggregates over a list missing, as its members are not who they were.
+    fn forget_aggregates(&self, over: ColumnId, slot: u32) {
+        self.aggregates.each_over(over, |column| {
+            self.column(column).remove(slot);
+            self.forget_unreadable_cell(column, slot);
+        });
+    }
+
+    fn forget_all_cells(&self, column: ColumnId) {
+        self.column(column).remove_where(&mut |_, _| true);
+        self.retain_unreadable(|other, _| other != column);
+    }
+
+    /// Makes aggregates missing whose members are not what they were; tells whether there were any.
+    pub(crate) fn forget_affected(&self, column: ColumnId, affected: Affected) -> bool {
+        let before = self.column(column).count();
+        match affected {
+            Affected::None => {}
+            Affected::Some(owners) => owners.into_iter().for_each(|owner| {
+                self.column(column).remove(owner);
+                self.forget_unreadable_cell(column, owner);
+            }),
+            Affected::All => self.forget_all_cells(column),
+        }
+        self.column(column).count() < before
+    }
+
+    /// Notes that an aggregate follows from the rows.
+    pub(crate) fn add_follower(&self, follower: Follower) {
+        self.followers.borrow_mut().push(follower);
+    }
+
+    /// The column was given to another aggregate.
+    pub(crate) fn remove_follower(&self, aggregate: (TableId, ColumnId)) {
+        self.followers.borrow_mut().retain(|follower| follower.aggregate != aggregate);
+    }
+
+    /// Calls with each aggregate that is not what it was since the last call.
+    pub(crate) fn take_affected(&self, f: &mut dyn FnMut((TableId, ColumnId), Affected)) {
+        for follower in &mut *self.followers.borrow_mut() {
+            match follower.take_affected() {
+                Affected::None => {}
+                affected => f(follower.aggregate, affected),
+            }
+        }
+    }
+
+    fn affect(&self, mut f: impl FnMut(&mut Follower) -> bool) {
+        let followers = &mut *self.followers.borrow_mut();
+        let are_affected = followers.iter_mut().fold(false, |any, follower| f(follower) | any);
+        if are_affected {
+            self.signal.change();
+        }
+    }
+
+    /// Notes that aggregates do not follow any more from cells of a column: they were written.
+    pub(crate) fn note_written(&self, column: ColumnId, slots: &[u32]) {
+        self.affect(|follower| {
+            let reads = !slots.is_empty() && follower.reads(column);
+            if reads {
+                self.affect_owners(follower, slots);
+            }
+            reads
+        });
+    }
+
+    /// Notes that a cell of a record is not known that was never met.
+    pub(crate) fn note_stranger(&self, column: ColumnId) {
+        self.note_forgotten(column, None);
+    }
+
+    /// Notes that a value was put into the cache that nobody has read.
+    pub(crate) fn note_put(&self, column: ColumnId, slot: u32) {
+        self.note_forgotten(column, Some(&[slot]));
+        self.forget_aggregates(column, slot);
+    }
+
+    /// The same of rows that were not there before: those who have a link join a list, which says so by itself.
+    pub(crate) fn note_new_rows(&self) {
+        self.affect(|follower| {
+            let is_anybodys = follower.link.is_none();
+            if is_anybodys {
+                follower.affect_all();
+            }
+            is_anybodys
+        });
+    }
+
+    /// The same where nobody knows what a cell will hold; without slots all of them.
+    fn note_forgotten(&self, column: ColumnId, slots: Option<&[u32]>) {
+        self.affect(|follower| {
+            let is_link = follower.link == Some(column);
+            let reads = is_link || follower.reads(column);
+            match slots {
+                _ if !reads => {}
+                Some(slots) if !is_link => self.affect_owners(follower, slots),
+                // Whose member it will be is not known either.
+                _ => follower.affect_all(),
+            }
+            reads
+        });
+    }
+
+    /// The same of all that is known of the table
+    pub(crate) fn note_all_forgotten(&self) {
+        self.affect(|follower| {
+            follower.affect_all();
+            true
+        });
+    }
+
+    fn affect_owners(&self, follower: &mut Follower, slots: &[u32]) {
+        let links = follower.link.and_then(|link| links::to_one(self.column(link)));
+        let Some(links) = links else { return follower.affect_all() };
+        let links = links.borrow();
+        for &slot in slots {
+            match links.get(slot) {
+                Some(link) => link.target().into_iter().for_each(|owner| follower.affect(owner)),
+                None => return follower.affect_all(),
+            }
+        }
     }
 
     // What is known of a row
@@ -511,6 +665,7 @@ impl Table {
 
     /// Counts on, where it is known that a member comes or goes.
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
+        self.forget_aggregates(column, owner);
         let mut counts = self.counts.borrow_mut();
         let Some(counted) = counts.get_mut(&(column, owner)) else { return };
         self.change(column, owner);
@@ -524,12 +679,14 @@ impl Table {
     }
 
     fn forget_count(&self, column: ColumnId, slot: u32) {
+        self.forget_aggregates(column, slot);
         if self.counts.borrow_mut().remove(&(column, slot)).is_some() {
             self.change(column, slot);
         }
     }
 
     pub(crate) fn forget_counts(&self, column: ColumnId) {
+        self.aggregates.each_over(column, |column| self.forget_all_cells(column));
         self.retain_counts(|other, _, _| other != column);
     }
 
@@ -589,6 +746,7 @@ impl Table {
         self.retain_counts(|_, _, _| false);
         self.retain_unreadable(|_, _| false);
         self.note_rows();
+        self.note_all_forgotten();
         self.named.set(self.slots());
         self.count_residents();
     }
@@ -605,6 +763,7 @@ impl Table {
 
     /// Makes a column missing for all records; what is dirty stays.
     pub(crate) fn invalidate_column(&self, column: ColumnId) {
+        self.note_forgotten(column, None);
         self.forget_counts(column);
         self.retain_unreadable(|other, _| other != column);
         self.column(column).remove_where(&mut |_, _| true);
@@ -649,6 +808,7 @@ impl Table {
 
     /// Makes a record's value of a column missing, unless it is dirty, and how many members were counted.
     pub(crate) fn forget_cell(&self, column: ColumnId, slot: u32) {
+        self.note_forgotten(column, Some(&[slot]));
         self.forget_count(column, slot);
         self.forget_unreadable_cell(column, slot);
         self.column(column).remove(slot);
@@ -678,6 +838,7 @@ impl Table {
             return slots.iter().for_each(|&slot| self.forget_record(slot));
         }
         let gone = SlotSet::of(slots.iter().copied());
+        self.note_all_forgotten();
         slots.iter().for_each(|&slot| self.set_absent(slot, None));
         self.remove_where(&mut |slot, _| gone.has(slot));
         self.retain_counts(|_, slot, _| !gone.has(slot));

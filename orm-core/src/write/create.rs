@@ -165,6 +165,7 @@ fn remember<C: Connection>(
         store.forget_absent();
     }
     store.note_rows();
+    store.note_new_rows();
     let is_upsert = insert.all.conflict.is_some();
     let state = if is_upsert { State::Stored } else { State::New };
     for &field in &insert.shape.fields {

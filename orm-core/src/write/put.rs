@@ -91,10 +91,15 @@ pub(super) fn with_column<C: Connection>(
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
     }
     let of_another_form = if state == State::Written { &changed[..] } else { slots };
+    // What is new joins a list, by its link.
+    if state != State::New {
+        store.note_written(store.column_of(field), of_another_form);
+    }
     for twin in twins {
         of_another_form.iter().for_each(|&slot| {
             store.table().column(twin).remove(slot);
         });
+        store.note_written(twin, of_another_form);
         if !changed.is_empty() {
             links::forget_lists_by(env, store.table_store(), twin);
         }

@@ -46,9 +46,9 @@ fn the_largest_the_smallest_and_the_sum() -> Result<()> {
     assert_eq!(id(set.min_by_key(|partner| Ok(partner.id() % 10))?), Some(10));
     assert_eq!(id(set.max_by_key(|partner| partner.name())?), Some(9));
     assert_eq!(id(set.slice(0..0).max_by_key(|partner| partner.name())?), None);
-    let total: f64 = set.sum(|partner| partner.credit())?;
+    let total: f64 = set.sum_by(|partner| partner.credit())?;
     assert_eq!(total, (1..=50).map(|id| f64::from(id) * 1.25).sum::<f64>());
-    assert_eq!(set.sum(|partner| Ok(i64::from(partner.id())))?, 50 * 51 / 2);
+    assert_eq!(set.sum_by(|partner| Ok(i64::from(partner.id())))?, 50 * 51 / 2);
     Ok(())
 }
 
@@ -90,7 +90,7 @@ fn an_error_comes_out_at_once() {
     assert!(set.min_by_key(&mut name).is_err_and(|error| error.is_missing_record()));
     assert!(set.partition(|partner| Ok(name(partner)? == "x")).is_err_and(|error| error.is_missing_record()));
     assert!(set.position(|partner| Ok(name(partner)? == "x")).is_err_and(|error| error.is_missing_record()));
-    assert!(set.sum(|partner| Ok(name(partner)?.len())).is_err_and(|error| error.is_missing_record()));
+    assert!(set.sum_by(|partner| Ok(name(partner)?.len())).is_err_and(|error| error.is_missing_record()));
     assert_eq!(looked, 10);
     assert!(matches!(set.any(|_| Err(Error::other("no"))), Err(Error::Other(_))));
 }
@@ -194,7 +194,7 @@ fn columns_may_be_called_as_they_are() -> Result<()> {
     // Of a set the method comes first; the field is read by its key.
     assert_eq!(all.get(Move::POSITION)?, [10, 30]);
     assert_eq!(all.position(|m| Ok(m.position()? == 30))?, Some(1));
-    assert_eq!(all.sum(|m| m.sum())?, 42);
+    assert_eq!(all.sum_by(|m| m.sum())?, 42);
     assert_eq!((all.max()?, all.slot()?), (vec![18, 38], vec![22, 42]));
     one.set_position(5)?;
     assert_eq!(one.position()?, 5);

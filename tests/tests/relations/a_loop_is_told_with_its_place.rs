@@ -80,7 +80,7 @@ fn lists() {
         single(db).try_for_each(|partner| here!(line, partner.tag_ids().get(0).map(drop)))
     });
     told(Repeated::Read, "tag_ids").after(9, |db, line| {
-        single(db).try_for_each(|partner| here!(line, partner.tag_ids().sum(|tag| Ok(tag.id())).map(drop)))
+        single(db).try_for_each(|partner| here!(line, partner.tag_ids().sum_by(|tag| Ok(tag.id())).map(drop)))
     });
 }
 

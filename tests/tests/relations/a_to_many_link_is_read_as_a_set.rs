@@ -50,7 +50,7 @@ fn each_method_is_the_sets() -> Result<()> {
         assert_eq!(partners.position(|partner| Ok(partner.id() > expected[0]))?, Some(1));
         assert_eq!(ids(partners.max_by_key(|partner| Ok(partner.id()))?), [last]);
         assert_eq!(ids(partners.min_by_key(|partner| Ok(partner.id()))?), expected[..1]);
-        assert_eq!(partners.sum(|partner| Ok(partner.id()))?, expected.iter().sum());
+        assert_eq!(partners.sum_by(|partner| Ok(partner.id()))?, expected.iter().sum());
         assert_eq!(partners.map(|partner| Ok(partner.id()))?, expected);
         assert_eq!(partners.filter(|partner| Ok(partner.id() == last))?.ids(), [last]);
         Ok(())
@@ -97,5 +97,5 @@ fn what_goes_wrong_comes_out() {
     assert!(partners.iter().is_err() && partners.get(0).is_err() && partners.first().is_err());
     assert!(partners.last().is_err() && partners.one().is_err() && partners.slice(..).is_err());
     assert!(partners.chunks(3).is_err() && partners.contains(&db.record(1)).is_err());
-    assert!(partners.any(|_| Ok(true)).is_err() && partners.sum(|_| Ok(1)).is_err());
+    assert!(partners.any(|_| Ok(true)).is_err() && partners.sum_by(|_| Ok(1)).is_err());
 }

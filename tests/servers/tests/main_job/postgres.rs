@@ -9,6 +9,9 @@ use crate::place::Places;
 #[path = "../../../tests/schemas/a_link_leads_where_the_database_says.rs"]
 mod a_link_leads_where_the_database_says;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "aggregates.rs"]
+mod aggregates;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "breaking.rs"]
 mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]

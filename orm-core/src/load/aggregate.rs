@@ -1,0 +1,409 @@
+//! Aggregates over to-many links: one grouped SELECT for the owners of a batch, or one SELECT for the members of all.
+
+use std::fmt;
+use std::time::Instant;
+
+use diesel::QueryResult;
+use diesel::backend::Backend;
+use diesel::connection::LoadConnection;
+use diesel::debug_query;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::row::{Field as _, Row};
+
+use crate::backend::{Connection, Dialect, Numbers};
+use crate::codec::ColumnNames;
+use crate::env::keys::read_key;
+use crate::env::pending::Flushed;
+use crate::env::stores::{Store, is_sub_select};
+use crate::error::BoxError;
+use crate::fragment::{Fragment, separated, text_of};
+use crate::load::relation::{Source, meant, one_of_each};
+use crate::load::select::{Reason, key_columns, trace};
+use crate::model::KeyCondition;
+use crate::store::{Function, Subject};
+use crate::{Environment, Error, Result, Str};
+
+/// What is aggregated over members
+pub(crate) struct Aggregate<'a, C: Connection> {
+    pub(crate) function: Function,
+    pub(crate) argument: Argument<'a, C>,
+    pub(crate) numbers: Numbers,
+}
+
+/// What of the members; of a count it is the condition for being counted
+pub enum Argument<'a, C: Connection> {
+    /// A field of their model
+    Field(usize),
+    /// An expression of diesel's
+    Expression(&'a dyn QueryFragment<C::Backend>),
+}
+
+impl<C: Connection> fmt::Debug for Argument<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field(field) => f.debug_tuple("Field").field(field).finish(),
+            Self::Expression(_) => f.write_str("Expression"),
+        }
+    }
+}
+
+/// A value of what an aggregate comes to
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The only one
+    Value,
+    /// A sum of what is left of each value when it is divided by 2³²
+    High,
+    /// The sum of the remainders
+    Low,
+    /// How many values there were
+    Count,
+}
+
+/// Takes what a SELECT gives, but for NULLs.
+pub trait Reading<DB: Backend> {
+    /// Forgets what was taken: the SELECT is run again.
+    fn begin(&mut self);
+    /// Takes a value of an owner.
+    fn take(&mut self, owner: u32, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError>;
+}
+
+/// Whose aggregates a SELECT has brought
+#[derive(Debug)]
+pub struct Brought {
+    pub(crate) owners: Vec<u32>,
+    /// What could not be read
+    pub(crate) faults: Vec<(u32, Str)>,
+}
+
+impl<C: Connection> Aggregate<'_, C> {
+    /// What it is told from others by; `None` if that cannot be said
+    pub(crate) fn subject(&self, members: Store<'_, C>) -> Option<Subject> {
+        match self.argument {
+            Argument::Field(field) => Some(Subject::Column(members.column_of(field))),
+            Argument::Expression(expression) => {
+                let text = text_of(expression).ok()?;
+                let told = debug_query::<C::Backend, _>(&Fragment(expression)).to_string();
+                let values = told.get(text.len()..)?.strip_prefix(" -- binds: ")?;
+                are_plain(values).then(|| Subject::Text(told.into()))
+            }
+        }
+    }
+
+    fn parts(&self, in_halves: bool) -> &'static [Part] {
+        match self.function {
+            Function::Count => &[Part::Count],
+            Function::Sum if in_halves => &[Part::High, Part::Low],
+            Function::Mean if in_halves => &[Part::High, Part::Low, Part::Count],
+            Function::Mean => &[Part::Value, Part::Count],
+            Function::Sum | Function::Least | Function::Greatest => &[Part::Value],
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.function {
+            Function::Sum | Function::Mean => "SUM",
+            Function::Least => "MIN",
+            Function::Greatest => "MAX",
+            Function::Count => "COUNT",
+        }
+    }
+
+    /// Whether it may look at rows that are no members
+    fn looks_around(&self) -> bool {
+        match self.argument {
+            Argument::Field(_) => false,
+            Argument::Expression(expression) => {
+                text_of::<C::Backend>(expression).is_ok_and(|text| is_sub_select(&text))
+            }
+        }
+    }
+}
+
+/// Whether values, as they are written for debugging, are those of types that write all that they are: numbers, text, truths,
+/// dates, UUIDs, and lists of these. A type of an application's own may hide what it is.
+fn are_plain(values: &str) -> bool {
+    let mut rest = values;
+    while let Some(first) = rest.chars().next() {
+        rest = if first == '"' {
+            let mut is_escaped = false;
+            let end = rest[1..].find(|letter| {
+                let is_end = letter == '"' && !is_escaped;
+                is_escaped = letter == '\\' && !is_escaped;
+                is_end
+            });
+            let Some(end) = end else { return false };
+            &rest[end + 2..]
+        } else if "[](), ".contains(first) {
+            &rest[1..]
+        } else {
+            let end = rest.find(['"', '[', ']', '(', ')', ',', ' ']).unwrap_or(rest.len());
+            let (word, behind) = rest.split_at(end);
+            let is_number = word.contains(|letter: char| letter.is_ascii_digit())
+                && word.chars().all(|letter| letter.is_ascii_hexdigit() || "TZ:+-.".contains(letter));
+            if !is_number && !["Some", "None", "true", "false"].contains(&word) {
+                return false;
+            }
+            behind
+        };
+    }
+    true
+}
+
+/// Aggregates over the lists of each of these records: one SELECT. What cannot be kept is noted as a search is.
+pub(crate) fn by_owner<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    (field, slots): (usize, &[u32]),
+    aggregate: &Aggregate<'_, C>,
+    is_kept: bool,
+    reading: &mut dyn Reading<C::Backend>,
+) -> Result<Brought> {
+    let Some(source) = Source::of(env, store, field) else {
+        return Ok(Brought { owners: Vec::new(), faults: Vec::new() });
+    };
+    let slots = &*one_of_each(store, slots);
+    let flushed = env.flush_before_list(source.members, store.side(field), aggregate.looks_around())?;
+    let keys = store.model().key_list(store.table(), slots);
+    let mut query = Query { source, keys, aggregate, is_grouped: true, in_halves: false };
+    let name = format!("{}.{}", store.name(), store.field_name(field));
+    let whose = meant(store, field, slots);
+    let select = Select { store, name: &name, keys: slots.len() };
+    let faults = select.run(env, flushed, &mut query, &whose, reading)?;
+    if !is_kept {
+        env.note_search(|| text_of::<C::Backend>(&query).unwrap_or_default());
+    }
+    Ok(Brought { owners: slots.to_vec(), faults })
+}
+
+/// Aggregates over the members of all these records' lists, each member once; without a field over the records themselves.
+pub(crate) fn of_all<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    (field, slots): (Option<usize>, &[u32]),
+    aggregate: &Aggregate<'_, C>,
+    reading: &mut dyn Reading<C::Backend>,
+) -> Result<Vec<(u32, Str)>> {
+    let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
+    let Some(source) = source else { return Ok(Vec::new()) };
+    let side = field.and_then(|field| store.side(field));
+    let flushed = env.flush_before_list(source.members, side, aggregate.looks_around())?;
+    let keys = store.model().key_list(store.table(), slots);
+    let mut query = Query { source, keys, aggregate, is_grouped: false, in_halves: false };
+    let name = field
+        .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
+    let select = Select { store, name: &name, keys: slots.len() };
+    let faults = select.run(env, flushed, &mut query, &Ok, reading)?;
+    env.note_search(|| text_of::<C::Backend>(&query).unwrap_or_default());
+    Ok(faults)
+}
+
+/// A SELECT of aggregates by the keys of records
+struct Select<'a, C: Connection> {
+    store: Store<'a, C>,
+    name: &'a str,
+    keys: usize,
+}
+
+impl<C: Connection> Select<'_, C> {
+    /// Returns what could not be read.
+    fn run(
+        &self,
+        env: &Environment<C>,
+        _flushed: Flushed,
+        query: &mut Query<'_, C>,
+        whose: &dyn Fn(u32) -> Result<u32>,
+        reading: &mut dyn Reading<C::Backend>,
+    ) -> Result<Vec<(u32, Str)>> {
+        let read = env.reading(|| self.read(env, query, whose, reading));
+        let is_too_large = |error: &Error| error.of_statement().is_some_and(C::Backend::is_sum_too_large);
+        match read {
+            Err(error) if is_too_large(&error) && query.aggregate.numbers == Numbers::Whole => {
+                query.in_halves = true;
+                env.reading(|| self.read(env, query, whose, reading))
+            }
+            read => read,
+        }
+    }
+
+    fn read(
+        &self,
+        env: &Environment<C>,
+        query: &Query<'_, C>,
+        whose: &dyn Fn(u32) -> Result<u32>,
+        reading: &mut dyn Reading<C::Backend>,
+    ) -> Result<Vec<(u32, Str)>> {
+        let Self { store, name, keys } = *self;
+        let start = Instant::now();
+        let reason = Reason::Aggregate(name);
+        let fault = |error| Error::database(store.name(), reason.text(store.name()), error);
+        let misread = |error| fault(diesel::result::Error::DeserializationError(error));
+        let places: Vec<usize> =
+            if query.is_grouped { (0..query.source.own.len()).collect() } else { Vec::new() };
+        let mut key = store.model().key_reader(store.table());
+        let mut connection = env.connection()?;
+        env.before_select(query);
+        // Rows may have come before an error did.
+        reading.begin();
+        let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
+        let (mut faults, mut count) = (Vec::new(), 0);
+        for row in rows {
+            let row = row.map_err(fault)?;
+            let owner = if query.is_grouped {
+                whose(read_key(&mut *key, &places, &row).map_err(misread)?)?
+            } else {
+                0
+            };
+            for (at, &part) in query.aggregate.parts(query.in_halves).iter().enumerate() {
+                let value = row.get(places.len() + at);
+                let Some(value) = value.as_ref().and_then(|value| value.value()) else { continue };
+                if let Err(error) = reading.take(owner, part, value) {
+                    faults.push((owner, error.to_string().into()));
+                }
+            }
+            count += 1;
+        }
+        trace(store.name(), reason, keys, count, start);
+        Ok(faults)
+    }
+}
+
+struct Query<'a, C: Connection> {
+    source: Source<'a, C>,
+    keys: Box<dyn KeyCondition<C::Backend>>,
+    aggregate: &'a Aggregate<'a, C>,
+    /// Whether there is a row for each owner
+    is_grouped: bool,
+    /// Whether a sum is asked for in two
+    in_halves: bool,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Query<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let may_repeat = if self.is_grouped { !self.source.is_unique } else { self.source.is_through() };
+        if may_repeat {
+            return self.push_of_distinct(out);
+        }
+        let owner = self.source.owner();
+        out.push_sql("SELECT ");
+        if self.is_grouped {
+            owner.push_all(&mut out)?;
+            out.push_sql(", ");
+        }
+        self.push_parts(&mut out, &|out| self.push_argument(out))?;
+        self.push_from(&mut out)?;
+        if self.is_grouped {
+            out.push_sql(" GROUP BY ");
+            owner.push_all(&mut out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the argument of an aggregate function.
+type Push<'p, 'b, DB> = &'p dyn Fn(&mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
+
+impl<C: Connection> Query<'_, C> {
+    /// A join table may hold a pair twice, and a member may be one of several records.
+    fn push_of_distinct<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let owner = self.source.owner();
+        let owners = if self.is_grouped { owner.names.len() } else { 0 };
+        let names: Vec<String> = (0..owners).map(|part| format!("owner{part}")).collect();
+        let names = names.join(", ");
+        out.push_sql("SELECT ");
+        if self.is_grouped {
+            out.push_sql(&names);
+            out.push_sql(", ");
+        }
+        self.push_parts(&mut out, &|out| {
+            out.push_sql("argument");
+            Ok(())
+        })?;
+        out.push_sql(" FROM (SELECT DISTINCT ");
+        let key = key_columns(self.source.members);
+        let of =
+            |names: ColumnNames<'b>, parts: usize, alias| (0..parts).map(move |part| (names, alias, part));
+        let columns = of(owner, owners, "owner").chain(of(key, key.names.len(), "member"));
+        separated(&mut out, columns, |out, (names, alias, part)| {
+            names.push(part, out)?;
+            out.push_sql(&format!(" AS {alias}{part}"));
+            Ok(())
+        })?;
+        if self.aggregate.function != Function::Count {
+            out.push_sql(", ");
+            self.push_argument(&mut out)?;
+            out.push_sql(" AS argument");
+        }
+        self.push_from(&mut out)?;
+        out.push_sql(") AS members");
+        if self.is_grouped {
+            out.push_sql(" GROUP BY ");
+            out.push_sql(&names);
+        }
+        Ok(())
+    }
+
+    fn push_parts<'b>(
+        &self,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+        argument: Push<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
+        let Aggregate { function, numbers, .. } = *self.aggregate;
+        separated(out, self.aggregate.parts(self.in_halves), |out, part| {
+            let [before, behind] = match part {
+                Part::Value => C::Backend::around(self.aggregate.name(), numbers),
+                Part::High => ["SUM((".to_owned(), ") / 4294967296)".to_owned()],
+                Part::Low => ["SUM((".to_owned(), ") % 4294967296)".to_owned()],
+                Part::Count => ["COUNT(".to_owned(), ")".to_owned()],
+            };
+            out.push_sql(&before);
+            if function == Function::Count {
+                out.push_sql("*")
+            } else {
+                argument(out)?
+            }
+            out.push_sql(&behind);
+            Ok(())
+        })
+    }
+
+    fn push_argument<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let members = self.source.members;
+        match self.aggregate.argument {
+            Argument::Field(field) => {
+                ColumnNames { table: members.sql(), names: members.field(field).columns }.push_all(out)
+            }
+            Argument::Expression(expression) => expression.walk_ast(out.reborrow()),
+        }
+    }
+
+    fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql(" FROM ");
+        self.source.push_from(out)?;
+        out.push_sql(" WHERE ");
+        if self.aggregate.function != Function::Count {
+            return self.keys.push(self.source.owner(), out.reborrow());
+        }
+        out.push_sql("(");
+        self.keys.push(self.source.owner(), out.reborrow())?;
+        out.push_sql(") AND (");
+        self.push_argument(out)?;
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_plain;
+
+    #[test]
+    fn values_that_may_hide_what_they_are_are_not_plain() {
+        let plain = ["[]", r#"["open", 5]"#, r#"["a\"b, Secret(1)\\", -1.5e10]"#, "[Some(3), None, true]"];
+        let dates = ["[2026-11-27T06:19:46.5Z]", "[67e55044-10b1-426f-9247-bb680e5fe0c8]", "[[1, 2], [3]]"];
+        plain.into_iter().chain(dates).for_each(|values| assert!(are_plain(values), "{values}"));
+        for values in ["[Open]", "[[REDACTED]]", "[Secret(\"***\")]", "[***]", "[NaN]", "[\"never ended"] {
+            assert!(!are_plain(values), "{values}");
+        }
+    }
+}
