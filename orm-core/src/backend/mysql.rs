@@ -187,9 +187,7 @@ impl Dialect for Mysql {
             MysqlType::UnsignedLongLong => {
                 Ok(<u64 as FromSql<Unsigned<BigInt>, Self>>::from_sql(value)?.into())
             }
-            MysqlType::Float | MysqlType::Double => {
-                Err("an integer was expected, the database has computed a floating-point number".into())
-            }
+            MysqlType::Float | MysqlType::Double => whole_of_real(Self::read_real(value)?),
             _ => Ok(<i64 as FromSql<BigInt, Self>>::from_sql(value)?.into()),
         }
     }
@@ -238,6 +236,8 @@ fn compare(wanted: MysqlType, value: &MysqlValue<'_>) -> Result<(), String> {
         }
         (Float | Double, Tiny | UnsignedTiny | Short | UnsignedShort | Numeric) => true,
         (Double, Long | UnsignedLong | Float) => true,
+        // The least of a column of floats is a double.
+        (Float, Double) => is_single(value.as_bytes()),
         (
             Numeric,
             Tiny | UnsignedTiny | Short | UnsignedShort | Long | UnsignedLong | LongLong | UnsignedLongLong,
@@ -260,6 +260,24 @@ fn compare(wanted: MysqlType, value: &MysqlValue<'_>) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{} was expected, the column holds {}", name(wanted), name(found)))
+}
+
+/// What a server computes with a value that is bound is a double, whatever was bound; beyond 2⁵³ it may have been rounded.
+fn whole_of_real(real: f64) -> diesel::deserialize::Result<i128> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if real.fract() == 0.0 && real.abs() < EXACT {
+        return Ok(real as i128);
+    }
+    Err(format!(
+        "an integer was expected, the database has computed the floating-point number {real}; a value that is bound makes it do \
+         so: write `sql::<Integer>(\"2\")` in its place"
+    )
+    .into())
+}
+
+/// Whether a double is one of those that a float holds
+fn is_single(bytes: &[u8]) -> bool {
+    bytes.try_into().map(f64::from_ne_bytes).is_ok_and(|double| f64::from(double as f32) == double)
 }
 
 fn name(kind: MysqlType) -> &'static str {
