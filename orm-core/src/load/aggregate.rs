@@ -357,10 +357,9 @@ impl<C: Connection> Query<'_, C> {
                 Part::Count => ["COUNT(".to_owned(), ")".to_owned()],
             };
             out.push_sql(&before);
-            if function == Function::Count {
-                out.push_sql("*")
-            } else {
-                argument(out)?
+            match function {
+                Function::Count => out.push_sql("*"),
+                _ => argument(out)?,
             }
             out.push_sql(&behind);
             Ok(())

@@ -1,5 +1,6 @@
 //! A sum, a mean, the least, the greatest and a count of some of the members of a link are one grouped SELECT for the group, or
 //! none where all is cached; they are kept until something changes that they follow from.
+#![allow(clippy::unwrap_used, clippy::unit_arg)]
 
 use diesel::prelude::*;
 use orm_core::prelude::*;
@@ -599,7 +600,7 @@ fn keys_may_have_several_columns() -> Result<()> {
     assert_eq!(db.all::<Item>()?.map(|item| item.crate_ids().max(boxes::number))?, [Some(1); 3]);
     db.record::<Item>(1).set_weight(11)?;
     assert_eq!((sums()?, heavy()?), (vec![31, 0, 40], vec![2, 0, 1]));
-    db.record::<Item>(1).set_held_in(&crates.get(1).unwrap())?;
+    db.record::<Item>(1).set_held_in(crates.get(1).unwrap())?;
     assert_eq!(sums()?, [20, 11, 40]);
     Ok(())
 }

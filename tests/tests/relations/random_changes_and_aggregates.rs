@@ -1,5 +1,6 @@
 //! Random changes of every kind, in and out of transactions that are committed or fail: after each step each aggregate is what
 //! the rows say, whether it was kept, added up here or asked for.
+#![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
