@@ -147,8 +147,7 @@ fn they_are_what_rust_makes_of_the_rows() -> Outcome {
         assert_eq!(found.0, (ns.iter().sum::<i32>().into(), sum, large * ns.len() as i64, ratio));
         let means: Vec<f64> = amounts.iter().map(|&amount| amount as f64).collect();
         assert_eq!(found.1, (mean(&means), mean(&ratings), ratings.iter().sum()));
-        let state =
-            if ns.is_empty() { None } else { Some(if ns.len() == 2 { "paid" } else { "paid" }.into()) };
+        let state = (!ns.is_empty()).then(|| "paid".into());
         let least = amounts.first().map(|&amount| amount as i32);
         let largest_ratio = ns.last().map(|&n| n as f32 / 4.0);
         assert_eq!(found.2, (least, (!ns.is_empty()).then_some(large), state, largest_ratio));
