@@ -770,6 +770,8 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             make_room(env, fresh, u32::MAX);
         }
         let Read { brought, all } = self.run(batch, true)?;
+        // What was sent before may have made others missing, but not what has come after it.
+        env.settle();
         let mut all: HashMap<u32, A::State, FixedState> = all.into_iter().collect();
         for (owner, message) in &brought.faults {
             store.note_unreadable(column, *owner, message.clone());
@@ -878,6 +880,8 @@ impl<'env, M: Model> ToMany<'env, M> {
         let aggregate = || {
             let Some((step, owners)) = handle.owners(place)? else { return Ok(A::none()) };
             let Some(store) = env.store_by_number(step.model) else { return Ok(A::none()) };
+            // Finding the owners may have sent what waited.
+            env.settle();
             Asked { handle, measure, store, field: step.field, place, many: PhantomData }.over(&owners)
         };
         aggregate().inspect_err(|_| env.distrust_computing())
