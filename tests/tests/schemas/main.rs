@@ -14,6 +14,7 @@ mod one_struct_serves_diesel_too;
 mod one_table_may_have_several_models;
 mod place;
 mod random_steps_equal_a_plain_map;
+mod random_steps_of_two_environments;
 mod two_fields_may_be_one_column;
 
 type Db = diesel::SqliteConnection;

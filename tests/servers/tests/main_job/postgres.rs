@@ -41,6 +41,9 @@ mod pairs;
 #[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
 mod random_steps_equal_a_plain_map;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "../../../tests/schemas/random_steps_of_two_environments.rs"]
+mod random_steps_of_two_environments;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "rounding.rs"]
 mod rounding;
 #[allow(clippy::duplicate_mod, reason = "the same")]
