@@ -37,6 +37,8 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
 /// Deletes together what may refer to each other. If one of the rows took another one along, or stood in its way, all of them are
 /// looked at first, and deleted by levels.
 fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    // What still waits counts the versions on.
+    env.flushed()?;
     let version = env.stores.versioned(store.table_store());
     let versions = version.map(|(store, version)| version::numbers(store, version, slots));
     let begin = Begin::default();
