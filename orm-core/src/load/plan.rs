@@ -223,11 +223,13 @@ impl<C: Connection> Plan<'_, C> {
             Some(at) if !done.contains(&at) => at,
             _ => done.end,
         };
-        let mut look = Look { source, visited: Vec::new(), fills, unknown: Unknown::default() };
         let (found, looked) = (self.batch.len(), self.looked);
         let (mut start, mut end) = (at, at);
         let is_limited = self.env.limits.any();
         self.is_behind = is_limited && source.at.is_none();
+        // Links that a walk has passed were dropped for what came after them, and would be again.
+        let fills = fills.filter(|_| !self.is_behind);
+        let mut look = Look { source, visited: Vec::new(), fills, unknown: Unknown::default() };
         if backwards {
             start = self.backward(&mut look, at, &done);
             look.fills = None;
