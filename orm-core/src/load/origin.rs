@@ -282,12 +282,15 @@ impl Rest {
     }
 }
 
-/// The nearest of some sets, and the one that all began with
+/// The nearest of some sets, and the one that all began with: the last one, also where what was taken from it comes together again,
+/// as the parts of a set do
 pub(crate) fn bounded(sources: impl IntoIterator<Item = Source>) -> Beyond {
     let mut bounded: Vec<Source> = Vec::new();
     for source in sources {
         let known = |known: &Source| Rc::ptr_eq(&known.root, &source.root) && known.trail == source.trail;
-        if !bounded.iter().any(known) {
+        if let Some(known) = bounded.iter().position(known) {
+            bounded[known..].rotate_left(1);
+        } else {
             bounded.truncate(MAX_BEYOND - 1);
             bounded.push(source);
         }

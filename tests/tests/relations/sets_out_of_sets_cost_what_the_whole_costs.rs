@@ -113,6 +113,25 @@ fn slices_sets_of_one_and_set_operations() -> Result<()> {
 }
 
 #[test]
+fn sets_that_are_put_together_of_their_parts() -> Result<()> {
+    let db = chinook();
+    let put_together = |invoice: Record<'_, Invoice>| {
+        let invoices = RecordSet::from(invoice);
+        for invoice in &invoices.slice(..0).concat(&invoices.slice(..)) {
+            for line in invoice.lines().iter()? {
+                let tracks = RecordSet::from(line).track_id().load()?.reversed().reversed().reversed();
+                tracks.iter().try_for_each(|track| track.lines().ids().map(drop))?;
+            }
+        }
+        Ok::<_, orm_core::Error>(())
+    };
+    // Lines, the lines of their invoices, two windows of tracks' lines.
+    db.assert_queries(4, || {
+        db.all::<Line>()?.iter().try_for_each(|line| put_together(line.invoice_id().load()?))
+    })
+}
+
+#[test]
 fn three_levels_of_lists_each_walked_as_a_set() -> Result<()> {
     let db = chinook();
     let names = |customer: &Record<'_, Customer>| {
