@@ -64,6 +64,24 @@ impl<C: Connection> Environment<C> {
         }
     }
 
+    /// Notes a statement for these records that is about to be sent.
+    pub(crate) fn watch_records(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
+        if let &[slot] = slots {
+            return self.watch(spot, Some(For::record(model, slot)));
+        }
+        self.watched.note_batch(&spot);
+        Ok(())
+    }
+
+    /// Notes new rows that are about to be sent.
+    pub(crate) fn watch_created(&self, spot: Spot, rows: usize) -> Result<()> {
+        if rows == 1 {
+            return self.watch(spot, None);
+        }
+        self.watched.note_batch(&spot);
+        Ok(())
+    }
+
     /// Notes a write of one record, which is a commit of its own unless a transaction is open.
     pub(crate) fn watch_write(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
         match slots {

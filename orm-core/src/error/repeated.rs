@@ -16,6 +16,8 @@ pub enum Repeated {
     Aggregate,
     /// A record was looked up by its key: `get`, `exists`
     Lookup,
+    /// One record was read anew: `refresh`
+    Refresh,
     /// The same query was run: `records`, `find` and the like
     Search,
     /// A statement of the application's own was run: `execute`, `with_connection`
@@ -32,7 +34,10 @@ pub enum Repeated {
 
 impl Repeated {
     pub(crate) fn is_reading(self) -> bool {
-        matches!(self, Self::Read | Self::Reread | Self::Count | Self::Aggregate | Self::Lookup)
+        matches!(
+            self,
+            Self::Read | Self::Reread | Self::Count | Self::Aggregate | Self::Lookup | Self::Refresh
+        )
     }
 
     /// What was done, and the way out
@@ -57,6 +62,10 @@ impl Repeated {
             Self::Lookup => (
                 "was looked up by {} queries of one key each",
                 "`browse` all keys, or find their records with one query (`eq_any`)",
+            ),
+            Self::Refresh => (
+                "was read anew by {} queries of one record each",
+                "`collect` the records, and `refresh` the set",
             ),
             Self::Search => (
                 "was searched {} times with the same query",

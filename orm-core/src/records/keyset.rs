@@ -11,6 +11,7 @@ use diesel::query_dsl::methods::{FilterDsl, LimitDsl, OrderDsl, SelectDsl};
 use diesel::sql_types::Bool;
 
 use crate::codec::KeyCodec;
+use crate::env::watch::Place;
 use crate::fragment::separated;
 use crate::fragment::text_of;
 use crate::key::Key;
@@ -26,7 +27,13 @@ use crate::{Environment, Error, RecordSet, Result};
 pub trait ByKey<M: Model>: Clone {
     /// The slots of the first rows after a key
     #[doc(hidden)]
-    fn read(self, env: &Environment<M::Connection>, after: Option<M::Key>, rows: usize) -> Result<Vec<u32>>;
+    fn read(
+        self,
+        env: &Environment<M::Connection>,
+        at: Place,
+        after: Option<M::Key>,
+        rows: usize,
+    ) -> Result<Vec<u32>>;
 }
 
 impl<M, Q, F, O, L> ByKey<M> for Q
@@ -37,7 +44,14 @@ where
     O: LimitDsl<Output = L> + QueryFragment<DbOf<M>>,
     L: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn read(self, env: &Environment<M::Connection>, after: Option<M::Key>, rows: usize) -> Result<Vec<u32>> {
+    fn read(
+        self,
+        env: &Environment<M::Connection>,
+        at: Place,
+        after: Option<M::Key>,
+        rows: usize,
+    ) -> Result<Vec<u32>> {
+        let is_first = after.is_none();
         let found = FilterDsl::filter(SelectDsl::select(self, ModelColumns::always()), AfterKey::new(after));
         let found_text = text::<M>(&found)?;
         let ordered = OrderDsl::order(found, M::KeyColumn::default());
@@ -52,6 +66,11 @@ where
                  keeps to those",
                 M::NAME
             )));
+        }
+        // The batches of one search are no loop of searches.
+        if is_first {
+            return env
+                .watch_search::<M, _>(at, &limited, |_| query::next_rows(env, env.store::<M>(), &limited));
         }
         query::next_rows(env, env.store::<M>(), &limited)
     }
@@ -130,6 +149,7 @@ impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
 /// always, keys too unless a record or set is still held from before. After an error there are no more.
 pub struct BatchesByKey<'env, M: Model, Q> {
     pub(super) env: &'env Environment<M::Connection>,
+    pub(super) at: Place,
     pub(super) query: Q,
     pub(super) size: usize,
     pub(super) last: Option<M::Key>,
@@ -142,7 +162,7 @@ impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
         self.since.begin()?;
         let (store, last) = (self.env.store::<M>(), self.last.take());
         let passed = last.as_ref().and_then(Key::number);
-        let mut slots = self.query.clone().read(self.env, last, self.size)?;
+        let mut slots = self.query.clone().read(self.env, self.at, last, self.size)?;
         if let (Some(passed), Some(&first)) = (passed, slots.first())
             && store.key_number(first).is_some_and(|first| first <= passed)
         {

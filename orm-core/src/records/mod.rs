@@ -49,7 +49,7 @@ pub use model::{Fault, Model, Ordered, ValueSet};
 
 use crate::env::stores::Store;
 use crate::env::stores::Want;
-use crate::env::watch::{For, Spot};
+use crate::env::watch::Spot;
 use crate::error::Repeated;
 use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
@@ -240,7 +240,7 @@ impl<'env, M: Model> Record<'env, M> {
     pub fn exists(&self) -> Result<bool> {
         let Group { env, store, .. } = *self.handle().group;
         let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
-        env.watch(spot, Some(For::record(M::number().get(), self.slot())))?;
+        env.watch_records(spot, M::number().get(), &[self.slot()])?;
         query::by_keys(env, store, &[self.slot()], &[], "exists")?;
         env.note_presence(store, self.slot());
         Ok(!store.is_absent(store.meant(self.slot())))

@@ -3,22 +3,29 @@
 use std::panic::Location;
 
 use super::cardinality::Cardinality;
+use super::group::Group;
 use super::{Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 use crate::Result;
 use crate::env::stores::Want;
-use crate::env::watch::Place;
+use crate::env::watch::{Place, Spot};
+use crate::error::Repeated;
 use crate::load::anew::anew;
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
-    fn read_anew(&self, slots: &[u32], locked: bool) -> Result<()> {
-        let group = &self.handle().group;
-        anew(group.env, group.store, slots, locked)
+    fn read_anew(&self, slots: &[u32], locked: bool, at: Place) -> Result<()> {
+        let Group { env, store, .. } = *self.handle().group;
+        // A lock may be wanted for one row after the other, each in a transaction of its own.
+        if !locked {
+            let spot = Spot::new(at, Repeated::Refresh, M::NAME, "");
+            env.watch_records(spot, M::number().get(), slots)?;
+        }
+        anew(env, store, slots, locked)
     }
 }
 
 impl<M: Model> Record<'_, M> {
-    fn renewed(&self, locked: bool) -> Result<()> {
-        self.read_anew(&[self.slot()], locked)?;
+    fn renewed(&self, locked: bool, at: Place) -> Result<()> {
+        self.read_anew(&[self.slot()], locked, at)?;
         let store = self.handle().group.store;
         if store.is_absent(self.slot()) { Err(store.missing_record(self.slot())) } else { Ok(()) }
     }
@@ -36,12 +43,12 @@ impl<M: Model> ToMany<'_, M> {
                 store.forget_cell(store.column_of(step.field), owner);
             }
         }
-        self.read_anew(&self.handle().members(Want::Keys, at)?, locked)
+        self.read_anew(&self.handle().members(Want::Keys, at)?, locked, at)
     }
 }
 
 macro_rules! reading_anew {
-    ($($handle:ident($self:ident, $locked:ident) $body:block)*) => {$(
+    ($($handle:ident($self:ident, $locked:ident, $at:ident) $body:block)*) => {$(
         impl<M: Model> $handle<'_, M> {
             /// Reads these records anew: what is cached of them gives way to what their rows hold now
             ///
@@ -55,7 +62,7 @@ macro_rules! reading_anew {
             /// exist any more: in a set it is left out, and the error of whoever reads it.
             #[track_caller]
             pub fn refresh(&$self) -> Result<()> {
-                let $locked = false;
+                let ($locked, $at) = (false, Location::caller());
                 $body
             }
 
@@ -73,7 +80,7 @@ macro_rules! reading_anew {
             /// [`refresh`](Self::refresh).
             #[track_caller]
             pub fn lock(&$self) -> Result<()> {
-                let $locked = true;
+                let ($locked, $at) = (true, Location::caller());
                 $body
             }
         }
@@ -81,9 +88,9 @@ macro_rules! reading_anew {
 }
 
 reading_anew! {
-    Record(self, locked) { self.renewed(locked) }
-    RecordSet(self, locked) { self.read_anew(self.slots(), locked) }
-    ToOne(self, locked) { self.load()?.renewed(locked) }
-    ToOptional(self, locked) { self.load()?.map_or(Ok(()), |record| record.renewed(locked)) }
-    ToMany(self, locked) { self.renewed(locked, Location::caller()) }
+    Record(self, locked, at) { self.renewed(locked, at) }
+    RecordSet(self, locked, at) { self.read_anew(self.slots(), locked, at) }
+    ToOne(self, locked, at) { self.load()?.renewed(locked, at) }
+    ToOptional(self, locked, at) { self.load()?.map_or(Ok(()), |record| record.renewed(locked, at)) }
+    ToMany(self, locked, at) { self.renewed(locked, at) }
 }

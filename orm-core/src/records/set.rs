@@ -7,7 +7,8 @@ use std::rc::Rc;
 use super::group::Group;
 use super::{Handle, Model, Record, RecordSet};
 use crate::env::stores::Want;
-use crate::env::watch::Place;
+use crate::env::watch::{Place, Spot};
+use crate::error::Repeated;
 use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
 use crate::load::{prefetch, query};
@@ -132,6 +133,8 @@ impl<'env, M: Model> RecordSet<'env, M> {
     #[track_caller]
     pub fn exists(&self) -> Result<Self> {
         let Group { env, store, .. } = *self.handle().group;
+        let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
+        env.watch_records(spot, M::number().get(), self.slots())?;
         for window in self.slots().chunks(env.settings.prefetch_limit) {
             query::by_keys(env, store, window, &[], "exists")?;
         }

@@ -117,6 +117,22 @@ fn look_ups() {
         .after(9, |db, line| (1..=20).try_for_each(|id| here!(line, db.get::<Partner>(id).map(drop))));
     told(Repeated::Lookup, "")
         .after(9, |db, line| single(db).try_for_each(|partner| here!(line, partner.exists().map(drop))));
+    told(Repeated::Lookup, "").after(9, |db, line| {
+        (1..=20).try_for_each(|id| here!(line, db.browse::<Partner>([id]).exists().map(drop)))
+    });
+}
+
+#[test]
+fn records_that_are_read_anew() {
+    told(Repeated::Refresh, "")
+        .after(9, |db, line| single(db).try_for_each(|partner| here!(line, partner.refresh())));
+    told(Repeated::Refresh, "").after(1 + 9, |db, line| {
+        db.all::<Partner>()?.chunks(1).try_for_each(|partner| here!(line, partner.refresh()))
+    });
+    Told { model: "Country", ..told(Repeated::Refresh, "") }.after(1 + 9, |db, line| {
+        let country = |partner: Record<'_, Partner>| here!(line, partner.country_id().refresh());
+        db.all::<Partner>()?.into_iter().try_for_each(country)
+    });
 }
 
 #[test]
@@ -152,6 +168,14 @@ fn searches() {
     let few = || File::of_partners(20, 2);
     Told { file: few, ..told(Repeated::Search, "") }
         .after(9, |db, line| (1..=20).try_for_each(|_| here!(line, db.all::<Partner>().map(drop))));
+    told(Repeated::Search, "").after(9, |db, line| {
+        let batches = |id| here!(line, db.batches_by_key::<Partner, _>(of_parent(id), 100));
+        (11..=30).try_for_each(|id| batches(id).try_for_each(|batch| batch.map(drop)))
+    });
+    told(Repeated::Search, "").after(9, |db, line| {
+        let nothing = |_: RecordSet<'_, Partner>| Ok(());
+        (11..=30).try_for_each(|id| here!(line, db.in_batches_by_key(of_parent(id), 100, nothing)))
+    });
     told(Repeated::Search, "").after(18, |db, line| {
         let children = |id| of_parent(id).filter(partners::id.le(40));
         let nothing = |_: RecordSet<'_, Partner>| Ok(());

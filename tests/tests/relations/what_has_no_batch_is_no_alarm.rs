@@ -228,7 +228,15 @@ fn batches_of_few() {
             db.get::<Tag>(1)?.expect("a tag").name().map(drop)
         })?;
         for batch in db.batches_by_key::<Partner, _>(partners::table, 2) {
-            batch?.first().expect("a partner").notes()?;
+            let batch = batch?;
+            batch.first().expect("a partner").notes()?;
+            // Within each batch its own
+            let children = |of: i32| partners::table.filter(partners::parent_id.eq(of));
+            db.in_batches_by_key(
+                children(batch.first().expect("a partner").id()),
+                5,
+                |_: RecordSet<'_, Partner>| Ok(()),
+            )?;
         }
         Ok(())
     });
@@ -244,6 +252,14 @@ fn but_a_loop_within_a_batch_is_one() {
 }
 
 #[test]
+fn rows_that_are_locked_one_by_one() {
+    assert_not_told(File::of_partners(40, 10), |db| {
+        let ids = db.all::<Partner>()?.ids();
+        ids.into_iter().try_for_each(|id| db.transaction(|| db.record::<Partner>(id).lock()))
+    });
+}
+
+#[test]
 fn the_same_record_again_and_again() {
     assert_not_told(File::of_partners(10, 2), |db| {
         let partner = db.record::<Partner>(1);
@@ -251,6 +267,7 @@ fn the_same_record_again_and_again() {
             db.cache().clear();
             partner.name()?;
             partner.exists()?;
+            partner.refresh()?;
             partner.tag_ids().len()?;
             db.get::<Partner>(1)?;
         }

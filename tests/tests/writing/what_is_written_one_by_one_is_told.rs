@@ -96,6 +96,15 @@ fn records_that_are_created() {
         told(Repeated::Create, "Tag", "").after(9, |db, line| {
             create(db, &|| (0..20).try_for_each(|_| here!(line, db.create(tag("t")).map(drop))))
         });
+        told(Repeated::Create, "Tag", "").after(9, |db, line| {
+            create(db, &|| (0..20).try_for_each(|_| here!(line, db.create_many([tag("t")]).map(drop))))
+        });
+        told(Repeated::Upsert, "Tag", "").after(9, |db, line| {
+            create(db, &|| {
+                let one = |n| [tag("t").id(n)];
+                (1..=20).try_for_each(|n| here!(line, db.upsert_many(Tag::ID, one(n)).map(drop)))
+            })
+        });
         told(Repeated::Upsert, "Tag", "").after(9, |db, line| {
             create(db, &|| {
                 (1..=20).try_for_each(|n| here!(line, db.upsert(Tag::ID, tag("t").id(n)).map(drop)))
@@ -177,6 +186,8 @@ fn what_is_sent_together_is_fine() {
             let tag = db.record::<Tag>(3);
             each(db, |partner| partner.tag_ids().add(&tag))
         })?;
+        // Some of which are of one
+        (0..40).try_for_each(|n| db.create_many((0..=n / 9 % 2).map(|_| tag("c"))).map(drop))?;
         for n in 0..20 {
             // Sets, and what is the same already
             db.create_many([tag("a"), tag("b")])?;

@@ -83,6 +83,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// Those of the database, and the first that the closure returns; later batches are not read then. A query that
     /// has an order, a limit, an offset or a lock of its own is an error too.
+    #[track_caller]
     pub fn in_batches_by_key<'env, M, Q>(
         &'env self,
         query: Q,
@@ -98,11 +99,20 @@ impl<C: Connection> Environment<C> {
 
     /// The records of a query in the order of their keys, `size` at a time, as an iterator; see
     /// [`in_batches_by_key`](Self::in_batches_by_key). Nothing is asked before the first batch is.
+    #[track_caller]
     pub fn batches_by_key<M, Q>(&self, query: Q, size: usize) -> BatchesByKey<'_, M, Q>
     where
         M: Model<Connection = C>,
         Q: ByKey<M>,
     {
-        BatchesByKey { env: self, query, size: size.max(1), last: None, done: false, since: Since::new(self) }
+        BatchesByKey {
+            env: self,
+            at: Location::caller(),
+            query,
+            size: size.max(1),
+            last: None,
+            done: false,
+            since: Since::new(self),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::Result;
 use crate::backend::{Connection, OnConflict};
 use crate::env::environment::Environment;
-use crate::env::watch::Spot;
+use crate::env::watch::{Place, Spot};
 use crate::error::Repeated;
 use crate::model::Entity;
 use crate::records::field::{Field, Kind};
@@ -41,8 +41,7 @@ impl<C: Connection> Environment<C> {
     where
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        self.watch(Spot::new(Location::caller(), Repeated::Create, V::Model::NAME, ""), None)?;
-        let slots = create(self, self.store::<V::Model>(), &Rows::of(&[&values]))?;
+        let slots = self.insert::<V::Model>(Location::caller(), &Rows::of(&[&values]))?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -53,12 +52,13 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// As [`create`](Self::create); none is created then.
+    #[track_caller]
     pub fn create_many<V>(&self, rows: impl IntoIterator<Item = V>) -> Result<RecordSet<'_, V::Model>>
     where
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let rows: Vec<V> = rows.into_iter().collect();
-        let slots = create(self, self.store::<V::Model>(), &Rows::of(&erased(&rows)))?;
+        let slots = self.insert::<V::Model>(Location::caller(), &Rows::of(&erased(&rows)))?;
         Ok(RecordSet::named(self, slots))
     }
 
@@ -79,10 +79,9 @@ impl<C: Connection> Environment<C> {
         C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        self.watch(Spot::new(Location::caller(), Repeated::Upsert, V::Model::NAME, ""), None)?;
         let values: [&dyn AnyValues<C>; 1] = [&values];
         let rows = Rows { conflict: Some(unique.column_names()), ..Rows::of(&values) };
-        let slots = create(self, self.store::<V::Model>(), &rows)?;
+        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -92,6 +91,7 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// As [`upsert`](Self::upsert), and PostgreSQL's if a row is given twice.
+    #[track_caller]
     pub fn upsert_many<V, T: 'static, D: Kind>(
         &self,
         unique: Field<V::Model, T, D>,
@@ -104,8 +104,14 @@ impl<C: Connection> Environment<C> {
         let rows: Vec<V> = rows.into_iter().collect();
         let rows = erased(&rows);
         let rows = Rows { conflict: Some(unique.column_names()), ..Rows::of(&rows) };
-        let slots = create(self, self.store::<V::Model>(), &rows)?;
+        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
         Ok(RecordSet::named(self, slots))
+    }
+
+    fn insert<M: Model<Connection = C>>(&self, at: Place, rows: &Rows<'_, C>) -> Result<Vec<u32>> {
+        let work = if rows.conflict.is_some() { Repeated::Upsert } else { Repeated::Create };
+        self.watch_created(Spot::new(at, work, M::NAME, ""), rows.values.len())?;
+        create(self, self.store::<M>(), rows)
     }
 }
 
