@@ -22,6 +22,10 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
         self.key().is_some()
     }
 
+    fn key_number(&self) -> Option<i64> {
+        crate::key::Key::number(&self.key()?)
+    }
+
     fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<u32> {
         Some(store.intern(self.key()?))
     }

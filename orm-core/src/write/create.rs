@@ -3,7 +3,7 @@
 use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
 
-use super::rows::{Rows, Shape, Shapes};
+use super::rows::{Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::window::fitting_bytes;
 use super::{links, put, version};
@@ -72,7 +72,7 @@ fn insert_shapes<C: Connection>(
                 // That it could be inserted proves that what was known of a row with this key is over.
                 let again: Vec<u32> = new.iter().copied().filter(|&slot| (slot as usize) < known).collect();
                 forget_predecessors(env, store, &again);
-                if !shape.has_keys {
+                if shape.keys == Keys::Made {
                     no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
                 }
             }
@@ -133,22 +133,29 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
             Err(Error::other(format!("{doing} gave {} rows", slots.len())))
         };
     }
-    env.run(doing, insert).map_err(|error| missing_value(store, error))?;
-    match insert.rows.iter().map(|values| values.slot(store)).collect() {
-        Some(slots) => Ok(slots),
-        None => numbered(env, store, insert.rows.len()),
+    if insert.needs_reset() {
+        first_inserted(env, store.name())?;
     }
+    env.run(doing, insert).map_err(|error| missing_value(store, error))?;
+    let given = || insert.rows.iter().map(|values| values.slot(store)).collect();
+    let missing = || Error::MissingValue { model: store.name(), field: store.model().key_field() };
+    match insert.shape.keys {
+        Keys::Given => given(),
+        Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
+        Keys::Made => numbered(env, store, insert.rows.len())?,
+    }
+    .ok_or_else(missing)
 }
 
-/// The slots of the keys that the database gave to the rows of the last INSERT, by number
-fn numbered<C: Connection>(env: &Environment<C>, store: Store<'_, C>, rows: usize) -> Result<Vec<u32>> {
+/// The slots of the keys that the database gave to the rows of the last INSERT, by number; `None` if it has numbered none
+fn numbered<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    rows: usize,
+) -> Result<Option<Vec<u32>>> {
     let (first, step) = first_inserted(env, store.name())?;
-    let missing = || Error::MissingValue { model: store.name(), field: store.model().key_field() };
-    if first == 0 {
-        return Err(missing());
-    }
     let slot = |row: usize| store.intern_number(i64::try_from(first + row * step).ok()?);
-    (0..rows).map(slot).collect::<Option<_>>().ok_or_else(missing)
+    Ok(if first == 0 { None } else { (0..rows).map(slot).collect() })
 }
 
 /// Puts what was given for new records into the cache.

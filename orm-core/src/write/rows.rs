@@ -22,6 +22,8 @@ use crate::{Error, Result};
 pub(crate) trait AnyValues<C: Connection> {
     fn given(&self, field: usize) -> Option<&dyn Any>;
     fn has_key(&self) -> bool;
+    /// The key, if it is a whole number
+    fn key_number(&self) -> Option<i64>;
     /// The slot of the key, if all of it is given
     fn slot(&self, store: Store<'_, C>) -> Option<u32>;
     /// Whether the values could be given
@@ -117,21 +119,29 @@ impl<'a, C: Connection> Rows<'a, C> {
 
     fn shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>) -> Shape {
         Shape {
-            has_keys: values.has_key(),
+            keys: if values.has_key() { Keys::Given } else { Keys::Made },
             with_key_column: values.given(store.fields().len()).is_some(),
             fields: self.given_fields(store, values).collect(),
         }
     }
 
     fn has_shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>, shape: &Shape) -> bool {
-        shape.has_keys == values.has_key()
+        (shape.keys == Keys::Given) == values.has_key()
             && self.given_fields(store, values).eq(shape.fields.iter().copied())
     }
 
     /// The rows by the INSERT that they go into
     pub(super) fn by_shape(&self, store: Store<'_, C>) -> Shapes {
-        let mut shapes = Shapes::default();
+        let (mut shapes, mut zeros) = (Shapes::default(), Shapes::default());
         for (place, &values) in self.values.iter().enumerate() {
+            // MySQL takes it for none where it numbers rows.
+            if !C::Backend::HAS_RETURNING && values.key_number() == Some(0) {
+                zeros
+                    .entry(Shape { keys: Keys::Zero(place), ..self.shape(store, values) })
+                    .or_default()
+                    .push(place);
+                continue;
+            }
             // Most rows are like the one before.
             match shapes.last_mut().filter(|(shape, _)| self.has_shape(store, values, shape)) {
                 Some((_, places)) => places.push(place),
@@ -142,27 +152,36 @@ impl<'a, C: Connection> Rows<'a, C> {
             return shapes;
         }
         // `DEFAULT` stands where a row has no value of a field that others have.
-        let mut merged = Shapes::default();
-        for has_keys in [false, true] {
-            let alike = || shapes.iter().filter(|(shape, _)| shape.has_keys == has_keys);
+        let mut merged = zeros;
+        for keys in [Keys::Made, Keys::Given] {
+            let alike = || shapes.iter().filter(|(shape, _)| shape.keys == keys);
             let is_given = |field: &usize| alike().any(|(shape, _)| shape.fields.contains(field));
             let fields = (0..store.fields().len()).filter(is_given).collect();
             let with_key_column = alike().any(|(shape, _)| shape.with_key_column);
             let mut places: Vec<usize> = alike().flat_map(|(_, places)| places.iter().copied()).collect();
             places.sort_unstable();
             if !places.is_empty() {
-                merged.insert(Shape { has_keys, with_key_column, fields }, places);
+                merged.insert(Shape { keys, with_key_column, fields }, places);
             }
         }
         merged
     }
 }
 
+/// What is known of the keys of new rows
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Keys {
+    Given,
+    /// The database makes them.
+    Made,
+    /// The key of the row in this place is 0, unless the database makes one where that is given
+    Zero(usize),
+}
+
 /// Which columns the rows of one INSERT have
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Shape {
-    /// Whether all know their keys
-    pub(crate) has_keys: bool,
+    pub(crate) keys: Keys,
     /// Whether the key is no field like others: a key of one column is not
     pub(crate) with_key_column: bool,
     pub(crate) fields: Vec<usize>,

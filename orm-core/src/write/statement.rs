@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-use super::rows::{AnyValues, Rows, Shape};
+use super::rows::{AnyValues, Keys, Rows, Shape};
 use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::{Binds, ColumnNames, Encode};
@@ -380,7 +380,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         rows: &'a [&'a dyn AnyValues<C>],
         is_full: bool,
     ) -> Self {
-        let returning = C::Backend::HAS_RETURNING && (!shape.has_keys || all.conflict.is_some());
+        let returning = C::Backend::HAS_RETURNING && (shape.keys == Keys::Made || all.conflict.is_some());
         Self { store, all, shape, rows, returning, is_common: is_full || rows.len() == 1 }
     }
 
@@ -388,9 +388,27 @@ impl<'a, C: Connection> Insert<'a, C> {
         self.store.table_store().field_of(self.store.version()?).1.columns.first().copied()
     }
 
+    /// Where the INSERT itself sets the number back that the server tells of the last one: the first value that is given. `None` where
+    /// nobody asks for that number
+    fn reset(&self) -> Option<(usize, usize)> {
+        if C::Backend::HAS_RETURNING || self.shape.keys == Keys::Given {
+            return None;
+        }
+        let field_of = |values: &dyn AnyValues<C>| {
+            self.shape.fields.iter().copied().find(|&field| values.given(field).is_some())
+        };
+        self.rows.iter().enumerate().find_map(|(row, &values)| Some((row, field_of(values)?)))
+    }
+
+    /// Whether the number has to be set back by a statement of its own
+    pub(super) fn needs_reset(&self) -> bool {
+        !C::Backend::HAS_RETURNING && self.shape.keys != Keys::Given && self.reset().is_none()
+    }
+
     fn push_row<'b>(
         &'b self,
         values: &'b dyn AnyValues<C>,
+        reset: Option<usize>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
         out.push_sql("(");
@@ -415,6 +433,11 @@ impl<'a, C: Connection> Insert<'a, C> {
                 continue;
             }
             match (self.store.field(field).encode, values.given(field)) {
+                (Some(encode), Some(value)) if reset == Some(field) && part == 0 => {
+                    out.push_sql("IF(LAST_INSERT_ID(0) = 0, ");
+                    encode.push(value, part, out.reborrow())?;
+                    out.push_sql(", NULL)");
+                }
                 (Some(encode), Some(value)) => encode.push(value, part, out.reborrow())?,
                 _ => out.push_sql("DEFAULT"),
             }
@@ -450,7 +473,11 @@ impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
             out.push_sql(" (");
             separated(&mut out, self.columns(), |out, column| out.push_identifier(column))?;
             out.push_sql(") VALUES ");
-            separated(&mut out, self.rows, |out, &values| self.push_row(values, out))?;
+            let reset = self.reset();
+            separated(&mut out, self.rows.iter().enumerate(), |out, (row, &values)| {
+                let field = reset.filter(|&(of_row, _)| of_row == row).map(|(_, field)| field);
+                self.push_row(values, field, out)
+            })?;
         } else if C::Backend::HAS_DEFAULT {
             out.push_sql(" (");
             separated(&mut out, self.store.model().key_columns(), |out, column| out.push_identifier(column))?;

@@ -227,3 +227,55 @@ fn a_key_that_is_not_numbered_is_not_taken_from_elsewhere() -> Outcome {
     assert_eq!(env.create(Counter::values().name("n").flag(true).wide(2))?.id(), 3);
     Ok(())
 }
+
+/// MySQL numbers a row to which 0 is given, where it numbers rows, unless it is told otherwise.
+#[test]
+fn a_key_of_zero_is_the_one_that_the_row_has() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
+             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
+         CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY, name VARCHAR(50))",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let values = |name: &str| Counter::values().name(name).flag(true).wide(0);
+    let zero = env.create(values("first").id(0))?;
+    assert_eq!((zero.id(), zero.name()?.as_str()), (1, "first"));
+    let several = env.create_many([values("a").id(0), values("b").id(9), values("c"), values("d").id(0)])?;
+    for record in &several {
+        assert_eq!(read.record::<Counter>(record.id()).name()?, record.name()?);
+    }
+    assert_eq!(several.name()?, ["a", "b", "c", "d"]);
+    assert_eq!(several.get(1).map(|record| record.id()), Some(9));
+    // Where nothing is numbered it is a key like any other.
+    assert_eq!(env.create(Small::values().id(0).name("zero"))?.id(), 0);
+    assert_eq!(read.record::<Small>(0).name()?.as_deref(), Some("zero"));
+    // And where the server is told that it is one.
+    env.execute(diesel::sql_query("SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')"))?;
+    assert_eq!(env.create(values("zero").id(0))?.id(), 0);
+    Ok(())
+}
+
+/// What SQL of one's own has inserted is not taken for the row of an INSERT that numbers none, or whose rows have no values.
+#[test]
+fn a_number_of_an_insert_by_hand_is_not_taken_for_a_key() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
+             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
+         ALTER TABLE counters AUTO_INCREMENT = 9361;
+         CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY DEFAULT 1001, name VARCHAR(50))",
+    )?;
+    let env = place.environment()?;
+    let by_hand =
+        || env.execute(diesel::sql_query("INSERT INTO counters (name, flag, wide) VALUES ('raw', 1, 1)"));
+    for values in [Small::values().name("a"), Small::values().name(None), Small::values()] {
+        by_hand()?;
+        let made = env.create(values);
+        assert!(matches!(made, Err(Error::MissingValue { model: "Small", field: "id" })), "{made:?}");
+        assert!(env.all::<Small>()?.is_empty());
+    }
+    by_hand()?;
+    assert_eq!(env.create(Counter::values().name("n").flag(true).wide(2))?.id(), 9365);
+    Ok(())
+}
