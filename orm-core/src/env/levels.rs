@@ -153,7 +153,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// What is known of a COMMIT, or of the end of a savepoint, that failed
-    fn after_commit(&self, error: Error) -> Error {
+    fn failed_commit(&self, error: Error) -> Error {
         let Transactions { depth, base, .. } = &self.transactions;
         self.transactions.note(&error);
         if depth.get() > 1 || base.get() > 0 {
@@ -249,8 +249,10 @@ impl<'env, C: Connection> Level<'env, C> {
         env.in_transaction("committing a transaction", |connection| {
             C::TransactionManager::commit_transaction(connection)
         })
-        .map_err(|error| env.after_commit(error))?;
+        .map_err(|error| env.failed_commit(error))?;
+        let callbacks = env.transactions.committed(env.transactions.depth.get());
         self.over();
+        callbacks.into_iter().for_each(|callback| callback());
         Ok(())
     }
 
@@ -290,6 +292,7 @@ impl<C: Connection> Drop for Level<'_, C> {
             return;
         }
         let is_outermost = env.transactions.depth.get() == 1;
+        env.transactions.drop_callbacks(env.transactions.depth.get());
         if !env.transactions.is_gone()
             && let Err(error) = self.roll_back()
         {

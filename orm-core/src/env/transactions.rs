@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use crate::{Error, Result};
 
 /// What an environment knows of its open transactions
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Transactions {
     pub(super) depth: Cell<usize>,
     /// How many of diesel's were open when the first of ours began: the application's own
@@ -15,7 +15,12 @@ pub(crate) struct Transactions {
     refused: RefCell<Option<Error>>,
     /// Whether the connection commits what is sent outside of a transaction, if that is known
     commits_at_once: Cell<Option<bool>>,
+    /// What is called when all is committed, each with the depth of the transaction that it belongs to
+    callbacks: RefCell<Vec<(usize, Callback)>>,
 }
+
+/// What is called when a transaction is committed
+pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 
 /// Why a level cannot be committed any more: what was waiting could not be written, or the database has given it up
 ///
@@ -37,6 +42,26 @@ impl Transactions {
 
     pub(crate) fn are_open(&self) -> bool {
         self.depth.get() > 0
+    }
+
+    /// Has a callback called when the open transaction is committed, with all those around it.
+    pub(crate) fn call_after(&self, callback: Callback) {
+        self.callbacks.borrow_mut().push((self.depth.get(), callback));
+    }
+
+    /// The callbacks of a transaction at a depth belong to the one around it now that it is committed; gives them where there is none.
+    pub(super) fn committed(&self, depth: usize) -> Vec<Callback> {
+        let mut callbacks = self.callbacks.borrow_mut();
+        if depth > 1 {
+            callbacks.iter_mut().for_each(|(of, _)| *of = (*of).min(depth - 1));
+            return Vec::new();
+        }
+        callbacks.drain(..).map(|(_, callback)| callback).collect()
+    }
+
+    /// Drops the callbacks of a transaction that is undone.
+    pub(super) fn drop_callbacks(&self, depth: usize) {
+        self.callbacks.borrow_mut().retain(|(of, _)| *of < depth);
     }
 
     /// Nothing is known of a connection that the application had, or that is another one now.

@@ -14,6 +14,7 @@ mod all_or_none;
 mod an_environment_leaves_no_transaction_open;
 mod batches_can_be_written;
 mod equal_is_equal_as_stored;
+mod functions_are_called_after_the_commit;
 mod links_are_written_from_both_sides;
 mod lists_follow_their_links;
 mod new_records_have_their_members;

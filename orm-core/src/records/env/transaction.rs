@@ -137,6 +137,37 @@ impl<C: Connection> Environment<C> {
         retry::transaction_with_retry(self, tries, options, f)
     }
 
+    /// Calls a function once the open transaction is committed: for what must not happen if it is not, a mail or a message to a queue
+    ///
+    /// Within a transaction in another one it waits for the outermost one. It is dropped, and not called, if the transaction that it belongs
+    /// to is undone, or if it is not known whether it was committed. Outside of a transaction it is called at once. Functions are called in
+    /// the order in which they were given, after the COMMIT: one that panics takes nothing back, and those after it are dropped. In a
+    /// transaction of the application's own, which only the application commits, the outermost one is the first of the environment's.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # use std::sync::mpsc::channel;
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// let (outbox, sent) = channel();
+    /// env.transaction(|| {
+    ///     let outbox = outbox.clone();
+    ///     env.after_commit(move || drop(outbox.send("welcome")));
+    ///     assert!(sent.try_recv().is_err());
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(sent.try_recv(), Ok("welcome"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after_commit(&self, callback: impl FnOnce() + Send + 'static) {
+        if self.transactions.are_open() {
+            self.transactions.call_after(Box::new(callback));
+        } else {
+            callback();
+        }
+    }
+
     /// Sends everything that waits to be written
     ///
     /// Commits, searches and statements of your own do so by themselves.
