@@ -193,6 +193,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Whether a column of a type may hold another value than it was given: it rounds, cuts or pads
     fn may_alter(check: Self::Check) -> bool;
 
+    /// Whether values of a type, and what a column holds already, may be the values of one expression, unchanged
+    fn can_mix(check: Self::Check) -> bool {
+        let _ = check;
+        true
+    }
+
     /// What stands for a value as it is bound, to compare it with others; `None` if it cannot be bound
     fn bound<ST, V>(value: &V) -> Option<String>
     where

@@ -164,6 +164,11 @@ impl Dialect for Mysql {
         matches!(check, Numeric | Float | DateTime | Timestamp | Time | Enum | Set)
     }
 
+    /// A `CASE` of a double and of what a DECIMAL column holds is a double: the decimal loses its last places.
+    fn can_mix(check: MysqlType) -> bool {
+        !matches!(check, MysqlType::Double | MysqlType::Float)
+    }
+
     fn bound<ST, V>(value: &V) -> Option<String>
     where
         Self: HasSqlType<ST>,

@@ -59,6 +59,11 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         true
     }
 
+    /// Whether a statement may write the values of some rows and leave those of others as they are
+    fn can_mix(&self) -> bool {
+        true
+    }
+
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
@@ -288,6 +293,11 @@ trait Bind<V, DB: Backend>: 'static {
         false
     }
 
+    /// Whether the values of other rows may stand beside them in one expression.
+    fn can_mix() -> bool {
+        true
+    }
+
     /// What stands for the value as it is bound, if it can be
     fn bound(value: &V) -> Option<String>;
 
@@ -307,6 +317,10 @@ where
 {
     fn may_alter() -> bool {
         DB::may_alter(DB::check::<ST>())
+    }
+
+    fn can_mix() -> bool {
+        DB::can_mix(DB::check::<ST>())
     }
 
     fn bound(value: &V) -> Option<String> {
@@ -409,6 +423,10 @@ where
 
     fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
         !B::may_alter() && !typed::<V>(cells).borrow().get(slot).is_some_and(is_odd)
+    }
+
+    fn can_mix(&self) -> bool {
+        B::can_mix()
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {

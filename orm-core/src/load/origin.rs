@@ -456,10 +456,14 @@ mod tests {
             is_walked: true,
         };
         let sources: Vec<Source> = (0..20).map(source).collect();
-        let twice = sources.iter().chain(&sources).cloned();
-        let kept = bounded(twice).expect("some");
-        let slots: Vec<u32> = kept.iter().map(|source| source.root.slots[0]).collect();
-        assert_eq!(slots, [0, 1, 2, 3, 4, 5, 19]);
+        let kept = |sources: Vec<Source>| -> Vec<u32> {
+            bounded(sources).expect("some").iter().map(|source| source.root.slots[0]).collect()
+        };
+        assert_eq!(kept(sources.clone()), [0, 1, 2, 3, 4, 5, 19]);
+        // Parts of one set, each with where it began
+        let (whole, parts) = (source(99), &sources);
+        let together = parts.iter().flat_map(|part| [part.clone(), whole.clone()]);
+        assert_eq!(kept(together.collect()).last(), Some(&99));
         assert!(bounded([]).is_none());
     }
 }

@@ -80,8 +80,9 @@ pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
     let mut linking: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
     let targets = |slot: u32, out: &mut dyn FnMut(u32)| {
         for links in links {
+            // One that links to itself stands in nobody's way.
             follow(*links, std::iter::once(slot), |targets| {
-                targets.into_iter().flatten().for_each(|&to| out(to));
+                targets.into_iter().flatten().filter(|&&to| to != slot).for_each(|&to| out(to));
             });
         }
     };

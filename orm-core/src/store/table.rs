@@ -459,7 +459,8 @@ impl Table {
     fn affect_owners(&self, follower: &mut Follower, slots: &[u32]) {
         let links = follower.link.and_then(|link| links::to_one(self.column(link)));
         let Some(links) = links else { return follower.affect_all() };
-        let links = links.borrow();
+        // While the rows themselves come anew nobody knows whose they are.
+        let Ok(links) = links.try_borrow() else { return follower.affect_all() };
         for &slot in slots {
             match links.get(slot) {
                 Some(link) => link.target().into_iter().for_each(|owner| follower.affect(owner)),
@@ -991,21 +992,19 @@ impl Table {
 
     // Links
 
-    /// The to-one links that lead to a table
-    fn links_of(&self, table: TableId) -> impl Iterator<Item = &dyn AnyColumn> {
-        let leading = self.columns.iter().filter(move |column| column.target == Some(table));
-        leading.map(|column| &*column.cells).filter(|cells| links::to_one(*cells).is_some())
-    }
-
-    /// Whether there is a to-one link to a table.
-    pub(crate) fn has_links_to(&self, table: TableId) -> bool {
-        self.links_of(table).next().is_some()
+    /// The columns of the to-one links that lead to a table
+    pub(crate) fn columns_to(&self, table: TableId) -> Vec<ColumnId> {
+        let leads_there = |column: &ColumnId| {
+            self.target(*column) == Some(table) && links::to_one(self.column(*column)).is_some()
+        };
+        self.columns().filter(leads_there).collect()
     }
 
     /// Records of this table, which is `own`, by levels: whatever links to another one of them before that. Those that link to each
     /// other in a circle come last, together.
     pub(crate) fn levels(&self, own: TableId, slots: &[u32]) -> Vec<Vec<u32>> {
-        links::levels(&self.links_of(own).collect::<Vec<_>>(), slots)
+        let links: Vec<_> = self.columns_to(own).into_iter().map(|column| self.column(column)).collect();
+        links::levels(&links, slots)
     }
 
     /// Whether a link of a record leads to a record of a table.
@@ -1126,7 +1125,6 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::slot::NULL;
     use super::*;
 
     fn at(time: Stamp) -> Moment {
@@ -1225,8 +1223,8 @@ mod tests {
     #[test]
     fn levels_begin_with_those_that_nobody_links_to_and_end_with_circles() {
         let (table, [_, parent, _]) = table();
-        // 0 ← 1 ← 2, 1 ← 3, 4 ↔ 5 ← 6, and 7, whose parent is none of them
-        for (slot, to) in [(0, NULL), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
+        // 0 ← 1 ← 2, 1 ← 3, 4 ↔ 5 ← 6, 7, whose parent is none of them, and 0, which is its own
+        for (slot, to) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
             table.cells::<Link>(parent).borrow_mut().set(slot, at(1), Link(to));
         }
         let levels = table.levels(TableId(0), &[0, 1, 2, 3, 4, 5, 6, 7, 8]);

@@ -45,6 +45,7 @@ fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slot
     match env.run_transaction(&begin, || delete_rows(env, store, slots, send)) {
         Err(error) if may_be_of_order(store, &error) => env.run_transaction(&begin, || {
             anew::anew(env, store, slots, true)?;
+            know_links(env, store, slots)?;
             none_is_gone(store, slots)?;
             if let (Some((store, version)), Some(versions)) = (version, &versions) {
                 version::compare(store, version, slots, versions)?;
@@ -55,10 +56,25 @@ fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slot
     }
 }
 
+/// Loads the links that rows have to others of their table, of whatever model they are.
+fn know_links<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    for link in store.columns_to(store.table_number()) {
+        let (model, info) = store.table_store().field_of(link);
+        let field = model.fields().iter().position(|field| std::ptr::eq(field, info));
+        let lacking: Vec<u32> =
+            slots.iter().copied().filter(|&slot| !store.table().column(link).has(slot)).collect();
+        for slots in lacking.chunks(WINDOW) {
+            let fields = field.as_slice();
+            query::by_keys_for_write(env, env.stores.get(model), slots, fields, "who refers to whom")?;
+        }
+    }
+    Ok(())
+}
+
 /// Whether rows may not have been there, or may have had to stay, because of others that were to go with them
 fn may_be_of_order<C: Connection>(store: Store<'_, C>, error: &Error) -> bool {
     let is_held = || error.violation().is_some_and(|violation| violation.kind == ViolationKind::ForeignKey);
-    error.is_missing_record() || (store.has_links_to(store.table_number()) && is_held())
+    error.is_missing_record() || (!store.columns_to(store.table_number()).is_empty() && is_held())
 }
 
 fn none_is_gone<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Result<()> {

@@ -83,7 +83,9 @@ fn changes<C: Connection>(table: TableStore<'_, C>) -> Vec<Change> {
         all.sort_unstable();
         // Two fields may show one column.
         let is_each_once = all.windows(2).all(|pair| pair[0] != pair[1]);
-        if columns.len() <= MASKED && is_each_once {
+        let can_mix =
+            |&column: &ColumnId| table.field_of(column).1.encode.is_some_and(|encode| encode.can_mix());
+        if columns.len() <= MASKED && is_each_once && columns.iter().all(can_mix) {
             let slots = groups.drain(..).flat_map(|(_, slots)| slots).collect();
             mixed = Some(Change { columns, slots, is_mixed: true });
         }
@@ -95,7 +97,7 @@ fn changes<C: Connection>(table: TableStore<'_, C>) -> Vec<Change> {
 }
 
 /// How many fields have a bit in a mask
-const MASKED: usize = 63;
+const MASKED: usize = 62;
 
 /// What one statement writes
 struct Part<'a> {
@@ -116,20 +118,20 @@ impl<'a> Part<'a> {
         if !is_mixed {
             return Self { columns, slots, masks: None };
         }
-        let cells: Vec<_> = columns.iter().map(|&column| table.table().column(column)).collect();
+        let is_written = |column: ColumnId, slot: u32| table.table().column(column).is_dirty(slot);
+        // What none of these rows has is not for this statement.
+        let columns: Vec<ColumnId> = columns
+            .into_iter()
+            .filter(|&column| slots.iter().any(|&slot| is_written(column, slot)))
+            .collect();
+        let all = (1_i64 << columns.len()).wrapping_sub(1);
         let mask_of = |&slot: &u32| -> i64 {
-            let bits = cells.iter().enumerate().filter(|(_, cells)| cells.is_dirty(slot));
+            let bits = columns.iter().enumerate().filter(|&(_, &column)| is_written(column, slot));
             bits.map(|(bit, _)| 1 << bit).sum()
         };
         let masks: Vec<i64> = slots.iter().map(mask_of).collect();
-        match masks.first() {
-            // They happen to be alike, or there is but one.
-            Some(&mask) if masks.iter().all(|&other| other == mask) => {
-                let own = columns.into_iter().enumerate().filter(|(bit, _)| mask & 1 << bit != 0);
-                Self { columns: own.map(|(_, column)| column).collect(), slots, masks: None }
-            }
-            _ => Self { columns, slots, masks: Some(masks) },
-        }
+        let masks = if masks.iter().all(|&mask| mask == all) { None } else { Some(masks) };
+        Self { columns, slots, masks }
     }
 
     /// The records of which a column is written, by its place

@@ -100,7 +100,7 @@ pub(super) fn with_column<C: Connection>(
             store.table().column(twin).remove(slot);
         });
         store.note_written(twin, of_another_form);
-        if !changed.is_empty() {
+        if !of_another_form.is_empty() {
             links::forget_lists_by(env, store.table_store(), twin);
         }
     }

@@ -604,3 +604,50 @@ fn keys_may_have_several_columns() -> Result<()> {
     assert_eq!(sums()?, [20, 11, 40]);
     Ok(())
 }
+
+/// The orders, whose link is a number like any other here
+#[derive(Model)]
+#[model(table = orders)]
+struct Plain {
+    id: i32,
+    client_id: Option<i32>,
+    amount: i64,
+    price: i32,
+    quantity: i32,
+    state: String,
+}
+
+#[test]
+fn a_row_that_is_read_anew_makes_what_follows_from_it_missing() -> Result<()> {
+    let ways: [fn(&TestDb) -> Result<()>; 4] = [
+        |db| db.record::<Order>(11).refresh().map(drop),
+        |db| db.all::<Order>()?.refresh().map(drop),
+        |db| orders::table.records_fresh::<Order>(db).map(drop),
+        |db| db.transaction(|| db.record::<Order>(11).lock().map(drop)),
+    ];
+    for anew in ways {
+        let db = test_db!(file(4));
+        db.all::<Order>()?;
+        let list = db.record::<Client>(1).order_ids();
+        let counted = || list.count_where(orders::amount.gt(1000));
+        assert_eq!((counted()?, list.sum(Order::AMOUNT)?), (0, 101));
+        db.file.run("UPDATE orders SET amount = 5000 WHERE id = 11");
+        anew(&db)?;
+        assert_eq!((counted()?, list.sum(Order::AMOUNT)?), (1, 5000));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_row_that_another_model_creates_or_changes_counts() -> Result<()> {
+    let db = test_db!(file(4));
+    let list = db.record::<Client>(1).order_ids();
+    let seen = || Ok::<_, Error>((list.len()?, list.load()?.len(), list.sum(Order::AMOUNT)?));
+    assert_eq!(seen()?, (1, 1, 101));
+    let values = Plain::values().price(1).quantity(1).state("open");
+    db.create(values.clone().id(99).client_id(1).amount(1000))?;
+    assert_eq!(seen()?, (2, 2, 1101));
+    db.upsert(Plain::ID, values.id(99).client_id(2).amount(1))?;
+    assert_eq!(seen()?, (1, 1, 101));
+    Ok(())
+}

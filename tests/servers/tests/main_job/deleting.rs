@@ -52,6 +52,26 @@ fn a_tree_goes_at_once() -> Outcome {
     Ok(())
 }
 
+/// Of the same table, without its links
+#[derive(Model)]
+#[model(table = nodes, connection = Db)]
+pub struct Slim {
+    id: i32,
+    name: String,
+}
+
+#[test]
+fn a_model_without_the_links_deletes_a_tree_too() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    tree(&place, 40, "")?;
+    let env = place.environment()?;
+    // By now the environment knows that rows of this table link to each other.
+    assert_eq!(env.record::<Node>(39).parent_id().id()?, Some(12));
+    env.all::<Slim>()?.filter(|node| Ok(node.id() < 1000))?.delete()?;
+    assert_eq!(env.all::<Node>()?.ids(), [90_000]);
+    Ok(())
+}
+
 #[test]
 fn one_that_was_not_there_is_told_of_all_the_same() -> Outcome {
     let Some(place) = Place::<Db>::new()? else { return Ok(()) };

@@ -382,3 +382,26 @@ fn a_unique_value_changes_hands_with_a_flush_between() -> Outcome {
     assert_eq!(place.environment()?.all::<Country>()?.code()?, ["OO", "O2"]);
     Ok(())
 }
+
+#[test]
+fn what_only_some_windows_write_is_in_their_statements_alone() -> Outcome {
+    let Some((place, env, log)) = shop::open()? else { return Ok(()) };
+    let partners = env.create_many((0..1100).map(|n| Partner::values().name(format!("p{n}"))))?;
+    log.take();
+    env.transaction(|| {
+        for (partner, n) in partners.iter().zip(0..) {
+            if n % 2 > 0 { partner.set_name(format!("odd {n}"))? } else { partner.set_active(false)? }
+        }
+        partners.get(1050).map_or(Ok(()), |partner| partner.set_lang("xx"))
+    })?;
+    assert_eq!(log.begin(), ["UPDATE partners SET"; 2]);
+    for (partner, n) in place.environment()?.all::<Partner>()?.iter().zip(0..) {
+        let name = if n % 2 > 0 { format!("odd {n}") } else { format!("p{n}") };
+        let lang = Some(if n == 1050 { "xx" } else { "en" });
+        assert_eq!(
+            (&*partner.name()?, partner.active()?, partner.lang()?.as_deref()),
+            (&*name, n % 2 > 0, lang)
+        );
+    }
+    Ok(())
+}

@@ -279,3 +279,33 @@ fn a_number_of_an_insert_by_hand_is_not_taken_for_a_key() -> Outcome {
     assert_eq!(env.create(Counter::values().name("n").flag(true).wide(2))?.id(), 9365);
     Ok(())
 }
+
+diesel::table! { exact { id -> Integer, number -> Double, name -> Text } }
+
+#[derive(Model)]
+#[model(table = exact, connection = MysqlConnection)]
+struct Exact {
+    id: i32,
+    number: f64,
+    name: String,
+}
+
+/// A `CASE` of doubles and decimals is a double: what is not written would lose its last places.
+#[test]
+fn a_decimal_that_is_not_written_stays_as_it_is() -> Outcome {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    connection.batch_execute(
+        "CREATE TABLE exact (id INTEGER PRIMARY KEY, number DECIMAL(30, 10) NOT NULL, name VARCHAR(20) NOT NULL);
+         INSERT INTO exact VALUES (1, 1, 'a'), (2, 12345678901234567890.1234567891, 'b'), (3, 3, 'c')",
+    )?;
+    let env = place.environment()?;
+    env.transaction(|| {
+        env.record::<Exact>(1).set_number(1.5)?;
+        env.record::<Exact>(2).set_name("B")?;
+        env.record::<Exact>(3).set_number(2.5)
+    })?;
+    let kept = "SELECT COUNT(*) AS number FROM exact WHERE id = 2 AND name = 'B' AND number = 12345678901234567890.1234567891";
+    assert_eq!(super::shop::number(&mut connection, kept)?, 1);
+    Ok(())
+}
