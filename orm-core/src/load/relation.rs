@@ -224,7 +224,10 @@ fn matched<C: Connection>(store: Store<'_, C>, field: usize, asked: &[u32], owne
     let wanted = store.letters(owner);
     let mut equal = asked.iter().copied().filter(|&slot| store.letters(slot) == wanted);
     match (equal.next(), equal.next()) {
-        (Some(slot), None) => Ok(slot),
+        (Some(slot), None) => {
+            store.table().note_spelling();
+            Ok(slot)
+        }
         _ => Err(Error::other(format!(
             "members of {}.{} link to the key {}, which the database takes for one of {} that were asked for: its \
              collation calls keys equal that are not the same; read these lists one by one, or link to the keys as they are",

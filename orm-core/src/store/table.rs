@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use indexmap::IndexMap;
 
 use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
@@ -87,6 +87,8 @@ pub struct Table {
     aggregates: Aggregates,
     /// The aggregates, of whatever table, that follow from its rows
     followers: RefCell<Vec<Follower>>,
+    /// Whether links are known that lead to a row by another key than its own, which its collation calls equal
+    has_spellings: Cell<bool>,
     /// What was computed from whether there is a row
     dependents: RefCell<Option<Box<Dependents>>>,
     /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
@@ -128,6 +130,7 @@ impl Table {
             version: Cell::default(),
             aggregates: Aggregates::default(),
             followers: RefCell::default(),
+            has_spellings: Cell::default(),
             dependents: RefCell::default(),
             are_rows_changed: Cell::default(),
             signal: Arc::clone(signal),
@@ -363,6 +366,9 @@ impl Table {
         let before = self.column(column).count();
         match affected {
             Affected::None => {}
+            Affected::Some(owners) if owners.iter().any(|&owner| self.may_be_alike(owner)) => {
+                self.forget_all_cells(column);
+            }
             Affected::Some(owners) => owners.into_iter().for_each(|owner| {
                 self.column(column).remove(owner);
                 self.forget_unreadable_cell(column, owner);
@@ -1099,6 +1105,10 @@ impl Table {
         members: &Self,
         now: Moment,
     ) {
+        let is_alike = |edit: &Edit| edit.owner.is_some_and(|owner| self.may_be_alike(owner));
+        if edits.iter().any(is_alike) {
+            self.forget_alike(column, edits);
+        }
         for edit in edits {
             match edit.owner {
                 Some(owner) if edit.is_change => self.count_on(column, owner, edit.add, now.time),
@@ -1108,6 +1118,37 @@ impl Table {
         }
         if let Some(lists) = links::lists(self.column(column)) {
             links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), by_key);
+        }
+    }
+
+    /// Notes that a link leads to a row by another key than its own.
+    pub(crate) fn note_spelling(&self) {
+        self.has_spellings.set(true);
+    }
+
+    /// Whether a key may be another one's row, which a collation calls equal: never where keys are numbers, nor where the row of the key
+    /// itself was seen and none was found otherwise
+    fn may_be_alike(&self, slot: u32) -> bool {
+        !self.are_keys_numbers() && (self.has_spellings.get() || !self.is_stored(slot))
+    }
+
+    /// Makes the lists of those missing whose keys differ from some owners' in what collations overlook.
+    #[cold]
+    fn forget_alike(&self, column: ColumnId, edits: &[Edit]) {
+        let owners = SlotSet::of(edits.iter().filter_map(|edit| edit.owner));
+        let letters: HashSet<String, FixedState> =
+            edits.iter().filter_map(|edit| edit.owner).map(|owner| self.letters(owner)).collect();
+        let mut known = Vec::new();
+        self.column(column).each_slot(&mut |slot| known.push(slot));
+        self.aggregates
+            .each_over(column, |column| self.column(column).each_slot(&mut |slot| known.push(slot)));
+        known.extend(self.counts.borrow().keys().filter(|of| of.0 == column).map(|of| of.1));
+        for slot in known {
+            if !owners.has(slot) && letters.contains(&self.letters(slot)) {
+                self.note_spelling();
+                self.column(column).remove(slot);
+                self.forget_count(column, slot);
+            }
         }
     }
 

@@ -110,3 +110,29 @@ fn keys_that_are_compared_as_they_are() -> Result<()> {
     assert_eq!(lists, [vec![1], vec![]]);
     Ok(())
 }
+
+#[test]
+fn what_is_moved_by_another_spelling_leaves_and_joins_the_lists() -> Result<()> {
+    use diesel::prelude::*;
+    let db = schema("NOCASE");
+    let (belgium, netherlands) = (db.record::<Country>("BE"), db.record::<Country>("NL"));
+    let seen = |country: &Record<'_, Country>| {
+        let link = country.partner_ids();
+        Ok::<_, orm_core::Error>((link.len()?, link.ids()?, link.count_where(partners::id.lt(4))?))
+    };
+    assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((3, vec![1, 2, 4], 2), (1, vec![3], 1)));
+    // From `be` to the key as it is, and back to another spelling
+    db.record::<Partner>(2).set_country_code("NL")?;
+    assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((2, vec![1, 4], 1), (2, vec![2, 3], 2)));
+    db.record::<Partner>(2).set_country_code("bE")?;
+    assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((3, vec![1, 2, 4], 2), (1, vec![3], 1)));
+    // Where no link was spelt otherwise before
+    let db = schema("NOCASE");
+    db.file.run("UPDATE partners SET country_code = upper(country_code)");
+    let (belgium, netherlands) = (db.record::<Country>("BE"), db.record::<Country>("NL"));
+    db.all::<Country>()?;
+    assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((3, vec![1, 2, 4], 2), (1, vec![3], 1)));
+    db.record::<Partner>(1).set_country_code("nl")?;
+    assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((2, vec![2, 4], 1), (2, vec![1, 3], 2)));
+    Ok(())
+}
