@@ -178,14 +178,25 @@ fn keys_of_bytes_are_written() -> Outcome {
     Ok(())
 }
 
-#[test]
-fn unsigned_keys_are_given_by_the_database() -> Outcome {
-    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
-    place.connect()?.batch_execute(
+/// A place with a table of counters, and with what else the SQL makes
+fn with_counters(sql: &str) -> Outcome<Option<Place<MysqlConnection>>> {
+    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(None) };
+    place.connect()?.batch_execute(&format!(
         "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
              flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
-         CREATE TABLE small (id INTEGER UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50))",
-    )?;
+         {sql}"
+    ))?;
+    Ok(Some(place))
+}
+
+#[test]
+fn unsigned_keys_are_given_by_the_database() -> Outcome {
+    let Some(place) = with_counters(
+        "CREATE TABLE small (id INTEGER UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50))",
+    )?
+    else {
+        return Ok(());
+    };
     let (env, read) = (place.environment()?, place.environment()?);
     let rows = (0..1100_u16)
         .map(|n| Counter::values().name(n.to_string()).flag(n % 2 > 0).wide(i64::MIN + i64::from(n)));
@@ -213,12 +224,11 @@ fn unsigned_keys_are_given_by_the_database() -> Outcome {
 /// LAST_INSERT_ID() keeps the number of another table's row when an INSERT numbers none.
 #[test]
 fn a_key_that_is_not_numbered_is_not_taken_from_elsewhere() -> Outcome {
-    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
-    place.connect()?.batch_execute(
-        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
-             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
-         CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY DEFAULT 77, name VARCHAR(50))",
-    )?;
+    let Some(place) =
+        with_counters("CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY DEFAULT 77, name VARCHAR(50))")?
+    else {
+        return Ok(());
+    };
     let env = place.environment()?;
     env.create_many([0, 1].map(|wide| Counter::values().name("n").flag(true).wide(wide)))?;
     let made = env.create(Small::values().name("no number"));
@@ -231,12 +241,11 @@ fn a_key_that_is_not_numbered_is_not_taken_from_elsewhere() -> Outcome {
 /// MySQL numbers a row to which 0 is given, where it numbers rows, unless it is told otherwise.
 #[test]
 fn a_key_of_zero_is_the_one_that_the_row_has() -> Outcome {
-    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
-    place.connect()?.batch_execute(
-        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
-             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
-         CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY, name VARCHAR(50))",
-    )?;
+    let Some(place) =
+        with_counters("CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY, name VARCHAR(50))")?
+    else {
+        return Ok(());
+    };
     let (env, read) = (place.environment()?, place.environment()?);
     let values = |name: &str| Counter::values().name(name).flag(true).wide(0);
     let zero = env.create(values("first").id(0))?;
@@ -259,13 +268,13 @@ fn a_key_of_zero_is_the_one_that_the_row_has() -> Outcome {
 /// What SQL of one's own has inserted is not taken for the row of an INSERT that numbers none, or whose rows have no values.
 #[test]
 fn a_number_of_an_insert_by_hand_is_not_taken_for_a_key() -> Outcome {
-    let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(()) };
-    place.connect()?.batch_execute(
-        "CREATE TABLE counters (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL,
-             flag BOOLEAN NOT NULL, wide BIGINT NOT NULL);
-         ALTER TABLE counters AUTO_INCREMENT = 9361;
+    let Some(place) = with_counters(
+        "ALTER TABLE counters AUTO_INCREMENT = 9361;
          CREATE TABLE small (id INTEGER UNSIGNED PRIMARY KEY DEFAULT 1001, name VARCHAR(50))",
-    )?;
+    )?
+    else {
+        return Ok(());
+    };
     let env = place.environment()?;
     let by_hand =
         || env.execute(diesel::sql_query("INSERT INTO counters (name, flag, wide) VALUES ('raw', 1, 1)"));
