@@ -250,7 +250,7 @@ impl<'env, C: Connection> Level<'env, C> {
             C::TransactionManager::commit_transaction(connection)
         })
         .map_err(|error| env.failed_commit(error))?;
-        let callbacks = env.transactions.committed(env.transactions.depth.get());
+        let callbacks = env.transactions.committed();
         self.over();
         callbacks.into_iter().for_each(|callback| callback());
         Ok(())
@@ -292,7 +292,7 @@ impl<C: Connection> Drop for Level<'_, C> {
             return;
         }
         let is_outermost = env.transactions.depth.get() == 1;
-        env.transactions.drop_callbacks(env.transactions.depth.get());
+        env.transactions.drop_callbacks();
         if !env.transactions.is_gone()
             && let Err(error) = self.roll_back()
         {

@@ -753,6 +753,14 @@ impl<'a, C: Connection> Store<'a, C> {
         Error::MissingRecord { model: self.name(), id: self.key_text(slot) }
     }
 
+    /// An error if it is known that one of these records is not there
+    pub(crate) fn none_is_gone(self, slots: &[u32]) -> crate::Result<()> {
+        match slots.iter().find(|&&slot| self.is_absent(slot)) {
+            Some(&gone) => Err(self.missing_record(gone)),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn conflict(self, slot: u32) -> Error {
         Error::Conflict { model: self.name(), id: self.key_text(slot) }
     }

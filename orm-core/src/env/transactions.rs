@@ -49,9 +49,9 @@ impl Transactions {
         self.callbacks.borrow_mut().push((self.depth.get(), callback));
     }
 
-    /// The callbacks of a transaction at a depth belong to the one around it now that it is committed; gives them where there is none.
-    pub(super) fn committed(&self, depth: usize) -> Vec<Callback> {
-        let mut callbacks = self.callbacks.borrow_mut();
+    /// The callbacks of the innermost transaction belong to the one around it now that it is committed; gives them where there is none.
+    pub(super) fn committed(&self) -> Vec<Callback> {
+        let (mut callbacks, depth) = (self.callbacks.borrow_mut(), self.depth.get());
         if depth > 1 {
             callbacks.iter_mut().for_each(|(of, _)| *of = (*of).min(depth - 1));
             return Vec::new();
@@ -59,9 +59,9 @@ impl Transactions {
         callbacks.drain(..).map(|(_, callback)| callback).collect()
     }
 
-    /// Drops the callbacks of a transaction that is undone.
-    pub(super) fn drop_callbacks(&self, depth: usize) {
-        self.callbacks.borrow_mut().retain(|(of, _)| *of < depth);
+    /// Drops the callbacks of the innermost transaction, which is undone.
+    pub(super) fn drop_callbacks(&self) {
+        self.callbacks.borrow_mut().retain(|(of, _)| *of < self.depth.get());
     }
 
     /// Nothing is known of a connection that the application had, or that is another one now.

@@ -814,7 +814,8 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
                 self.refuse_faults(&brought.faults)?;
                 states.extend(all);
                 let before = left.len();
-                left.retain(|owner| !brought.owners.contains(owner));
+                let found = SlotSet::of(brought.owners);
+                left.retain(|&owner| !found.has(owner));
                 if left.len() == before {
                     break;
                 }

@@ -138,7 +138,7 @@ impl<'env, C: Connection> Cache<'env, C> {
                     store.forget_cell(column, slot);
                 }
                 // It may be a member that was counted in by the database alone.
-                None => store.note_stranger(column),
+                None => store.note_forgotten(column, None),
             }
         }
         if M::VERSION == Some(field.position()) {

@@ -417,11 +417,6 @@ impl Table {
         });
     }
 
-    /// Notes that a cell of a record is not known that was never met.
-    pub(crate) fn note_stranger(&self, column: ColumnId) {
-        self.note_forgotten(column, None);
-    }
-
     /// Notes that a value was put into the cache that nobody has read.
     pub(crate) fn note_put(&self, column: ColumnId, slot: u32) {
         self.note_forgotten(column, Some(&[slot]));
@@ -440,7 +435,7 @@ impl Table {
     }
 
     /// The same where nobody knows what a cell will hold; without slots all of them.
-    fn note_forgotten(&self, column: ColumnId, slots: Option<&[u32]>) {
+    pub(crate) fn note_forgotten(&self, column: ColumnId, slots: Option<&[u32]>) {
         self.affect(|follower| {
             let is_link = follower.link == Some(column);
             let reads = is_link || follower.reads(column);

@@ -46,7 +46,7 @@ fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slot
         Err(error) if may_be_of_order(store, &error) => env.run_transaction(&begin, || {
             anew::anew(env, store, slots, true)?;
             know_links(env, store, slots)?;
-            none_is_gone(store, slots)?;
+            store.none_is_gone(slots)?;
             if let (Some((store, version)), Some(versions)) = (version, &versions) {
                 version::compare(store, version, slots, versions)?;
             }
@@ -77,13 +77,6 @@ fn may_be_of_order<C: Connection>(store: Store<'_, C>, error: &Error) -> bool {
     error.is_missing_record() || (!store.columns_to(store.table_number()).is_empty() && is_held())
 }
 
-fn none_is_gone<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Result<()> {
-    match slots.iter().find(|&&slot| store.is_absent(slot)) {
-        Some(&gone) => Err(store.missing_record(gone)),
-        None => Ok(()),
-    }
-}
-
 /// Deletes rows by what `send` sends, which returns those that are still there, as a trigger has it.
 fn delete_rows<C: Connection>(
     env: &Environment<C>,
@@ -102,7 +95,7 @@ fn delete_rows<C: Connection>(
 
 /// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.
 fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<Vec<u32>> {
-    none_is_gone(store, slots)?;
+    store.none_is_gone(slots)?;
     let (versioned, others): (Vec<u32>, Vec<u32>) = match store.version() {
         // What was never read is compared with nothing.
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
@@ -141,7 +134,7 @@ fn look<C: Connection>(
     }
     let asked = "the rows to be deleted";
     others.chunks(WINDOW).try_for_each(|slots| query::by_keys_for_write(env, store, slots, &[], asked))?;
-    none_is_gone(store, others)
+    store.none_is_gone(others)
 }
 
 /// Deletes rows that are there and held, whatever refers to another one of them before that.

@@ -103,8 +103,17 @@ const MASKED: usize = 62;
 struct Part<'a> {
     columns: Vec<ColumnId>,
     slots: &'a [u32],
+    /// Which of the records each of the columns is written of
+    written: Vec<Written<'a>>,
     /// Which of the columns are written of a row, a bit each; `None`: all of them of each
     masks: Option<Vec<i64>>,
+}
+
+/// The records that a column is written of
+struct Written<'a> {
+    slots: Cow<'a, [u32]>,
+    /// Which of them each row of the statement is, if it is one; `None`: they are the same
+    places: Option<Vec<Option<usize>>>,
 }
 
 impl<'a> Part<'a> {
@@ -114,45 +123,41 @@ impl<'a> Part<'a> {
         slots: &'a [u32],
         is_mixed: bool,
     ) -> Self {
-        let columns = columns.to_vec();
+        let of_all = |_: &ColumnId| Written { slots: Cow::Borrowed(slots), places: None };
         if !is_mixed {
-            return Self { columns, slots, masks: None };
+            let written = columns.iter().map(of_all).collect();
+            return Self { columns: columns.to_vec(), slots, written, masks: None };
         }
         let is_written = |column: ColumnId, slot: u32| table.table().column(column).is_dirty(slot);
         // What none of these rows has is not for this statement.
-        let columns: Vec<ColumnId> = columns
-            .into_iter()
-            .filter(|&column| slots.iter().any(|&slot| is_written(column, slot)))
-            .collect();
+        let is_there = |&column: &ColumnId| slots.iter().any(|&slot| is_written(column, slot));
+        let columns: Vec<ColumnId> = columns.iter().copied().filter(is_there).collect();
         let all = (1_i64 << columns.len()).wrapping_sub(1);
         let mask_of = |&slot: &u32| -> i64 {
             let bits = columns.iter().enumerate().filter(|&(_, &column)| is_written(column, slot));
             bits.map(|(bit, _)| 1 << bit).sum()
         };
         let masks: Vec<i64> = slots.iter().map(mask_of).collect();
-        let masks = if masks.iter().all(|&mask| mask == all) { None } else { Some(masks) };
-        Self { columns, slots, masks }
-    }
-
-    /// The records of which a column is written, by its place
-    fn slots_of(&self, bit: usize) -> Cow<'a, [u32]> {
-        match &self.masks {
-            None => Cow::Borrowed(self.slots),
-            Some(_) => self
-                .places(bit)
-                .unwrap_or_default()
-                .into_iter()
-                .zip(self.slots)
-                .filter_map(|(place, &slot)| place.map(|_| slot))
-                .collect(),
+        if masks.iter().all(|&mask| mask == all) {
+            let written = columns.iter().map(of_all).collect();
+            return Self { columns, slots, written, masks: None };
         }
+        let written = (0..columns.len()).map(|bit| Written::of(slots, &masks, bit)).collect();
+        Self { columns, slots, written, masks: Some(masks) }
     }
+}
 
-    /// Which of them a row is, if it is one
-    fn places(&self, bit: usize) -> Option<Vec<Option<usize>>> {
-        let mut places = 0..;
-        let place = |mask: &i64| if mask & 1 << bit != 0 { places.next() } else { None };
-        self.masks.as_ref().map(|masks| masks.iter().map(place).collect())
+impl Written<'_> {
+    fn of(slots: &[u32], masks: &[i64], bit: usize) -> Self {
+        let (mut written, mut places) = (Vec::new(), Vec::with_capacity(slots.len()));
+        for (&slot, mask) in slots.iter().zip(masks) {
+            let is_written = mask & 1 << bit != 0;
+            places.push(is_written.then_some(written.len()));
+            if is_written {
+                written.push(slot);
+            }
+        }
+        Self { slots: Cow::Owned(written), places: Some(places) }
     }
 }
 
@@ -162,15 +167,13 @@ fn send_part<C: Connection>(
     part: Part<'_>,
     window: usize,
 ) -> Result<()> {
-    let Part { columns, slots, .. } = &part;
-    let doing = Doing { model: name_of(table, columns), text: &|| told("writing", table, columns, slots) };
-    let is_taken = update(env, table, &part, window, doing)?;
-    for (bit, &column) in columns.iter().enumerate() {
+    let is_taken = update(env, table, &part, window)?;
+    for (&column, written) in part.columns.iter().zip(&part.written) {
         let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
         if !is_taken {
             links::forget_lists_by(env, table, column);
         }
-        for &slot in &*part.slots_of(bit) {
+        for &slot in &*written.slots {
             cells.clean(slot);
             // What a database makes of it has to be read; so has what a trigger left of it.
             if !is_taken || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
@@ -256,7 +259,6 @@ fn update<C: Connection>(
     table: TableStore<'_, C>,
     part: &Part<'_>,
     window: usize,
-    doing: Doing<'_>,
 ) -> Result<bool> {
     let slots = part.slots;
     let versioned = env.stores.versioned(table);
@@ -264,7 +266,7 @@ fn update<C: Connection>(
         version::know(env, store, version, slots)?;
         version::has_next(store, version, slots)?;
     }
-    let found = send(env, table, part, window, doing).map_err(|error| handed_over(error, slots))?;
+    let found = send(env, table, part, window).map_err(|error| handed_over(error, slots))?;
     let missed = match &found {
         Found::These(found) => slots.iter().copied().filter(|&slot| !found.has(slot)).collect(),
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
@@ -297,16 +299,15 @@ fn handed_over(error: Error, slots: &[u32]) -> Error {
 fn send<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
-    part: &Part<'_>,
+    Part { columns, slots, written, masks }: &Part<'_>,
     window: usize,
-    doing: Doing<'_>,
 ) -> Result<Found> {
-    let Part { columns, slots, masks } = part;
-    let of_column = |(bit, &column): (usize, &ColumnId)| -> Result<Assignment<'_, C>> {
-        let assignment = assignment(env, table, column, &part.slots_of(bit))?;
-        Ok(Assignment { places: part.places(bit), ..assignment })
-    };
-    let assignments = columns.iter().enumerate().map(of_column).collect::<Result<Vec<_>>>()?;
+    let doing = Doing { model: name_of(table, columns), text: &|| told("writing", table, columns, slots) };
+    let of_columns = columns.iter().zip(written).map(|(&column, written)| {
+        let assignment = assignment(env, table, column, &written.slots)?;
+        Ok(Assignment { places: written.places.as_deref(), ..assignment })
+    });
+    let assignments = of_columns.collect::<Result<Vec<_>>>()?;
     let version = table.version().map(|version| assignment(env, table, version, slots)).transpose()?;
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);

@@ -70,7 +70,7 @@ fn flush<C: Connection>(
         };
         let doing = Doing { model: store.name(), text: &told };
         let sent = env.run(doing, &change).map_err(|error| kept_out(error, &change))?;
-        if C::Backend::HAS_VALUES && C::Backend::HAS_ROW_LOCKS && add && sent < pairs.len() {
+        if change.overlooks_conflicts() && sent < pairs.len() {
             // They were there, or another unique key of the table has kept them out: then it is that key's error now.
             change.how = How::Add;
             env.run(doing, &change)?;
@@ -134,6 +134,12 @@ enum How {
 }
 
 impl<C: Connection> Change<'_, C> {
+    /// Whether rows that any key keeps out are passed over. SQLite has one writer at a time: there nobody adds the same pair meanwhile,
+    /// and any conflict is another one.
+    fn overlooks_conflicts(&self) -> bool {
+        self.how == How::AddBesideOthers && C::Backend::HAS_VALUES && C::Backend::HAS_ROW_LOCKS
+    }
+
     /// Whether what keeps a pair out, and is not the pair itself, is found out by a subquery that fails
     fn fails_by_subquery(&self) -> bool {
         self.how == How::AddBesideOthers && !C::Backend::HAS_VALUES
@@ -227,8 +233,7 @@ impl<C: Connection> Change<'_, C> {
                 out.push_sql(&format!("v.column{}", i + 1));
                 Ok(())
             })?;
-            // SQLite has one writer at a time: there nobody adds the same pair meanwhile, and any conflict is another one.
-            if C::Backend::HAS_ROW_LOCKS && self.how == How::AddBesideOthers {
+            if self.overlooks_conflicts() {
                 out.push_sql(" ON CONFLICT DO NOTHING");
             }
             return Ok(());

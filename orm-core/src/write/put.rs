@@ -69,9 +69,7 @@ pub(super) fn with_column<C: Connection>(
     if state == State::Written {
         before_write(env, store, field, &twins, slots)?;
     }
-    if let Some(&gone) = slots.iter().find(|&&slot| store.is_absent(slot)) {
-        return Err(store.missing_record(gone));
-    }
+    store.none_is_gone(slots)?;
     if env.settings.max_age.is_some() {
         // What is too old to be read is too old to be compared with.
         slots.iter().for_each(|&slot| env.expire(store, field, slot));

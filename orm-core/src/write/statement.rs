@@ -19,7 +19,7 @@ pub(super) struct Assignment<'a, C: Connection> {
     pub(super) encode: &'static dyn Encode<C>,
     pub(super) binds: Box<dyn Binds<C::Backend> + 'a>,
     /// Which of the values is a row's, where not all rows have one: the others stay as they are
-    pub(super) places: Option<Vec<Option<usize>>>,
+    pub(super) places: Option<&'a [Option<usize>]>,
 }
 
 /// The field that counts the writes of each row, and its values as they were read
@@ -33,7 +33,7 @@ impl<C: Connection> Assignment<'_, C> {
 
     /// The place of a row's value among the binds, if it has one
     fn place(&self, row: usize) -> Option<usize> {
-        match &self.places {
+        match self.places {
             Some(places) => places.get(row).copied().flatten(),
             None => Some(row),
         }

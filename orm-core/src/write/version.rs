@@ -55,10 +55,7 @@ pub(super) fn know<C: Connection>(
         query::by_keys_for_write(env, store, slots, &[field], store.field_name(field))?;
         compare(store, field, slots, &expected)?;
     }
-    match slots.iter().find(|&&slot| store.is_absent(slot)) {
-        Some(&gone) => Err(store.missing_record(gone)),
-        None => Ok(()),
-    }
+    store.none_is_gone(slots)
 }
 
 /// The versions of records, as far as they are cached
