@@ -119,11 +119,13 @@ fn rows_of_one_flush_get_each_its_own() -> Result<()> {
     let db = test_db!(File::new(ENTRIES), strict());
     let entries = db.all::<Entry>()?;
     let words = ["Q", "q", "Q"];
-    for (entry, text) in entries.iter().zip(words) {
-        entry.set_word(word(text))?;
-        entry.set_second(Some(word(text)))?;
-        entry.set_size(Size(if text == "Q" { 7.25 } else { 7.75 }))?;
-    }
+    db.transaction(|| {
+        entries.iter().zip(words).try_for_each(|(entry, text)| {
+            entry.set_word(word(text))?;
+            entry.set_second(Some(word(text)))?;
+            entry.set_size(Size(if text == "Q" { 7.25 } else { 7.75 }))
+        })
+    })?;
     let written = rows(&db)?;
     let expected = [row("Q", Some("Q"), 7.25), row("q", Some("q"), 7.75), row("Q", Some("Q"), 7.25)];
     assert_eq!(written, expected);
