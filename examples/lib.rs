@@ -86,6 +86,7 @@ doctests! {
     Cache = "../docs/guide/src/cache.md";
     Writing = "../docs/guide/src/writing.md";
     Transactions = "../docs/guide/src/transactions.md";
+    Connections = "../docs/guide/src/connections.md";
     Computed = "../docs/guide/src/computed.md";
     Aggregates = "../docs/guide/src/aggregates.md";
 }

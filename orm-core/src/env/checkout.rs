@@ -7,7 +7,7 @@ use diesel::connection::TransactionManager;
 use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use crate::backend::Connection;
-use crate::env::connection::{Held, diesel_depth, may_be_broken, pool_state};
+use crate::env::connection::{Held, Supply, diesel_depth, hand_back, may_be_broken, pool_state};
 use crate::env::environment::Environment;
 use crate::{Error, Result};
 
@@ -31,7 +31,7 @@ impl<C: Connection> Environment<C> {
     }
 
     fn ask_pool(&self) -> Result<PooledConnection<ConnectionManager<C>>> {
-        let Some(pool) = &self.pool else {
+        let Supply::Pool(pool) = &self.supply else {
             return Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection"));
         };
         pool.get().map_err(|error| {
@@ -103,12 +103,26 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// Gives the connection up, so that the next statement takes another from the pool; one of its own stays.
+    /// Gives the connection up, so that the next statement takes another; where there is none, this one stays.
     pub(crate) fn give_up(&self) {
         self.set_in_error();
-        if let Ok(mut held) = self.connection.try_borrow_mut() {
-            held.take_if(|held| matches!(held, Held::Pooled(_)));
+        if self.supply.has_another()
+            && let Ok(mut held) = self.connection.try_borrow_mut()
+        {
+            held.take();
         }
+    }
+
+    /// The connection as the application had it, if it has given one of its own
+    pub(crate) fn take_own(&self) -> Option<C> {
+        let mut connection = match self.connection.try_borrow_mut().ok()?.take()? {
+            Held::Own(connection) => connection,
+            Held::Pooled(_) => return None,
+        };
+        if self.transactions.has_adopted() {
+            hand_back(&mut connection);
+        }
+        Some(connection)
     }
 
     /// So that the pool does not take it back.

@@ -9,6 +9,20 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
 
+/// Where an environment has its connections from
+pub(crate) enum Supply<C: Connection> {
+    Pool(Pool<ConnectionManager<C>>),
+    /// It has the one that it was given, and no other.
+    Nothing,
+}
+
+impl<C: Connection> Supply<C> {
+    /// Whether there is another connection if the one at hand is of no use any more
+    pub(super) fn has_another(&self) -> bool {
+        matches!(self, Self::Pool(_))
+    }
+}
+
 /// An environment's connection
 pub(crate) enum Held<C: Connection> {
     Own(C),
@@ -36,20 +50,49 @@ impl<C: Connection> DerefMut for Held<C> {
 
 /// Tells diesel of a transaction that the application has begun by hand, so that ours are savepoints in it.
 ///
-/// What cannot be asked is told by the first statement. Gives whether the connection commits at once, if it can be told.
-pub(crate) fn adopt<C: Connection>(connection: &mut C) -> Option<bool> {
+/// What cannot be asked is told by the first statement.
+pub(crate) fn adopt<C: Connection>(connection: &mut C) -> Adopted {
+    if !matches!(diesel_depth(connection), Ok(0)) {
+        return Adopted::default();
+    }
     let commits_at_once = connection.commits_at_once().ok();
     // With autocommit off one is open always.
-    let is_open = matches!(diesel_depth(connection), Ok(0))
-        && commits_at_once == Some(true)
-        && matches!(connection.has_open_transaction(), Ok(true));
-    if is_open
-        && let TransactionManagerStatus::Valid(status) =
-            C::TransactionManager::transaction_manager_status_mut(connection)
-    {
-        let _ = status.change_transaction_depth(TransactionDepthChange::IncreaseDepth);
+    let is_open = commits_at_once == Some(true) && matches!(connection.has_open_transaction(), Ok(true));
+    if is_open {
+        change_depth(connection, TransactionDepthChange::IncreaseDepth);
     }
-    commits_at_once
+    Adopted { commits_at_once, transaction: is_open }
+}
+
+/// What was found on a connection that the application had
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Adopted {
+    /// Whether it commits at once, if that was asked and could be told
+    pub(crate) commits_at_once: Option<bool>,
+    /// Whether diesel was told of a transaction
+    pub(crate) transaction: bool,
+}
+
+/// Takes back what diesel was told of a transaction that the application has begun by hand.
+pub(crate) fn hand_back<C: Connection>(connection: &mut C) {
+    if matches!(diesel_depth(connection), Ok(1)) {
+        lower_depth(connection, 0);
+    }
+}
+
+/// Has diesel count no more than so many transactions.
+pub(super) fn lower_depth<C: Connection>(connection: &mut C, to: u32) {
+    while diesel_depth(connection).is_ok_and(|depth| depth > to) {
+        change_depth(connection, TransactionDepthChange::DecreaseDepth);
+    }
+}
+
+fn change_depth<C: Connection>(connection: &mut C, change: TransactionDepthChange) {
+    if let TransactionManagerStatus::Valid(status) =
+        C::TransactionManager::transaction_manager_status_mut(connection)
+    {
+        let _ = status.change_transaction_depth(change);
+    }
 }
 
 /// How many transactions diesel has begun on a connection, savepoints within the first one

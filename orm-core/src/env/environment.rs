@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use diesel::query_builder::QueryFragment;
-use diesel::r2d2::{ConnectionManager, Pool};
 
 use crate::Result;
 use crate::backend::Connection;
 use crate::env::clock::Clock;
-use crate::env::connection::Held;
+use crate::env::connection::{Held, Supply};
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
@@ -51,7 +50,7 @@ pub struct Environment<
         all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
     )))] C: Connection,
 > {
-    pub(crate) pool: Option<Pool<ConnectionManager<C>>>,
+    pub(crate) supply: Supply<C>,
     /// Taken at the first query, and anew after it broke
     pub(crate) connection: RefCell<Option<Held<C>>>,
     pub(crate) stores: Stores<C>,
@@ -108,19 +107,16 @@ impl Drop for Call<'_> {
 }
 
 impl<C: Connection> Environment<C> {
-    pub(crate) fn over(
-        pool: Option<Pool<ConnectionManager<C>>>,
-        connection: Option<C>,
+    pub(crate) fn assemble(
+        supply: Supply<C>,
+        connection: Option<Held<C>>,
         settings: Settings,
         limits: Limits,
         send: fn(&Self) -> Result<()>,
     ) -> Self {
         Self {
-            pool,
-            connection: RefCell::new(connection.map(|mut connection| {
-                connection.set_busy_timeout(settings.busy_timeout);
-                Held::Own(connection)
-            })),
+            supply,
+            connection: RefCell::new(connection),
             stores: Stores::new(Signal::new(u32::from(settings.max_age.is_none()))),
             settings,
             limits,
@@ -217,7 +213,7 @@ impl<C: Connection> Environment<C> {
 
     /// Frees what was cached since a mark: values that are not dirty, and keys too unless a record or a set is held
     /// somewhere, or something waits to be written.
-    pub(crate) fn release(&self, mark: &Mark) {
+    pub(crate) fn release_since(&self, mark: &Mark) {
         self.note_drop();
         let before = |table: TableId| mark.slots.get(table.0).copied().unwrap_or(0);
         let forget_keys = !self.needs_keys();
@@ -244,7 +240,7 @@ impl<C: Connection> Environment<C> {
         if self.needs_keys() {
             return self.trust_nothing();
         }
-        self.release(&Mark { since: 0, slots: Vec::new() });
+        self.release_since(&Mark { since: 0, slots: Vec::new() });
     }
 
     /// Counts the times that something was dropped from the cache.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use diesel::connection::TransactionManager;
 
 use crate::backend::{Begin, Connection, Standing};
-use crate::env::connection::diesel_depth;
+use crate::env::connection::{diesel_depth, lower_depth};
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
 use crate::store::Stamp;
@@ -178,6 +178,10 @@ impl<C: Connection> Environment<C> {
         if self.transactions.base.get() > 0 {
             // What follows would not be in the application's transaction any more, but be committed.
             self.transactions.never_again();
+            // diesel goes on counting from where the application has left it, when it has the connection back.
+            if let Ok(mut connection) = self.connection() {
+                lower_depth(&mut **connection, self.transactions.base.get());
+            }
             self.set_in_error();
             return false;
         }

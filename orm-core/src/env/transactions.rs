@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::env::connection::Adopted;
 use crate::{Error, Result};
 
 /// What an environment knows of its open transactions
@@ -15,6 +16,8 @@ pub(crate) struct Transactions {
     refused: RefCell<Option<Error>>,
     /// Whether the connection commits what is sent outside of a transaction, if that is known
     commits_at_once: Cell<Option<bool>>,
+    /// Whether diesel was told of a transaction that the application had begun by hand
+    adopted: Cell<bool>,
     /// What is called when all is committed, each with the depth of the transaction that it belongs to
     callbacks: RefCell<Vec<(usize, Callback)>>,
 }
@@ -71,6 +74,20 @@ impl Transactions {
 
     pub(crate) fn know_connection(&self, commits_at_once: Option<bool>) {
         self.commits_at_once.set(commits_at_once);
+    }
+
+    /// What was found on a connection that the application had
+    pub(crate) fn adopt(&self, adopted: Adopted) {
+        self.know_connection(adopted.commits_at_once);
+        self.set_adopted(adopted.transaction);
+    }
+
+    pub(crate) fn has_adopted(&self) -> bool {
+        self.adopted.get()
+    }
+
+    pub(crate) fn set_adopted(&self, adopted: bool) {
+        self.adopted.set(adopted);
     }
 
     pub(crate) fn commits_at_once(&self, ask: impl FnOnce() -> Result<bool>) -> Result<bool> {

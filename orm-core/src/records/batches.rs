@@ -27,7 +27,7 @@ impl<'env, C: Connection> Since<'env, C> {
         match &self.mark {
             Some((mark, watched)) => {
                 self.env.flush()?;
-                self.env.release(mark);
+                self.env.release_since(mark);
                 self.env.watched.begin_anew(*watched);
             }
             None => self.mark = Some((self.env.mark(), self.env.watched.now())),
@@ -38,7 +38,7 @@ impl<'env, C: Connection> Since<'env, C> {
     /// Frees the last batch.
     pub(crate) fn end(&mut self) {
         if let Some((mark, _)) = self.mark.take() {
-            self.env.release(&mark);
+            self.env.release_since(&mark);
         }
     }
 }

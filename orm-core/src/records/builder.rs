@@ -1,15 +1,16 @@
 //! `Environment::builder()`: an environment with other settings than the usual.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
-use diesel::r2d2::{ConnectionManager, Pool};
+use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::Environment;
 use crate::backend::Connection;
-use crate::env::connection::adopt;
+use crate::env::connection::{Held, Supply, adopt};
 use crate::env::settings::{Limits, Settings};
 use crate::write::flush;
+use crate::{Environment, Error, Result};
 
 /// The most binds that a batch may need is the next power of two, and SQLite takes 32,766.
 const MAX_PREFETCH_LIMIT: usize = 16_384;
@@ -29,11 +30,11 @@ pub struct EnvironmentBuilder<C: Connection, S> {
 pub struct NoSource(());
 
 /// A pool or a connection
-pub struct Source<C: Connection>(Option<Pool<ConnectionManager<C>>>, Option<C>);
+pub struct Source<C: Connection>(Supply<C>, Option<Held<C>>);
 
 impl<C: Connection> fmt::Debug for Source<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "pool" } else { "connection" })
+        f.write_str(if self.1.is_none() { "pool" } else { "connection" })
     }
 }
 
@@ -45,6 +46,55 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
             limits: Limits::default(),
             connection: std::marker::PhantomData,
         }
+    }
+
+    /// Calls with an environment with these settings over a connection that the application has;
+    /// [`Environment::over`] says the rest
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::over`].
+    pub fn over<T>(self, connection: &mut C, f: impl FnOnce(&Environment<C>) -> Result<T>) -> Result<T> {
+        self.try_over(connection, f)
+    }
+
+    /// The same for a closure whose errors are the application's own
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::over`].
+    pub fn try_over<T, E: From<Error>>(
+        self,
+        connection: &mut C,
+        f: impl FnOnce(&Environment<C>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // The connection is moved into the environment and back, also where the closure panics. What is dropped of either is
+        // dropped behind it: a panic between would leave nothing in its place.
+        let (result, _env) = replace_with::replace_with_or_abort_and_return(connection, |connection| {
+            let env = self.over_own(connection);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                let value = f(&env)?;
+                // The application's transaction is gone, whoever has swallowed that.
+                env.transactions.refuse_if_doomed()?;
+                Ok(value)
+            }));
+            // Nothing takes it from an environment that can have no other.
+            let Some(connection) = env.take_own() else { std::process::abort() };
+            ((result, env), connection)
+        });
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// An environment over the application's connection, whose time-outs are the application's too unless they were named here
+    fn over_own(self, mut connection: C) -> Environment<C> {
+        if self.settings.busy_timeout.is_some() {
+            connection.set_busy_timeout(self.settings.busy_timeout);
+        }
+        let adopted = adopt(&mut connection);
+        let held = Some(Held::Own(connection));
+        let env = Environment::assemble(Supply::Nothing, held, self.settings, self.limits, flush::pending);
+        env.transactions.adopt(adopted);
+        env
     }
 }
 
@@ -60,15 +110,26 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
 
     /// Take the connection from this pool, at the first query
     pub fn pool(self, pool: Pool<ConnectionManager<C>>) -> EnvironmentBuilder<C, Source<C>> {
-        self.on(Source(Some(pool), None))
+        self.on(Source(Supply::Pool(pool), None))
     }
 
     /// Use this connection
     ///
     /// If the application has begun a transaction on it, those of the environment are savepoints in that one, which is never
-    /// ended here: not even when the environment is dropped.
+    /// ended here: not even when the environment is dropped. [`Environment::into_connection`] gives the connection back.
     pub fn connection(self, connection: C) -> EnvironmentBuilder<C, Source<C>> {
-        self.on(Source(None, Some(connection)))
+        self.on(Source(Supply::Nothing, Some(Held::Own(connection))))
+    }
+
+    /// Use this connection of a pool, which has it back when the environment is dropped
+    ///
+    /// It is as one of the application's own ([`connection`](Self::connection)): if it breaks, there is no other. To keep it,
+    /// lend it: [`Environment::over`].
+    pub fn pooled(
+        self,
+        connection: PooledConnection<ConnectionManager<C>>,
+    ) -> EnvironmentBuilder<C, Source<C>> {
+        self.on(Source(Supply::Nothing, Some(Held::Pooled(connection))))
     }
 
     /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384
@@ -131,10 +192,13 @@ impl<S> EnvironmentBuilder<diesel::SqliteConnection, S> {
 impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     /// The environment
     pub fn build(self) -> Environment<C> {
-        let Source(pool, mut connection) = self.source;
-        let commits_at_once = connection.as_mut().and_then(adopt);
-        let env = Environment::over(pool, connection, self.settings, self.limits, flush::pending);
-        env.transactions.know_connection(commits_at_once);
+        let Source(supply, mut held) = self.source;
+        let adopted = held.as_deref_mut().map(|connection| {
+            connection.set_busy_timeout(self.settings.busy_timeout);
+            adopt(connection)
+        });
+        let env = Environment::assemble(supply, held, self.settings, self.limits, flush::pending);
+        env.transactions.adopt(adopted.unwrap_or_default());
         env
     }
 }

@@ -151,6 +151,7 @@ impl<'env, C: Connection> Loan<'env, C> {
             (0, false) => {}
             (_, false) => {
                 *C::TransactionManager::transaction_manager_status_mut(&mut *connection) = Default::default();
+                self.env.transactions.set_adopted(false);
             }
             (_, true) => {}
         }

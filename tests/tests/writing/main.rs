@@ -13,6 +13,7 @@ mod a_version_finds_lost_updates;
 mod all_or_none;
 mod an_environment_leaves_no_transaction_open;
 mod batches_can_be_written;
+mod connections_of_the_application;
 mod equal_is_equal_as_stored;
 mod functions_are_called_after_the_commit;
 mod links_are_written_from_both_sides;

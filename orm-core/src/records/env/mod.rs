@@ -17,7 +17,7 @@ use super::builder::{EnvironmentBuilder, NoSource};
 use super::cache::Cache;
 use super::{Model, Record, RecordSet};
 use crate::backend::Connection;
-use crate::env::connection::without_password;
+use crate::env::connection::{Held, Supply, without_password};
 use crate::env::environment::Environment;
 use crate::env::settings::{Limits, Settings};
 use crate::load::query;
@@ -36,15 +36,92 @@ impl<C: Connection> Environment<C> {
     /// [`Error::Connection`] if the address is of another database, or the database cannot be reached.
     pub fn connect(url: &str) -> Result<Self> {
         let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
-        let connection = C::establish(address).map_err(|error| {
+        let mut connection = C::establish(address).map_err(|error| {
             Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
         })?;
-        Ok(Self::over(None, Some(connection), Settings::default(), Limits::default(), flush::pending))
+        connection.set_busy_timeout(None);
+        let held = Some(Held::Own(connection));
+        Ok(Self::assemble(Supply::Nothing, held, Settings::default(), Limits::default(), flush::pending))
     }
 
     /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped
     pub fn new(pool: Pool<ConnectionManager<C>>) -> Self {
-        Self::over(Some(pool), None, Settings::default(), Limits::default(), flush::pending)
+        Self::assemble(Supply::Pool(pool), None, Settings::default(), Limits::default(), flush::pending)
+    }
+
+    /// Calls with an environment over a connection that the application has: for functions that are given a `&mut` connection
+    ///
+    /// The connection is the application's again when this returns, and everything that was written is sent before. In a
+    /// transaction that the application has begun on it, by diesel or by hand, those of the environment are savepoints, which
+    /// it never ends: what it has undone is undone alone, and whether the rest is committed is up to the application. So a
+    /// large application can be changed function by function, both ways within one transaction. Each call has a cache of its
+    /// own, which costs nothing until something is read. A connection of a pool is lent as the one that it holds: `&mut *pooled`.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// /// Written with diesel; `PgConnection` and `MysqlConnection` are lent the same way.
+    /// fn rename_all(connection: &mut SqliteConnection) -> orm_core::Result<()> {
+    ///     connection.transaction(|connection| {
+    ///         diesel::insert_into(partners::table).values(partners::name.eq("Azure")).execute(connection)?;
+    ///         Environment::over(connection, |env| {
+    ///             let all: RecordSet<Partner> = env.all()?;
+    ///             env.transaction(|| all.iter().try_for_each(|partner| partner.set_name(partner.name()?.to_uppercase())))
+    ///         })?;
+    ///         let azure = partners::table.filter(partners::name.eq("AZURE")).count();
+    ///         assert_eq!(azure.get_result::<i64>(connection)?, 1);
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # use diesel::connection::SimpleConnection;
+    /// # let mut connection = SqliteConnection::establish(":memory:")?;
+    /// # connection.batch_execute("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")?;
+    /// # rename_all(&mut connection)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The closure's. One that says that the application's transaction is gone with what was done in it, as after a deadlock on
+    /// MySQL, comes back also where the closure has swallowed it.
+    pub fn over<T>(connection: &mut C, f: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        Self::builder().over(connection, f)
+    }
+
+    /// The same for a closure whose errors are the application's own: they come back by value
+    ///
+    /// # Errors
+    ///
+    /// As [`over`](Self::over).
+    pub fn try_over<T, E: From<Error>>(
+        connection: &mut C,
+        f: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        Self::builder().try_over(connection, f)
+    }
+
+    /// The connection, given back: the one of [`connect`](Self::connect) or of the builder; `None` over a pool, which has its own
+    /// back
+    ///
+    /// Everything that was written is sent already, and no transaction of the environment is open. One that the application had begun before still is.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # fn main() -> orm_core::Result<()> {
+    /// let connection = SqliteConnection::establish(":memory:")?;
+    /// let env: Environment = Environment::builder().connection(connection).build();
+    /// env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY)"))?;
+    /// let mut connection = env.into_connection().expect("the one above");
+    /// diesel::sql_query("INSERT INTO partners VALUES (1)").execute(&mut connection)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_connection(self) -> Option<C> {
+        self.take_own()
     }
 
     /// An environment with other settings than the usual

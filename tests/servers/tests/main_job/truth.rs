@@ -205,6 +205,60 @@ fn the_applications_transaction_goes_on_and_is_never_ended() -> Outcome {
 }
 
 #[test]
+fn an_environment_over_a_lent_connection_is_part_of_its_transaction() -> Outcome {
+    let begun: [fn(&mut Db) -> QueryResult<()>; 3] = [
+        |connection| connection.begin_test_transaction(),
+        AnsiTransactionManager::begin_transaction,
+        |connection| connection.batch_execute("BEGIN"),
+    ];
+    for begin in begun {
+        let Some((place, _, _)) = open()? else { return Ok(()) };
+        let mut connection = place.connect()?;
+        begin(&mut connection)?;
+        let depth =
+            AnsiTransactionManager::transaction_manager_status_mut(&mut connection).transaction_depth()?;
+        diesel::update(partners::table.find(3)).set(partners::name.eq("theirs")).execute(&mut connection)?;
+        Environment::over(&mut connection, |env| {
+            assert_eq!(env.all::<Partner>()?.name()?[2], "theirs");
+            env.record::<Partner>(1).set_name("ours")?;
+            assert!(env.record::<Country>(1).set_code("XX").is_err());
+            env.transaction(|| env.record::<Partner>(2).set_name("ours, too"))
+        })?;
+        let all = partners::table.order(partners::id).select(partners::name);
+        assert_eq!(all.load::<String>(&mut connection)?, ["ours", "ours, too", "theirs"]);
+        assert_eq!(names(&place)?, ["one", "two", "three"], "nothing is committed");
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            Environment::over(&mut connection, |env| {
+                env.transaction(|| -> Result<(), Error> {
+                    env.record::<Partner>(1).set_name("half")?;
+                    env.flush()?;
+                    std::panic::resume_unwind(Box::new("on purpose"))
+                })
+            })
+        }));
+        assert!(panicked.is_err());
+        let now =
+            AnsiTransactionManager::transaction_manager_status_mut(&mut connection).transaction_depth()?;
+        assert_eq!(now, depth, "diesel counts as before");
+        connection.batch_execute("COMMIT")?;
+        assert_eq!(names(&place)?, ["ours", "ours, too", "theirs"]);
+    }
+    // Where nothing was begun, each statement is committed.
+    let Some((place, _, _)) = open()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    Environment::over(&mut connection, |env| env.record::<Partner>(1).set_name("alone"))?;
+    assert_eq!(names(&place)?[0], "alone");
+    let env = Environment::builder().connection(connection).build();
+    env.record::<Partner>(1).set_name("given")?;
+    let mut connection = env.into_connection().ok_or("it is given back")?;
+    assert_eq!(
+        partners::table.find(1).select(partners::name).get_result::<String>(&mut connection)?,
+        "given"
+    );
+    Ok(())
+}
+
+#[test]
 fn a_pool_for_tests_keeps_its_transaction_from_one_environment_to_the_next() -> Outcome {
     let Some((place, _, _)) = open()? else { return Ok(()) };
     let pool = Pool::builder()
