@@ -123,8 +123,10 @@ impl<C: Connection> Environment<C> {
     fn forget_since(&self, since: Stamp) {
         self.note_drop();
         self.pairs.clear();
-        self.tables().for_each(|table| table.forget_since(since));
-        self.count_residents();
+        let is_any_gone = self.tables().fold(false, |any, table| table.forget_since(since) | any);
+        if is_any_gone {
+            self.count_residents();
+        }
     }
 
     pub(crate) fn in_transaction(

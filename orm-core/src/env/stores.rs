@@ -315,6 +315,13 @@ impl<C: Connection> Stores<C> {
         found
     }
 
+    /// The to-one link that lists of a table are the other side of, if they are that of one
+    pub(crate) fn link_of_lists(&self, owners: TableStore<'_, C>, lists: ColumnId) -> Option<ColumnId> {
+        let link = owners.field_of(lists).1.link.as_ref()?;
+        let LinkKind::Inverse { field, .. } = link.kind else { return None };
+        Some(self.get(link.target).column_of(field()))
+    }
+
     /// The column that an aggregate over a to-many link is kept in; added now if there is none
     pub(crate) fn aggregate_column<V: Send + 'static>(
         &self,

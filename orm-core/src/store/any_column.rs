@@ -18,8 +18,10 @@ pub trait AnyColumn: Any + Send {
     fn pin(&self, slot: u32);
     /// Notes that what was written to a slot is in the database now
     fn clean(&self, slot: u32);
-    /// Makes cells missing that were loaded or written since a time, dirty ones too
-    fn forget_since(&self, since: Stamp);
+    /// Whether a cell may have been filled since a time
+    fn has_since(&self, since: Stamp) -> bool;
+    /// Makes cells missing that were loaded or written since a time, dirty ones too; returns whether any were
+    fn forget_since(&self, since: Stamp) -> bool;
     /// Makes a clean cell missing
     fn remove(&self, slot: u32) -> bool;
     /// Makes clean cells missing; returns how many were
@@ -30,8 +32,8 @@ pub trait AnyColumn: Any + Send {
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// Makes all cells from a slot on missing
     fn remove_from(&self, from: usize);
-    /// Makes all cells missing that were loaded at a time or later
-    fn remove_since(&self, since: Stamp);
+    /// Makes all cells missing that were loaded at a time or later; returns whether any were
+    fn remove_since(&self, since: Stamp) -> bool;
     /// When a slot's value came from the database, whatever was done to it since
     fn known_since(&self, slot: u32) -> Option<Stamp>;
     /// Makes clean cells missing that came from the database before a time
@@ -56,6 +58,8 @@ pub trait AnyColumn: Any + Send {
     fn count_hit(&self);
     /// Counts a read that did not find a value
     fn count_miss(&self);
+    /// The pages in which cells were filled or emptied since this was last asked; all of them the first time
+    fn take_touched(&self) -> Vec<u32>;
     /// What was computed from the cells, if anything was
     fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>>;
 }
@@ -81,8 +85,12 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow_mut().clean(slot);
     }
 
-    fn forget_since(&self, since: Stamp) {
-        self.borrow_mut().forget_since(since);
+    fn has_since(&self, since: Stamp) -> bool {
+        self.borrow().has_since(since)
+    }
+
+    fn forget_since(&self, since: Stamp) -> bool {
+        self.borrow_mut().forget_since(since)
     }
 
     fn remove(&self, slot: u32) -> bool {
@@ -105,8 +113,8 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow_mut().remove_from(from);
     }
 
-    fn remove_since(&self, since: Stamp) {
-        self.borrow_mut().remove_since(since);
+    fn remove_since(&self, since: Stamp) -> bool {
+        self.borrow_mut().remove_since(since)
     }
 
     fn known_since(&self, slot: u32) -> Option<Stamp> {
@@ -156,6 +164,10 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
 
     fn count_miss(&self) {
         self.borrow().count_miss();
+    }
+
+    fn take_touched(&self) -> Vec<u32> {
+        self.borrow_mut().take_touched()
     }
 
     fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>> {

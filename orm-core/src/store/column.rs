@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::dependents::Dependents;
+use super::slot::SlotSet;
 use crate::Str;
 
 /// Slots in a page, as a power of two: small, as the first record of a model pays for a page of every column, but
@@ -60,8 +61,30 @@ pub struct Column<V> {
     brought: Brought,
     /// What was computed from the cells, if anything was
     dependents: Option<Box<Dependents>>,
+    /// The latest stamp that a cell was given
+    latest: Stamp,
+    /// Whether a cell was written since all were said to be clean
+    may_be_dirty: bool,
     /// Cells that were changed in the cache since they were loaded: when that was, and when they were changed
     edited: Option<Box<Edited>>,
+    /// The pages in which cells were filled or emptied, once somebody has asked for them
+    touched: Option<Box<Touched>>,
+}
+
+/// Pages, each once
+#[derive(Debug, Default)]
+struct Touched {
+    pages: Vec<u32>,
+    marks: SlotSet,
+}
+
+impl Touched {
+    #[cold]
+    fn mark(&mut self, page: usize) {
+        if self.marks.mark(page as u32) {
+            self.pages.push(page as u32);
+        }
+    }
 }
 
 /// By slot when a cell was loaded, and the stamp of its last change
@@ -102,13 +125,14 @@ pub(crate) struct Vacant<'a, V> {
     time: Stamp,
     count: &'a mut usize,
     bytes: &'a mut usize,
+    latest: &'a mut Stamp,
 }
 
 impl<V: 'static> Vacant<'_, V> {
     #[inline(always)]
     pub(crate) fn fill(self, value: V) {
         *self.count += 1;
-        *self.bytes += heap_bytes(&value).unwrap_or(0) + self.page.stamp(self.index, self.time);
+        *self.bytes += heap_bytes(&value).unwrap_or(0) + self.page.stamp(self.index, self.time, self.latest);
         self.page.cells[self.index] = Some(value);
     }
 }
@@ -123,7 +147,10 @@ impl<V> Default for Column<V> {
             misses: Cell::new(0),
             brought: Brought::default(),
             dependents: None,
+            latest: 0,
+            may_be_dirty: false,
             edited: None,
+            touched: None,
         }
     }
 }
@@ -230,9 +257,13 @@ impl<V> Column<V> {
         }
         let page = self.pages[number].get_or_insert_with(|| {
             self.bytes += size_of::<Page<V>>();
+            self.latest = now.time;
             Page::new(now)
         });
         page.used.set(now.turn);
+        if let Some(touched) = &mut self.touched {
+            touched.mark(number);
+        }
         if page.cells[index].is_some() {
             if !renews || page.dirty & 1 << index != 0 {
                 return None;
@@ -246,7 +277,8 @@ impl<V> Column<V> {
                 dependents.change(slot);
             }
         }
-        Some(Vacant { page, index, time: now.time, count: &mut self.count, bytes: &mut self.bytes })
+        let (count, bytes, latest) = (&mut self.count, &mut self.bytes, &mut self.latest);
+        Some(Vacant { page, index, time: now.time, count, bytes, latest })
     }
 
     /// Puts a value into the cell of a slot, whatever is there but a dirty one.
@@ -298,6 +330,7 @@ impl<V> Column<V> {
         let (page, cell) = place(slot);
         if let Some(page) = &mut self.pages[page] {
             page.dirty |= 1 << cell;
+            self.may_be_dirty = true;
         }
     }
 
@@ -343,6 +376,7 @@ impl<V> Column<V> {
             && page.cells[cell].is_some()
         {
             page.dirty |= 1 << cell;
+            self.may_be_dirty = true;
         }
     }
 
@@ -354,13 +388,20 @@ impl<V> Column<V> {
         }
     }
 
-    /// Makes all cells missing that were loaded or written since a time, dirty ones too.
-    pub(crate) fn forget_since(&mut self, since: Stamp)
+    /// Whether a cell may have been filled since a time
+    pub(crate) fn has_since(&self, since: Stamp) -> bool {
+        self.latest >= since
+    }
+
+    /// Makes all cells missing that were loaded or written since a time, dirty ones too; tells whether any were.
+    pub(crate) fn forget_since(&mut self, since: Stamp) -> bool
     where
         V: 'static,
     {
-        self.pages.iter_mut().flatten().for_each(|page| page.dirty = 0);
-        self.remove_since(since);
+        if std::mem::take(&mut self.may_be_dirty) {
+            self.pages.iter_mut().flatten().for_each(|page| page.dirty = 0);
+        }
+        self.remove_since(since)
     }
 
     /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
@@ -379,6 +420,9 @@ impl<V> Column<V> {
         if page.cells.iter().all(Option::is_none) {
             self.bytes -= page.area();
             self.pages[number] = None;
+        }
+        if let Some(touched) = &mut self.touched {
+            touched.mark(number);
         }
         self.change(slot);
         true
@@ -419,7 +463,24 @@ impl<V> Column<V> {
             self.pages[number] = None;
         }
         self.count -= removed;
+        if let (Some(touched), 1..) = (&mut self.touched, removed) {
+            touched.mark(number);
+        }
         removed
+    }
+
+    /// The pages in which cells were filled or emptied since this was last asked; all of them the first time
+    pub(crate) fn take_touched(&mut self) -> Vec<u32> {
+        let Some(touched) = &mut self.touched else {
+            self.touched = Some(Box::default());
+            let pages = self.pages.iter().enumerate().filter(|(_, page)| page.is_some());
+            return pages.map(|(number, _)| number as u32).collect();
+        };
+        let pages = std::mem::take(&mut touched.pages);
+        pages.iter().for_each(|&page| {
+            touched.marks.unmark(page);
+        });
+        pages
     }
 
     /// Makes all clean cells from a slot on missing.
@@ -437,17 +498,23 @@ impl<V> Column<V> {
         }
     }
 
-    /// Makes all cells missing that were loaded at a time or later; pages that were filled before are not looked through.
-    pub(crate) fn remove_since(&mut self, since: Stamp)
+    /// Makes all cells missing that were loaded at a time or later; tells whether any were. Pages that were filled before are not
+    /// looked through.
+    pub(crate) fn remove_since(&mut self, since: Stamp) -> bool
     where
         V: 'static,
     {
+        if !self.has_since(since) {
+            return false;
+        }
+        let before = self.count;
         for number in 0..self.pages.len() {
             let older = |page: &Page<V>| matches!(page.loaded, Loaded::All(loaded) if loaded < since);
             if self.pages[number].as_ref().is_some_and(|page| !older(page)) {
                 self.remove_in_page(number, &mut |_, loaded| loaded >= since);
             }
         }
+        self.count < before
     }
 
     /// Makes those cells missing whose value is one that `drop` names.
@@ -519,10 +586,13 @@ impl<V> Page<V> {
 
     /// Notes when an empty cell is filled; tells how many bytes more that takes.
     #[inline]
-    fn stamp(&mut self, index: usize, time: Stamp) -> usize {
+    fn stamp(&mut self, index: usize, time: Stamp, latest: &mut Stamp) -> usize {
         match &mut self.loaded {
             Loaded::All(stamp) if *stamp == time => 0,
-            _ => self.stamp_apart(index, time),
+            _ => {
+                *latest = time;
+                self.stamp_apart(index, time)
+            }
         }
     }
 

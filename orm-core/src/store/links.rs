@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment};
-use super::slot::{NULL, SlotSet};
+use super::slot::{NULL, SlotSet, Slots};
 
 /// A to-one link's cell: the target's slot, or NULL
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ pub(crate) struct Edit {
     pub(crate) is_change: bool,
 }
 
-/// Changes the lists of one to-many link. With `number` they are in the order of the members' numbers.
+/// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
 pub(crate) fn edit(
     lists: &mut Column<List>,
     edits: &[Edit],
@@ -136,13 +136,6 @@ pub(crate) fn edit(
     number: &dyn Fn(u32) -> Option<i64>,
     by_number: bool,
 ) {
-    if lists.count() == 0 {
-        return;
-    }
-    if edits.iter().any(|edit| edit.owner.is_none()) {
-        let anywhere = edits.iter().filter(|edit| edit.owner.is_none());
-        remove_members(lists, &SlotSet::of(anywhere.map(|edit| edit.member)), now);
-    }
     let mut edits: Vec<(u32, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
     // Stable: what happens to one list happens in the order in which it was asked for.
     edits.sort_by_key(|&(owner, _)| owner);
@@ -212,14 +205,11 @@ fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + C
     list
 }
 
-/// Takes records out of all lists of a column.
-pub(crate) fn remove_members(lists: &mut Column<List>, gone: &SlotSet, now: Moment) {
-    let owners: Vec<u32> = lists.slots().collect();
-    for owner in owners {
-        let Some(list) = lists.get(owner).filter(|list| list.0.iter().any(|&member| gone.has(member))) else {
-            continue;
-        };
-        let left = list.0.iter().copied().filter(|&member| !gone.has(member)).collect();
+/// Takes records out of the lists of some owners.
+pub(crate) fn remove_members(lists: &mut Column<List>, owners: &[u32], gone: &Slots, now: Moment) {
+    for &owner in owners {
+        let Some(list) = lists.get(owner) else { continue };
+        let left = list.0.iter().copied().filter(|member| !gone.contains(member)).collect();
         lists.edit(owner, now, List(left));
     }
 }
@@ -260,16 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_said_to_be_somewhere_is_taken_from_wherever_it_is() {
+    fn who_is_gone_leaves_the_lists() {
         let mut lists = Column::default();
         [vec![1, 2], vec![2, 3]].into_iter().zip(0..).for_each(|(list, owner)| {
             lists.set(owner, NOW, List(list.into()));
         });
-        let edits = [
-            Edit { owner: None, member: 2, add: false, is_change: false },
-            Edit { owner: Some(1), member: 7, add: true, is_change: false },
-            Edit { owner: Some(9), member: 7, add: true, is_change: false },
-        ];
+        remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW);
+        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false };
+        let edits = [join, Edit { owner: Some(9), ..join }];
         edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
         let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());
         assert_eq!((list(0), list(1), list(9)), (Some(vec![1]), Some(vec![7, 3]), None));

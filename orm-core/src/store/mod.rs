@@ -3,6 +3,7 @@
 //! Knows no SQL, no connection, no environment and no model; time comes by value. Imports nothing but keys and text.
 
 mod aggregates;
+mod alike;
 mod any_column;
 mod column;
 mod computed;
@@ -11,6 +12,7 @@ mod frozen;
 mod keys;
 mod links;
 mod resident;
+mod reverse;
 mod slot;
 mod stats;
 mod table;
@@ -23,10 +25,10 @@ pub(crate) use computed::{Computations, Target};
 pub(crate) use dependents::Signal;
 pub(crate) use frozen::Frozen;
 pub(crate) use keys::{AnyKeys, Keys};
-pub(crate) use links::{Edit, follow, lists};
+pub(crate) use links::{Edit, follow, lists, to_one};
 pub use links::{Link, List};
 pub(crate) use resident::UnreadBatch;
-pub(crate) use slot::{ColumnId, NULL, SlotSet, TableId, UNRESOLVED};
+pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub(crate) use table::Part;
 pub use table::Table;

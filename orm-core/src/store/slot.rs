@@ -1,5 +1,8 @@
 //! Numbers: each key that an environment has met has one, its slot, the same in every column of its table; so have columns and tables.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 /// Stands where a record would: a link that is NULL
 pub(crate) const NULL: u32 = u32::MAX;
 /// Stands where a record would: a link that has not been looked at yet
@@ -12,6 +15,9 @@ pub(crate) struct ColumnId(pub(crate) usize);
 /// A table's number in its environment
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TableId(pub(crate) usize);
+
+/// Slots that take as much memory as there are of them, however large their numbers
+pub(crate) type Slots = HashSet<u32, FixedState>;
 
 /// A set of slots
 #[derive(Debug, Clone, Default)]

@@ -6,18 +6,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use indexmap::IndexMap;
 
 use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
+use super::alike::Alike;
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, PAGE, Stamp};
 use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
 use super::keys::{AnyKeys, Keys};
-use super::links::{self, Edit, Link, List};
+use super::links::{self, Edit, List};
 use super::resident::{Resident, UnreadBatch};
-use super::slot::{ColumnId, SlotSet, TableId};
+use super::reverse::{Reverse, slots_of_pages};
+use super::slot::{ColumnId, SlotSet, Slots, TableId};
 use crate::Str;
 use crate::key::Key;
 
@@ -48,8 +50,8 @@ struct Counted {
     changed: Stamp,
 }
 
-/// By column and slot
-type Counts = HashMap<(ColumnId, u32), Counted, FixedState>;
+/// By slot
+type Counts = HashMap<u32, Counted, FixedState>;
 
 /// By column and slot
 type Unreadable = HashMap<(ColumnId, u32), Str, FixedState>;
@@ -71,8 +73,8 @@ pub struct Table {
     absent: RefCell<HashMap<u32, Absence, FixedState>>,
     /// Which records count against a limit; kept only while there is one
     resident: RefCell<Resident>,
-    /// Members of to-many links that were counted and not listed
-    counts: RefCell<Counts>,
+    /// When a count or an absence was last noted
+    noted: Cell<Stamp>,
     /// What is wrong with values that came and could not be read
     unreadable: RefCell<Unreadable>,
     /// All slots before this one have been looked at as something to fill a batch with
@@ -89,6 +91,8 @@ pub struct Table {
     followers: RefCell<Vec<Follower>>,
     /// Whether links are known that lead to a row by another key than its own, which its collation calls equal
     has_spellings: Cell<bool>,
+    /// Which keys differ only in what collations overlook
+    alike: RefCell<Alike>,
     /// What was computed from whether there is a row
     dependents: RefCell<Option<Box<Dependents>>>,
     /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
@@ -104,6 +108,10 @@ struct TableColumn {
     cells: Box<dyn AnyColumn>,
     /// The table that the cells lead to, if they are links
     target: Option<TableId>,
+    /// Of a to-many link: members that were counted and not listed
+    counts: RefCell<Counts>,
+    /// Who leads where by them
+    reverse: RefCell<Reverse>,
     /// The columns that hold the same values in another form
     twins: RefCell<Vec<ColumnId>>,
 }
@@ -122,7 +130,7 @@ impl Table {
             columns: Frozen::default(),
             absent: RefCell::default(),
             resident: RefCell::default(),
-            counts: RefCell::default(),
+            noted: Cell::default(),
             unreadable: RefCell::default(),
             named: Cell::default(),
             dirty: RefCell::default(),
@@ -131,6 +139,7 @@ impl Table {
             aggregates: Aggregates::default(),
             followers: RefCell::default(),
             has_spellings: Cell::default(),
+            alike: RefCell::default(),
             dependents: RefCell::default(),
             are_rows_changed: Cell::default(),
             signal: Arc::clone(signal),
@@ -162,7 +171,15 @@ impl Table {
         twins.iter().filter_map(|twin| self.columns.get(twin.0)).for_each(|twin| {
             twin.twins.borrow_mut().push(number);
         });
-        ColumnId(self.columns.push(TableColumn { name, shows, cells, target, twins: RefCell::new(twins) }))
+        ColumnId(self.columns.push(TableColumn {
+            name,
+            shows,
+            cells,
+            target,
+            counts: RefCell::default(),
+            reverse: RefCell::default(),
+            twins: RefCell::new(twins),
+        }))
     }
 
     fn entry(&self, column: ColumnId) -> &TableColumn {
@@ -332,9 +349,15 @@ impl Table {
             }
             Room::New => {
                 let cells = Box::<RefCell<Column<V>>>::default();
-                let twins = RefCell::default();
-                let column = TableColumn { name: String::new(), shows: &[], cells, target: None, twins };
-                ColumnId(self.columns.push(column))
+                ColumnId(self.columns.push(TableColumn {
+                    name: String::new(),
+                    shows: &[],
+                    cells,
+                    target: None,
+                    counts: RefCell::default(),
+                    reverse: RefCell::default(),
+                    twins: RefCell::default(),
+                }))
             }
         };
         self.aggregates.keep(over, key, column);
@@ -501,6 +524,7 @@ impl Table {
     pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
         let mut absent = self.absent.borrow_mut();
         if let Some(since) = since {
+            self.noted.set(self.noted.get().max(since));
             if absent.insert(slot, Absence { since, meant: None }).is_none() {
                 self.change_presence(slot);
             }
@@ -652,7 +676,7 @@ impl Table {
     // Counts of members
 
     pub(crate) fn count_of(&self, column: ColumnId, slot: u32) -> Option<usize> {
-        self.counts.borrow().get(&(column, slot)).map(|counted| counted.members)
+        self.entry(column).counts.borrow().get(&slot).map(|counted| counted.members)
     }
 
     pub(crate) fn set_counts(
@@ -661,40 +685,47 @@ impl Table {
         now: Stamp,
         counts: impl Iterator<Item = (u32, usize)>,
     ) {
+        self.noted.set(self.noted.get().max(now));
         let counted = |members| Counted { members, asked: now, changed: now };
-        self.counts.borrow_mut().extend(counts.map(|(slot, members)| ((column, slot), counted(members))));
+        let counts = counts.map(|(slot, members)| (slot, counted(members)));
+        self.entry(column).counts.borrow_mut().extend(counts);
     }
 
     /// Counts on, where it is known that a member comes or goes.
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
         self.forget_aggregates(column, owner);
-        let mut counts = self.counts.borrow_mut();
-        let Some(counted) = counts.get_mut(&(column, owner)) else { return };
+        let mut counts = self.entry(column).counts.borrow_mut();
+        let Some(counted) = counts.get_mut(&owner) else { return };
         self.change(column, owner);
         counted.changed = now;
+        self.noted.set(self.noted.get().max(now));
         let members = if add { counted.members.checked_add(1) } else { counted.members.checked_sub(1) };
         match members {
             Some(members) => counted.members = members,
             // Somebody else was faster.
-            None => drop(counts.remove(&(column, owner))),
+            None => drop(counts.remove(&owner)),
         }
     }
 
     fn forget_count(&self, column: ColumnId, slot: u32) {
         self.forget_aggregates(column, slot);
-        if self.counts.borrow_mut().remove(&(column, slot)).is_some() {
+        if self.entry(column).counts.borrow_mut().remove(&slot).is_some() {
             self.change(column, slot);
         }
     }
 
     pub(crate) fn forget_counts(&self, column: ColumnId) {
         self.aggregates.each_over(column, |column| self.forget_all_cells(column));
-        self.retain_counts(|other, _, _| other != column);
+        self.retain_counts_of(column, |_, _| false);
     }
 
-    fn retain_counts(&self, mut stays: impl FnMut(ColumnId, u32, &Counted) -> bool) {
-        self.counts.borrow_mut().retain(|&(column, slot), counted| {
-            let stays = stays(column, slot, counted);
+    fn retain_counts(&self, stays: impl Fn(u32, &Counted) -> bool) {
+        self.columns().for_each(|column| self.retain_counts_of(column, &stays));
+    }
+
+    fn retain_counts_of(&self, column: ColumnId, stays: impl Fn(u32, &Counted) -> bool) {
+        self.entry(column).counts.borrow_mut().retain(|&slot, counted| {
+            let stays = stays(slot, counted);
             if !stays {
                 self.change(column, slot);
             }
@@ -704,7 +735,7 @@ impl Table {
 
     /// When a value, a count or an absence was learned
     pub(crate) fn known_since(&self, column: ColumnId, slot: u32) -> Option<Stamp> {
-        let counted_at = || self.counts.borrow().get(&(column, slot)).map(|counted| counted.asked);
+        let counted_at = || self.entry(column).counts.borrow().get(&slot).map(|counted| counted.asked);
         self.column(column).known_since(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
 
@@ -745,7 +776,7 @@ impl Table {
     pub(crate) fn invalidate(&self) {
         self.remove_where(&mut |_, _| true);
         self.forget_absent();
-        self.retain_counts(|_, _, _| false);
+        self.retain_counts(|_, _| false);
         self.retain_unreadable(|_, _| false);
         self.note_rows();
         self.note_all_forgotten();
@@ -757,7 +788,7 @@ impl Table {
     pub(crate) fn expire(&self, before: Stamp) {
         self.each().for_each(|column| column.expire(before));
         self.forget_unversioned();
-        self.retain_counts(|_, _, counted| counted.asked >= before);
+        self.retain_counts(|_, counted| counted.asked >= before);
         self.retain_unreadable(|_, _| false);
         self.retain_absent(|_, absence| absence.since >= before);
         self.count_residents();
@@ -782,12 +813,13 @@ impl Table {
             }
         }
         self.forget_unversioned();
-        self.retain_counts(|_, slot, counted| (slot as usize) < from && counted.changed < since);
+        self.retain_counts(|slot, counted| (slot as usize) < from && counted.changed < since);
         self.retain_unreadable(|_, _| false);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
             self.keys.truncate(from);
+            self.alike.borrow_mut().truncate(from);
             let stays = |slot: u32| (slot as usize) < from;
             self.retain_absent(|slot, absence| stays(slot) && absence.meant.is_none_or(stays));
             if from == 0 {
@@ -798,14 +830,23 @@ impl Table {
     }
 
     /// Makes missing what was cached since a time, dirty values too.
-    pub(crate) fn forget_since(&self, since: Stamp) {
-        self.each().for_each(|column| column.forget_since(since));
-        self.forget_unversioned();
-        self.retain_counts(|_, _, counted| counted.changed < since);
+    ///
+    /// Returns whether there was a value.
+    pub(crate) fn forget_since(&self, since: Stamp) -> bool {
+        let is_younger = |version: ColumnId| self.column(version).has_since(since);
+        let are_versions_gone = self.version().is_some_and(is_younger);
+        let is_any_gone = self.each().fold(false, |any, column| column.forget_since(since) | any);
+        if are_versions_gone {
+            self.forget_unversioned();
+        }
+        if self.noted.get() >= since {
+            self.retain_counts(|_, counted| counted.changed < since);
+            self.retain_absent(|_, absence| absence.since < since);
+        }
         self.retain_unreadable(|_, _| false);
         self.note_rows();
-        self.retain_absent(|_, absence| absence.since < since);
         self.forget_dirty();
+        is_any_gone
     }
 
     /// Makes a record's value of a column missing, unless it is dirty, and how many members were counted.
@@ -834,17 +875,24 @@ impl Table {
     }
 
     /// The same of some records
-    pub(crate) fn forget_records(&self, slots: &[u32]) {
-        // A page each; of many a look through all pages is less.
-        if slots.len() < PAGE {
-            return slots.iter().for_each(|&slot| self.forget_record(slot));
+    pub(crate) fn forget_records(&self, slots: &Slots) {
+        let mut pages: Vec<usize> = slots.iter().map(|&slot| slot as usize / PAGE).collect();
+        pages.sort_unstable();
+        pages.dedup();
+        let all: Vec<u32> = slots.iter().copied().collect();
+        self.columns().for_each(|column| self.note_forgotten(column, Some(&all)));
+        for (number, column) in self.columns.iter().enumerate() {
+            let is_list = links::lists(&*column.cells).is_some();
+            all.iter().filter(|_| is_list).for_each(|&slot| self.forget_count(ColumnId(number), slot));
+            let drop = &mut |slot, _| slots.contains(&slot);
+            pages.iter().for_each(|&page| {
+                column.cells.remove_in_page(page, drop);
+            });
         }
-        let gone = SlotSet::of(slots.iter().copied());
-        self.note_all_forgotten();
-        slots.iter().for_each(|&slot| self.set_absent(slot, None));
-        self.remove_where(&mut |slot, _| gone.has(slot));
-        self.retain_counts(|_, slot, _| !gone.has(slot));
-        self.retain_unreadable(|_, slot| !gone.has(slot));
+        all.iter().for_each(|&slot| self.set_absent(slot, None));
+        if self.has_unreadable() {
+            self.retain_unreadable(|_, slot| !slots.contains(&slot));
+        }
     }
 
     /// Makes the values missing of records whose version is: whoever wrote them anew would do so on the ground of a
@@ -955,7 +1003,12 @@ impl Table {
     /// Bytes that keys, counts and absences take
     pub(crate) fn key_bytes(&self) -> usize {
         let noted = self.absent.borrow().allocation_size() + self.unreadable.borrow().allocation_size();
-        self.keys.bytes() + self.counts.borrow().allocation_size() + noted
+        let beside =
+            |column: &TableColumn| column.counts.borrow().allocation_size() + column.reverse.borrow().bytes();
+        self.keys.bytes()
+            + noted
+            + self.alike.borrow().bytes()
+            + self.columns.iter().map(beside).sum::<usize>()
     }
 
     /// Bytes that the values take
@@ -1021,34 +1074,64 @@ impl Table {
 
     /// The records that link to some of a table, or of which it is not known; `None` if there is no such link.
     /// `listed` knows who links to them by a column, if the lists of the other side are cached.
+    ///
+    /// Whoever asks has had all tables [looked through](Self::look_through), and forgets what is known of these records.
     pub(crate) fn linking_to(
         &self,
         table: TableId,
-        targets: &SlotSet,
+        targets: &Slots,
         listed: &dyn Fn(ColumnId) -> Option<Vec<u32>>,
-    ) -> Option<Vec<u32>> {
-        let slots = self.slots();
-        let mut found: Option<SlotSet> = None;
-        for (number, column) in self.columns.iter().enumerate() {
-            let Some(links) = links::to_one(&*column.cells) else { continue };
-            if column.target != Some(table) {
+    ) -> Option<Slots> {
+        let mut found: Option<Slots> = None;
+        for number in self.columns_to(table) {
+            let found = found.get_or_insert_default();
+            if let Some(linking) = listed(number) {
+                found.extend(linking);
                 continue;
             }
-            let found = found.get_or_insert_with(|| SlotSet::new(slots));
-            let mut mark = |slot: u32| {
-                found.mark(slot);
-            };
-            if let Some(linking) = listed(ColumnId(number)) {
-                linking.into_iter().for_each(mark);
-                continue;
-            }
-            let links = links.borrow();
-            let leads_there = |link: &Link| link.target().is_some_and(|target| targets.has(target));
+            let TableColumn { cells, reverse, .. } = self.entry(number);
+            let reverse = &mut *reverse.borrow_mut();
+            found.extend(reverse.leading_to(&**cells, targets));
             // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
             // without any value of its own being cached.
-            (0..slots as u32).filter(|&slot| links.get(slot).is_none_or(leads_there)).for_each(&mut mark);
+            found.extend(reverse.take_unknown().into_iter().filter(|&slot| !self.is_absent(slot)));
         }
-        found.map(|found| (0..slots as u32).filter(|&slot| found.has(slot)).collect())
+        found
+    }
+
+    /// Looks through what has changed in its columns since it was last done, so that it is known who leads where.
+    pub(crate) fn look_through(&self) {
+        let mut all = Vec::new();
+        for column in self.columns.iter() {
+            let pages = column.cells.take_touched();
+            if column.target.is_some() && !pages.is_empty() {
+                column.reverse.borrow_mut().note_pages(&*column.cells, &pages);
+            }
+            all.extend(pages);
+        }
+        all.sort_unstable();
+        all.dedup();
+        self.note_unknown(|| slots_of_pages(&all, self.slots()));
+    }
+
+    /// Calls with what its links lead to that was not told before, and the table of that.
+    pub(crate) fn take_named(&self, f: &mut dyn FnMut(TableId, Slots)) {
+        for column in self.columns.iter() {
+            let named = column.reverse.borrow_mut().take_named();
+            if let (Some(target), false) = (column.target, named.is_empty()) {
+                f(target, named);
+            }
+        }
+    }
+
+    /// Notes that links lead to records.
+    pub(crate) fn note_named(&self, slots: &Slots) {
+        self.note_unknown(|| slots.iter().copied());
+    }
+
+    fn note_unknown<I: Iterator<Item = u32>>(&self, slots: impl Fn() -> I) {
+        let links = self.columns.iter().filter(|column| links::to_one(&*column.cells).is_some());
+        links.for_each(|column| column.reverse.borrow_mut().note_unknown(&*column.cells, slots()));
     }
 
     /// The members of all these records' lists of one to-many link, if all of the lists are cached
@@ -1061,34 +1144,41 @@ impl Table {
         are_known.then_some(members)
     }
 
-    /// Runs work on the lists of each to-many link to these tables, and forgets how many members were counted.
-    fn each_list(&self, tables: &dyn Fn(TableId) -> bool, f: &mut dyn FnMut(&mut Column<List>)) {
-        for (number, column) in self.columns.iter().enumerate() {
-            let leads_there = column.target.is_some_and(tables);
-            if let (true, Some(lists)) = (leads_there, links::lists(&*column.cells)) {
-                self.forget_counts(ColumnId(number));
-                f(&mut lists.borrow_mut());
-            }
+    /// The lists of to-many links to the tables for which `leads` says so, and their columns
+    fn lists_to(
+        &self,
+        leads: impl Fn(TableId) -> bool,
+    ) -> impl Iterator<Item = (ColumnId, &RefCell<Column<List>>)> {
+        self.columns.iter().enumerate().filter_map(move |(number, column)| {
+            column.target.filter(|&target| leads(target))?;
+            Some((ColumnId(number), links::lists(&*column.cells)?))
+        })
+    }
+
+    /// The columns of the lists of to-many links to a table
+    pub(crate) fn list_columns_to(&self, table: TableId) -> Vec<ColumnId> {
+        self.lists_to(|target| target == table).map(|(column, _)| column).collect()
+    }
+
+    /// Makes the lists missing in which some of a table's records are, and forgets how many members were counted.
+    pub(crate) fn forget_lists_of(&self, table: TableId, members: &Slots) {
+        self.look_through();
+        for (number, lists) in self.lists_to(|target| target == table) {
+            self.forget_counts(number);
+            let owners = self.entry(number).reverse.borrow().leading_to(self.column(number), members);
+            let mut lists = lists.borrow_mut();
+            owners.into_iter().for_each(|owner| {
+                lists.remove(owner);
+            });
         }
-    }
-
-    /// Takes members out of the cached lists of a table's records.
-    pub(crate) fn remove_from_lists(&self, table: TableId, members: &SlotSet, now: Moment) {
-        self.each_list(&|target| target == table, &mut |lists| links::remove_members(lists, members, now));
-    }
-
-    /// Makes the lists missing in which some of a table's records are.
-    pub(crate) fn forget_lists_of(&self, table: TableId, members: &SlotSet) {
-        self.each_list(&|target| target == table, &mut |lists| {
-            lists.remove_values(|list| list.0.iter().any(|&member| members.has(member)));
-        });
     }
 
     /// Makes the lists missing that lead to these tables.
     pub(crate) fn forget_lists(&self, tables: &dyn Fn(TableId) -> bool) {
-        self.each_list(tables, &mut |lists| {
-            lists.remove_where(|_, _| true);
-        });
+        for (number, lists) in self.lists_to(tables) {
+            self.forget_counts(number);
+            lists.borrow_mut().remove_where(|_, _| true);
+        }
     }
 
     /// Changes the lists of one to-many link, whose members are records of `members`.
@@ -1111,9 +1201,20 @@ impl Table {
                 None => self.forget_counts(column),
             }
         }
+        let anywhere: Slots =
+            edits.iter().filter(|edit| edit.owner.is_none()).map(|edit| edit.member).collect();
+        self.remove_members(column, &anywhere, now);
         if let Some(lists) = links::lists(self.column(column)) {
             links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), by_key);
         }
+    }
+
+    /// Takes members out of whatever lists of a to-many link they are in.
+    pub(crate) fn remove_members(&self, column: ColumnId, members: &Slots, now: Moment) {
+        let Some(lists) = links::lists(self.column(column)).filter(|_| !members.is_empty()) else { return };
+        self.look_through();
+        let owners = self.entry(column).reverse.borrow().leading_to(self.column(column), members);
+        links::remove_members(&mut lists.borrow_mut(), &owners, members, now);
     }
 
     /// Notes that a link leads to a row by another key than its own.
@@ -1130,19 +1231,15 @@ impl Table {
     /// Makes the lists of those missing whose keys differ from some owners' in what collations overlook.
     #[cold]
     fn forget_alike(&self, column: ColumnId, edits: &[Edit]) {
-        let owners = SlotSet::of(edits.iter().filter_map(|edit| edit.owner));
-        let letters: HashSet<String, FixedState> =
-            edits.iter().filter_map(|edit| edit.owner).map(|owner| self.letters(owner)).collect();
-        let mut known = Vec::new();
-        self.column(column).each_slot(&mut |slot| known.push(slot));
-        self.aggregates
-            .each_over(column, |column| self.column(column).each_slot(&mut |slot| known.push(slot)));
-        known.extend(self.counts.borrow().keys().filter(|of| of.0 == column).map(|of| of.1));
-        for slot in known {
-            if !owners.has(slot) && letters.contains(&self.letters(slot)) {
-                self.note_spelling();
-                self.column(column).remove(slot);
-                self.forget_count(column, slot);
+        let owners: Slots = edits.iter().filter_map(|edit| edit.owner).collect();
+        let mut alike = self.alike.borrow_mut();
+        for &owner in &owners {
+            for slot in alike.to(owner, self.slots(), &|slot| self.letters(slot)) {
+                if !owners.contains(&slot) {
+                    self.note_spelling();
+                    self.column(column).remove(slot);
+                    self.forget_count(column, slot);
+                }
             }
         }
     }
@@ -1161,6 +1258,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use super::super::links::Link;
     use super::*;
 
     fn at(time: Stamp) -> Moment {
@@ -1279,9 +1377,16 @@ mod tests {
         for (slot, to) in [(0, Link(3)), (1, Link::NULL), (2, Link(1))] {
             links.borrow_mut().set(slot, at(1), to);
         }
-        let targets = SlotSet::of([3]);
-        assert_eq!(table.linking_to(TableId(0), &targets, &|_| None), Some(vec![0, 3]));
-        assert_eq!(table.linking_to(TableId(0), &targets, &|_| Some(vec![2])), Some(vec![2]));
-        assert_eq!(table.linking_to(TableId(1), &targets, &|_| None), None);
+        table.look_through();
+        let to = |slots: &[u32]| slots.iter().copied().collect::<Slots>();
+        let linking =
+            |listed: &dyn Fn(ColumnId) -> Option<Vec<u32>>| table.linking_to(TableId(0), &to(&[3]), listed);
+        assert_eq!(linking(&|_| Some(vec![2])), Some(to(&[2])));
+        assert_eq!(linking(&|_| None), Some(to(&[0, 3])));
+        // Whoever was told forgets it, so that nobody has to be told again, until something becomes known.
+        assert_eq!(linking(&|_| None), Some(to(&[0])));
+        table.note_named(&to(&[2, 3]));
+        assert_eq!(linking(&|_| None), Some(to(&[0, 3])));
+        assert_eq!(table.linking_to(TableId(1), &to(&[3]), &|_| None), None);
     }
 }

@@ -3,6 +3,7 @@
 use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
 
+use super::delete::leave_lists;
 use super::rows::{Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::window::fitting_bytes;
@@ -11,7 +12,7 @@ use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
-use crate::store::{self, List, SlotSet};
+use crate::store::{self, List, Slots};
 use crate::{Environment, Error, Result};
 
 /// Inserts rows, all or none of them; gives their slots, in order.
@@ -102,22 +103,21 @@ fn one_value_a_column<C: Connection>(insert: &Insert<'_, C>) -> Result<()> {
 /// Makes missing what is cached of rows that were there before with keys that new rows have now.
 fn forget_predecessors<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
     // Those that are known not to be there were forgotten when that was found out.
-    let gone: Vec<u32> = slots.iter().copied().filter(|&slot| !store.is_absent(slot)).collect();
+    let gone: Slots = slots.iter().copied().filter(|&slot| !store.is_absent(slot)).collect();
     if gone.is_empty() {
         return;
     }
     env.note_drop();
     if let Some(version) = store.version() {
-        version::forget(store.table(), version, &gone);
+        version::forget(store.table(), version, &gone.iter().copied().collect::<Vec<_>>());
     }
-    store.forget_records(&gone);
-    let (gone, now) = (SlotSet::of(gone), env.moment());
     if env.pairs.is_empty() {
-        env.tables().for_each(|table| table.remove_from_lists(store.table_number(), &gone, now));
+        leave_lists(env, store.table_number(), &gone, false);
     } else {
         // A pair that waits may have made it a member before it was there: whoever wants the list asks when that was sent.
         env.tables().for_each(|table| table.forget_lists_of(store.table_number(), &gone));
     }
+    store.forget_records(&gone);
 }
 
 /// One INSERT; gives the slots of its rows, in order.

@@ -11,15 +11,15 @@ use crate::backend::{Begin, Connection, Dialect};
 use crate::env::stores::{Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
-use crate::store::{ColumnId, SlotSet, TableId};
+use crate::store::{self, ColumnId, Edit, Link, Slots, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
 ///
 /// Of several all or none, also where an open transaction goes on: one that is not there is found out when the others are gone.
 pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
-    let mut seen = SlotSet::new(store.slots());
-    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.mark(slot)).collect();
+    let mut seen = Slots::default();
+    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
     // What waits only for them goes with them.
     let aside = store.set_dirty_aside(&slots);
     let deleted = match &slots[..] {
@@ -86,10 +86,12 @@ fn delete_rows<C: Connection>(
 ) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
-    let kept = SlotSet::of(send(env, store, slots)?);
-    forget_what_went_along(env, store.table_number(), slots);
+    let kept: Slots = send(env, store, slots)?.into_iter().collect();
+    let gone: Slots = slots.iter().copied().filter(|slot| !kept.contains(slot)).collect();
+    leave_lists(env, store.table_number(), &gone, true);
+    forget_what_went_along(env, store.table_number(), &slots.iter().copied().collect(), &kept);
     let now = env.moment().time;
-    slots.iter().filter(|&&slot| !kept.has(slot)).for_each(|&slot| store.set_absent(slot, Some(now)));
+    gone.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     Ok(())
 }
 
@@ -185,8 +187,8 @@ fn send_returning<C: Connection>(
     if found.len() == slots.len() {
         return Ok(Vec::new());
     }
-    let found = SlotSet::of(found);
-    let missed: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
+    let found: Slots = found.into_iter().collect();
+    let missed: Vec<u32> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
     query::by_keys_for_write(env, store, &missed, &[], "the rows that a DELETE did not find")?;
     if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
         return Err(version::lost(store, &missed));
@@ -194,53 +196,85 @@ fn send_returning<C: Connection>(
     Ok(missed)
 }
 
-/// Makes missing what some records were that are deleted, and what the database may have deleted, or set to NULL, with
-/// them: whatever links to them, and whatever links to that in turn.
-fn forget_what_went_along<C: Connection>(env: &Environment<C>, table: TableId, slots: &[u32]) {
+/// Makes missing what is known of some records for which a DELETE was sent, and of what the database may have deleted, or set to
+/// NULL, with them: whatever links to them, and whatever links to that in turn. But for those that were `kept` they are in no list
+/// any more.
+fn forget_what_went_along<C: Connection>(env: &Environment<C>, own: TableId, slots: &Slots, kept: &Slots) {
     env.note_drop();
-    let now = env.moment();
-    let mut touched: HashMap<TableId, (SlotSet, Vec<u32>), FixedState> = HashMap::default();
-    let mut next = vec![(table, slots.to_vec())];
+    look_through(env);
+    let mut touched: HashMap<TableId, Slots, FixedState> = HashMap::default();
+    let mut next = vec![(own, slots.clone())];
+    let mut may_others_be_gone = !kept.is_empty();
     while let Some((table, slots)) = next.pop() {
         // Also where none of a table's records is known: its rows are, in the lists whose members were only counted.
         let is_new = !touched.contains_key(&table);
-        let (marks, all) = touched.entry(table).or_default();
-        let fresh: Vec<u32> = slots.into_iter().filter(|&slot| marks.mark(slot)).collect();
+        let all = touched.entry(table).or_default();
+        let fresh: Slots = slots.into_iter().filter(|&slot| all.insert(slot)).collect();
         if fresh.is_empty() && !is_new {
             continue;
         }
-        all.extend(&fresh);
-        let gone = SlotSet::of(fresh.iter().copied());
-        let targets = env.stores.table(table);
+        let (targets, owners) = (env.stores.table(table), fresh.iter().copied().collect::<Vec<_>>());
         for other in env.tables() {
             let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
                 let lists = env.stores.lists(table, side);
-                lists.iter().find_map(|&(lists, _)| targets.members_of(lists, &fresh))
+                lists.iter().find_map(|&(lists, _)| targets.members_of(lists, &owners))
             };
-            if let Some(linking) = other.linking_to(table, &gone, &listed) {
+            if let Some(linking) = other.linking_to(table, &fresh, &listed) {
+                may_others_be_gone |= other.number() == own;
                 next.push((other.number(), linking));
             }
         }
     }
-    for (&table, (_, slots)) in &touched {
+    for (&table, slots) in &touched {
         env.stores.table(table).forget_records(slots);
         env.stores.table(table).note_rows();
     }
-    // Of these it is known that they are gone, of the others of their table it is not.
-    if let Some((touched, _)) = touched.get_mut(&table) {
-        slots.iter().for_each(|&slot| {
-            touched.unmark(slot);
-        });
-    }
-    let deleted = SlotSet::of(slots.iter().copied());
-    for other in env.tables() {
-        other.remove_from_lists(table, &deleted, now);
-        for (&table, (marks, _)) in &touched {
-            other.forget_lists_of(table, marks);
-        }
-    }
     for &table in touched.keys() {
         env.forget_shown(table);
+    }
+    // The lists of their own table have lost those that are gone. If no others can be, that is all.
+    if !may_others_be_gone {
+        touched.remove(&own);
+    } else if let Some(touched) = touched.get_mut(&own) {
+        touched.retain(|slot| kept.contains(slot) || !slots.contains(slot));
+    }
+    for other in env.tables() {
+        touched.iter().for_each(|(&table, slots)| other.forget_lists_of(table, slots));
+    }
+}
+
+/// Has all tables look through what has changed, so that they know who leads where.
+pub(super) fn look_through<C: Connection>(env: &Environment<C>) {
+    env.tables().for_each(|table| table.look_through());
+    for table in env.tables() {
+        table.take_named(&mut |target, named| env.stores.table(target).note_named(&named));
+    }
+}
+
+/// Takes records that are gone out of the lists that they were in. Where they were there until now each of them was counted.
+pub(super) fn leave_lists<C: Connection>(
+    env: &Environment<C>,
+    table: TableId,
+    gone: &Slots,
+    until_now: bool,
+) {
+    let (members, now) = (env.stores.table(table), env.moment());
+    for owners in env.tables() {
+        for lists in owners.list_columns_to(table) {
+            let link = env.stores.link_of_lists(owners, lists);
+            let links = link.and_then(|link| store::to_one(members.table().column(link)));
+            let edit = |member: u32| {
+                let link = links.and_then(|links| links.borrow().get(member).copied());
+                let owner = link.and_then(Link::target);
+                let is_nobodys = link.is_some() && owner.is_none();
+                let edit = Edit { owner, member, add: false, is_change: until_now && owner.is_some() };
+                (!is_nobodys).then_some(edit)
+            };
+            let edits: Vec<Edit> = gone.iter().filter_map(|&member| edit(member)).collect();
+            owners.edit_lists(lists, &edits, false, members.table(), now);
+            // Whatever its link says: a list may be younger than that.
+            owners.remove_members(lists, gone, now);
+        }
     }
 }

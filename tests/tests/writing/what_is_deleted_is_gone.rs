@@ -298,3 +298,64 @@ mod trees {
         Ok(())
     }
 }
+
+#[test]
+fn what_was_counted_is_counted_on() -> Result<()> {
+    let db = db()?;
+    db.cache().clear();
+    let (orders, lines) = (db.all::<Order>()?, db.all::<Line>()?);
+    let lengths = || -> Result<Vec<usize>> { orders.iter().map(|order| order.line_ids().len()).collect() };
+    assert_eq!(lengths()?, [2, 1, 1]);
+    lines.get(0).expect("a line").delete()?;
+    lines.get(2).expect("a line").delete()?;
+    assert_eq!(db.assert_queries(0, lengths)?, [1, 0, 1]);
+    Ok(())
+}
+
+#[test]
+fn it_leaves_a_list_that_is_younger_than_its_link() -> Result<()> {
+    let db = db()?;
+    db.cache().clear();
+    let line = db.all::<Line>()?.get(0).expect("a line");
+    db.file.run("UPDATE lines SET order_id = 2 WHERE id = 1");
+    let two = db.record::<Order>(2);
+    assert_eq!((line.order_id().id()?, two.line_ids().ids()?), (1, vec![1, 3]));
+    line.delete()?;
+    assert_eq!(two.line_ids().ids()?, [3]);
+    Ok(())
+}
+
+#[test]
+fn what_a_trigger_keeps_stays_in_its_list() -> Result<()> {
+    let db = db()?;
+    db.file
+        .run("CREATE TRIGGER keeps BEFORE DELETE ON lines WHEN old.id = 2 BEGIN SELECT RAISE(IGNORE); END");
+    let one = db.record::<Order>(1);
+    one.line_ids().load()?.delete()?;
+    assert_eq!((one.line_ids().ids()?, one.line_ids().len()?), (vec![2], 1));
+    assert_eq!(db.record::<Line>(2).text()?, "b");
+    Ok(())
+}
+
+#[test]
+fn the_second_delete_knows_what_became_known_after_the_first() -> Result<()> {
+    let db = db()?;
+    db.cache().clear();
+    let (one, two) = (db.record::<Order>(1), db.record::<Order>(2));
+    // Lines of which nothing but the key is known: as targets, and as members of a list
+    assert_eq!(db.record::<Remark>(1).line_id().id()?, 1);
+    assert_eq!(db.record::<Product>(1).line_ids().ids()?, [1, 3]);
+    db.record::<Order>(3).delete()?;
+    // The same again, read anew
+    assert_eq!(db.record::<Remark>(1).line_id().id()?, 1);
+    assert_eq!(db.record::<Product>(1).line_ids().ids()?, [1, 3]);
+    one.delete()?;
+    assert!(db.record::<Remark>(1).text().is_err_and(|error| error.is_missing_record()));
+    assert_eq!(db.record::<Product>(1).line_ids().ids()?, [3]);
+    let remark = db.record::<Remark>(2);
+    assert_eq!((remark.line_id().id()?, remark.line_id().order_id().id()?), (3, 2));
+    two.delete()?;
+    assert!(remark.text().is_err_and(|error| error.is_missing_record()));
+    assert!(db.record::<Product>(1).line_ids().is_empty()?);
+    Ok(())
+}
