@@ -87,6 +87,7 @@ doctests! {
     Writing = "../docs/guide/src/writing.md";
     Transactions = "../docs/guide/src/transactions.md";
     Connections = "../docs/guide/src/connections.md";
+    Failures = "../docs/guide/src/failures.md";
     Computed = "../docs/guide/src/computed.md";
     Aggregates = "../docs/guide/src/aggregates.md";
 }

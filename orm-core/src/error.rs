@@ -55,13 +55,40 @@ pub enum Error {
         /// The field's name
         field: &'static str,
     },
-    /// No connection could be made, or the pool had none to give
+    /// No connection could be made, by the environment or by its pool
     #[error("no connection to {backend}: {message}")]
     Connection {
         /// The database system
         backend: &'static str,
         /// What it said
         message: Str,
+    },
+    /// All connections of the pool were in use, as long as it waits
+    #[error(
+        "the pool of {size} connections to {backend} had none to give within {waited:?}, as all are in use{}",
+        match .here {
+            0 => String::new(),
+            here => format!(
+                "; environments have taken {here} in this thread, which cannot give them back while it waits: call `release()` on \
+                 those that are not in a transaction, use one environment, or make the pool larger"
+            ),
+        }
+    )]
+    PoolExhausted {
+        /// The database system
+        backend: &'static str,
+        /// How many connections the pool may have
+        size: u32,
+        /// How long it was waited
+        waited: std::time::Duration,
+        /// How many connections environments have taken in the thread that waited, of this pool or of others of the same kind
+        here: usize,
+    },
+    /// A query was run while another one ran on the same environment, as from a function that diesel calls for each row
+    #[error("a query ran inside another one on the same connection to {backend}; run it after that")]
+    InUse {
+        /// The database system
+        backend: &'static str,
     },
     /// The database refused a statement
     #[error("{doing}: {error}")]
@@ -73,7 +100,7 @@ pub enum Error {
         /// What diesel says of it
         error: Arc<diesel::result::Error>,
     },
-    /// The connection was lost while a statement was sent; so is the transaction that was open on it
+    /// The connection was lost while a statement was sent; so is the transaction that was open on it. Nothing was committed
     #[error("{doing}: the connection is lost: {error}")]
     ConnectionLost {
         /// The model that was asked for; empty where a statement is no model's
@@ -83,13 +110,16 @@ pub enum Error {
         /// What diesel says of it
         error: Arc<diesel::result::Error>,
     },
-    /// The connection was lost while a transaction was committed: whether it was, only the database knows
+    /// The connection was lost while a transaction was committed, or while a statement was sent that is committed at once: whether it was,
+    /// only the database knows
     ///
     /// Look there before you repeat it. No retry does so by itself.
     #[error(
-        "the connection was lost while a transaction was committed, so whether it was is unknown: {error}"
+        "{doing}: the connection was lost before an answer came, so whether it was done is unknown: {error}"
     )]
     OutcomeUnknown {
+        /// What was being done, with model and fields
+        doing: Str,
         /// What diesel says of it
         error: Arc<diesel::result::Error>,
     },
@@ -130,6 +160,12 @@ pub enum Error {
     /// What lasts until the end of a transaction was asked for where none is open
     #[error("no transaction is open, with which this {what} would end; ask for it inside of `transaction`")]
     NoTransaction {
+        /// What was asked
+        what: &'static str,
+    },
+    /// What needs the connection without a transaction was asked for while one is open
+    #[error("a transaction is open, in which {what} is not possible; do it before or after")]
+    InTransaction {
         /// What was asked
         what: &'static str,
     },
@@ -347,10 +383,10 @@ impl Error {
             || self.nature() == Some(Nature::Lost)
     }
 
-    /// Whether a lock was not given in time, or a statement took longer than it may; `database is locked` is
-    /// [retryable](Self::is_retryable)
+    /// Whether a lock or a pool's connection was not given in time, or a statement took longer than it may; `database is
+    /// locked` is [retryable](Self::is_retryable)
     pub fn is_timeout(&self) -> bool {
-        self.nature() == Some(Nature::Late)
+        matches!(self.cause(), Self::PoolExhausted { .. }) || self.nature() == Some(Nature::Late)
     }
 
     /// Whether something was to be written that may only be read: in a transaction, on a server, in a file
@@ -416,6 +452,17 @@ impl Error {
     pub(crate) fn lost(self) -> Self {
         match self {
             Self::Database { model, doing, error } => Self::ConnectionLost { model, doing, error },
+            other => other,
+        }
+    }
+
+    /// The same of what is committed at once, if the connection is known to be gone
+    #[cold]
+    pub(crate) fn outcome_unknown(self) -> Self {
+        match self {
+            Self::Database { doing, error, .. } | Self::ConnectionLost { doing, error, .. } => {
+                Self::OutcomeUnknown { doing, error }
+            }
             other => other,
         }
     }

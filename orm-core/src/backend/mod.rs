@@ -44,6 +44,11 @@ pub trait Connection:
     #[doc(hidden)]
     fn database_url(url: &str) -> Result<&str, String>;
 
+    /// Whether a connection may break, and one that is made after it leads to the same rows; one to a database in this process neither
+    /// breaks nor would, if that is in memory
+    #[doc(hidden)]
+    const HAS_SERVER: bool = true;
+
     /// Whether the database commits an open transaction before it runs statements of some kinds
     #[doc(hidden)]
     const COMMITS_BY_ITSELF: bool = false;

@@ -7,7 +7,8 @@ use diesel::deserialize::FromSql;
 use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
 use diesel::query_builder::AstPass;
-use diesel::result::DatabaseErrorKind::Unknown;
+use diesel::r2d2::R2D2Connection;
+use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
 use diesel::result::Error;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Text};
@@ -30,8 +31,14 @@ impl Connection for PgConnection {
         }
     }
 
-    /// Every error aborts, and a COMMIT then rolls back, without an error. diesel follows what libpq knows of the connection.
-    fn standing(&mut self, _: &Error) -> Standing {
+    /// Every error aborts, and a COMMIT then rolls back, without an error. diesel follows what libpq knows of the connection, but not
+    /// that it is gone. What could not be sent may have been too long.
+    fn standing(&mut self, error: &Error) -> Standing {
+        let is_cut_off =
+            |error: &Error| matches!(error, Error::DatabaseError(ClosedConnection | UnableToSendCommand, _));
+        if is_cut_off(error) && self.ping().is_err_and(|error| is_cut_off(&error)) {
+            return Standing::Lost;
+        }
         match AnsiTransactionManager::transaction_manager_status_mut(self).transaction_depth() {
             Ok(Some(_)) => Standing::Aborted,
             Ok(None) => Standing::Gone,

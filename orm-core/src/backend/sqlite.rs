@@ -17,6 +17,8 @@ use crate::key::Key;
 impl Connection for SqliteConnection {
     const NAME: &'static str = "SQLite";
 
+    const HAS_SERVER: bool = false;
+
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("sqlite", path)) => Ok(path),

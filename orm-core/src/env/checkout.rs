@@ -1,43 +1,59 @@
-//! Taking the connection when it is needed, giving it up when it is broken.
+//! Taking the connection when it is needed, giving it back, giving it up when it is broken.
 
-use std::cell::RefMut;
+use std::cell::{Cell, RefMut};
 use std::ops::DerefMut;
 
 use diesel::connection::TransactionManager;
-use diesel::r2d2::{ConnectionManager, PooledConnection};
 
 use crate::backend::Connection;
-use crate::env::connection::{Held, Supply, diesel_depth, hand_back, may_be_broken, pool_state};
+use crate::env::connection::{Held, Supply, ask_pool, diesel_depth, hand_back, may_be_broken};
 use crate::env::environment::Environment;
 use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
     /// The connection, taken from the pool if this is the first query
     pub(crate) fn connection(&self) -> Result<RefMut<'_, impl DerefMut<Target = C> + use<C>>> {
-        let mut held = self.connection.try_borrow_mut().map_err(|_| {
-            Error::connection(
-                C::NAME,
-                "the environment's connection is in use: a query ran inside another one",
-            )
-        })?;
+        let mut held = self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: C::NAME })?;
         if held.is_none() {
-            let mut connection = self.ask_pool()?;
+            let mut connection = self.take_connection()?;
             connection.set_busy_timeout(self.settings.busy_timeout);
             self.transactions.forget_connection();
-            *held = Some(Held::Pooled(connection));
+            *held = Some(connection);
         }
         RefMut::filter_map(held, Option::as_mut)
             .map_err(|_| Error::connection(C::NAME, "the environment has no connection"))
     }
 
-    fn ask_pool(&self) -> Result<PooledConnection<ConnectionManager<C>>> {
-        let Supply::Pool(pool) = &self.supply else {
-            return Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection"));
+    fn take_connection(&self) -> Result<Held<C>> {
+        match &self.supply {
+            Supply::Pool(pool) => ask_pool(pool),
+            Supply::Address(address) => address.connect().map(Held::Own),
+            Supply::Nothing => {
+                Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection"))
+            }
+        }
+    }
+
+    /// Gives the connection back to the pool, if it is of one; the next statement takes another
+    pub(crate) fn give_back(&self) -> Result<()> {
+        self.transactions.refuse_if_doomed()?;
+        let in_transaction = || Error::InTransaction { what: "giving the connection back" };
+        let Ok(mut held) = self.connection.try_borrow_mut() else {
+            return Err(Error::InUse { backend: C::NAME });
         };
-        pool.get().map_err(|error| {
-            let message = format_args!("the pool had no connection to give: {error} ({})", pool_state(pool));
-            Error::connection(C::NAME, message)
-        })
+        match &mut *held {
+            Some(Held::Pooled { connection, .. }) if self.supply.has_another() => {
+                // diesel's own error if it is broken: it is dropped then.
+                if self.transactions.are_open()
+                    || diesel_depth(&mut **connection).is_ok_and(|depth| depth > 0)
+                {
+                    return Err(in_transaction());
+                }
+                *held = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Runs a statement; if it fails, gives up what is of no use any more: in a transaction that, else a broken
@@ -55,17 +71,43 @@ impl<C: Connection> Environment<C> {
         })
     }
 
-    /// The same of a SELECT, which is sent once more where only its prepared statement was of no use any more
-    pub(crate) fn reading<T>(&self, mut select: impl FnMut() -> Result<T>) -> Result<T> {
-        self.giving_up_broken(&mut select).or_else(|error| {
-            let is_expired = error.of_statement().is_some_and(C::has_expired);
-            // In a transaction it was the end of that.
-            if is_expired && !self.is_in_transaction()? {
-                self.giving_up_broken(&mut select)
-            } else {
-                Err(error)
-            }
+    /// The same of a SELECT, which is sent once more where that is as good as the first time: its prepared statement was of no use any more,
+    /// or the connection was lost. Whoever reads rows one by one says so in the cell.
+    pub(crate) fn reading<T>(&self, mut select: impl FnMut(&Cell<bool>) -> Result<T>) -> Result<T> {
+        self.on_another_once(|has_rows| {
+            self.giving_up_broken(|| select(has_rows)).or_else(|error| {
+                let is_expired = error.of_statement().is_some_and(C::has_expired);
+                // In a transaction it was the end of that.
+                if is_expired && !self.is_in_transaction()? {
+                    self.giving_up_broken(|| select(has_rows))
+                } else {
+                    Err(error)
+                }
+            })
         })
+    }
+
+    /// Does once more what changes nothing, on another connection, if the connection was lost where no transaction was open, there is
+    /// another one, and no row had come, which the cell says.
+    pub(super) fn on_another_once<T>(&self, mut run: impl FnMut(&Cell<bool>) -> Result<T>) -> Result<T> {
+        let has_rows = Cell::new(false);
+        let is_alone = self.is_alone();
+        run(&has_rows).or_else(|error| {
+            let is_lost = matches!(error, Error::ConnectionLost { .. });
+            if !is_lost || !is_alone || has_rows.get() || !self.supply.has_another() {
+                return Err(error);
+            }
+            tracing::debug!(%error, "once more, on another connection");
+            run(&has_rows)
+        })
+    }
+
+    /// Whether no transaction is open, as far as diesel has counted
+    fn is_alone(&self) -> bool {
+        !self.transactions.are_open()
+            && self.connection.try_borrow_mut().is_ok_and(|mut held| {
+                held.as_deref_mut().is_none_or(|connection| matches!(diesel_depth(connection), Ok(0)))
+            })
     }
 
     /// The same where no transaction of ours is open
@@ -117,7 +159,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn take_own(&self) -> Option<C> {
         let mut connection = match self.connection.try_borrow_mut().ok()?.take()? {
             Held::Own(connection) => connection,
-            Held::Pooled(_) => return None,
+            Held::Pooled { .. } => return None,
         };
         if self.transactions.has_adopted() {
             hand_back(&mut connection);
@@ -128,7 +170,7 @@ impl<C: Connection> Environment<C> {
     /// So that the pool does not take it back.
     pub(crate) fn set_in_error(&self) {
         if let Ok(mut held) = self.connection.try_borrow_mut()
-            && let Some(Held::Pooled(connection)) = &mut *held
+            && let Some(Held::Pooled { connection, .. }) = &mut *held
         {
             C::TransactionManager::transaction_manager_status_mut(&mut **connection).set_in_error();
         }
@@ -147,13 +189,15 @@ impl<C: Connection> Environment<C> {
 
     /// Whether a statement is committed at once, and with nothing else, where no transaction of ours is open
     pub(crate) fn commits_alone(&self) -> Result<bool> {
-        self.outside(|| {
-            if self.application_depth()? > 0 {
-                return Ok(false);
-            }
-            self.transactions.commits_at_once(|| {
-                let fault = |error| Error::database("", "asking whether it is committed at once", error);
-                self.connection()?.commits_at_once().map_err(fault)
+        self.on_another_once(|_| {
+            self.outside(|| {
+                if self.application_depth()? > 0 {
+                    return Ok(false);
+                }
+                self.transactions.commits_at_once(|| {
+                    let fault = |error| Error::database("", "asking whether it is committed at once", error);
+                    self.connection()?.commits_at_once().map_err(fault)
+                })
             })
         })
     }

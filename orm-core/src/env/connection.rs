@@ -1,17 +1,25 @@
 //! An environment's connection: taken when it is needed, given up when it is broken.
 
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
+use crate::{Error, Result};
 
 /// Where an environment has its connections from
 pub(crate) enum Supply<C: Connection> {
     Pool(Pool<ConnectionManager<C>>),
+    /// It makes them itself.
+    Address(Address<C>),
     /// It has the one that it was given, and no other.
     Nothing,
 }
@@ -19,14 +27,72 @@ pub(crate) enum Supply<C: Connection> {
 impl<C: Connection> Supply<C> {
     /// Whether there is another connection if the one at hand is of no use any more
     pub(super) fn has_another(&self) -> bool {
-        matches!(self, Self::Pool(_))
+        !matches!(self, Self::Nothing)
+    }
+}
+
+/// Where connections are made, and what is done with each before it is used
+pub(crate) struct Address<C> {
+    url: String,
+    prepare: Option<Prepare<C>>,
+}
+
+/// What an application does with each connection that is made for it
+pub(crate) type Prepare<C> = Box<dyn Fn(&mut C) -> Result<()> + Send>;
+
+impl<C: Connection> Address<C> {
+    pub(crate) fn new(url: &str, prepare: Option<Prepare<C>>) -> Self {
+        Self { url: url.to_owned(), prepare }
+    }
+
+    pub(crate) fn connect(&self) -> Result<C> {
+        let url = &*self.url;
+        let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
+        let mut connection = C::establish(address).map_err(|error| {
+            Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
+        })?;
+        self.prepare.as_ref().map_or(Ok(()), |prepare| prepare(&mut connection))?;
+        Ok(connection)
     }
 }
 
 /// An environment's connection
 pub(crate) enum Held<C: Connection> {
     Own(C),
-    Pooled(PooledConnection<ConnectionManager<C>>),
+    Pooled { connection: PooledConnection<ConnectionManager<C>>, _taken: Taken },
+}
+
+impl<C: Connection> Held<C> {
+    pub(crate) fn pooled(connection: PooledConnection<ConnectionManager<C>>) -> Self {
+        Self::Pooled { connection, _taken: Taken::here::<C>() }
+    }
+}
+
+/// Counts a connection of a pool as long as an environment has it, for those who wait for one
+pub(crate) struct Taken(Arc<AtomicUsize>);
+
+thread_local! {
+    /// How many connections of a kind environments have that were taken in this thread
+    static TAKEN: RefCell<HashMap<TypeId, Arc<AtomicUsize>>> = RefCell::default();
+}
+
+impl Taken {
+    fn here<C: Connection>() -> Self {
+        let count = Self::counter::<C>();
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+
+    fn counter<C: Connection>() -> Arc<AtomicUsize> {
+        TAKEN.with_borrow_mut(|taken| Arc::clone(taken.entry(TypeId::of::<C>()).or_default()))
+    }
+}
+
+/// Maybe in another thread
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl<C: Connection> Deref for Held<C> {
@@ -34,7 +100,7 @@ impl<C: Connection> Deref for Held<C> {
     fn deref(&self) -> &C {
         match self {
             Self::Own(connection) => connection,
-            Self::Pooled(connection) => connection,
+            Self::Pooled { connection, .. } => connection,
         }
     }
 }
@@ -43,7 +109,7 @@ impl<C: Connection> DerefMut for Held<C> {
     fn deref_mut(&mut self) -> &mut C {
         match self {
             Self::Own(connection) => connection,
-            Self::Pooled(connection) => connection,
+            Self::Pooled { connection, .. } => connection,
         }
     }
 }
@@ -111,14 +177,20 @@ pub(super) fn may_be_broken(error: &diesel::result::Error) -> bool {
     )
 }
 
-pub(super) fn pool_state<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> String {
-    let state = pool.state();
-    format!(
-        "{} of at most {} connections open, {} idle",
-        state.connections,
-        pool.max_size(),
-        state.idle_connections
-    )
+/// Takes a connection from a pool.
+pub(super) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Result<Held<C>> {
+    pool.get().map(Held::pooled).map_err(|error| {
+        let (state, size) = (pool.state(), pool.max_size());
+        if state.connections >= size && state.idle_connections == 0 {
+            let (waited, here) = (pool.connection_timeout(), Taken::counter::<C>().load(Ordering::Relaxed));
+            return Error::PoolExhausted { backend: C::NAME, size, waited, here };
+        }
+        let message = format_args!(
+            "the pool had none to give: {error} ({} of at most {size} connections open, {} idle)",
+            state.connections, state.idle_connections
+        );
+        Error::connection(C::NAME, message)
+    })
 }
 
 /// The address without the password that it may hold, for messages

@@ -5,7 +5,6 @@
 //! began, written or loaded, is missing afterwards.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use diesel::connection::TransactionManager;
 
@@ -164,11 +163,10 @@ impl<C: Connection> Environment<C> {
         let is_lost = self.connection().is_ok_and(|mut connection| {
             diesel_depth(&mut **connection).is_err() && connection.ping().is_err()
         });
-        let Error::Database { error: source, .. } = &error else { return error };
         if !is_lost {
             return error;
         }
-        let error = Error::OutcomeUnknown { error: Arc::clone(source) };
+        let error = error.outcome_unknown();
         self.doom_all(&error);
         error
     }
@@ -231,9 +229,12 @@ impl<'env, C: Connection> Level<'env, C> {
         env.transactions.refuse_if_doomed()?;
         let after = if depth.get() == 0 {
             env.transactions.take_refused();
-            env.outside(|| {
-                base.set(env.application_depth()?);
-                env.begin(begin)
+            // Where the connection was lost before it, nothing is lost with it.
+            env.on_another_once(|_| {
+                env.outside(|| {
+                    base.set(env.application_depth()?);
+                    env.begin(begin)
+                })
             })?
         } else {
             // Else it would be undone with the savepoint.

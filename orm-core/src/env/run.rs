@@ -10,12 +10,20 @@ use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::{Environment, Result};
+use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
     /// Runs a statement that writes; tells how many rows it found.
     pub(crate) fn run(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
-        self.giving_up_broken(|| self.send(doing, statement))
+        self.unless_lost(self.giving_up_broken(|| self.send(doing, statement)))
+    }
+
+    /// Where nobody commits what was written, it may be committed already.
+    fn unless_lost<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| {
+            let is_lost = matches!(error, Error::ConnectionLost { .. });
+            if is_lost && !self.transactions.are_open() { error.outcome_unknown() } else { error }
+        })
     }
 
     /// The same where what an error leaves is looked at elsewhere
@@ -33,7 +41,7 @@ impl<C: Connection> Environment<C> {
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
     ) -> Result<Vec<u32>> {
-        self.writing_with(doing, statement, || read_slots(self, store, doing, statement))
+        self.unless_lost(self.writing_with(doing, statement, || read_slots(self, store, doing, statement)))
     }
 
     fn writing_with<T>(

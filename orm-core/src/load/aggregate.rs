@@ -215,12 +215,12 @@ impl<C: Connection> Select<'_, C> {
         whose: &dyn Fn(u32) -> Result<u32>,
         reading: &mut dyn Reading<C::Backend>,
     ) -> Result<Vec<(u32, Str)>> {
-        let read = env.reading(|| self.read(env, query, whose, reading));
+        let read = env.reading(|_| self.read(env, query, whose, reading));
         let is_too_large = |error: &Error| error.of_statement().is_some_and(C::Backend::is_sum_too_large);
         match read {
             Err(error) if is_too_large(&error) && query.aggregate.numbers == Numbers::Whole => {
                 query.in_halves = true;
-                env.reading(|| self.read(env, query, whose, reading))
+                env.reading(|_| self.read(env, query, whose, reading))
             }
             read => read,
         }

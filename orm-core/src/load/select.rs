@@ -159,12 +159,13 @@ impl<C: Connection> Select<'_, C> {
         if self.renews {
             self.store.note_all_forgotten();
         }
-        let suspect = env.reading(|| {
+        let suspect = env.reading(|has_rows| {
             let start = Instant::now();
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
             let mut rows = rows.map_err(|error| self.fault(error))?;
+            has_rows.set(true);
             let beside = std::mem::replace(&mut beside, Beside::Nothing);
             let fields = match laid {
                 Laid::Out(layout) => return self.take(env, rows, layout, beside, &mut *on_row, start),
@@ -397,7 +398,7 @@ impl<C: Connection> Select<'_, C> {
         let selection = Selection::of_model(model, &[]);
         let keys = model.key_list(store.table(), &[slot]);
         let query = ByKeys { store, selection: &selection, keys, locked: false };
-        let rows = env.giving_up_broken(|| {
+        let rows = env.reading(|_| {
             let mut connection = env.connection()?;
             env.before_select(&query);
             let rows = LoadConnection::load(&mut **connection, Fragment(&query));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
-use crate::env::connection::{Held, Supply, adopt};
+use crate::env::connection::{Address, Held, Supply, adopt};
 use crate::env::settings::{Limits, Settings};
 use crate::write::flush;
 use crate::{Environment, Error, Result};
@@ -46,6 +46,47 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
             limits: Limits::default(),
             connection: std::marker::PhantomData,
         }
+    }
+
+    /// An environment with these settings on a connection of its own, made now; see [`Environment::connect`]
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::connect`].
+    pub fn connect(self, url: &str) -> Result<Environment<C>> {
+        self.connect_to(Address::new(url, None))
+    }
+
+    /// The same, with what is to be done with each connection that is made, the first one and those after it broke: for what is
+    /// said once for a connection, as `SET search_path` is
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// use diesel::connection::SimpleConnection;
+    /// # fn main() -> orm_core::Result<()> {
+    /// let env = Environment::<diesel::SqliteConnection>::builder()
+    ///     .connect_with(":memory:", |connection| Ok(connection.batch_execute("PRAGMA foreign_keys = ON")?))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Environment::connect`]; those of the closure.
+    pub fn connect_with(
+        self,
+        url: &str,
+        prepare: impl Fn(&mut C) -> Result<()> + Send + 'static,
+    ) -> Result<Environment<C>> {
+        self.connect_to(Address::new(url, Some(Box::new(prepare))))
+    }
+
+    fn connect_to(self, address: Address<C>) -> Result<Environment<C>> {
+        let mut connection = address.connect()?;
+        connection.set_busy_timeout(self.settings.busy_timeout);
+        let supply = if C::HAS_SERVER { Supply::Address(address) } else { Supply::Nothing };
+        let held = Some(Held::Own(connection));
+        Ok(Environment::assemble(supply, held, self.settings, self.limits, flush::pending))
     }
 
     /// Calls with an environment with these settings over a connection that the application has;
@@ -129,7 +170,7 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self,
         connection: PooledConnection<ConnectionManager<C>>,
     ) -> EnvironmentBuilder<C, Source<C>> {
-        self.on(Source(Supply::Nothing, Some(Held::Pooled(connection))))
+        self.on(Source(Supply::Nothing, Some(Held::pooled(connection))))
     }
 
     /// At most so many missing keys in one SELECT; 1000 unless said otherwise, from 1 to 16,384

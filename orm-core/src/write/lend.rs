@@ -39,6 +39,11 @@ impl Known<Error> {
     pub(crate) fn ours() -> Self {
         Self { error: |error| Some(error), lost: Error::lost }
     }
+
+    /// Of a statement that is committed at once
+    pub(crate) fn of_its_own() -> Self {
+        Self { error: |error| Some(error), lost: Error::outcome_unknown }
+    }
 }
 
 impl<'env, C: Connection> Loan<'env, C> {

@@ -20,7 +20,7 @@ fn each_reads_the_same_and_pays_its_own_queries() -> Result<()> {
                         let env: Environment = Environment::new(pool.clone());
                         match env.all::<Continent>() {
                             Ok(_) => break env,
-                            Err(Error::Connection { .. }) => {}
+                            Err(Error::PoolExhausted { .. }) => {}
                             Err(error) => return Err(error),
                         }
                     };
@@ -90,5 +90,56 @@ fn an_owned_copy_can_go_anywhere() -> Result<()> {
     let model = env.record::<Partner>(2).to_model()?;
     drop(env);
     std::thread::spawn(move || drop(model)).join().expect("no panic");
+    Ok(())
+}
+
+#[test]
+fn a_connection_is_given_back_when_it_is_released_and_what_is_cached_stays() -> Result<()> {
+    let file = File::of_partners(5, 1);
+    let (pool, _) = file.pool(1);
+    let env: Environment = Environment::new(pool.clone());
+    env.release()?;
+    let partners: RecordSet<Partner> = env.all()?;
+    assert_eq!(pool.state().idle_connections, 0);
+    env.release()?;
+    assert_eq!(pool.state().idle_connections, 1);
+    let queries = env.stats().queries;
+    assert_eq!((partners.name()?.len(), env.stats().queries), (5, queries));
+    assert_eq!(pool.state().idle_connections, 1, "from the cache");
+    // Another environment has it meanwhile, in the same thread.
+    let other: Environment = Environment::new(pool.clone());
+    other.record::<Partner>(1).set_name("other")?;
+    let error = env.all::<Continent>().map(drop).expect_err("the other one has it");
+    assert!(matches!(error, Error::PoolExhausted { size: 1, here: 1, .. }), "{error:?}");
+    assert!(error.to_string().contains("environments have taken 1 in this thread"), "{error}");
+    // One that was taken in another thread is none that this one waits for itself.
+    let error = std::thread::spawn(move || env.all::<Continent>().map(drop)).join().expect("no panic");
+    assert!(matches!(error, Err(Error::PoolExhausted { here: 0, .. })), "{error:?}");
+    other.release()?;
+    let env: Environment = Environment::new(pool);
+    assert_eq!(env.record::<Partner>(1).name()?, "other");
+    Ok(())
+}
+
+#[test]
+fn a_connection_is_not_given_back_within_a_transaction() -> Result<()> {
+    let file = File::of_partners(5, 1);
+    let (pool, _) = file.pool(1);
+    let env: Environment = Environment::new(pool.clone());
+    env.transaction(|| {
+        env.record::<Partner>(1).set_name("first")?;
+        let error = env.release().expect_err("it is in a transaction");
+        assert!(matches!(error, Error::InTransaction { .. }), "{error:?}");
+        env.record::<Partner>(2).set_name("second")
+    })?;
+    assert_eq!(pool.state().idle_connections, 0);
+    env.release()?;
+    assert_eq!(pool.state().idle_connections, 1);
+    // Those of the application, and what is no pool's
+    let mut pooled = pool.get()?;
+    pooled.begin_test_transaction()?;
+    let env: Environment = Environment::builder().pooled(pooled).build();
+    env.release()?;
+    assert_eq!(env.browse::<Partner>([1, 2]).name()?, ["first", "second"]);
     Ok(())
 }

@@ -95,3 +95,17 @@ fn a_transaction_that_one_of_them_has_ended_is_not_gone_on_with() -> Result<()> 
     assert_eq!(db.create(Tag::values().name("later"))?.name()?, "later");
     Ok(())
 }
+
+#[test]
+fn a_query_within_another_one_is_an_error_that_says_so() -> Result<()> {
+    let db = TestDb::of_partners(3, 1);
+    let within = db.with_connection(|_| Ok(db.all::<Partner>().map(|all| all.len())))?;
+    let error = within.expect_err("the connection is lent");
+    assert!(matches!(error, orm_core::Error::InUse { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "a query ran inside another one on the same connection to SQLite; run it after that"
+    );
+    assert_eq!(db.all::<Partner>()?.len(), 3);
+    Ok(())
+}

@@ -17,7 +17,7 @@ use super::builder::{EnvironmentBuilder, NoSource};
 use super::cache::Cache;
 use super::{Model, Record, RecordSet};
 use crate::backend::Connection;
-use crate::env::connection::{Held, Supply, without_password};
+use crate::env::connection::Supply;
 use crate::env::environment::Environment;
 use crate::env::settings::{Limits, Settings};
 use crate::load::query;
@@ -31,22 +31,52 @@ impl<C: Connection> Environment<C> {
     /// Takes what diesel's `establish` takes, with or without the scheme: a file name or `sqlite://…`,
     /// `postgres://…`, `mysql://…`. No threads are started.
     ///
+    /// If a connection to a server breaks, the next statement makes another, with the address that is kept for that. A read outside of a
+    /// transaction is sent once more on that one. What was `SET` on the first one is not on the second: say that in the
+    /// address, or in [`connect_with`](EnvironmentBuilder::connect_with). A file of SQLite is opened once.
+    ///
     /// # Errors
     ///
     /// [`Error::Connection`] if the address is of another database, or the database cannot be reached.
     pub fn connect(url: &str) -> Result<Self> {
-        let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
-        let mut connection = C::establish(address).map_err(|error| {
-            Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
-        })?;
-        connection.set_busy_timeout(None);
-        let held = Some(Held::Own(connection));
-        Ok(Self::assemble(Supply::Nothing, held, Settings::default(), Limits::default(), flush::pending))
+        Self::builder().connect(url)
     }
 
-    /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped
+    /// An environment over a pool; a connection is taken at the first query and given back when the environment is dropped, or by
+    /// [`release`](Self::release)
+    ///
+    /// If it breaks, the next statement takes another. A read outside of a transaction is sent once more on that one.
     pub fn new(pool: Pool<ConnectionManager<C>>) -> Self {
         Self::assemble(Supply::Pool(pool), None, Settings::default(), Limits::default(), flush::pending)
+    }
+
+    /// Gives the connection back to the pool: for an environment that waits for something else than the database, or another one in the
+    /// same thread. The next statement takes one again, and what is cached stays
+    ///
+    /// It is not done after each transaction, as to take a connection costs a round trip, by which the pool looks whether it is still
+    /// there, and each one has prepared its own statements. Over another connection than one that the environment takes from a
+    /// pool itself this does nothing.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # use diesel::r2d2::{ConnectionManager, Pool};
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// # fn work(pool: Pool<ConnectionManager<diesel::SqliteConnection>>) -> orm_core::Result<()> {
+    /// let env = Environment::new(pool);
+    /// let partners: RecordSet<Partner> = env.all()?;
+    /// env.release()?;
+    /// let names = partners.name()?;                    // from the cache: no connection
+    /// # Ok(())
+    /// # }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InTransaction`] within a transaction, also one of the application's own.
+    pub fn release(&self) -> Result<()> {
+        self.give_back()
     }
 
     /// Calls with an environment over a connection that the application has: for functions that are given a `&mut` connection

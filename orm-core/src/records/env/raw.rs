@@ -170,7 +170,8 @@ impl<'env, C: Connection> Touching<'env, C> {
                 return env.writing_one(|| env.run(doing, &statement));
             }
             let loan = Loan::begin(env, "a statement of your own")?;
-            loan.end(env.send(doing, &statement), &Known::ours())
+            let is_alone = !env.transactions.are_open();
+            loan.end(env.send(doing, &statement), &if is_alone { Known::of_its_own() } else { Known::ours() })
         })?;
         env.watch_rows(&spot, rows);
         Ok(rows)

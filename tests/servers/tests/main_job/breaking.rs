@@ -93,63 +93,143 @@ fn pool(place: &Place<Db>) -> Outcome<Pool<ConnectionManager<Db>>> {
     Ok(Pool::builder().max_size(1).build(ConnectionManager::new(&place.address))?)
 }
 
-/// Ends the only connection of a pool, which an environment has.
+fn number_of_this() -> String {
+    format!("SELECT CAST({} AS {}) AS number", super::CONNECTION, super::INTEGER)
+}
+
+/// Ends the connection that an environment has.
 fn kill(place: &mut Place<Db>, env: &Environment<Db>) -> Outcome {
-    let this = format!("SELECT CAST({} AS {}) AS number", super::CONNECTION, super::INTEGER);
-    let this = env.with_connection(|connection| {
-        shop::number(connection, &this).map_err(|error| Error::other(error.to_string()))
-    })?;
-    place.admin.batch_execute(&super::terminate(this))?;
-    std::thread::sleep(std::time::Duration::from_millis(100));
+    let this = number_of(env)?;
+    terminate(place, this)
+}
+
+fn number_of(env: &Environment<Db>) -> Result<i64, Error> {
+    env.with_connection(|connection| {
+        shop::number(connection, &number_of_this()).map_err(|error| Error::other(error.to_string()))
+    })
+}
+
+fn terminate(place: &mut Place<Db>, connection: i64) -> Outcome {
+    place.admin.batch_execute(&super::terminate(connection))?;
+    std::thread::sleep(Duration::from_millis(100));
     Ok(())
 }
 
 #[test]
 fn after_a_connection_broke_the_environment_takes_another() -> Outcome {
-    let Some((mut place, first, _)) = shop::open()? else { return Ok(()) };
-    let id = first.create(Partner::values().name("Azure"))?.id();
-    let env = Environment::new(pool(&place)?);
-    let azure = env.record::<Partner>(id);
-    // In the middle of a transaction, before it, while it only reads, and within a savepoint
-    let broken = env.transaction(|| {
-        azure.set_name("x")?;
-        env.flush()?;
-        kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
-        azure.set_name("y")?;
-        env.flush()
-    });
-    let error = broken.err().ok_or("the connection is gone")?;
-    assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
-    assert!(error.to_string().contains("writing Partner.name of 1"), "{error}");
-    assert_eq!(azure.name()?, "Azure");
-    azure.set_name("second")?;
-    kill(&mut place, &env)?;
-    assert!(azure.set_name("third").is_err());
-    assert_eq!(azure.name()?, "second");
-    azure.set_name("third")?;
-    kill(&mut place, &env)?;
-    assert!(env.all::<Country>().is_err());
-    assert_eq!(env.all::<Country>()?.len(), 1);
-    kill(&mut place, &env)?;
-    assert!(azure.exists().is_err());
-    assert!(azure.exists()?);
-    kill(&mut place, &env)?;
-    assert!(azure.child_ids().len().is_err());
-    assert_eq!(azure.child_ids().len()?, 0);
-    let broken = env.transaction(|| {
-        let inner = env.transaction(|| {
+    for makes_its_own in [false, true] {
+        let Some((mut place, first, _)) = shop::open()? else { return Ok(()) };
+        let id = first.create(Partner::values().name("Azure"))?.id();
+        let env = if makes_its_own { place.environment()? } else { Environment::new(pool(&place)?) };
+        let azure = env.record::<Partner>(id);
+        let broken = env.transaction(|| {
+            azure.set_name("x")?;
+            env.flush()?;
             kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
-            azure.set_name("fourth")
+            azure.set_name("y")?;
+            env.flush()
         });
-        assert!(inner.is_err());
-        Ok(())
-    });
-    assert!(broken.is_err());
-    assert_eq!(azure.name()?, "third");
-    env.transaction(|| azure.set_name("fifth"))?;
-    assert_eq!(first.all::<Partner>()?.len(), 1);
-    first.cache().clear();
-    assert_eq!(first.all::<Partner>()?.name()?, ["fifth"]);
+        let error = broken.err().ok_or("the connection is gone")?;
+        assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
+        assert!(error.to_string().contains("writing Partner.name of 1"), "{error}");
+        assert_eq!(azure.name()?, "Azure");
+        // A write outside of a transaction: it may have been done, for all we know.
+        let this = number_of(&env)?;
+        azure.set_name("second")?;
+        terminate(&mut place, this)?;
+        let error = azure.set_name("third").err().ok_or("the connection is gone")?;
+        assert!(matches!(error, Error::OutcomeUnknown { .. }) && error.is_connection_lost(), "{error:?}");
+        assert!(error.to_string().starts_with("writing Partner.name of 1: "), "{error}");
+        assert_eq!(azure.name()?, "second");
+        azure.set_name("third")?;
+        let count = diesel::sql_query("ANALYZE TABLE_NAME".replace("TABLE_NAME", super::ANALYZED));
+        kill(&mut place, &env)?;
+        let error = env.execute(count).err().ok_or("the connection is gone")?;
+        assert!(matches!(error, Error::OutcomeUnknown { .. }), "{error:?}");
+        // A transaction takes another one at its beginning, also that of several records.
+        kill(&mut place, &env)?;
+        env.transaction(|| azure.set_name("begun"))?;
+        kill(&mut place, &env)?;
+        env.create_many([Partner::values().name("two"), Partner::values().name("three")])?.delete()?;
+        azure.set_name("third")?;
+        // One within another
+        let broken = env.transaction(|| {
+            let inner = env.transaction(|| {
+                kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
+                azure.set_name("fourth")
+            });
+            assert!(inner.is_err());
+            Ok(())
+        });
+        assert!(broken.as_ref().is_err_and(Error::is_connection_lost), "{broken:?}");
+        assert_eq!(azure.name()?, "third");
+        env.transaction(|| azure.set_name("fifth"))?;
+        first.cache().clear();
+        assert_eq!(first.all::<Partner>()?.name()?, ["fifth"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_read_outside_of_a_transaction_is_sent_once_more_on_another_connection() -> Outcome {
+    for makes_its_own in [false, true] {
+        let Some((mut place, first, _)) = shop::open()? else { return Ok(()) };
+        let id = first.create(Partner::values().name("Azure"))?.id();
+        let env = if makes_its_own { place.environment()? } else { Environment::new(pool(&place)?) };
+        let azure = env.record::<Partner>(id);
+        // By key, by a search, by a count, by a list
+        let reads: [&dyn Fn() -> Result<usize, Error>; 5] = [
+            &|| azure.name().map(|name| name.len()),
+            &|| env.all::<Country>().map(|all| all.len()),
+            &|| azure.exists().map(usize::from),
+            &|| azure.child_ids().len(),
+            &|| azure.tag_ids().load().map(|tags| tags.len()),
+        ];
+        for (read, expected) in reads.iter().zip([5, 1, 1, 0, 0]) {
+            env.cache().clear();
+            kill(&mut place, &env)?;
+            let before = env.stats().queries;
+            assert_eq!(read()?, expected);
+            assert_eq!(env.stats().queries - before, 2, "sent once more");
+        }
+        // Within a transaction it is an error: what was read and written before is gone.
+        let broken = env.transaction(|| {
+            azure.set_name("x")?;
+            env.flush()?;
+            kill(&mut place, &env).map_err(|error| Error::other(error.to_string()))?;
+            env.all::<Country>().map(drop)
+        });
+        assert!(broken.as_ref().is_err_and(Error::is_connection_lost), "{broken:?}");
+        // So it is where there is no other connection, or one without the application's transaction.
+        let env = Environment::builder().connection(place.connect()?).build();
+        kill(&mut place, &env)?;
+        for _ in 0..2 {
+            let broken = env.all::<Country>().map(drop);
+            assert!(broken.as_ref().is_err_and(Error::is_connection_lost), "{broken:?}");
+        }
+        let mut lent = place.connect()?;
+        lent.begin_test_transaction()?;
+        let env = Environment::builder().connection(lent).build();
+        kill(&mut place, &env)?;
+        assert!(env.all::<Country>().is_err());
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_said_to_each_connection_is_said_to_the_next_one_too() -> Outcome {
+    let Some((mut place, _first, _)) = shop::open()? else { return Ok(()) };
+    let env = Environment::<Db>::builder()
+        .connect_with(&place.address, |connection| Ok(connection.batch_execute(super::LOCK_TIMEOUT)?))?;
+    let timeout = |env: &Environment<Db>| {
+        env.with_connection(|connection| {
+            shop::number(connection, super::LOCK_TIMEOUT_NOW).map_err(|error| Error::other(error.to_string()))
+        })
+    };
+    assert_eq!(timeout(&env)?, 1);
+    kill(&mut place, &env)?;
+    assert_eq!(env.all::<Country>()?.len(), 1);
+    assert_eq!(timeout(&env)?, 1);
     Ok(())
 }
 

@@ -499,9 +499,12 @@ fn a_connection_that_breaks_is_an_error() -> Outcome {
     let this = number(&mut *pool.get()?, &this)?;
     let env = Environment::new(pool.clone());
     let partners: RecordSet<Partner> = partners::table.order(partners::id).records(&env)?;
-    place.admin.batch_execute(&super::terminate(this))?;
-    std::thread::sleep(std::time::Duration::from_millis(100));
-    let error = partners.country_id().name().err().ok_or("the connection is gone")?;
+    let broken = env.transaction(|| {
+        place.admin.batch_execute(&super::terminate(this))?;
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        partners.country_id().name()
+    });
+    let error = broken.err().ok_or("the connection is gone")?;
     assert!(matches!(error, Error::ConnectionLost { .. }), "{error:?}");
     assert!(error.to_string().contains("Country.name"), "{error}");
     // What was read stays, what could not be read is not taken for missing, and the next query has another connection.

@@ -144,6 +144,9 @@ pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
+pub const LOCK_TIMEOUT_NOW: &str = "SELECT CAST(@@innodb_lock_wait_timeout AS INTEGER) AS number";
+/// What `ANALYZE` wants to be told
+pub const ANALYZED: &str = "TABLE partners";
 pub const TIMED_OUT: &str = "Lock wait timeout exceeded";
 
 /// Makes room for long names

@@ -146,6 +146,10 @@ pub const DISTINCT: &str = " FROM (VALUES ($1, $2, $3), ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+pub const LOCK_TIMEOUT_NOW: &str =
+    "SELECT CAST(setting AS BIGINT) / 1000 AS number FROM pg_settings WHERE name = 'lock_timeout'";
+/// What `ANALYZE` wants to be told
+pub const ANALYZED: &str = "partners";
 pub const TIMED_OUT: &str = "lock timeout";
 
 /// Makes room for long names

@@ -450,12 +450,19 @@ fn options_are_kept_to_in_the_transaction_alone() -> Outcome {
 
 /// Ends the connection that an environment has.
 fn kill(place: &Place<Db>, env: &Environment<Db>) -> Result<(), Error> {
+    terminate(place, number_of(env)?)
+}
+
+fn number_of(env: &Environment<Db>) -> Result<i64, Error> {
     let this = format!("SELECT CAST({} AS {}) AS number", super::CONNECTION, super::INTEGER);
-    let this = env.with_connection(|connection| {
+    env.with_connection(|connection| {
         shop::number(connection, &this).map_err(|error| Error::other(error.to_string()))
-    })?;
+    })
+}
+
+fn terminate(place: &Place<Db>, connection: i64) -> Result<(), Error> {
     let mut admin = place.connect().map_err(|error| Error::other(error.to_string()))?;
-    admin.batch_execute(&super::terminate(this))?;
+    admin.batch_execute(&super::terminate(connection))?;
     std::thread::sleep(Duration::from_millis(100));
     Ok(())
 }
@@ -484,8 +491,9 @@ fn a_lost_connection_is_told_as_such() -> Outcome {
         env.with_connection(|connection| Ok(connection.batch_execute("SELECT 1")?))
     });
     assert!(lent.as_ref().is_err_and(Error::is_connection_lost), "{lent:?}");
+    let this = number_of(&env)?;
     partner.set_name("second")?;
-    kill(&place, &env)?;
+    terminate(&place, this)?;
     let outside = partner.set_name("third");
     assert!(outside.as_ref().is_err_and(Error::is_connection_lost), "{outside:?}");
     assert_eq!(names(&place)?[0], "second");
