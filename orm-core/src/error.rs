@@ -2,6 +2,7 @@
 
 mod nature;
 mod repeated;
+mod secret;
 mod violation;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use nature::Nature;
 pub use repeated::Repeated;
 use repeated::told;
+pub(crate) use secret::{Address, without_secrets};
 pub use violation::{Violation, ViolationKind};
 
 use crate::Str;
@@ -481,14 +483,14 @@ impl Error {
 /// A connection that the application tried to make itself
 impl From<diesel::ConnectionError> for Error {
     fn from(error: diesel::ConnectionError) -> Self {
-        Self::connection("the database", error)
+        Self::connection("the database", without_secrets(&error.to_string()))
     }
 }
 
 /// A pool that had no connection to give to the application itself
 impl From<diesel::r2d2::PoolError> for Error {
     fn from(error: diesel::r2d2::PoolError) -> Self {
-        Self::connection("the database", error)
+        Self::connection("the database", without_secrets(&error.to_string()))
     }
 }
 

@@ -13,6 +13,7 @@ use diesel::connection::{TransactionDepthChange, TransactionManager, Transaction
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
 use crate::backend::Connection;
+use crate::error::{Address as Shown, without_secrets};
 use crate::{Error, Result};
 
 /// Where an environment has its connections from
@@ -49,7 +50,8 @@ impl<C: Connection> Address<C> {
         let url = &*self.url;
         let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
         let mut connection = C::establish(address).map_err(|error| {
-            Error::connection(C::NAME, format_args!("cannot open `{}`: {error}", without_password(url)))
+            let shown = if C::HAS_SERVER { Shown::of_server(url) } else { Shown::of_file(url) };
+            Error::connection(C::NAME, shown.failed(&error))
         })?;
         self.prepare.as_ref().map_or(Ok(()), |prepare| prepare(&mut connection))?;
         Ok(connection)
@@ -186,50 +188,11 @@ pub(super) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Resu
             return Error::PoolExhausted { backend: C::NAME, size, waited, here };
         }
         let message = format_args!(
-            "the pool had none to give: {error} ({} of at most {size} connections open, {} idle)",
-            state.connections, state.idle_connections
+            "the pool had none to give: {} ({} of at most {size} connections open, {} idle)",
+            without_secrets(&error.to_string()),
+            state.connections,
+            state.idle_connections
         );
         Error::connection(C::NAME, message)
     })
-}
-
-/// The address without the password that it may hold, for messages
-pub(crate) fn without_password(url: &str) -> String {
-    let mut shown = url.to_owned();
-    if let (Some(start), Some(at)) = (shown.find("://"), shown.rfind('@')) {
-        let user = start + 3;
-        if let Some(colon) = shown.get(user..at).and_then(|user| user.find(':')) {
-            shown.replace_range(user + colon..at, "");
-        }
-    }
-    if let Some(password) = shown.find("password=") {
-        let value = password + "password=".len();
-        // Up to the next setting; a quoted one up to its quote.
-        let end = match shown[value..].strip_prefix('\'') {
-            Some(quoted) => quoted.find('\'').map(|end| value + end + 2),
-            None => shown[value..].find(['&', ' ']).map(|end| value + end),
-        };
-        shown.replace_range(value..end.unwrap_or(shown.len()), "…");
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a_password_is_not_shown() {
-        for (url, shown) in [
-            ("postgres://me:s3cret@host/db", "postgres://me@host/db"),
-            ("mysql://me@host/db", "mysql://me@host/db"),
-            ("host=a password=s3cret user=me", "host=a password=… user=me"),
-            ("host=a password='s3 cret' user=me", "host=a password=… user=me"),
-            ("postgres://host/db?user=me&password=s3cret", "postgres://host/db?user=me&password=…"),
-            ("host=a password=p@x application_name=http://y", "host=a password=… application_name=http://y"),
-            ("demo.db", "demo.db"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-    }
 }

@@ -529,15 +529,21 @@ fn a_bad_address_is_an_error_that_names_the_backend() -> Outcome {
         assert!(said.contains(Db::server().name), "{said}");
         assert!(!said.contains("s3cret"), "{said}");
     }
-    // A pool that cannot connect
-    let address = super::BAD_ADDRESSES.first().ok_or("there are some")?;
-    let pool = Pool::builder()
-        .max_size(1)
-        .connection_timeout(std::time::Duration::from_millis(300))
-        .build_unchecked(ConnectionManager::<Db>::new(*address));
-    let error = Environment::new(pool).all::<Partner>().err().ok_or("there is no such server")?;
-    assert!(matches!(error, Error::Connection { .. }), "{error:?}");
-    assert!(error.to_string().contains(Db::server().name), "{error}");
+    // Pools that cannot connect, and what an application asks itself
+    for address in super::BAD_ADDRESSES {
+        let pool = Pool::builder()
+            .max_size(1)
+            .connection_timeout(std::time::Duration::from_millis(200))
+            .build_unchecked(ConnectionManager::<Db>::new(*address));
+        let error = Environment::new(pool.clone()).all::<Partner>().err().ok_or("there is no such server")?;
+        assert!(matches!(error, Error::Connection { .. }), "{error:?}");
+        assert!(error.to_string().contains(Db::server().name), "{error}");
+        let own = pool.get().map(drop).map_err(Error::from).err().ok_or("there is no such server")?;
+        let established = Db::establish(address).map(drop).map_err(Error::from).err().ok_or("nor there")?;
+        for said in [error, own, established].map(|error| format!("{error} {error:?}")) {
+            assert!(!said.contains("s3cret"), "{address}: {said}");
+        }
+    }
     drop(place);
     Ok(())
 }

@@ -124,6 +124,13 @@ pub const BAD_ADDRESSES: &[&str] = &[
     "mysql://somebody:s3cret@127.0.0.1:not-a-port/test",
     "postgres://somebody:s3cret@127.0.0.1/test",
     "somebody:s3cret@127.0.0.1",
+    "mysql://somebody:12#s3cret@127.0.0.1:1/test",
+    "mysql://somebody:12/s3cret@127.0.0.1:1/test",
+    "mysql://somebody:pa@s3cret@127.0.0.1:1/test",
+    "mysql://somebody:pa%zzs3cret@127.0.0.1:1/test",
+    "mysql://somebody:s3cret@[::1/test",
+    "mysql://somebody:s3cret@127.0.0.1:1/test?ssl_mode=s3cret",
+    "mysql://somebody:s3cret@127.0.0.1:3306/test",
 ];
 
 /// A key that the database gives

@@ -126,6 +126,20 @@ pub const BAD_ADDRESSES: &[&str] = &[
     "somebody:s3cret@127.0.0.1",
     "somebody:s3cret=@127.0.0.1",
     "postgres//somebody:s3cret@127.0.0.1/test",
+    "postgres://somebody:s3cret@[::1/test",
+    "postgres://somebody:s3cret@[::1]x/test",
+    "postgres://somebody:pa@s3cret@127.0.0.1:1/test",
+    "postgres://somebody:pa/s3cret@127.0.0.1:1/test",
+    "postgres://somebody:pa%zzs3cret@127.0.0.1:1/test",
+    "postgres://127.0.0.1:1/test?user=me&sslpassword=s3cret&pass%77ord=s3cret",
+    "postgres://127.0.0.1:1/test?s3cret",
+    "host=127.0.0.1 port=1 password = s3cret user=me",
+    "host=127.0.0.1 port=1 password = 'pa \\' s3cret' user=me",
+    "host=127.0.0.1 port=1 password=pa\\ s3cret user=me",
+    "host=127.0.0.1 port=1 password='pa s3cret user=me",
+    "host=127.0.0.1 port=1 password=pa s3cret user=me",
+    "host=127.0.0.1 port=1 password=pa s3cret=1 user=me",
+    "host=127.0.0.1 port=1 sslpassword=s3cret user=me",
 ];
 
 /// A key that the database gives
