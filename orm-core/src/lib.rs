@@ -105,6 +105,7 @@ pub use records::env::Touching;
 pub use records::field::Field;
 pub use records::keyset::BatchesByKey;
 pub use records::record_query::RecordQuery;
+pub use records::upsert::Upsert;
 pub use records::values::Values;
 pub use records::{Chunks, IntoIter, Iter, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
 pub use store::{FieldStats, ModelStats, Stats, Unread};

@@ -39,6 +39,15 @@ macro_rules! tuples {
 }
 tuples!(A B C D E F G H I J K L);
 
+/// The columns of fields; none of to-many links
+pub(crate) fn columns_of<M: Model>(fields: impl Fields<M>) -> Vec<&'static str> {
+    let mut columns = Vec::new();
+    fields.each(&mut |field| {
+        columns.extend_from_slice(M::FIELDS.get(field).map_or(M::KEY_COLUMNS, |field| field.columns));
+    });
+    columns
+}
+
 /// What a search brings besides the keys
 pub(crate) struct Chosen {
     /// In the order of the model's fields

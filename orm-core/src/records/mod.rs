@@ -28,6 +28,7 @@ mod refresh;
 mod search;
 mod set;
 mod to_many;
+pub(crate) mod upsert;
 pub(crate) mod value;
 pub(crate) mod values;
 mod write;

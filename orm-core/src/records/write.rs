@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::panic::Location;
 
+use diesel::query_builder::{AsChangeset, QueryFragment};
+
 use super::cardinality::Cardinality;
 use super::field::{Field, Kind};
 use super::values::{self, Values};
@@ -12,8 +14,10 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
+use crate::model::DbOf;
 use crate::write::delete::delete;
 use crate::write::put::put;
+use crate::write::update::update;
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
 fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [u32]>) -> Cow<'a, [u32]> {
@@ -66,6 +70,47 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
 }
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
+    /// Assigns what the database works out to columns of the records, as diesel's `set` takes it: one UPDATE for a thousand
+    ///
+    /// It is sent now, after what waits, and the columns are read again when somebody asks for them. `write` is for values that are
+    /// known.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, age -> Integer } }
+    /// # #[derive(Model)] struct Partner { id: i32, age: i32 }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, age INTEGER NOT NULL)"))?;
+    /// # env.create_many((1..4).map(|age| Partner::values().age(age)))?;
+    /// let partners = env.all::<Partner>()?;
+    /// partners.update(partners::age.eq(partners::age + 1))?;
+    /// assert_eq!(partners.age()?, [2, 3, 4]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingRecord`](crate::Error::MissingRecord) for a record whose row does not exist, [`Error::Conflict`](crate::Error::Conflict)
+    /// for one that has another version than the one that was read, and those of the database: nothing is written then.
+    /// [`Error::Other`](crate::Error::Other) for an assignment to the primary key or the version.
+    #[track_caller]
+    pub fn update<V>(&self, changes: V) -> Result<()>
+    where
+        V: AsChangeset<Target = M::Table, Changeset: QueryFragment<DbOf<M>>>,
+    {
+        let (group, at) = (&self.handle().group, Location::caller());
+        let (env, store) = (group.env, group.store);
+        let slots = meant(store, K::slots(self.handle(), at)?);
+        if let [slot] = *slots {
+            let spot = Spot::new(at, Repeated::Write, M::NAME, "");
+            env.watch(spot, Some(For::record(M::number().get(), slot)))?;
+        }
+        update(env, store, &slots, &changes.as_changeset())
+    }
+
     /// Deletes the records: one DELETE for a thousand
     ///
     /// They leave the cached lists that they are in. What the database may have deleted or changed with them, the

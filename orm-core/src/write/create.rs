@@ -4,7 +4,7 @@ use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
 
 use super::delete::leave_lists;
-use super::rows::{Keys, Rows, Shape, Shapes};
+use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::window::fitting_bytes;
 use super::{links, put, version};
@@ -12,10 +12,10 @@ use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
-use crate::store::{self, List, Slots};
+use crate::store::{self, List, NULL, Slots};
 use crate::{Environment, Error, Result};
 
-/// Inserts rows, all or none of them; gives their slots, in order.
+/// Inserts rows, all or none of them; gives their slots, in order, but for those of rows that were there already and stay as they are.
 pub(crate) fn create<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
@@ -55,7 +55,7 @@ fn insert_shapes<C: Connection>(
         env.flushed()?;
     }
     env.flush_shown(store.table_number())?;
-    let mut slots = vec![u32::MAX; all.values.len()];
+    let mut slots = vec![NULL; all.values.len()];
     for (shape, places) in shapes {
         let window = shape.window(store);
         let mut rest = &places[..];
@@ -77,11 +77,17 @@ fn insert_shapes<C: Connection>(
                     no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
                 }
             }
+            match all.conflict.as_ref().map(|conflict| &conflict.action) {
+                None | Some(Action::Write) => remember(env, store, &insert, &new)?,
+                // What the rows hold is not what was given.
+                Some(Action::Set(_) | Action::Nothing) => forget_written(env, store, &new),
+            }
             places.iter().zip(&new).for_each(|(&place, &slot)| slots[place] = slot);
-            remember(env, store, &insert, &new)?;
         }
     }
     env.forget_shown(store.table_number());
+    // Of rows that were there already nothing has come back.
+    slots.retain(|&slot| slot != NULL);
     Ok(slots)
 }
 
@@ -127,7 +133,9 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
     let doing = Doing { model: store.name(), text: &told };
     if insert.returning {
         let slots = env.run_returning(store, doing, insert).map_err(|error| missing_value(store, error))?;
-        return if slots.len() == insert.rows.len() {
+        let may_be_fewer =
+            insert.all.conflict.as_ref().is_some_and(|conflict| matches!(conflict.action, Action::Nothing));
+        return if may_be_fewer || slots.len() == insert.rows.len() {
             Ok(slots)
         } else {
             Err(Error::other(format!("{doing} gave {} rows", slots.len())))
@@ -156,6 +164,23 @@ fn numbered<C: Connection>(
     let (first, step) = first_inserted(env, store.name())?;
     let slot = |row: usize| store.intern_number(i64::try_from(first + row * step).ok()?);
     Ok(if first == 0 { None } else { (0..rows).map(slot).collect() })
+}
+
+/// Makes missing what is cached of rows that are new, or were written, nobody knows how.
+fn forget_written<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+    env.note_drop();
+    let table = store.table_store();
+    table.columns().for_each(|column| links::forget_lists_by(env, table, column));
+    if let Some(version) = store.version() {
+        version::forget(store.table(), version, slots);
+    }
+    slots.iter().for_each(|&slot| store.forget_record(slot));
+    if !store.are_keys_numbers() {
+        // A collation may take other keys for those of the new rows.
+        store.forget_absent();
+    }
+    store.note_rows();
+    store.note_new_rows();
 }
 
 /// Puts what was given for new records into the cache.

@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::flush::{assignment, told};
+use super::flush::told;
 use super::statement::{Delete, Which};
 use super::version;
 use super::window::WINDOW;
@@ -120,12 +120,12 @@ fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32])
 
 /// How many rows one DELETE takes that names them by their keys and so many more columns: as many as can be, as they may refer to
 /// each other.
-fn rows_of_one<C: Connection>(store: Store<'_, C>, beside: usize) -> usize {
+pub(super) fn rows_of_one<C: Connection>(store: Store<'_, C>, beside: usize) -> usize {
     1 << (C::Backend::MAX_BINDS / (store.model().key_columns().len() + beside)).ilog2()
 }
 
 /// Looks at rows, and holds them: an error if one is not there, or has another version.
-fn look<C: Connection>(
+pub(super) fn look<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     versioned: &[u32],
@@ -175,14 +175,7 @@ fn send_returning<C: Connection>(
     versioned: bool,
 ) -> Result<Vec<u32>> {
     let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
-    let which = match store.version().filter(|_| versioned) {
-        Some(version) => Which::Versions {
-            keys: store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect()),
-            version: assignment(env, store.table_store(), version, slots)?,
-            rows: slots.len(),
-        },
-        None => Which::Keys(store.model().key_list(store.table(), slots)),
-    };
+    let which = Which::of(env, store, slots, versioned)?;
     let found = env.run_returning(store, doing, &Delete { store, which, returning: true })?;
     if found.len() == slots.len() {
         return Ok(Vec::new());

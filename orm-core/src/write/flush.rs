@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use diesel::query_builder::QueryFragment;
 
 use super::links;
-use super::statement::{Assignment, UpdateEqual, UpdateRows};
+use super::statement::{Assignment, UpdateEqual, UpdateRows, assignment};
 use super::version;
 use super::window::{WINDOW, fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
@@ -330,20 +330,6 @@ fn send<C: Connection>(
             &UpdateRows { store, keys, all, given, assignments, masks, version, rows, padding },
         )
     }
-}
-
-/// A column and its values in records
-pub(super) fn assignment<'a, C: Connection>(
-    env: &'a Environment<C>,
-    table: TableStore<'a, C>,
-    column: ColumnId,
-    slots: &[u32],
-) -> Result<Assignment<'a, C>> {
-    let (model, info) = table.field_of(column);
-    let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
-    let encode = info.encode.ok_or_else(read_only)?;
-    let binds = encode.binds(table.table().column(column), env.stores.target(info), slots);
-    Ok(Assignment { info, encode, binds, places: None })
 }
 
 /// Which rows an UPDATE found

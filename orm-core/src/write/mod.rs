@@ -16,6 +16,7 @@ pub(crate) mod put;
 pub(crate) mod retry;
 pub(crate) mod rows;
 mod statement;
+pub(crate) mod update;
 mod version;
 mod window;
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 
 use diesel::QueryResult;
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
@@ -35,8 +35,30 @@ pub(crate) struct Rows<'a, C: Connection> {
     pub(crate) values: &'a [&'a dyn AnyValues<C>],
     /// The owner of a list that all of them become members of
     pub(crate) link: Option<Link<C>>,
-    /// The columns by which a row may be there already
-    pub(crate) conflict: Option<&'static [&'static str]>,
+    /// What becomes of those that are there already; `None`: an error
+    pub(crate) conflict: Option<Conflict<'a, C>>,
+}
+
+/// By what a row is there already, and what becomes of it
+pub(crate) struct Conflict<'a, C: Connection> {
+    pub(crate) target: Target<'a, C>,
+    pub(crate) action: Action<'a, C>,
+}
+
+pub(crate) enum Target<'a, C: Connection> {
+    /// The columns of a unique key, and of an index that has not all rows which it has
+    Columns(&'a [&'static str], Option<&'a dyn QueryFragment<C::Backend>>),
+    /// The name of a constraint
+    Constraint(&'a str),
+}
+
+pub(crate) enum Action<'a, C: Connection> {
+    /// It takes the values that were given.
+    Write,
+    /// These are assigned to it.
+    Set(&'a dyn QueryFragment<C::Backend>),
+    /// It stays as it is, and nobody is told of it.
+    Nothing,
 }
 
 /// A link of new rows to the owner of a list

@@ -4,7 +4,7 @@ use diesel::QueryResult;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
-use super::rows::{AnyValues, Keys, Rows, Shape};
+use super::rows::{Action, AnyValues, Conflict, Keys, Rows, Shape, Target};
 use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::{Binds, ColumnNames, Encode};
@@ -12,6 +12,8 @@ use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;
 use crate::model::{FieldInfo, KeyCondition};
+use crate::store::ColumnId;
+use crate::{Environment, Error, Result};
 
 /// One field and its values for the records of a statement
 pub(super) struct Assignment<'a, C: Connection> {
@@ -48,6 +50,20 @@ impl<C: Connection> Assignment<'_, C> {
     }
 }
 
+/// A column and its values in records
+pub(super) fn assignment<'a, C: Connection>(
+    env: &'a Environment<C>,
+    table: TableStore<'a, C>,
+    column: ColumnId,
+    slots: &[u32],
+) -> Result<Assignment<'a, C>> {
+    let (model, info) = table.field_of(column);
+    let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
+    let encode = info.encode.ok_or_else(read_only)?;
+    let binds = encode.binds(table.table().column(column), env.stores.target(info), slots);
+    Ok(Assignment { info, encode, binds, places: None })
+}
+
 /// The columns of some assignments, each with its assignment and its place in it
 fn columns<'a, 'b, C: Connection>(
     assignments: impl Iterator<Item = &'b Assignment<'a, C>>,
@@ -60,12 +76,13 @@ where
     })
 }
 
-/// `version = version + 1`
-fn push_next_version<C: Connection>(
-    version: &Assignment<'_, C>,
-    out: &mut AstPass<'_, '_, C::Backend>,
-) -> QueryResult<()> {
-    let column = version.column();
+/// The column that counts the writes of each row
+fn version_column<C: Connection>(store: Store<'_, C>) -> Option<&'static str> {
+    store.table_store().field_of(store.version()?).1.columns.first().copied()
+}
+
+/// `, version = version + 1`
+fn push_counted_on<DB: Dialect>(column: &str, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
     out.push_sql(", ");
     out.push_identifier(column)?;
     out.push_sql(" = ");
@@ -115,7 +132,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
             assignment.push(0, part, out.reborrow())
         })?;
         if let Some(version) = self.version {
-            push_next_version(version, &mut out)?;
+            push_counted_on(version.column(), &mut out)?;
         }
         out.push_sql(" WHERE ");
         if self.is_one || !locks_first::<C>() {
@@ -270,7 +287,7 @@ impl<C: Connection> UpdateRows<'_, C> {
             self.push_case(assignment, part, out)
         })?;
         if let Some(version) = self.version {
-            push_next_version(version, out)?;
+            push_counted_on(version.column(), out)?;
         }
         out.push_sql(" WHERE ");
         let is_one = self.key().names.len() == 1;
@@ -385,7 +402,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     }
 
     fn version(&self) -> Option<&'static str> {
-        self.store.table_store().field_of(self.store.version()?).1.columns.first().copied()
+        version_column(self.store)
     }
 
     /// Where the INSERT itself sets the number back that the server tells of the last one: the first value that is given. `None` where
@@ -450,6 +467,61 @@ impl<'a, C: Connection> Insert<'a, C> {
         Ok(())
     }
 
+    fn push_conflict<'b>(
+        &'b self,
+        conflict: &'b Conflict<'_, C>,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
+        out.push_sql(" ON CONFLICT ");
+        match conflict.target {
+            Target::Columns(columns, filter) => {
+                out.push_sql("(");
+                separated(out, columns, |out, column| out.push_identifier(column))?;
+                out.push_sql(")");
+                if let Some(filter) = filter {
+                    out.push_sql(" WHERE ");
+                    filter.walk_ast(out.reborrow())?;
+                }
+            }
+            Target::Constraint(name) => {
+                out.push_sql("ON CONSTRAINT ");
+                out.push_identifier(name)?;
+            }
+        }
+        match conflict.action {
+            Action::Nothing => {
+                out.push_sql(" DO NOTHING");
+                return Ok(());
+            }
+            Action::Set(changes) => {
+                out.push_sql(" DO UPDATE SET ");
+                changes.walk_ast(out.reborrow())?;
+            }
+            Action::Write => {
+                out.push_sql(" DO UPDATE SET ");
+                // A column of the key is set too, to what it is: there may be no other, and the row has to be returned.
+                let key = match conflict.target {
+                    Target::Columns(columns, _) => columns,
+                    Target::Constraint(_) => self.store.model().key_columns(),
+                };
+                let only = key.first().copied().filter(|_| self.shape.fields.is_empty());
+                separated(out, self.fields().chain(only), |out, column| {
+                    out.push_identifier(column)?;
+                    out.push_sql(" = excluded.");
+                    out.push_identifier(column)
+                })?;
+            }
+        }
+        if let Some(version) = self.version() {
+            out.push_sql(", ");
+            out.push_identifier(version)?;
+            out.push_sql(" = ");
+            push_column(self.store, version, out)?;
+            out.push_sql(" + 1");
+        }
+        Ok(())
+    }
+
     /// The columns of the fields
     fn fields(&self) -> impl Iterator<Item = &'static str> {
         self.shape.fields.iter().flat_map(|&field| self.store.field(field).columns).copied()
@@ -489,24 +561,8 @@ impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
         } else {
             out.push_sql(" DEFAULT VALUES");
         }
-        if let Some(conflict) = self.all.conflict {
-            out.push_sql(" ON CONFLICT (");
-            separated(&mut out, conflict, |out, column| out.push_identifier(column))?;
-            out.push_sql(") DO UPDATE SET ");
-            // The field itself is set too, to what it is: there may be no other, and the row has to be returned.
-            let only = conflict.first().copied().filter(|_| self.shape.fields.is_empty());
-            separated(&mut out, self.fields().chain(only), |out, column| {
-                out.push_identifier(column)?;
-                out.push_sql(" = excluded.");
-                out.push_identifier(column)
-            })?;
-            if let Some(version) = self.version() {
-                out.push_sql(", ");
-                out.push_identifier(version)?;
-                out.push_sql(" = ");
-                push_column(self.store, version, &mut out)?;
-                out.push_sql(" + 1");
-            }
+        if let Some(conflict) = &self.all.conflict {
+            self.push_conflict(conflict, &mut out)?;
         }
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
@@ -520,7 +576,38 @@ pub(super) struct Delete<'a, C: Connection> {
     pub(super) returning: bool,
 }
 
-/// Which rows are deleted
+/// An application's own assignments: `UPDATE … SET … WHERE key IN (…)`
+pub(super) struct Update<'a, C: Connection> {
+    pub(super) store: Store<'a, C>,
+    pub(super) changes: &'a dyn QueryFragment<C::Backend>,
+    pub(super) which: Which<'a, C>,
+    /// How many there are
+    pub(super) rows: usize,
+    /// Whether the keys of the rows that were there are asked for
+    pub(super) returning: bool,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql("UPDATE ");
+        out.push_sql(self.store.sql());
+        out.push_sql(" SET ");
+        self.changes.walk_ast(out.reborrow())?;
+        if let Some(version) = version_column(self.store) {
+            push_counted_on(version, &mut out)?;
+        }
+        out.push_sql(" WHERE ");
+        match &self.which {
+            Which::Keys(keys) if self.rows > 1 && locks_first::<C>() => {
+                push_locked(self.store, &**keys, &mut out)?
+            }
+            which => which.push(self.store, &mut out)?,
+        }
+        if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
+    }
+}
+
+/// Which rows are deleted, or assigned to
 pub(super) enum Which<'a, C: Connection> {
     Keys(Box<dyn KeyCondition<C::Backend>>),
     /// Those that have the version that was read
@@ -531,22 +618,36 @@ pub(super) enum Which<'a, C: Connection> {
     },
 }
 
-impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        out.push_sql("DELETE FROM ");
-        out.push_sql(self.store.sql());
-        out.push_sql(" WHERE ");
-        let key = key_columns(self.store);
-        match &self.which {
-            Which::Keys(keys) => keys.push(key, out.reborrow())?,
-            Which::Versions { keys, version, rows } => {
+impl<'a, C: Connection> Which<'a, C> {
+    /// Rows by their keys; where it `compares`, those of them that have the version that was read
+    pub(super) fn of(
+        env: &'a Environment<C>,
+        store: Store<'a, C>,
+        slots: &[u32],
+        compares: bool,
+    ) -> Result<Self> {
+        Ok(match store.version().filter(|_| compares) {
+            Some(version) => Self::Versions {
+                keys: store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect()),
+                version: assignment(env, store.table_store(), version, slots)?,
+                rows: slots.len(),
+            },
+            None => Self::Keys(store.model().key_list(store.table(), slots)),
+        })
+    }
+
+    fn push<'b>(&'b self, store: Store<'b, C>, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let key = key_columns(store);
+        match self {
+            Self::Keys(keys) => keys.push(key, out.reborrow()),
+            Self::Versions { keys, version, rows } => {
                 out.push_sql("(");
-                key.push_all(&mut out)?;
+                key.push_all(out)?;
                 out.push_sql(", ");
-                push_column(self.store, version.column(), &mut out)?;
+                push_column(store, version.column(), out)?;
                 out.push_sql(") IN (VALUES ");
                 // As many as a power of two: the last one is repeated, so that few texts serve all.
-                separated(&mut out, 0..rows.next_power_of_two(), |out, row| {
+                separated(out, 0..rows.next_power_of_two(), |out, row| {
                     let row = row.min(rows - 1);
                     out.push_sql("(");
                     separated(out, 0..key.names.len(), |out, part| keys.push(row, part, out.reborrow()))?;
@@ -556,8 +657,18 @@ impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
                     Ok(())
                 })?;
                 out.push_sql(")");
+                Ok(())
             }
         }
+    }
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Delete<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql("DELETE FROM ");
+        out.push_sql(self.store.sql());
+        out.push_sql(" WHERE ");
+        self.which.push(self.store, &mut out)?;
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }

@@ -1,17 +1,25 @@
 //! New records.
 
+use std::any::Any;
 use std::panic::Location;
 
-use crate::Result;
-use crate::backend::{Connection, OnConflict};
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::Error::QueryBuilderError;
+
+use crate::backend::{Begin, Connection, Dialect, OnConflict};
 use crate::env::environment::Environment;
+use crate::env::stores::Store;
 use crate::env::watch::{Place, Spot};
-use crate::error::Repeated;
+use crate::error::{Repeated, ViolationKind};
+use crate::fragment::joined;
 use crate::model::Entity;
-use crate::records::field::{Field, Kind};
+use crate::records::fields::Fields;
+use crate::records::upsert::Upsert;
 use crate::records::{Model, Record, RecordSet, ValueSet};
 use crate::write::create::create;
-use crate::write::rows::{AnyValues, Rows};
+use crate::write::rows::{Action, AnyValues, Conflict, Rows};
+use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
     /// Creates a record: one INSERT
@@ -62,50 +70,151 @@ impl<C: Connection> Environment<C> {
         Ok(RecordSet::named(self, slots))
     }
 
-    /// Creates a record, or writes the values to the one that has the same value of a unique field: one statement
+    /// Creates a record, or writes the values to the one that has the same values of a unique key: one statement
     ///
-    /// On SQLite and PostgreSQL. MySQL cannot be told which unique column is meant.
+    /// The key is a field or a tuple of fields; [`Upsert`] also names constraints and partial indexes, and assigns something else than
+    /// the values. On SQLite and PostgreSQL; MySQL cannot be told which unique key is meant, see [`get_or_create`](Self::get_or_create).
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); that of the database if the field's column is not unique.
+    /// As [`create`](Self::create); that of the database if the columns are not those of a unique key.
     #[track_caller]
-    pub fn upsert<V, T: 'static, D: Kind>(
+    pub fn upsert<'a, V>(
         &self,
-        unique: Field<V::Model, T, D>,
+        unique: impl Into<Upsert<'a, V::Model>>,
         values: V,
     ) -> Result<Record<'_, V::Model>>
     where
         C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        let values: [&dyn AnyValues<C>; 1] = [&values];
-        let rows = Rows { conflict: Some(unique.column_names()), ..Rows::of(&values) };
+        let (values, unique): ([&dyn AnyValues<C>; 1], _) = ([&values], unique.into());
+        let rows = Rows { conflict: Some(unique.conflict()), ..Rows::of(&values) };
         let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
         Ok(Record::created(self, slots[0]))
     }
 
-    /// Creates many records, or writes the values to those that have the same value of a unique field; see
+    /// Creates many records, or writes the values to those that have the same values of a unique key; see
     /// [`upsert`](Self::upsert)
     ///
     /// # Errors
     ///
     /// As [`upsert`](Self::upsert), and PostgreSQL's if a row is given twice.
     #[track_caller]
-    pub fn upsert_many<V, T: 'static, D: Kind>(
+    pub fn upsert_many<'a, V>(
         &self,
-        unique: Field<V::Model, T, D>,
+        unique: impl Into<Upsert<'a, V::Model>>,
         rows: impl IntoIterator<Item = V>,
     ) -> Result<RecordSet<'_, V::Model>>
     where
         C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        let rows: Vec<V> = rows.into_iter().collect();
+        let (rows, unique): (Vec<V>, _) = (rows.into_iter().collect(), unique.into());
         let rows = erased(&rows);
-        let rows = Rows { conflict: Some(unique.column_names()), ..Rows::of(&rows) };
+        let rows = Rows { conflict: Some(unique.conflict()), ..Rows::of(&rows) };
         let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
         Ok(RecordSet::named(self, slots))
+    }
+
+    /// Creates those of many records that are not there by a unique key, and returns them; those that are there stay as they are: one
+    /// INSERT for a thousand
+    ///
+    /// On SQLite and PostgreSQL, in no particular order. What an [`Upsert`] assigns is left out here.
+    ///
+    /// # Errors
+    ///
+    /// As [`upsert`](Self::upsert).
+    #[track_caller]
+    pub fn create_missing<'a, V>(
+        &self,
+        unique: impl Into<Upsert<'a, V::Model>>,
+        rows: impl IntoIterator<Item = V>,
+    ) -> Result<RecordSet<'_, V::Model>>
+    where
+        C: Connection<Backend: OnConflict>,
+        V: ValueSet<Model: Model<Connection = C>>,
+    {
+        let (rows, unique): (Vec<V>, _) = (rows.into_iter().collect(), unique.into());
+        let rows = erased(&rows);
+        let conflict = Conflict { action: Action::Nothing, ..unique.conflict() };
+        let rows = Rows { conflict: Some(conflict), ..Rows::of(&rows) };
+        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
+        Ok(RecordSet::named(self, slots))
+    }
+
+    /// The record that has the values that are given for a unique key, or else a new one of all the values; and whether it is new
+    ///
+    /// The key is a field or a tuple of fields. One SELECT if it is there, and an INSERT more if it is not. If another one creates it in
+    /// between it is that one, on every database. NULL in a unique key is equal to nothing, as it is for the database.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { tags { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Tag { id: i32, name: String }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE tags (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"))?;
+    /// let (press, is_new) = env.get_or_create(Tag::NAME, Tag::values().name("press"))?;
+    /// assert!(is_new);
+    /// let (again, is_new) = env.get_or_create(Tag::NAME, Tag::values().name("press"))?;
+    /// assert!(again == press && !is_new);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingValue`](crate::Error::MissingValue) if a field of the key is not among the values, [`Error::NotOne`](crate::Error::NotOne) if
+    /// several records have them; else as [`create`](Self::create).
+    #[track_caller]
+    pub fn get_or_create<V>(
+        &self,
+        unique: impl Fields<V::Model>,
+        values: V,
+    ) -> Result<(Record<'_, V::Model>, bool)>
+    where
+        V: ValueSet<Model: Model<Connection = C>>,
+    {
+        let at = Location::caller();
+        AnyValues::check(&values)?;
+        let given = Given::new(self.store::<V::Model>(), unique, &values)?;
+        if let Some(slot) = self.given::<V::Model>(at, &given, "")? {
+            return Ok((Record::single(self, slot), false));
+        }
+        let (all, begin): ([&dyn AnyValues<C>; 1], _) = ([&values], Begin::default());
+        // Where a transaction is open it goes on after an INSERT that was refused.
+        match self.run_transaction(&begin, || self.insert::<V::Model>(at, &Rows::of(&all))) {
+            Ok(slots) => Ok((Record::created(self, slots[0]), true)),
+            Err(error)
+                if error.violation().is_some_and(|violation| violation.kind == ViolationKind::Unique) =>
+            {
+                // What a transaction has seen at first does not show it to all, a lock does.
+                // Not `FOR UPDATE`: who was refused by InnoDB shares a lock with all others who were.
+                let lock = match (C::Backend::HAS_ROW_LOCKS, C::Backend::HAS_RETURNING) {
+                    (false, _) => "",
+                    (true, true) => " FOR SHARE",
+                    (true, false) => " LOCK IN SHARE MODE",
+                };
+                let found = self.given::<V::Model>(at, &given, lock)?;
+                found.map(|slot| (Record::single(self, slot), false)).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The only record that has the values of a key
+    fn given<M: Model<Connection = C>>(
+        &self,
+        at: Place,
+        given: &Given<'_, C>,
+        lock: &str,
+    ) -> Result<Option<u32>> {
+        match self.matching::<M>(at, given, &format!(" LIMIT 2{lock}"))?[..] {
+            [] => Ok(None),
+            [slot] => Ok(Some(slot)),
+            [..] => Err(Error::NotOne { model: M::NAME, count: 2 }),
+        }
     }
 
     fn insert<M: Model<Connection = C>>(&self, at: Place, rows: &Rows<'_, C>) -> Result<Vec<u32>> {
@@ -118,4 +227,48 @@ impl<C: Connection> Environment<C> {
 /// Values, their type forgotten
 fn erased<V: ValueSet>(rows: &[V]) -> Vec<&dyn AnyValues<<V::Model as Entity>::Connection>> {
     rows.iter().map(|values| values as &dyn AnyValues<_>).collect()
+}
+
+/// The condition that a row has the values that are given for some fields
+struct Given<'a, C: Connection> {
+    store: Store<'a, C>,
+    /// By the places of the fields; that behind all fields is the primary key
+    values: Vec<(usize, &'a dyn Any)>,
+}
+
+impl<'a, C: Connection> Given<'a, C> {
+    fn new<V>(store: Store<'a, C>, fields: impl Fields<V::Model>, values: &'a V) -> Result<Self>
+    where
+        V: ValueSet<Model: Model<Connection = C>>,
+    {
+        let mut places = Vec::new();
+        fields.each(&mut |place| places.push(place.min(store.fields().len())));
+        let value = |place: usize| {
+            let field = store.fields().get(place).map_or(store.model().key_field(), |field| field.name);
+            let missing = || Error::MissingValue { model: store.name(), field };
+            Ok((place, AnyValues::given(values, place).ok_or_else(missing)?))
+        };
+        Ok(Self { store, values: places.into_iter().map(value).collect::<Result<_>>()? })
+    }
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Given<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let model = self.store.model();
+        let columns = self.values.iter().flat_map(|&(place, value)| {
+            let names = model.fields().get(place).map_or(model.key_columns(), |field| field.columns);
+            names.iter().enumerate().map(move |(part, name)| (place, value, part, name))
+        });
+        joined(" AND ", &mut out, columns, |out, (place, value, part, name)| {
+            out.push_sql(self.store.sql());
+            out.push_sql(".");
+            out.push_identifier(name)?;
+            out.push_sql(" = ");
+            match model.fields().get(place).map(|field| field.encode) {
+                Some(Some(encode)) => encode.push(value, part, out.reborrow()),
+                Some(None) => Err(QueryBuilderError("a field that can only be read".into())),
+                None => model.push_key(value, part, out.reborrow()),
+            }
+        })
+    }
 }

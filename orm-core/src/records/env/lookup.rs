@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 
 use crate::backend::Connection;
 use crate::env::environment::Environment;
-use crate::env::watch::{For, Spot};
+use crate::env::watch::{For, Place, Spot};
 use crate::error::Repeated;
 use crate::load::query::{self, ModelColumns};
 use crate::load::select::Laid;
@@ -46,7 +46,7 @@ impl<C: Connection> Environment<C> {
         &self,
         condition: impl Condition<M>,
     ) -> Result<Option<Record<'_, M>>> {
-        let slots = self.matching::<M>(condition, " LIMIT 1")?;
+        let slots = self.matching::<M>(Location::caller(), &condition, " LIMIT 1")?;
         Ok(slots.first().map(|&slot| Record::single(self, slot)))
     }
 
@@ -58,7 +58,7 @@ impl<C: Connection> Environment<C> {
     /// [`records`](crate::RecordQuery::records).
     #[track_caller]
     pub fn one<M: Model<Connection = C>>(&self, condition: impl Condition<M>) -> Result<Record<'_, M>> {
-        let slots = self.matching::<M>(condition, " LIMIT 2")?;
+        let slots = self.matching::<M>(Location::caller(), &condition, " LIMIT 2")?;
         match slots[..] {
             [slot] => Ok(Record::single(self, slot)),
             _ => Err(Error::NotOne { model: M::NAME, count: slots.len() }),
@@ -91,25 +91,25 @@ impl<C: Connection> Environment<C> {
         Ok((!store.is_absent(slot)).then(|| Record::single(self, slot)))
     }
 
-    #[track_caller]
-    fn matching<M: Model<Connection = C>>(
+    pub(super) fn matching<M: Model<Connection = C>>(
         &self,
-        condition: impl Condition<M>,
-        limit: &'static str,
+        at: Place,
+        condition: &dyn QueryFragment<DbOf<M>>,
+        limit: &str,
     ) -> Result<Vec<u32>> {
         let query = Matching { columns: ModelColumns::<M>::always(), condition, limit };
-        query::find::<C, M>(self, Location::caller(), Laid::Out(query.columns.layout()), &query, false)
+        query::find::<C, M>(self, at, Laid::Out(query.columns.layout()), &query, false)
     }
 }
 
 /// At most so many rows for which a condition holds
-struct Matching<M: Model, E> {
+struct Matching<'a, M: Model> {
     columns: ModelColumns<M>,
-    condition: E,
-    limit: &'static str,
+    condition: &'a dyn QueryFragment<DbOf<M>>,
+    limit: &'a str,
 }
 
-impl<M: Model, E: Condition<M>> QueryFragment<DbOf<M>> for Matching<M, E> {
+impl<M: Model> QueryFragment<DbOf<M>> for Matching<'_, M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         self.columns.push_select(&mut out)?;
         out.push_sql(" WHERE ");

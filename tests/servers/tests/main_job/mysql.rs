@@ -15,6 +15,9 @@ mod aggregates;
 #[path = "breaking.rs"]
 mod breaking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "deciding.rs"]
+mod deciding;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "deleting.rs"]
 mod deleting;
 #[allow(clippy::duplicate_mod, reason = "the same")]

@@ -4,8 +4,8 @@ use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use orm_core::Values;
 use orm_core::prelude::*;
+use orm_core::{Upsert, Values};
 use uuid::Uuid;
 
 use super::types::Document;
@@ -189,6 +189,16 @@ fn keys_that_are_no_numbers_are_given_by_the_database() -> Outcome {
     let key = env.upsert(Mood::ID, Mood::values().id(same.id()).name("mood three").code("3"))?;
     assert_eq!(key, same);
     assert_eq!(same.name()?, "mood three");
+    // A constraint by its name, and what is written worked out by the database
+    let again = Upsert::on_constraint("moods_name_key").set(moods::small.eq(moods::small + 1));
+    let again = env.upsert(again, Mood::values().name("mood 5").code("nope"))?;
+    assert_eq!((again.id(), again.code()?.as_str()), (moods.ids()[5], "five"));
+    assert_eq!(again.small()?, 6);
+    let new = env.create_missing(
+        Upsert::on_constraint("moods_name_key"),
+        ["mood 5", "mood 6", "unheard of"].map(|name| Mood::values().name(name).code("x")),
+    )?;
+    assert_eq!(new.name()?, ["unheard of"]);
     Ok(())
 }
 
