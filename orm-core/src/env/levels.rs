@@ -39,8 +39,14 @@ impl<C: Connection> Environment<C> {
     /// Runs one statement: in the open transaction, or where nothing but itself has to be committed with it
     pub(crate) fn writing_one<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
         self.refuse_while_computing()?;
-        if self.transactions.are_open() || self.commits_alone()? {
+        if self.transactions.are_open() {
             write()
+        } else if self.commits_alone()? {
+            write().inspect_err(|error| {
+                if error.is_refused_transaction() {
+                    self.trust_nothing();
+                }
+            })
         } else {
             self.run_transaction(&Begin::default(), write)
         }

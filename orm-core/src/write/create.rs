@@ -27,7 +27,12 @@ pub(crate) fn create<C: Connection>(
     if shapes.iter().map(takes).sum::<usize>() > 1 {
         // Also where an open transaction goes on after the second INSERT was refused.
         env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, &shapes))
+    } else if all.values.len() == 1
+        && (C::Backend::HAS_RETURNING || shapes.keys().all(|shape| shape.keys == Keys::Given))
+    {
+        env.writing_one(|| insert_shapes(env, store, all, &shapes))
     } else {
+        // Whose key is asked for afterwards is there only if that is known.
         env.writing(|| insert_shapes(env, store, all, &shapes))
     }
 }

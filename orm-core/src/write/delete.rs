@@ -24,7 +24,7 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let aside = store.set_dirty_aside(&slots);
     let deleted = match &slots[..] {
         [] => Ok(()),
-        [_] => env.writing(|| delete_rows(env, store, &slots, send)),
+        [_] => env.writing_one(|| delete_rows(env, store, &slots, send)),
         _ => delete_several(env, store, &slots),
     };
     match deleted {
@@ -104,6 +104,9 @@ fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32])
         None => (Vec::new(), slots.to_vec()),
     };
     if !C::Backend::HAS_RETURNING {
+        if let [slot] = *slots {
+            return send_alone(env, store, slot, !versioned.is_empty());
+        }
         // Afterwards nobody could tell which of them had been there.
         look(env, store, &versioned, &others)?;
         return send_held(env, store, slots);
@@ -167,6 +170,36 @@ fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[
     Ok(kept)
 }
 
+/// Deletes one row; an error if it was not there, or has another version than the one that was read.
+fn send_alone<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slot: u32,
+    versioned: bool,
+) -> Result<Vec<u32>> {
+    let slots = [slot];
+    let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], &slots) };
+    let which = Which::of(env, store, &slots, versioned)?;
+    if env.run(doing, &Delete { store, which, returning: false })? > 0 {
+        return Ok(Vec::new());
+    }
+    kept(env, store, &slots, versioned)
+}
+
+/// What a DELETE did not find, if it is there all the same: a trigger has kept it. Else an error
+fn kept<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    missed: &[u32],
+    versioned: bool,
+) -> Result<Vec<u32>> {
+    query::by_keys_for_write(env, store, missed, &[], "the rows that a DELETE did not find")?;
+    if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
+        return Err(version::lost(store, missed));
+    }
+    Ok(missed.to_vec())
+}
+
 /// Deletes rows, and sees by the keys that come back which of them were there.
 fn send_returning<C: Connection>(
     env: &Environment<C>,
@@ -182,11 +215,7 @@ fn send_returning<C: Connection>(
     }
     let found: Slots = found.into_iter().collect();
     let missed: Vec<u32> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
-    query::by_keys_for_write(env, store, &missed, &[], "the rows that a DELETE did not find")?;
-    if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
-        return Err(version::lost(store, &missed));
-    }
-    Ok(missed)
+    kept(env, store, &missed, versioned)
 }
 
 /// Makes missing what is known of some records for which a DELETE was sent, and of what the database may have deleted, or set to

@@ -599,10 +599,10 @@ impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
         out.push_sql(" WHERE ");
         match &self.which {
             Which::Keys(keys) if self.rows > 1 && locks_first::<C>() => {
-                push_locked(self.store, &**keys, &mut out)?
+                push_locked(self.store, &**keys, &mut out)
             }
-            which => which.push(self.store, &mut out)?,
-        }
+            which => which.push(self.store, &mut out),
+        }?;
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }
@@ -640,6 +640,17 @@ impl<'a, C: Connection> Which<'a, C> {
         let key = key_columns(store);
         match self {
             Self::Keys(keys) => keys.push(key, out.reborrow()),
+            Self::Versions { keys, version, rows: 1 } => {
+                joined(" AND ", out, 0..key.names.len(), |out, part| {
+                    key.push(part, out)?;
+                    out.push_sql(" = ");
+                    keys.push(0, part, out.reborrow())
+                })?;
+                out.push_sql(" AND ");
+                push_column(store, version.column(), out)?;
+                out.push_sql(" = ");
+                version.binds.push(0, 0, out.reborrow())
+            }
             Self::Versions { keys, version, rows } => {
                 out.push_sql("(");
                 key.push_all(out)?;

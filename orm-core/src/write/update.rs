@@ -41,7 +41,7 @@ pub(crate) fn update<C: Connection>(
         send(env, store, &slots, changes)
     };
     let updated = if slots.len() == 1 {
-        env.writing(sent)
+        env.writing_one(sent)
     } else {
         // Also where an open transaction goes on after the second UPDATE was refused.
         env.run_transaction(&Begin::default(), sent)
@@ -117,7 +117,7 @@ fn send<C: Connection>(
     if let Some((store, field)) = versioned {
         version::has_next(store, field, &known)?;
     }
-    if C::Backend::HAS_RETURNING {
+    if C::Backend::HAS_RETURNING || slots.len() == 1 {
         for slots in known.chunks(WINDOW.min(rows_of_one(store, 1))) {
             send_one(env, store, slots, changes, true)?;
         }
@@ -142,21 +142,23 @@ fn send_one<C: Connection>(
 ) -> Result<()> {
     let doing = Doing { model: store.name(), text: &|| told("updating", store.table_store(), &[], slots) };
     let rows = slots.len();
-    let update = |which| Update { store, changes, which, rows, returning: compares };
-    if compares {
+    let returning = compares && C::Backend::HAS_RETURNING;
+    let update = |which| Update { store, changes, which, rows, returning };
+    let asked = "the rows that an UPDATE did not find";
+    if returning {
         let found = env.run_returning(store, doing, &update(Which::of(env, store, slots, true)?))?;
         let found: Slots = found.into_iter().collect();
         let missed: Vec<u32> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
         if missed.is_empty() {
             return Ok(());
         }
-        query::by_keys_for_write(env, store, &missed, &[], "the rows that an UPDATE did not find")?;
+        query::by_keys_for_write(env, store, &missed, &[], asked)?;
         return Err(version::lost(store, &missed));
     }
-    if env.run(doing, &update(Which::of(env, store, slots, false)?))? < rows {
+    if env.run(doing, &update(Which::of(env, store, slots, compares)?))? < rows {
+        query::by_keys_for_write(env, store, slots, &[], asked)?;
         // A trigger may have kept what is there.
-        query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
-        if slots.iter().any(|&slot| store.is_absent(slot)) {
+        if compares || slots.iter().any(|&slot| store.is_absent(slot)) {
             return Err(version::lost(store, slots));
         }
     }

@@ -1,5 +1,6 @@
 //! W8: a call that is refused has done nothing, also where its transaction goes on afterwards.
 
+use diesel::prelude::*;
 use orm_core::Error;
 use orm_core::Result;
 use orm_tests::bank::*;
@@ -43,5 +44,20 @@ fn what_needs_one_statement_needs_no_savepoint() -> Result<()> {
         db.record::<Account>(3).delete()
     })?;
     assert_eq!(db.statements.control(), ["BEGIN", "COMMIT"]);
+    Ok(())
+}
+
+#[test]
+fn what_is_one_statement_needs_no_transaction_of_its_own() -> Result<()> {
+    let db = bank();
+    let account = db.create(Account::values().iban("A").owner_id(1))?;
+    db.upsert(Account::IBAN, Account::values().iban("A").owner_id(2))?;
+    account.update(accounts::balance.eq(accounts::balance + 1))?;
+    account.delete()?;
+    assert_eq!(db.statements.control(), Vec::<String>::new());
+    // Nor does one that is refused.
+    assert!(account.delete().is_err_and(|error| error.is_missing_record()));
+    assert!(db.create(Account::values().iban("BE1").owner_id(1)).is_err());
+    assert_eq!(db.statements.control(), Vec::<String>::new());
     Ok(())
 }

@@ -38,6 +38,21 @@ fn an_expression_is_assigned_to_all_or_none() -> Outcome {
     let amounts: Vec<i32> =
         accounts::table.select(accounts::amount).order(accounts::id).limit(3).load(&mut other)?;
     assert_eq!(amounts, [2, 3, 4]);
+    let (two, three) = (env.record::<Account>(2), env.record::<Account>(3));
+    assert_eq!((two.version()?, three.version()?), (3, 2));
+    diesel::sql_query("UPDATE accounts SET version = version + 1 WHERE id = 3").execute(&mut other)?;
+    // One alone is one statement, whether it is compared or not, and so is its end.
+    log.take();
+    two.update(accounts::amount.eq(accounts::amount + 0))?;
+    assert_eq!(log.take().len(), 1);
+    assert!(three.update(accounts::amount.eq(0)).is_err_and(|error| error.is_conflict()));
+    three.amount()?;
+    diesel::sql_query("UPDATE accounts SET version = version + 1 WHERE id = 3").execute(&mut other)?;
+    assert!(three.delete().is_err_and(|error| error.is_conflict()));
+    log.take();
+    env.record::<Account>(4).delete()?;
+    assert_eq!(log.take().len(), 1);
+    assert!(env.record::<Account>(4).delete().is_err_and(|error| error.is_missing_record()));
     env.cache().clear();
     env.browse::<Account>([2, 3]).update(accounts::amount.eq(accounts::amount * 10))?;
     assert_eq!(env.browse::<Account>([2, 3]).amount()?, [30, 40]);
