@@ -50,12 +50,32 @@ pub enum Error {
         count: usize,
     },
     /// A record was to be created without a value that its column needs
-    #[error("{model}.{field} needs a value: its column is NOT NULL and has no default")]
+    #[error(
+        "{model}.{field} needs a value: its column is NOT NULL and has no default{}{}",
+        if others.is_empty() { "" } else { "; nor was one given for these, which need one if they have no default: " },
+        others.join(", ")
+    )]
     MissingValue {
         /// The model's name
         model: &'static str,
         /// The field's name
         field: &'static str,
+        /// The other fields whose columns are NOT NULL and that were left out: those without a default are missing, too
+        others: Arc<[&'static str]>,
+    },
+    /// A constraint has refused one of many new records, and it could be told which
+    ///
+    /// [`violation`](Self::violation) and the like are those of the error within.
+    #[error("{error} (the row at index {row} of {rows}{})", .value.as_ref().map_or_else(String::new, |value| format!(", which has {value}")))]
+    RowRefused {
+        /// Its index among those that were to be created, counted from 0
+        row: usize,
+        /// How many were to be created
+        rows: usize,
+        /// Its value in the constraint's columns, as the database says it
+        value: Option<Str>,
+        /// What the database has against it
+        error: Arc<Self>,
     },
     /// No connection could be made, by the environment or by its pool
     #[error("no connection to {backend}: {message}")]
@@ -396,9 +416,25 @@ impl Error {
         self.nature() == Some(Nature::ReadOnly)
     }
 
-    /// Of several tries, why the last one failed
+    /// Of several tries, why the last one failed; of a row, why it was refused
     fn cause(&self) -> &Self {
-        if let Self::GaveUp { last, .. } = self { last.cause() } else { self }
+        match self {
+            Self::GaveUp { last, .. } => last.cause(),
+            Self::RowRefused { error, .. } => error.cause(),
+            error => error,
+        }
+    }
+
+    /// Whether both are of one failure of a statement
+    pub(crate) fn is_of_the_same_statement(&self, other: &Self) -> bool {
+        match (self.cause(), other.cause()) {
+            (Self::Database { error, .. }, Self::Database { error: other, .. }) => Arc::ptr_eq(error, other),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn missing_value(model: &'static str, field: &'static str) -> Self {
+        Self::MissingValue { model, field, others: Arc::default() }
     }
 
     fn nature(&self) -> Option<Nature> {
@@ -437,7 +473,12 @@ impl Error {
     /// ```
     pub fn violation(&self) -> Option<Violation> {
         let Self::Database { model, error, .. } = self.cause() else { return None };
-        Violation::of(model, error)
+        let violation = Violation::of(model, error)?;
+        Some(if let Self::RowRefused { row, .. } = self {
+            Violation { row: Some(*row), ..violation }
+        } else {
+            violation
+        })
     }
 
     #[cold]
@@ -471,7 +512,7 @@ impl Error {
 
     /// What diesel says, where it was a statement that failed
     pub(crate) fn of_statement(&self) -> Option<&diesel::result::Error> {
-        if let Self::Database { error, .. } = self { Some(error) } else { None }
+        if let Self::Database { error, .. } = self.cause() { Some(error) } else { None }
     }
 
     #[cold]
@@ -509,6 +550,9 @@ impl From<Error> for diesel::result::Error {
             Error::Database { model, doing, error } => Arc::try_unwrap(error).unwrap_or_else(|error| {
                 Self::QueryBuilderError(Box::new(Error::Database { model, doing, error }))
             }),
+            Error::RowRefused { error, .. } if matches!(*error, Error::Database { .. }) => {
+                Arc::unwrap_or_clone(error).into()
+            }
             other => Self::QueryBuilderError(Box::new(other)),
         }
     }

@@ -130,6 +130,15 @@ impl Transactions {
         doom.is_gone |= is_gone;
     }
 
+    /// The same error as the one that has doomed a level, which says more
+    pub(crate) fn tell_better(&self, error: &Error) {
+        if let Some(doom) = &mut *self.doomed.borrow_mut()
+            && doom.error.is_of_the_same_statement(error)
+        {
+            doom.error = error.clone();
+        }
+    }
+
     /// Notes an error after which what was read before may be out of date.
     pub(crate) fn note(&self, error: &Error) {
         if error.is_retryable() {

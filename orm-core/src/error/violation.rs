@@ -15,6 +15,13 @@ pub struct Violation {
     /// The column, the first one of several; not known of most CHECKs, nor of SQLite's foreign keys. MySQL says which
     /// unique key it is, which is called as the column if nobody named it
     pub column: Option<Str>,
+    /// All of its columns, as far as the database names them
+    pub columns: Vec<Str>,
+    /// The value that was refused, of several columns with what the database puts between them; PostgreSQL says it of unique columns and of links, MySQL of
+    /// unique columns, SQLite of none
+    pub value: Option<Str>,
+    /// Of many records that were to be created the index of the one that was refused, if it could be told
+    pub row: Option<usize>,
 }
 
 /// The kinds of constraints
@@ -46,7 +53,9 @@ impl Violation {
             _ if is_mariadb_check(information.message()) => ViolationKind::Check,
             _ => return None,
         };
-        Some(Self { kind, model, column: column(&**information).map(Str::from) })
+        let column = column(&**information).map(Str::from);
+        let columns = columns(&**information).unwrap_or_else(|| column.iter().cloned().collect());
+        Some(Self { kind, model, column, columns, value: value(&**information).map(Str::from), row: None })
     }
 }
 
@@ -82,4 +91,28 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         // Of a CHECK without a name of its own
         .or_else(|| Some(between(message, "CONSTRAINT `", &['`'])?.rsplit_once('.')?.1.to_owned()))
         .or_else(|| Some(between(message, "for key '", &['\''])?.rsplit('.').next()?.to_owned()))
+}
+
+/// All columns that a database names, where it names several
+fn columns(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<Vec<Str>> {
+    // `Key (order_id, number)=(1, 2) already exists`, `UNIQUE constraint failed: lines.order_id, lines.number`
+    let details = information.details().unwrap_or_default();
+    if let Some((columns, _)) = details.strip_prefix("Key (").and_then(|rest| rest.split_once(")=(")) {
+        return Some(columns.split(", ").map(Str::from).collect());
+    }
+    let columns = information.message().strip_prefix("UNIQUE constraint failed: ")?;
+    columns.split(", ").map(|column| Some(Str::from(column.rsplit_once('.')?.1))).collect()
+}
+
+/// The value that a database names
+fn value(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<String> {
+    // `Key (code)=(BE) already exists`, `Key (country_id)=(9) is not present in table "countries"`, `Duplicate entry 'BE' for key 'code'`
+    let details = information.details().unwrap_or_default();
+    if let Some((_, rest)) = details.strip_prefix("Key (").and_then(|rest| rest.split_once(")=(")) {
+        let ends = [") already exists", ") is not present", ") is still referenced", ") conflicts with"];
+        let end = ends.iter().find_map(|end| rest.rfind(end)).or_else(|| rest.rfind(')'))?;
+        return Some(rest[..end].to_owned());
+    }
+    let (value, _) = information.message().strip_prefix("Duplicate entry '")?.rsplit_once("' for key '")?;
+    Some(value.to_owned())
 }

@@ -4,6 +4,7 @@ use diesel::connection::LoadConnection;
 use diesel::row::{Field as _, Row};
 
 use super::delete::leave_lists;
+use super::refused::name_row;
 use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::window::fitting_bytes;
@@ -73,7 +74,7 @@ fn insert_shapes<C: Connection>(
             let insert = Insert::new(store, all, shape, &rows, rows.len() == window);
             one_value_a_column(&insert)?;
             let known = store.slots();
-            let new = insert_window(env, &insert)?;
+            let new = insert_window(env, &insert).map_err(|error| name_row(env, &insert, places, error))?;
             if all.conflict.is_none() {
                 // That it could be inserted proves that what was known of a row with this key is over.
                 let again: Vec<u32> = new.iter().copied().filter(|&slot| (slot as usize) < known).collect();
@@ -137,7 +138,7 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
     let told = || format!("creating {} {}", insert.rows.len(), store.name());
     let doing = Doing { model: store.name(), text: &told };
     if insert.returning {
-        let slots = env.run_returning(store, doing, insert).map_err(|error| missing_value(store, error))?;
+        let slots = env.run_returning(store, doing, insert)?;
         let may_be_fewer =
             insert.all.conflict.as_ref().is_some_and(|conflict| matches!(conflict.action, Action::Nothing));
         return if may_be_fewer || slots.len() == insert.rows.len() {
@@ -149,9 +150,9 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
     if insert.needs_reset() {
         first_inserted(env, store.name())?;
     }
-    env.run(doing, insert).map_err(|error| missing_value(store, error))?;
+    env.run(doing, insert)?;
     let given = || insert.rows.iter().map(|values| values.slot(store)).collect();
-    let missing = || Error::MissingValue { model: store.name(), field: store.model().key_field() };
+    let missing = || Error::missing_value(store.name(), store.model().key_field());
     match insert.shape.keys {
         Keys::Given => given(),
         Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
@@ -238,19 +239,6 @@ fn no_members<C: Connection>(
     let (none, now) = (List([].into()), env.moment());
     for column in store.columns() {
         store.fill_lists(column, now, slots.clone().map(|slot| (slot, none.clone())));
-    }
-}
-
-/// What a database calls a violation of NOT NULL
-fn missing_value<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
-    let missing =
-        error.violation().filter(|violation| violation.kind == crate::error::ViolationKind::NotNull);
-    let column = missing.and_then(|violation| violation.column);
-    let field =
-        column.and_then(|column| store.fields().iter().find(|field| field.columns.contains(&&*column)));
-    match field {
-        Some(field) => Error::MissingValue { model: store.name(), field: field.name },
-        None => error,
     }
 }
 

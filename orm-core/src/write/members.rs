@@ -64,7 +64,7 @@ fn change_inverse<C: Connection>(
     };
     let info = target.field(link);
     if !add && !info.is_nullable && !members.is_empty() {
-        return Err(Error::MissingValue { model: target.name(), field: info.name });
+        return Err(Error::missing_value(target.name(), info.name));
     }
     with_column(env, target, link, &members, State::Written, |cells, put| {
         put_links(cells, |_| Some(owner), put);

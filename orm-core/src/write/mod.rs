@@ -13,6 +13,7 @@ pub(crate) mod members;
 mod options;
 mod pairs;
 pub(crate) mod put;
+mod refused;
 pub(crate) mod retry;
 pub(crate) mod rows;
 mod statement;

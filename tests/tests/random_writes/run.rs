@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
                 id.parse().is_ok_and(|id| !self.world().persons.contains_key(&id))
             }
             Error::MissingRecord { .. } | Error::MissingValue { .. } | Error::NotOne { .. } => true,
-            Error::Database { .. } => error.violation().is_some(),
+            Error::Database { .. } | Error::RowRefused { .. } => error.violation().is_some(),
             Error::Conflict { .. } => self.refused.get(),
             Error::Other(error) => error.to_string().ends_with("on purpose"),
             _ => false,

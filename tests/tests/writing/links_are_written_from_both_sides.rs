@@ -42,7 +42,7 @@ fn a_member_whose_link_is_not_null_cannot_be_taken_out() -> Result<()> {
     let order = db.record::<orders::Order>(1);
     let lines = order.line_ids().load()?;
     let error = order.line_ids().remove(&lines).expect_err("NOT NULL");
-    assert!(matches!(error, Error::MissingValue { model: "Line", field: "order_id" }), "{error:?}");
+    assert!(matches!(error, Error::MissingValue { model: "Line", field: "order_id", .. }), "{error:?}");
     db.record::<orders::Order>(2).line_ids().add(&lines)?;
     assert_eq!(order.line_ids().len()?, 0);
     assert_eq!(db.record::<orders::Order>(2).line_ids().len()?, 20);

@@ -127,8 +127,64 @@ fn keys_can_be_given() -> Result<()> {
 fn a_value_that_is_needed_is_asked_for_by_name() -> Result<()> {
     let db = db()?;
     let error = db.create(Thing::values().code("x")).expect_err("no name");
-    assert!(matches!(error, Error::MissingValue { model: "Thing", field: "name" }), "{error:?}");
-    assert_eq!(error.to_string(), "Thing.name needs a value: its column is NOT NULL and has no default");
+    assert!(matches!(error, Error::MissingValue { model: "Thing", field: "name", .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "Thing.name needs a value: its column is NOT NULL and has no default; nor was one given for these, which need one if \
+         they have no default: state, rank"
+    );
+    // All that are missing at once, and of which row
+    let rows = [Label::values().code("a").name("a").thing_id(1), Label::values().code("b")];
+    db.create(Thing::values().name("one"))?;
+    let error = db.create_many(rows).expect_err("no name and no thing");
+    let Error::RowRefused { row: 1, rows: 2, error, .. } = error else { panic!("{error:?}") };
+    let Error::MissingValue { model: "Label", field, others, .. } = &*error else { panic!("{error:?}") };
+    let mut all: Vec<_> = others.iter().chain([field]).copied().collect();
+    all.sort_unstable();
+    assert_eq!(all, ["name", "thing_id"]);
+    // That of the list is given.
+    let error = db.record::<Thing>(1).label_ids().create(Label::values().code("c")).expect_err("no name");
+    assert_eq!(error.to_string(), "Label.name needs a value: its column is NOT NULL and has no default");
+    Ok(())
+}
+
+#[test]
+fn the_row_that_was_refused_is_named() -> Result<()> {
+    let db = db()?;
+    db.create(Thing::values().name("a").code("417"))?;
+    let rows = || (0..1_500).map(|i| Thing::values().name("n").code(i.to_string()));
+    let error = db.create_many(rows()).expect_err("one is there");
+    assert!(matches!(error, Error::RowRefused { row: 417, rows: 1_500, .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "creating 1000 Thing: UNIQUE constraint failed: things.code (the row at index 417 of 1500)"
+    );
+    let violation = error.violation().expect("one");
+    assert_eq!((violation.row, violation.kind), (Some(417), ViolationKind::Unique));
+    // One of a later statement, which is like another one of it
+    let rows = || {
+        (600..2_000).map(|i| Thing::values().name("n").code((if i == 1_900 { 1_800 } else { i }).to_string()))
+    };
+    let error = db.create_many(rows()).expect_err("two are the same");
+    assert!(matches!(error, Error::RowRefused { row: 1_300, rows: 1_400, .. }), "{error:?}");
+    // By a key that is given, among rows that are sent by their fields
+    let rows = [
+        Label::values().code("x").name("x").thing_id(1),
+        Label::values().code("y").name("y").thing_id(1),
+        Label::values().code("x").name("z").thing_id(1),
+    ];
+    let error = db.create_many(rows).expect_err("a key twice");
+    assert!(matches!(error, Error::RowRefused { row: 2, rows: 3, .. }), "{error:?}");
+    // Also where the closure has swallowed it, it is what the transaction says.
+    let told = db.transaction(|| {
+        let _ = db.create_many([Thing::values().name("b").code("417"), Thing::values().name("c").code("no")]);
+        Ok(())
+    });
+    assert!(told.is_ok(), "SQLite undoes the statement alone: {told:?}");
+    // What cannot be told is not.
+    let error = db.create_many([Thing::values().name("b").rank(1), Thing::values().name("b").rank(-1)]);
+    assert!(matches!(error, Err(Error::Database { .. })));
+    assert_eq!(db.file.values("SELECT count(*) AS value FROM things"), ["1"]);
     Ok(())
 }
 

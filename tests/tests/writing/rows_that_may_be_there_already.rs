@@ -119,7 +119,7 @@ fn it_is_got_or_created() -> Result<()> {
     assert!(db.get_or_create(Book::CODE, book(1, "a", 0).code(None))?.1);
     assert!(db.get_or_create(Book::CODE, book(1, "b", 0).code(None))?.1);
     let error = db.get_or_create((Book::SHELF_ID, Book::TITLE), Book::values().title("x")).unwrap_err();
-    assert!(matches!(error, Error::MissingValue { model: "Book", field: "shelf_id" }), "{error}");
+    assert!(matches!(error, Error::MissingValue { model: "Book", field: "shelf_id", .. }), "{error}");
     let error = db.get_or_create(Book::SHELF_ID, book(1, "x", 1)).unwrap_err();
     assert!(matches!(error, Error::NotOne { model: "Book", count: 2 }), "{error}");
     Ok(())

@@ -59,7 +59,8 @@ impl<C: Connection> Environment<C> {
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); none is created then.
+    /// As [`create`](Self::create), in an [`Error::RowRefused`](crate::Error::RowRefused) that says of which row, if it could be told; none is
+    /// created then.
     #[track_caller]
     pub fn create_many<V>(&self, rows: impl IntoIterator<Item = V>) -> Result<RecordSet<'_, V::Model>>
     where
@@ -245,7 +246,7 @@ impl<'a, C: Connection> Given<'a, C> {
         fields.each(&mut |place| places.push(place.min(store.fields().len())));
         let value = |place: usize| {
             let field = store.fields().get(place).map_or(store.model().key_field(), |field| field.name);
-            let missing = || Error::MissingValue { model: store.name(), field };
+            let missing = || Error::missing_value(store.name(), field);
             Ok((place, AnyValues::given(values, place).ok_or_else(missing)?))
         };
         Ok(Self { store, values: places.into_iter().map(value).collect::<Result<_>>()? })

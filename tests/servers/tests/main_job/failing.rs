@@ -37,7 +37,7 @@ fn violations_are_typed() -> Outcome {
     assert_eq!(azure.country_id().id()?, None);
     let missing = env.create(Partner::values().lang("fr"));
     assert!(
-        matches!(missing, Err(Error::MissingValue { model: "Partner", field: "name" })),
+        matches!(missing, Err(Error::MissingValue { model: "Partner", field: "name", .. })),
         "{:?}",
         missing.err()
     );
@@ -48,6 +48,50 @@ fn violations_are_typed() -> Outcome {
         (0..10).map(|n| Country::values().name("n").code(if n == 7 { "BE".into() } else { format!("c{n}") }));
     assert_eq!(violation(env.create_many(many))?, (ViolationKind::Unique, column("code")));
     assert_eq!(place.environment()?.all::<Country>()?.len(), 2);
+    Ok(())
+}
+
+#[test]
+fn of_many_new_rows_the_one_that_was_refused_is_named() -> Outcome {
+    let Some((place, env, _)) = shop::open()? else { return Ok(()) };
+    let many = |wrong: usize| {
+        (0..1_000).map(move |n| {
+            Country::values().name("n").code(if n == wrong { "BE".into() } else { format!("c{n}") })
+        })
+    };
+    let error = env.create_many(many(417)).err().ok_or("there is one")?;
+    let Error::RowRefused { row: 417, rows: 1_000, value: Some(value), .. } = &error else {
+        return Err(format!("{error:?}").into());
+    };
+    assert_eq!(&**value, "BE");
+    assert!(error.to_string().ends_with("(the row at index 417 of 1000, which has BE)"), "{error}");
+    let violation = error.violation().ok_or("a constraint refuses it")?;
+    assert_eq!((violation.row, violation.value.as_deref()), (Some(417), Some("BE")));
+    // A key of a number, one of two columns, two that are the same in one statement
+    let accounts = [3, 5, 7, 5].map(|id| Account::values().id(id).amount(0));
+    let error = env.create_many(accounts).err().ok_or("5 is there twice")?;
+    assert!(matches!(error, Error::RowRefused { row: 3, rows: 4, .. }), "{error:?}");
+    // Of a link PostgreSQL says the value, MySQL the column.
+    let nowhere = [1, 77, 1].map(|country| Partner::values().name("n").country_id(country));
+    let error = env.create_many(nowhere).err().ok_or("there is no 77")?;
+    let violation = error.violation().ok_or("a constraint refuses it")?;
+    let says = super::SAYS_MISSING_TARGET;
+    assert_eq!((violation.row, violation.value.as_deref()), (says.then_some(1), says.then_some("77")));
+    let missing = [Partner::values().name("n"), Partner::values().lang("fr")];
+    let error = env.create_many(missing).err().ok_or("there is no name")?;
+    let Error::RowRefused { row: 1, rows: 2, error, .. } = error else {
+        return Err(format!("{error:?}").into());
+    };
+    assert!(matches!(&*error, Error::MissingValue { model: "Partner", field: "name", .. }), "{error:?}");
+    // It is told by whoever tells that the transaction is lost.
+    let told = env.transaction(|| {
+        let _ = env.create_many(many(3));
+        env.all::<Country>().map(drop)
+    });
+    if let Err(told) = told {
+        assert!(matches!(told, Error::RowRefused { row: 3, .. }), "{told:?}");
+    }
+    assert_eq!(place.environment()?.all::<Country>()?.len(), 1);
     Ok(())
 }
 

@@ -154,6 +154,8 @@ pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
+/// Whether the value of a link that leads nowhere is said
+pub const SAYS_MISSING_TARGET: bool = false;
 pub const LOCK_TIMEOUT_NOW: &str = "SELECT CAST(@@innodb_lock_wait_timeout AS INTEGER) AS number";
 /// What `ANALYZE` wants to be told
 pub const ANALYZED: &str = "TABLE partners";

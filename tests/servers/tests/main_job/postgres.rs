@@ -163,6 +163,8 @@ pub const DISTINCT: &str = " FROM (VALUES ($1, $2, $3), ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+/// Whether the value of a link that leads nowhere is said
+pub const SAYS_MISSING_TARGET: bool = true;
 pub const LOCK_TIMEOUT_NOW: &str =
     "SELECT CAST(setting AS BIGINT) / 1000 AS number FROM pg_settings WHERE name = 'lock_timeout'";
 /// What `ANALYZE` wants to be told

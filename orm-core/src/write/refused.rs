@@ -1,0 +1,224 @@
+//! Which of many new rows a constraint has refused, as far as the database says it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::connection::LoadConnection;
+use diesel::query_builder::{AstPass, QueryFragment};
+
+use super::rows::AnyValues;
+use super::statement::Insert;
+use crate::backend::Connection;
+use crate::error::{Violation, ViolationKind};
+use crate::fragment::{Fragment, joined};
+use crate::{Environment, Error};
+
+/// The same error, with the row among those that were given, and with all fields that it lacks
+#[cold]
+pub(super) fn name_row<C: Connection>(
+    env: &Environment<C>,
+    insert: &Insert<'_, C>,
+    places: &[usize],
+    error: Error,
+) -> Error {
+    let Some(violation) = error.violation() else { return error };
+    // A row that is written where it is there already is like that one in all that it leaves as it is.
+    let is_told = violation.value.is_some() || insert.all.conflict.is_none();
+    let row = row_of(env, insert, &violation).filter(|_| is_told);
+    let error = if violation.kind == ViolationKind::NotNull {
+        missing_values(insert, &violation, row.unwrap_or(0), error)
+    } else {
+        error
+    };
+    let rows = insert.all.values.len();
+    match row.and_then(|row| places.get(row)) {
+        Some(&row) if rows > 1 => {
+            let error = Error::RowRefused { row, rows, value: violation.value, error: Arc::new(error) };
+            env.transactions.tell_better(&error);
+            error
+        }
+        _ => error,
+    }
+}
+
+/// What a database calls a violation of NOT NULL
+fn missing_values<C: Connection>(
+    insert: &Insert<'_, C>,
+    violation: &Violation,
+    row: usize,
+    error: Error,
+) -> Error {
+    let (store, column) = (insert.store, violation.column.as_deref().unwrap_or_default());
+    let Some(missing) = store.fields().iter().find(|field| field.columns.contains(&column)) else {
+        return error;
+    };
+    let key = store.model().key_columns();
+    let is_left_out = |(at, _): &(usize, _)| {
+        insert.rows.get(row).is_some_and(|row| row.given(*at).is_none()) && insert.all.link_of(*at).is_none()
+    };
+    let others = store.fields().iter().enumerate().filter(is_left_out).filter_map(|(at, field)| {
+        let may_be_left_out = field.is_nullable
+            || field.is_made
+            || !field.is_column()
+            || field.columns.iter().all(|column| key.contains(column))
+            || store.model().version() == Some(at);
+        (!may_be_left_out && field.name != missing.name).then_some(field.name)
+    });
+    Error::MissingValue { model: store.name(), field: missing.name, others: others.collect() }
+}
+
+/// A column of a new row
+#[derive(Clone, Copy)]
+enum Part {
+    Key,
+    Field(usize, usize),
+}
+
+/// The row of the INSERT, if one can be told
+fn row_of<C: Connection>(
+    env: &Environment<C>,
+    insert: &Insert<'_, C>,
+    violation: &Violation,
+) -> Option<usize> {
+    let first = violation.column.as_deref()?;
+    if violation.kind == ViolationKind::NotNull {
+        let field = insert.store.fields().iter().position(|field| field.columns.contains(&first))?;
+        return insert.rows.iter().position(|row| row.given(field).is_none());
+    }
+    let parts = |columns: &mut dyn Iterator<Item = &str>| -> Option<Vec<Part>> {
+        columns.map(|column| part_of(insert, column)).collect()
+    };
+    let named = parts(&mut violation.columns.iter().map(|column| &**column));
+    let texts_in = |parts: &[Part]| -> Vec<Vec<String>> {
+        insert.rows.iter().map(|&row| texts_of(insert, parts, row)).collect()
+    };
+    let Some(value) = &violation.value else {
+        // SQLite says no value; what is unique of it can be compared, with the other rows and with those that are there.
+        let parts = named.filter(|_| violation.kind == ViolationKind::Unique && !C::HAS_SERVER)?;
+        return twin(&texts_in(&parts)).or_else(|| there(env, insert, &parts));
+    };
+    let row_in = |parts: Vec<Part>| {
+        let is_it = |texts: &&Vec<String>| {
+            [", ", "-"].iter().any(|between| texts.join(between).eq_ignore_ascii_case(value))
+        };
+        let texts = texts_in(&parts);
+        let mut found = texts.iter().enumerate().filter(|(_, texts)| is_it(texts)).map(|(row, _)| row);
+        // Of two the second is one too many, whatever was there before.
+        let first = found.next()?;
+        Some(found.next().unwrap_or(first))
+    };
+    if let Some(parts) = named {
+        return row_in(parts);
+    }
+    // MySQL names the unique key: any columns may be meant. One row alone has to have such a value.
+    let key = parts(&mut insert.store.model().key_columns().iter().copied());
+    if first == "PRIMARY" {
+        return row_in(key?);
+    }
+    let mut rows = insert.columns().filter_map(|column| row_in(vec![part_of(insert, column)?]));
+    let row = rows.next()?;
+    rows.all(|other| other == row).then_some(row)
+}
+
+fn part_of<C: Connection>(insert: &Insert<'_, C>, column: &str) -> Option<Part> {
+    let key = insert.store.model().key_columns();
+    if insert.shape.with_key_column && key == [column] {
+        return Some(Part::Key);
+    }
+    insert.shape.fields.iter().find_map(|&field| {
+        let part = insert.store.field(field).columns.iter().position(|of| *of == column)?;
+        insert.all.link_of(field).is_none().then_some(Part::Field(field, part))
+    })
+}
+
+/// The values of a row in these columns, as `Debug` shows what is bound, without its quotes; one that is NULL is like no other
+fn texts_of<C: Connection>(insert: &Insert<'_, C>, parts: &[Part], row: &dyn AnyValues<C>) -> Vec<String> {
+    parts
+        .iter()
+        .map(|&part| {
+            let shown =
+                diesel::debug_query::<C::Backend, _>(&Fragment(&Value { insert, part, row })).to_string();
+            let bound =
+                shown.rsplit_once(" -- binds: [").map_or("", |(_, bound)| bound.trim_end_matches(']'));
+            let bound =
+                bound.strip_prefix("Some(").and_then(|bound| bound.strip_suffix(')')).unwrap_or(bound);
+            match bound.strip_prefix('"').and_then(|bound| bound.strip_suffix('"')) {
+                Some(text) => text.replace("\\\"", "\"").replace("\\'", "'").replace("\\\\", "\\"),
+                None => bound.to_owned(),
+            }
+        })
+        .collect()
+}
+
+/// The first row that is like one before it
+fn twin(texts: &[Vec<String>]) -> Option<usize> {
+    let is_null = |texts: &Vec<String>| texts.iter().any(|text| text.is_empty() || text == "None");
+    let mut seen = HashSet::new();
+    texts.iter().position(|texts| !is_null(texts) && !seen.insert(texts))
+}
+
+/// The first row of which there is one in the database
+fn there<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>, parts: &[Part]) -> Option<usize> {
+    let mut connection = env.connection().ok()?;
+    insert.rows.iter().position(|&row| {
+        let there = There(parts.iter().map(|&part| Value { insert, part, row }).collect());
+        LoadConnection::load(&mut **connection, Fragment(&there)).is_ok_and(|mut rows| rows.next().is_some())
+    })
+}
+
+/// A value of a new row
+struct Value<'a, C: Connection> {
+    insert: &'a Insert<'a, C>,
+    part: Part,
+    row: &'a dyn AnyValues<C>,
+}
+
+impl<C: Connection> Value<'_, C> {
+    fn column(&self) -> &'static str {
+        let store = self.insert.store;
+        match self.part {
+            Part::Key => store.model().key_columns()[0],
+            Part::Field(field, part) => store.field(field).columns[part],
+        }
+    }
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Value<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let (store, row) = (self.insert.store, self.row);
+        match self.part {
+            Part::Key => {
+                if let Some(key) = row.given(store.fields().len()) {
+                    return store.model().push_key(key, 0, out);
+                }
+            }
+            Part::Field(field, part) => {
+                if let (Some(encode), Some(value)) = (store.field(field).encode, row.given(field)) {
+                    return encode.push(value, part, out);
+                }
+            }
+        }
+        out.push_sql("NULL");
+        Ok(())
+    }
+}
+
+/// `SELECT 1 FROM table WHERE column = value AND …`
+struct There<'a, C: Connection>(Vec<Value<'a, C>>);
+
+impl<C: Connection> QueryFragment<C::Backend> for There<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        out.push_sql("SELECT 1 FROM ");
+        if let Some(value) = self.0.first() {
+            out.push_sql(value.insert.store.sql());
+        }
+        out.push_sql(" WHERE ");
+        joined(" AND ", &mut out, &self.0, |out, value| {
+            out.push_identifier(value.column())?;
+            out.push_sql(" = ");
+            value.walk_ast(out.reborrow())
+        })
+    }
+}
