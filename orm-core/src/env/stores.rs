@@ -435,6 +435,12 @@ impl<C: Connection> Stores<C> {
         {
             join.are_pairs_changed.set(true);
         }
+        let join_name = bare(self.join_sql(join));
+        let looking = self.looking.borrow();
+        for &(_, (table, column)) in looking.iter().filter(|(text, _)| text.contains(join_name)) {
+            self.shelf(table).table.forget_affected(column, Affected::All);
+        }
+        drop(looking);
         let mut shown: Vec<TableId> =
             (0..self.tables.len()).map(TableId).filter(|&table| self.shows_join(table, join)).collect();
         for table in shown.clone() {

@@ -484,6 +484,51 @@ fn an_expression_that_looks_elsewhere_follows_from_that_too() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn one_that_looks_at_a_join_table_follows_from_its_pairs() -> Result<()> {
+    let db = db(8);
+    let client = db.record::<Client>(3);
+    let of_order = "EXISTS (SELECT 1 FROM order_tags WHERE order_id = orders.id AND tag_id = 2)";
+    let of_order = || diesel::dsl::sql::<diesel::sql_types::Bool>(of_order);
+    let pairs = || client.order_ids().count_where(of_order());
+    let before = db
+        .file
+        .values("SELECT COUNT(*) AS value FROM order_tags WHERE order_id BETWEEN 31 AND 33 AND tag_id = 2");
+    assert_eq!((pairs()?.to_string(), before), ("1".to_owned(), vec!["1".to_owned()]));
+    assert_eq!(db.assert_queries(0, pairs)?, 1);
+    let (order, tag) = (db.record::<Order>(32), db.record::<Tag>(2));
+    db.transaction(|| {
+        order.tag_ids().add(&tag)?;
+        assert_eq!(pairs()?, 2);
+        order.tag_ids().remove(&tag)?;
+        assert_eq!(pairs()?, 1);
+        Ok(())
+    })?;
+    db.record::<Order>(33).tag_ids().set(&db.browse::<Tag>([2]))?;
+    assert_eq!(
+        db.file.values(
+            "SELECT COUNT(*) AS value FROM order_tags WHERE order_id BETWEEN 31 AND 33 AND tag_id = 2"
+        ),
+        [pairs()?.to_string()]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_function_that_may_be_another_one_each_time_is_not_kept() -> Result<()> {
+    let db = db(8);
+    let client = db.record::<Client>(3);
+    let random =
+        || client.order_ids().sum(diesel::dsl::sql::<diesel::sql_types::Integer>("abs(random() % 7)"));
+    db.assert_queries(1, random)?;
+    db.assert_queries(1, random)?;
+    let paid = "upper(state) = 'PAID'";
+    let upper = || client.order_ids().count_where(diesel::dsl::sql::<diesel::sql_types::Bool>(paid));
+    assert_eq!(db.assert_queries(1, upper)?, 2);
+    db.assert_queries(0, upper)?;
+    Ok(())
+}
+
 /// Its `Debug` does not say what it is.
 #[derive(diesel::expression::AsExpression, Clone)]
 #[diesel(sql_type = diesel::sql_types::Text)]
