@@ -198,9 +198,28 @@ where
     str: ToSql<Text, DB>,
 {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
-        self.as_str().to_sql(out)
+        <str as ToSql<Text, DB>>::to_sql(self.as_str(), out)
     }
 }
+
+/// Text is written wherever diesel writes a `str`.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+macro_rules! written_as_str {
+    ($($sql:ident for $db:ty),*) => {$(
+        impl ToSql<diesel::sql_types::$sql, $db> for Str {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, $db>) -> serialize::Result {
+                <str as ToSql<diesel::sql_types::$sql, $db>>::to_sql(self.as_str(), out)
+            }
+        }
+    )*};
+}
+#[cfg(feature = "sqlite")]
+written_as_str!(
+    Date for diesel::sqlite::Sqlite, Time for diesel::sqlite::Sqlite,
+    Timestamp for diesel::sqlite::Sqlite, TimestamptzSqlite for diesel::sqlite::Sqlite
+);
+#[cfg(feature = "postgres")]
+written_as_str!(Citext for diesel::pg::Pg);
 
 // Text is read where diesel reads a `String`, without making one first.
 

@@ -1,5 +1,6 @@
 //! What a field's type says, read from its tokens: a macro sees no types.
 
+use quote::ToTokens;
 use syn::{GenericArgument, PathArguments, Type, TypePath};
 
 /// What a field's type makes of it
@@ -60,7 +61,10 @@ impl Shape {
 
     fn of_one(ty: &Type) -> Self {
         let ty = bare(ty);
-        let Type::Path(path) = ty else { return Self::Unsupported(ty.clone()) };
+        let Type::Path(path) = ty else {
+            let plain = Self::Value { value: Value::Plain(Box::new(ty.clone())), nullable: false };
+            return if is_of_postgres(ty) { plain } else { Self::Unsupported(ty.clone()) };
+        };
         let name = path.path.segments.last().map(|segment| segment.ident.to_string());
         let parameter = parameter(path).map(bare);
         let value = match (name.as_deref(), parameter) {
@@ -111,6 +115,19 @@ fn parameter(path: &TypePath) -> Option<&Type> {
     }
 }
 
+/// Whether a type that is no path is one that a column of PostgreSQL can have: a range, or the address of a network card
+fn is_of_postgres(ty: &Type) -> bool {
+    match ty {
+        Type::Tuple(tuple) if tuple.elems.len() == 2 => {
+            tuple.elems.iter().all(|bound| generic(bare(bound), "Bound").is_some())
+        }
+        Type::Array(array) if is_u8(bare(&array.elem)) => {
+            matches!(array.len.to_token_stream().to_string().as_str(), "6" | "8")
+        }
+        _ => false,
+    }
+}
+
 fn is_u8(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.is_ident("u8"))
 }
@@ -137,6 +154,13 @@ mod tests {
             (parse_quote!(Option<(std::vec::Vec<u8>)>), blob(true)),
             (parse_quote!(Vec<i32>), plain(parse_quote!(Vec<i32>), false)),
             (parse_quote!(Option<Vec<String>>), plain(parse_quote!(Vec<String>), true)),
+            (
+                parse_quote!((Bound<i32>, std::ops::Bound<i32>)),
+                plain(parse_quote!((Bound<i32>, std::ops::Bound<i32>)), false),
+            ),
+            (parse_quote!(Option<[u8; 6]>), plain(parse_quote!([u8; 6]), true)),
+            (parse_quote!([u8; 3]), Shape::Unsupported(parse_quote!([u8; 3]))),
+            (parse_quote!((i32, i32)), Shape::Unsupported(parse_quote!((i32, i32)))),
             (parse_quote!(Id<a::B>), link(false)),
             (parse_quote!(Option<orm_core::Id<a::B>>), link(true)),
             (parse_quote!(OneToMany<a::B>), Shape::OneToMany(parse_quote!(a::B))),

@@ -248,16 +248,13 @@ diesel::table! {
     tasks { id -> Integer, state -> StateType, before -> Nullable<StateType>, span -> Range<Integer> }
 }
 
-/// The derive takes a tuple for two columns; this is how diesel reads one of a range.
-type Span = (std::ops::Bound<i32>, std::ops::Bound<i32>);
-
 #[derive(Model)]
 #[model(table = tasks, connection = PgConnection)]
 pub struct Task {
     id: i32,
     state: State,
     before: Option<State>,
-    span: Span,
+    span: (std::ops::Bound<i32>, std::ops::Bound<i32>),
 }
 
 #[test]
@@ -291,6 +288,58 @@ fn types_of_the_database_s_own_are_written() -> Outcome {
     tasks.set_before(None)?;
     read.cache().clear();
     assert_eq!(read.all::<Task>()?.before()?, [None; 6]);
+    // Shown as the server stores it
+    let task = tasks.iter().next().ok_or("a task")?;
+    task.set_span((Excluded(0), Included(10)))?;
+    assert_eq!(task.span()?, (Included(1), Excluded(11)));
+    Ok(())
+}
+
+diesel::table! {
+    use diesel::sql_types::{Citext, Integer, MacAddr, Nullable};
+    cards { id -> Integer, mail -> Citext, other -> Nullable<Citext>, address -> Nullable<MacAddr> }
+}
+
+/// What diesel writes of a `String`, or of an array
+#[derive(Model)]
+#[model(table = cards, connection = PgConnection)]
+pub struct Card {
+    id: i32,
+    mail: String,
+    other: Option<String>,
+    address: Option<[u8; 6]>,
+}
+
+#[test]
+fn text_that_overlooks_case_and_addresses_are_written() -> Outcome {
+    let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE EXTENSION IF NOT EXISTS citext WITH SCHEMA public;
+         CREATE TABLE cards (id SERIAL PRIMARY KEY, mail public.citext NOT NULL UNIQUE, other public.citext, address macaddr)",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    for env in [&env, &read] {
+        // A type is looked up along the path.
+        env.execute(diesel::sql_query(
+            "SELECT set_config('search_path', current_schema || ', public', false)",
+        ))?;
+    }
+    let cards = env.create_many(
+        (0..3_u8).map(|n| Card::values().mail(format!("Ann{n}@x")).other("O").address([8, 0, 0x2b, 1, 2, n])),
+    )?;
+    env.transaction(|| {
+        cards.iter().zip(0..).try_for_each(|(card, n)| {
+            card.set_mail(format!("ann{n}@X"))?;
+            card.set_address(Some([n; 6]))
+        })
+    })?;
+    cards.set_other("same")?;
+    let stored = read.all::<Card>()?;
+    assert_eq!(stored.mail()?, ["ann0@X", "ann1@X", "ann2@X"]);
+    assert!(stored.other()?.iter().all(|text| text.as_deref() == Some("same")));
+    assert_eq!(stored.address()?, [0, 1, 2].map(|n| Some([n; 6])));
+    let (card, is_new) = env.get_or_create(Card::MAIL, Card::values().mail("ANN1@x"))?;
+    assert!(!is_new && card == cards.get(1).ok_or("a card")?);
     Ok(())
 }
 
