@@ -4,8 +4,8 @@
 //! Lost are 40P01, 55P03 and 57014 on PostgreSQL, every code but a handful on MySQL (and all of them where a statement is not
 //! prepared, as BEGIN and COMMIT), every code but constraints on SQLite. Whether a connection is lost is therefore asked of the
 //! connection, see `Standing`; for the others there is nothing left to look at but the text. SQLite's texts are constants of its C
-//! library. Those of a server are in its own language: with another `lc_messages` than an English one, a deadlock on
-//! PostgreSQL and a lock that was not given are errors without a nature.
+//! library. Those of a server are in its own language. A deadlock on PostgreSQL is known by its details, in which the names of locks stand as they
+//! are in every language; with another `lc_messages` than an English one a lock or an answer that did not come in time is an error without a nature.
 
 use diesel::result::DatabaseErrorKind::{
     ClosedConnection, ReadOnlyTransaction, SerializationFailure, UnableToSendCommand, Unknown,
@@ -61,10 +61,47 @@ impl Nature {
             Error::DatabaseError(ClosedConnection | UnableToSendCommand, _) => Some(Self::Lost),
             Error::DatabaseError(Unknown, information) => {
                 let is_it = |(_, text): &&(Self, &str)| information.message().starts_with(text);
-                TEXTS.iter().find(is_it).map(|&(nature, _)| nature)
+                let told = TEXTS.iter().find(is_it).map(|&(nature, _)| nature);
+                told.or_else(|| is_deadlock(information.details()?).then_some(Self::Refused))
             }
             Error::RollbackErrorOnCommit { commit_error, .. } => Self::of(commit_error),
             _ => None,
         }
+    }
+}
+
+/// Whether these are PostgreSQL's details of a deadlock, a line for each of those who wait: `Process 1 waits for ShareLock on transaction 2; blocked by
+/// process 3.` No other error has such.
+fn is_deadlock(details: &str) -> bool {
+    const LOCKS: [&str; 8] = [
+        "AccessShareLock",
+        "RowShareLock",
+        "RowExclusiveLock",
+        "ShareUpdateExclusiveLock",
+        "ShareLock",
+        "ShareRowExclusiveLock",
+        "ExclusiveLock",
+        "AccessExclusiveLock",
+    ];
+    let waits = |line: &str| {
+        line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| LOCKS.contains(&word))
+            && line.chars().any(|c| c.is_ascii_digit())
+    };
+    details.lines().count() > 1 && details.lines().all(waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_deadlock;
+
+    #[test]
+    fn a_deadlock_is_known_in_any_language() {
+        // As PostgreSQL 15 says it with `lc_messages = de_DE`
+        assert!(is_deadlock(
+            "Prozess 1354 wartet auf ShareLock-Sperre auf Transaktion 726; blockiert von Prozess 1356.\n\
+             Prozess 1356 wartet auf ShareLock-Sperre auf Transaktion 725; blockiert von Prozess 1354."
+        ));
+        assert!(!is_deadlock("Key (code)=(ShareLock 1) already exists."));
+        assert!(!is_deadlock("Failing row contains (1, a\nb)."));
     }
 }

@@ -8,6 +8,7 @@ mod a_fault_of_the_database_is_an_error;
 mod a_flush_is_few_statements;
 mod a_link_that_a_trigger_keeps;
 mod a_new_record_is_not_the_old_one;
+mod a_process_that_is_killed;
 mod a_refused_transaction_leaves_nothing;
 mod a_version_finds_lost_updates;
 mod all_or_none;
