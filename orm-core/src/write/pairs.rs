@@ -71,10 +71,30 @@ fn flush<C: Connection>(
         let doing = Doing { model: store.name(), text: &told };
         let sent = env.run(doing, &change).map_err(|error| kept_out(error, &change))?;
         if change.overlooks_conflicts() && sent < pairs.len() {
-            // They were there, or another unique key of the table has kept them out: then it is that key's error now.
-            change.how = How::Add;
-            env.run(doing, &change)?;
+            see_to_it(env, doing, &mut change)?;
         }
+    }
+    Ok(())
+}
+
+/// How often pairs are added again that somebody else removes meanwhile
+const TRIES: usize = 4;
+
+/// Sees to it that pairs are there which an INSERT has passed over: they were there, or somebody else has added them, who may have
+/// removed them since; or another unique key of the table keeps them out: then it is that key's error.
+#[cold]
+fn see_to_it<C: Connection>(
+    env: &Environment<C>,
+    doing: Doing<'_>,
+    change: &mut Change<'_, C>,
+) -> Result<()> {
+    for how in [How::AddBesideOthers; TRIES].into_iter().chain([How::Add]) {
+        change.how = How::Look;
+        if env.run(doing, &*change)? == 0 {
+            return Ok(());
+        }
+        change.how = how;
+        env.run(doing, &*change)?;
     }
     Ok(())
 }
@@ -127,6 +147,8 @@ struct Change<'a, C: Connection> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
     Remove,
+    /// It is looked how many are not there
+    Look,
     /// Those that are not there are added
     Add,
     /// The same while somebody else may be adding some of them
@@ -209,11 +231,13 @@ impl<C: Connection> Change<'_, C> {
     /// Those pairs that are not there yet: a join table need not have a unique key. Where it has one, somebody else may be adding the
     /// same pair.
     fn push_insert<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        out.push_sql("INSERT INTO ");
-        out.push_sql(self.table);
-        out.push_sql(" (");
-        self.push_columns(&mut out)?;
-        out.push_sql(") ");
+        if self.how != How::Look {
+            out.push_sql("INSERT INTO ");
+            out.push_sql(self.table);
+            out.push_sql(" (");
+            self.push_columns(&mut out)?;
+            out.push_sql(") ");
+        }
         if C::Backend::HAS_VALUES {
             out.push_sql("SELECT DISTINCT ");
             separated(&mut out, self.columns().enumerate(), |out, (i, _)| {
