@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use diesel::query_builder::QueryFragment;
 
 use super::links;
-use super::statement::{Assignment, UpdateEqual, UpdateRows, assignment};
+use super::statement::{Assignment, UpdateEqual, UpdateRows, Version, assignment};
 use super::version;
 use super::window::{WINDOW, fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
@@ -35,14 +35,17 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
         let max_binds = C::Backend::MAX_BINDS;
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
-        let is_one = !is_mixed && is_one_for_all(table, &columns, &slots);
+        // If nobody has read a version, none can be another one.
+        let is_version_known = |version| slots.iter().any(|&slot| table.table().column(version).has(slot));
+        let compares = table.version().is_some_and(is_version_known);
+        let is_one = !is_mixed && is_one_for_all(table, &columns, &slots, compares);
         let window = if is_one {
             1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
         } else {
             fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
         };
         for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots, is_one)) {
-            send_part(env, table, Part::new(table, &columns, slots, is_mixed), window)?;
+            send_part(env, table, Part::new(table, &columns, slots, is_mixed), window, compares)?;
             for &column in &made {
                 table.table().forget_cells(column, slots);
             }
@@ -69,7 +72,7 @@ fn changes<C: Connection>(table: TableStore<'_, C>) -> Vec<Change> {
         names.copied().collect()
     };
     let is_apart = |(columns, slots): &mut (Vec<ColumnId>, Vec<u32>)| {
-        slots.len() > WINDOW && is_one_for_all(table, columns, slots)
+        slots.len() > WINDOW && is_one_for_all(table, columns, slots, table.version().is_some())
     };
     let mut mixed = None;
     let mut apart: Vec<_> =
@@ -166,8 +169,9 @@ fn send_part<C: Connection>(
     table: TableStore<'_, C>,
     part: Part<'_>,
     window: usize,
+    compares: bool,
 ) -> Result<()> {
-    let is_taken = update(env, table, &part, window)?;
+    let is_taken = update(env, table, &part, window, compares)?;
     for (&column, written) in part.columns.iter().zip(&part.written) {
         let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
         if !is_taken {
@@ -220,13 +224,18 @@ fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: u
     columns.iter().filter_map(weight).sum()
 }
 
-/// Whether one value of each column is all that is sent: the records have the same, and no version that is each one's own
-fn is_one_for_all<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slots: &[u32]) -> bool {
+/// Whether one value of each column is all that is sent: the records have the same, and no version that is compared, each one's own
+fn is_one_for_all<C: Connection>(
+    table: TableStore<'_, C>,
+    columns: &[ColumnId],
+    slots: &[u32],
+    compares: bool,
+) -> bool {
     let are_equal = |&column: &ColumnId| {
         let encode = table.field_of(column).1.encode;
         encode.is_some_and(|encode| encode.are_equal(table.table().column(column), slots))
     };
-    table.version().is_none() && columns.iter().all(are_equal)
+    !compares && columns.iter().all(are_equal)
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
@@ -259,21 +268,22 @@ fn update<C: Connection>(
     table: TableStore<'_, C>,
     part: &Part<'_>,
     window: usize,
+    compares: bool,
 ) -> Result<bool> {
     let slots = part.slots;
-    let versioned = env.stores.versioned(table);
+    let versioned = env.stores.versioned(table).filter(|_| compares);
     if let Some((store, version)) = versioned {
         version::know(env, store, version, slots)?;
         version::has_next(store, version, slots)?;
     }
-    let found = send(env, table, part, window).map_err(|error| handed_over(error, slots))?;
+    let found = send(env, table, part, window, compares).map_err(|error| handed_over(error, slots))?;
     let missed = match &found {
         Found::These(found) => slots.iter().copied().filter(|&slot| !found.has(slot)).collect(),
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
     if !missed.is_empty() {
-        return not_found(env, table, &part.columns, &missed).map(|()| false);
+        return not_found(env, table, &part.columns, &missed, compares).map(|()| false);
     }
     if let Some((store, version)) = versioned {
         version::next(env, store, version, slots);
@@ -301,6 +311,7 @@ fn send<C: Connection>(
     table: TableStore<'_, C>,
     Part { columns, slots, written, masks }: &Part<'_>,
     window: usize,
+    compares: bool,
 ) -> Result<Found> {
     let doing = Doing { model: name_of(table, columns), text: &|| told("writing", table, columns, slots) };
     let of_columns = columns.iter().zip(written).map(|(&column, written)| {
@@ -308,13 +319,21 @@ fn send<C: Connection>(
         Ok(Assignment { places: written.places.as_deref(), ..assignment })
     });
     let assignments = of_columns.collect::<Result<Vec<_>>>()?;
-    let version = table.version().map(|version| assignment(env, table, version, slots)).transpose()?;
+    let version = match table.version() {
+        None => Version::None,
+        Some(version) if compares => Version::Compared(assignment(env, table, version, slots)?),
+        Some(version) => {
+            let last = version::last(table.table().column(version));
+            Version::Counted(table.field_of(version).1.columns[0], last)
+        }
+    };
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
-    if slots.len() == 1 || (masks.is_none() && is_one_for_all(table, columns, slots)) {
+    let returning = compares && C::Backend::HAS_RETURNING;
+    if slots.len() == 1 || (masks.is_none() && is_one_for_all(table, columns, slots, compares)) {
         let keys = store.model().key_list(store.table(), slots);
         let is_one = slots.len() == 1;
-        run(env, store, doing, &UpdateEqual { store, keys, is_one, assignments, version })
+        run(env, store, doing, &UpdateEqual { store, keys, is_one, assignments, version }, returning)
     } else {
         let rows = slots.len().next_power_of_two().min(window);
         // Of the lightest the last one
@@ -322,12 +341,13 @@ fn send<C: Connection>(
         let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
         let all = store.model().key_list(store.table(), slots);
-        let masks = masks.as_deref();
+        let (masks, is_full) = (masks.as_deref(), rows == window);
         run(
             env,
             store,
             doing,
-            &UpdateRows { store, keys, all, given, assignments, masks, version, rows, padding },
+            &UpdateRows { store, keys, all, given, assignments, masks, version, rows, padding, is_full },
+            returning,
         )
     }
 }
@@ -343,8 +363,9 @@ fn run<C: Connection>(
     store: Store<'_, C>,
     doing: Doing<'_>,
     statement: &dyn QueryFragment<C::Backend>,
+    returning: bool,
 ) -> Result<Found> {
-    if store.version().is_none() || !C::Backend::HAS_RETURNING {
+    if !returning {
         return env.run(doing, statement).map(Found::Count);
     }
     Ok(Found::These(SlotSet::of(env.run_returning(store, doing, statement)?)))
@@ -359,12 +380,18 @@ fn not_found<C: Connection>(
     table: TableStore<'_, C>,
     columns: &[ColumnId],
     slots: &[u32],
+    compares: bool,
 ) -> Result<()> {
     let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
     let store = env.stores.get(model);
-    query::by_keys_for_write(env, store, slots, &[], "the rows that an UPDATE did not find")?;
-    if table.version().is_none() && !slots.iter().any(|&slot| store.is_absent(slot)) {
-        return Ok(());
+    let versioned = env.stores.versioned(table);
+    let asked = "the rows that an UPDATE did not find";
+    match versioned.filter(|_| !compares) {
+        Some((store, version)) => query::by_keys_for_write(env, store, slots, &[version], asked)?,
+        None => query::by_keys_for_write(env, store, slots, &[], asked)?,
+    }
+    if !compares && !slots.iter().any(|&slot| store.is_absent(slot)) {
+        return versioned.map_or(Ok(()), |(store, version)| version::has_next(store, version, slots));
     }
     Err(version::lost(store, slots))
 }

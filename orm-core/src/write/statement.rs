@@ -24,8 +24,29 @@ pub(super) struct Assignment<'a, C: Connection> {
     pub(super) places: Option<&'a [Option<usize>]>,
 }
 
-/// The field that counts the writes of each row, and its values as they were read
-pub(super) type Version<'a, C> = Option<Assignment<'a, C>>;
+/// What becomes of the field that counts the writes of each row
+pub(super) enum Version<'a, C: Connection> {
+    /// There is none.
+    None,
+    /// It is counted on, whatever it is, up to the largest: the name of its column
+    Counted(&'static str, i64),
+    /// It is counted on where it is what it was read as.
+    Compared(Assignment<'a, C>),
+}
+
+impl<'a, C: Connection> Version<'a, C> {
+    fn column(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Counted(column, _) => Some(column),
+            Self::Compared(version) => Some(version.column()),
+        }
+    }
+
+    fn compared(&self) -> Option<&Assignment<'a, C>> {
+        if let Self::Compared(version) = self { Some(version) } else { None }
+    }
+}
 
 impl<C: Connection> Assignment<'_, C> {
     /// The first column, which is the only one of a version
@@ -123,6 +144,10 @@ pub(super) struct UpdateEqual<'a, C: Connection> {
 
 impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        // Any set of columns would be a text of its own, prepared for as long as the connection lives.
+        if columns(self.assignments.iter()).count() > if self.is_one { 2 } else { 1 } {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("UPDATE ");
         out.push_sql(self.store.sql());
         out.push_sql(" SET ");
@@ -131,8 +156,8 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
             out.push_sql(" = ");
             assignment.push(0, part, out.reborrow())
         })?;
-        if let Some(version) = self.version {
-            push_counted_on(version.column(), &mut out)?;
+        if let Some(version) = self.version.column() {
+            push_counted_on(version, &mut out)?;
         }
         out.push_sql(" WHERE ");
         if self.is_one || !locks_first::<C>() {
@@ -140,12 +165,13 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
         } else {
             push_locked(self.store, &*self.keys, &mut out)?;
         }
-        if let Some(version) = self.version {
+        if let Some(version) = self.version.compared() {
             out.push_sql(" AND ");
             push_column(self.store, version.column(), &mut out)?;
             out.push_sql(" = ");
             version.binds.push(0, 0, out.reborrow())?;
         }
+        push_has_next(self.store, self.version, &mut out)?;
         push_found(self.store, self.version, &mut out)
     }
 }
@@ -177,13 +203,31 @@ fn push_locked<'b, C: Connection>(
     Ok(())
 }
 
+/// ` AND version < …`, where it is not compared: SQLite would count on past what the type holds.
+fn push_has_next<C: Connection>(
+    store: Store<'_, C>,
+    version: &Version<'_, C>,
+    out: &mut AstPass<'_, '_, C::Backend>,
+) -> QueryResult<()> {
+    if let Version::Counted(column, last) = version {
+        out.push_sql(" AND ");
+        push_column(store, column, out)?;
+        out.push_sql(&format!(" < {last}"));
+    }
+    Ok(())
+}
+
 /// Asks for the keys of the rows that had the version that was read: afterwards nobody could tell which they were.
 fn push_found<C: Connection>(
     store: Store<'_, C>,
     version: &Version<'_, C>,
     out: &mut AstPass<'_, '_, C::Backend>,
 ) -> QueryResult<()> {
-    if version.is_some() && C::Backend::HAS_RETURNING { push_returning(store, out) } else { Ok(()) }
+    if version.compared().is_some() && C::Backend::HAS_RETURNING {
+        push_returning(store, out)
+    } else {
+        Ok(())
+    }
 }
 
 /// Each record its own values, in one statement
@@ -202,6 +246,8 @@ pub(super) struct UpdateRows<'a, C: Connection> {
     pub(super) rows: usize,
     /// Which one is repeated
     pub(super) padding: usize,
+    /// Whether there are as many as one statement takes: of a large flush most have this text
+    pub(super) is_full: bool,
 }
 
 impl<C: Connection> UpdateRows<'_, C> {
@@ -221,7 +267,7 @@ impl<C: Connection> UpdateRows<'_, C> {
     /// `SET c = CASE WHEN v.column3 & 1 <> 0 THEN v.column2 ELSE c END`
     fn push_from_values<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let keys = self.key().names.len();
-        let mask = keys + columns(self.assignments.iter().chain(self.version)).count() + 1;
+        let mask = keys + columns(self.assignments.iter().chain(self.version.compared())).count() + 1;
         let fields = self.assignments.iter().enumerate();
         let bits = fields.flat_map(|(bit, assignment)| assignment.info.columns.iter().map(move |_| bit));
         let assigned = columns(self.assignments.iter()).zip(bits).enumerate();
@@ -237,18 +283,18 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(" END");
             Ok(())
         })?;
-        if let Some(version) = self.version {
+        if let Some(version) = self.version.column() {
             out.push_sql(", ");
-            out.push_identifier(version.column())?;
+            out.push_identifier(version)?;
             out.push_sql(" = ");
-            push_column(self.store, version.column(), out)?;
+            push_column(self.store, version, out)?;
             out.push_sql(" + 1");
         }
         out.push_sql(" FROM (VALUES ");
         separated(out, self.rows(), |out, row| {
             out.push_sql("(");
             self.push_key(row, out)?;
-            for (_, assignment, part) in columns(self.assignments.iter().chain(self.version)) {
+            for (_, assignment, part) in columns(self.assignments.iter().chain(self.version.compared())) {
                 out.push_sql(", ");
                 assignment.push(row, part, out.reborrow())?;
             }
@@ -269,7 +315,7 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(" AND ");
             push_locked(self.store, &*self.all, out)?;
         }
-        if let Some(version) = self.version {
+        if let Some(version) = self.version.compared() {
             let assigned = columns(self.assignments.iter()).count();
             out.push_sql(" AND ");
             push_column(self.store, version.column(), out)?;
@@ -286,8 +332,8 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(" = ");
             self.push_case(assignment, part, out)
         })?;
-        if let Some(version) = self.version {
-            push_counted_on(version.column(), out)?;
+        if let Some(version) = self.version.column() {
+            push_counted_on(version, out)?;
         }
         out.push_sql(" WHERE ");
         let is_one = self.key().names.len() == 1;
@@ -301,7 +347,7 @@ impl<C: Connection> UpdateRows<'_, C> {
             Ok(())
         })?;
         out.push_sql(")");
-        if let Some(version) = self.version {
+        if let Some(version) = self.version.compared() {
             out.push_sql(" AND ");
             push_column(self.store, version.column(), out)?;
             out.push_sql(" = ");
@@ -365,6 +411,9 @@ impl<C: Connection> UpdateRows<'_, C> {
 
 impl<C: Connection> QueryFragment<C::Backend> for UpdateRows<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        if !self.is_full && columns(self.assignments.iter()).count() > 1 {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql("UPDATE ");
         out.push_sql(self.store.sql());
         out.push_sql(" SET ");
@@ -373,6 +422,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateRows<'_, C> {
         } else {
             self.push_cases(&mut out)?;
         }
+        push_has_next(self.store, self.version, &mut out)?;
         push_found(self.store, self.version, &mut out)
     }
 }
@@ -596,6 +646,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
         if let Some(version) = version_column(self.store) {
             push_counted_on(version, &mut out)?;
         }
+        out.unsafe_to_cache_prepared();
         out.push_sql(" WHERE ");
         match &self.which {
             Which::Keys(keys) if self.rows > 1 && locks_first::<C>() => {

@@ -22,12 +22,15 @@ fn number(column: &dyn AnyColumn, slot: u32) -> Option<i64> {
     small().or_else(middle).or_else(large)
 }
 
-/// Whether a version is the largest of its type
-fn is_last(column: &dyn AnyColumn, slot: u32) -> bool {
-    let is = |last: i64| number(column, slot) == Some(last);
-    (cells::<i16>(column).is_some() && is(i16::MAX.into()))
-        || (cells::<i32>(column).is_some() && is(i32::MAX.into()))
-        || is(i64::MAX)
+/// The largest version of its type
+pub(super) fn last(column: &dyn AnyColumn) -> i64 {
+    if cells::<i16>(column).is_some() {
+        i16::MAX.into()
+    } else if cells::<i32>(column).is_some() {
+        i32::MAX.into()
+    } else {
+        i64::MAX
+    }
 }
 
 fn set(column: &dyn AnyColumn, slot: u32, now: Moment, number: i64) {
@@ -97,7 +100,8 @@ pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Error {
 
 /// An error if a version can be counted on no further
 pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: usize, slots: &[u32]) -> Result<()> {
-    if let Some(&slot) = slots.iter().find(|&&slot| is_last(store.column(field), slot)) {
+    let (column, last) = (store.column(field), last(store.column(field)));
+    if let Some(&slot) = slots.iter().find(|&&slot| number(column, slot) == Some(last)) {
         return Err(Error::other(format!(
             "{} with key {} cannot be written: its {} is the largest that its type holds, and counts no further; \
              give the column a larger type, or start it again by SQL",

@@ -191,6 +191,39 @@ fn flushes_of_all_sizes_share_few_prepared_statements() -> Result<()> {
 }
 
 #[test]
+fn whatever_is_written_few_statements_are_prepared_for_good() -> Result<()> {
+    let db = TestDb::of_partners(300, 10);
+    let partners = db.all::<Partner>()?;
+    let mut seed = 12_345_u32;
+    let mut random = |n: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) % n
+    };
+    for round in 0..400 {
+        let (mask, rows) = (1 + random(15), if round % 2 == 0 { 1 } else { 1 + random(200) as usize });
+        db.transaction(|| {
+            partners.slice(..rows).iter().try_for_each(|partner| {
+                let values = Partner::values();
+                let text = format!("{round}/{}", if mask % 3 == 0 { 0 } else { partner.id() });
+                let values = if mask & 1 > 0 { values.name(&text) } else { values };
+                let values = if mask & 2 > 0 { values.city(&text) } else { values };
+                let values = if mask & 4 > 0 { values.email(&text) } else { values };
+                let values = if mask & 8 > 0 { values.phone(&text) } else { values };
+                partner.write(values)
+            })
+        })?;
+    }
+    // For one row the ten sets of one or two columns; for many each of the four columns alone: with a value for each row in eight sizes,
+    // with one for all in as many
+    let prepared = db.statements.prepared();
+    let kept: Vec<&String> = prepared.iter().filter(|sql| sql.starts_with("UPDATE")).collect();
+    assert!(kept.len() <= 10 + 4 * 16, "{}", kept.len());
+    let sets = kept.iter().filter(|sql| sql.contains("VALUES") && sql.contains("column3"));
+    assert_eq!(sets.count(), 0, "{kept:?}");
+    Ok(())
+}
+
+#[test]
 fn a_statement_keeps_to_the_binds_that_the_backend_takes() -> Result<()> {
     let db = TestDb::new(wide::SCHEMA);
     let wides = db.create_many((0..1_000).map(|_| wide::values("x")))?;
