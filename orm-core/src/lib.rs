@@ -104,7 +104,7 @@ pub use records::cache::{Cache, CacheEntry};
 pub use records::env::Touching;
 pub use records::field::Field;
 pub use records::keyset::BatchesByKey;
-pub use records::record_query::RecordQuery;
+pub use records::record_query::{Page, RecordQuery};
 pub use records::upsert::Upsert;
 pub use records::values::Values;
 pub use records::{Chunks, IntoIter, Iter, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 /// Where a row holds what
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Layout {
+pub struct Layout {
     pub(crate) key: Vec<usize>,
     pub(crate) fields: Vec<Place>,
 }

@@ -83,8 +83,8 @@ pub(crate) struct Select<'a, C: Connection> {
 }
 
 /// Where the rows hold what
-#[derive(Clone, Copy)]
-pub(crate) enum Laid<'a> {
+#[derive(Debug, Clone, Copy)]
+pub enum Laid<'a> {
     Out(&'a Layout),
     /// Where the names of their columns say: these fields, as far as they are there
     ByName(&'a [usize]),

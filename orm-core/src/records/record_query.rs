@@ -1,21 +1,25 @@
 //! An application's own diesel queries, made to give records.
 
+use std::fmt;
 use std::panic::Location;
 
+use diesel::QueryResult;
+use diesel::backend::Backend;
 use diesel::expression::expression_types::Untyped;
-use diesel::query_builder::{Query, QueryFragment};
+use diesel::query_builder::{AstPass, Query, QueryFragment};
 use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
 use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::load::prefetch;
-use crate::load::query::{ModelColumns, find};
+use crate::load::query::{ModelColumns, count, find};
 use crate::load::select::Laid;
-use crate::model::{DbOf, always};
+use crate::model::DbOf;
 use crate::records::fields::{Chosen, Fields};
+use crate::records::keyset::ByKey;
 use crate::records::{Model, combination};
-use crate::{Environment, Record, RecordSet, Result};
+use crate::{Environment, Error, Record, RecordSet, Result};
 
 /// Finds records with any diesel query
 ///
@@ -56,7 +60,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, Wanted::usual(), Location::caller())?))
+        Ok(RecordSet::found(env, found(self, env, &Wanted::usual(), Location::caller())?))
     }
 
     /// The records that the query finds, as their rows are now: one SELECT, as of [`records`](Self::records)
@@ -87,7 +91,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let wanted = Wanted { fields: None, anew: true };
-        Ok(RecordSet::found(env, self.find(env, wanted, Location::caller())?))
+        Ok(RecordSet::found(env, found(self, env, &wanted, Location::caller())?))
     }
 
     /// The records that the query finds, with these fields alone: one SELECT of the key, the fields and the version if
@@ -123,7 +127,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let Chosen { columns, lists } = Chosen::of::<M>(fields);
-        let slots = self.find(env, Wanted::only(columns), Location::caller())?;
+        let slots = found(self, env, &Wanted::only(columns), Location::caller())?;
         for list in lists {
             prefetch::read_all(env, env.store::<M>(), &slots, list, Want::Records)?;
         }
@@ -141,7 +145,99 @@ pub trait RecordQuery<By = by::Select>: Sized {
         M: Model,
         Self: FindRecords<M, By>,
     {
-        Ok(RecordSet::found(env, self.find(env, Wanted::only(Vec::new()), Location::caller())?))
+        Ok(RecordSet::found(env, found(self, env, &Wanted::only(Vec::new()), Location::caller())?))
+    }
+
+    /// How many rows the query finds: one SELECT, which brings nothing into the cache
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    #[track_caller]
+    fn count_records<M>(self, env: &Environment<M::Connection>) -> Result<usize>
+    where
+        M: Model,
+        Self: FindRecords<M, By>,
+    {
+        let (at, mut rows) = (Location::caller(), 0);
+        self.with_query(Some(&[]), &mut |_, query| {
+            rows = count::<M>(env, at, query)?;
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// A page of what the query finds, and how much there is: two SELECTs. Pages are counted from 1
+    ///
+    /// The query says the order, best one that leaves nothing open, and has no limit or offset of its own. Far pages of large tables are
+    /// slow, as the database counts off what comes before; [`records_after`](Self::records_after) is not.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// fn second(env: &Environment) -> orm_core::Result<String> {
+    ///     let page = partners::table.order((partners::name, partners::id)).page::<Partner>(env, 2, 50)?;
+    ///     let names = page.records.name()?.join(", ");
+    ///     Ok(format!("{names} (page {} of {}, {} in all)", page.number, page.pages, page.total))
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records); [`Error::Other`](crate::Error::Other) for page 0, or pages of no records.
+    #[track_caller]
+    fn page<M>(self, env: &Environment<M::Connection>, number: usize, size: usize) -> Result<Page<'_, M>>
+    where
+        M: Model,
+        Self: FindRecords<M, By>,
+    {
+        let at = Location::caller();
+        let Some(before) =
+            number.checked_sub(1).and_then(|before| before.checked_mul(size)).filter(|_| size > 0)
+        else {
+            let wrong = format!(
+                "page {number} of {size} records each: pages are counted from 1, and have a record at least"
+            );
+            return Err(Error::other(wrong));
+        };
+        let (mut total, mut slots) = (0, Vec::new());
+        self.with_query(None, &mut |laid, query| {
+            total = count::<M>(env, at, query)?;
+            // What is behind the last page needs no look.
+            if before < total {
+                slots = find::<_, M>(env, at, laid, &Part { query, rows: size, before }, false)?;
+            }
+            Ok(())
+        })?;
+        Ok(Page { records: RecordSet::found(env, slots), number, total, pages: total.div_ceil(size) })
+    }
+
+    /// The first records that the query finds after one, in the order of their keys: one SELECT, as fast on the last page as on the first
+    ///
+    /// `after` is the key of the last record that was shown; `None` begins. Any query without an order, limit, offset or lock of its
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records); [`Error::Other`](crate::Error::Other) for a query that has an order or the like.
+    #[track_caller]
+    fn records_after<M>(
+        self,
+        env: &Environment<M::Connection>,
+        after: Option<M::Key>,
+        size: usize,
+    ) -> Result<RecordSet<'_, M>>
+    where
+        M: Model,
+        Self: ByKey<M>,
+    {
+        let mut slots = self.read(env, Location::caller(), after, size)?;
+        // A join may find a record several times, one after the other.
+        slots.dedup();
+        Ok(RecordSet::found(env, slots))
     }
 
     /// The first record that the query finds: one SELECT with a limit of 1
@@ -156,8 +252,45 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: LimitDsl,
         Self::Output: FindRecords<M, By>,
     {
-        let slots = LimitDsl::limit(self, 1).find(env, Wanted::usual(), Location::caller())?;
+        let slots = found(LimitDsl::limit(self, 1), env, &Wanted::usual(), Location::caller())?;
         Ok(RecordSet::<M>::found(env, slots).first())
+    }
+}
+
+/// A page of what a query finds; made by [`RecordQuery::page`]
+#[non_exhaustive]
+pub struct Page<'env, M: Model> {
+    /// The records of the page; none behind the last one
+    pub records: RecordSet<'env, M>,
+    /// Which page it is, counted from 1
+    pub number: usize,
+    /// How many records the query finds in all
+    pub total: usize,
+    /// How many pages there are
+    pub pages: usize,
+}
+
+impl<M: Model> fmt::Debug for Page<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { records, number, total, pages } = self;
+        write!(f, "Page({number} of {pages}, {total} in all: {records:?})")
+    }
+}
+
+/// Some rows of a query
+struct Part<'a, DB: Backend> {
+    query: &'a dyn QueryFragment<DB>,
+    rows: usize,
+    before: usize,
+}
+
+impl<DB: Backend> QueryFragment<DB> for Part<'_, DB> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.query.walk_ast(out.reborrow())?;
+        // Where they are in the text there is one for each page.
+        out.unsafe_to_cache_prepared();
+        out.push_sql(&format!(" LIMIT {} OFFSET {}", self.rows, self.before));
+        Ok(())
     }
 }
 
@@ -181,8 +314,7 @@ impl<Q: PositionalOrderDsl<u32>> RecordQuery<by::Combination> for Q {}
 impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
 
 /// What a search brings of the records that it finds
-#[derive(Debug)]
-pub struct Wanted {
+struct Wanted {
     /// `None`: those that come with every search
     fields: Option<Vec<usize>>,
     /// Whether what is cached of them gives way
@@ -207,21 +339,24 @@ impl Wanted {
             one that the backend of `{M}` has"
 )]
 pub trait FindRecords<M: Model, By> {
-    /// The slots of the records, and what is wanted of them into the cache
+    /// Calls with the query as it is to be run for these fields, or for those that come with every search, and where its rows hold
+    /// what.
     #[doc(hidden)]
-    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>>;
+    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()>;
 }
+
+/// Runs a query.
+type Run<'r, M> = &'r mut dyn FnMut(Laid<'_>, &dyn QueryFragment<DbOf<M>>) -> Result<()>;
 
 impl<M, Q> FindRecords<M, by::Select> for Q
 where
     M: Model,
     Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
 {
-    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
-        let fields = wanted.fields.unwrap_or_else(|| always::<M>().collect());
-        let columns = ModelColumns::<M>::of(&fields);
+    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+        let columns = fields.map_or_else(ModelColumns::<M>::always, ModelColumns::<M>::of);
         let layout = columns.layout().clone();
-        find::<_, M>(env, at, Laid::Out(&layout), &SelectDsl::select(self, columns), wanted.anew)
+        run(Laid::Out(&layout), &SelectDsl::select(self, columns))
     }
 }
 
@@ -230,9 +365,9 @@ where
     M: Model,
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
 {
-    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
-        let fields = wanted.fields.unwrap_or_else(columns::<M>);
-        find::<_, M>(env, at, Laid::Out(&combination::layout::<M>(&self, &fields)?), &self, wanted.anew)
+    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+        let all = columns::<M>();
+        run(Laid::Out(&combination::layout::<M>(&self, fields.unwrap_or(&all))?), &self)
     }
 }
 
@@ -241,9 +376,24 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn find(self, env: &Environment<M::Connection>, wanted: Wanted, at: Place) -> Result<Vec<u32>> {
-        find::<_, M>(env, at, Laid::ByName(&wanted.fields.unwrap_or_else(columns::<M>)), &self, wanted.anew)
+    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+        run(Laid::ByName(fields.unwrap_or(&columns::<M>())), &self)
     }
+}
+
+/// The slots of the records that a query finds, and what is wanted of them into the cache
+fn found<M: Model, By>(
+    query: impl FindRecords<M, By>,
+    env: &Environment<M::Connection>,
+    wanted: &Wanted,
+    at: Place,
+) -> Result<Vec<u32>> {
+    let mut slots = Vec::new();
+    query.with_query(wanted.fields.as_deref(), &mut |laid, query| {
+        slots = find::<_, M>(env, at, laid, query, wanted.anew)?;
+        Ok(())
+    })?;
+    Ok(slots)
 }
 
 /// All fields that are columns

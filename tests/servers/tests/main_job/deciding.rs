@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use orm_core::prelude::*;
 
 use super::Db;
-use super::shop::schema::accounts;
+use super::shop::schema::{accounts, countries, partners};
 use super::shop::{self, Account};
 use crate::place::{Outcome, Place};
 
@@ -110,5 +110,30 @@ fn it_is_created_once_whoever_is_first() -> Outcome {
         assert_eq!(got.iter().filter(|got| got[word].1).count(), 1, "{word}");
         assert!(got.iter().all(|of| of[word].0 == got[0][word].0), "{word}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_query_is_counted_and_paged() -> Outcome {
+    let Some((_place, env, _)) = shop::open()? else { return Ok(()) };
+    let belgium = env.one::<shop::Country>(countries::code.eq("BE"))?;
+    env.create_many((1..=25).map(|n| {
+        let partner =
+            shop::Partner::values().name(format!("p{n:02}")).credit(f64::from(n)).active(n % 2 == 0);
+        if n % 5 == 0 { partner } else { partner.country_id(&belgium) }
+    }))?;
+    let query = || {
+        partners::table
+            .inner_join(countries::table)
+            .filter(partners::credit.gt(5.0))
+            .order(partners::name.desc())
+    };
+    assert_eq!(query().count_records::<shop::Partner>(&env)?, 16);
+    let page = query().page::<shop::Partner>(&env, 2, 10)?;
+    assert_eq!((page.total, page.pages), (16, 2));
+    assert_eq!(page.records.name()?, ["p12", "p11", "p09", "p08", "p07", "p06"]);
+    let active = partners::table.filter(partners::active.eq(true));
+    let after = active.records_after::<shop::Partner>(&env, Some(page.records.ids()[0]), 3)?;
+    assert_eq!(after.name()?, ["p14", "p16", "p18"]);
     Ok(())
 }

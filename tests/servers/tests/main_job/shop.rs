@@ -26,6 +26,8 @@ pub mod schema {
     diesel::table! { tags (code) { code -> Text, name -> Text } }
     diesel::table! { partner_tags (partner_id, tag_code) { partner_id -> Integer, tag_code -> Text } }
     diesel::table! { accounts { id -> BigInt, amount -> Integer, version -> Integer } }
+    diesel::joinable!(partners -> countries (country_id));
+    diesel::allow_tables_to_appear_in_same_query!(partners, countries);
 }
 use schema::{accounts, countries, partner_tags, partners, tags};
 

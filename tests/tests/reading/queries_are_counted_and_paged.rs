@@ -1,0 +1,74 @@
+//! `count_records`, `page` and `records_after`: how many rows a query finds, and some of them at a time.
+
+use diesel::prelude::*;
+use orm_core::prelude::*;
+use orm_core::{Error, Result};
+use orm_tests::TestDb;
+use orm_tests::partners::{Country, Partner, countries, partners};
+
+#[test]
+fn a_query_is_counted_in_one_select_and_nothing_is_cached() -> Result<()> {
+    let db = TestDb::of_partners(250, 10);
+    let named = || partners::table.filter(partners::name.like("%1%"));
+    let expected: usize =
+        db.file.values("SELECT COUNT(*) AS value FROM partners WHERE name LIKE '%1%'")[0].parse().unwrap();
+    assert_eq!(db.assert_queries(1, || named().count_records::<Partner>(&db))?, expected);
+    assert_eq!(db.cache().get(Partner::NAME, 1), None);
+    // Of any kind: with an order, a limit, boxed, joined, distinct, combined, by SQL
+    assert_eq!(named().order(partners::name).limit(7).count_records::<Partner>(&db)?, 7);
+    assert_eq!(named().into_boxed().count_records::<Partner>(&db)?, expected);
+    let joined = || partners::table.inner_join(countries::table).filter(countries::id.eq(1));
+    assert_eq!(joined().count_records::<Partner>(&db)?, joined().records::<Partner>(&db)?.len());
+    assert_eq!(joined().distinct().count_records::<Country>(&db)?, 1);
+    let both = partners::table.filter(partners::id.lt(10)).union(partners::table.filter(partners::id.lt(20)));
+    assert_eq!(both.count_records::<Partner>(&db)?, 19);
+    assert_eq!(
+        diesel::sql_query("SELECT id FROM partners WHERE id > 240").count_records::<Partner>(&db)?,
+        10
+    );
+    // What waits is counted.
+    db.transaction(|| {
+        db.record::<Partner>(1).set_name("renamed")?;
+        assert_eq!(partners::table.filter(partners::name.eq("renamed")).count_records::<Partner>(&db)?, 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_page_is_two_selects() -> Result<()> {
+    let db = TestDb::of_partners(105, 10);
+    let query = || partners::table.filter(partners::id.gt(2)).order(partners::id.desc());
+    let page = db.assert_queries(2, || query().page::<Partner>(&db, 1, 50))?;
+    assert_eq!((page.number, page.pages, page.total, page.records.len()), (1, 3, 103, 50));
+    assert_eq!(page.records.ids()[..2], [105, 104]);
+    // A page is a set as any other: read together.
+    db.assert_queries(1, || page.records.country_id().name())?;
+    let last = query().into_boxed().page::<Partner>(&db, 3, 50)?;
+    assert_eq!(last.records.ids(), [5, 4, 3]);
+    // Behind the last one there is nothing to be asked for.
+    let behind = db.assert_queries(1, || query().page::<Partner>(&db, 4, 50))?;
+    assert!(behind.records.is_empty() && behind.pages == 3);
+    let none = query().filter(partners::id.lt(0)).page::<Partner>(&db, 1, 50)?;
+    assert_eq!((none.pages, none.total, none.records.len()), (0, 0, 0));
+    for (number, size) in [(0, 10), (1, 0), (usize::MAX, 3)] {
+        let error = query().page::<Partner>(&db, number, size).unwrap_err();
+        assert!(matches!(error, Error::Other { .. }), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn pages_by_key_begin_after_the_last_one() -> Result<()> {
+    let db = TestDb::of_partners(25, 10);
+    let query = || partners::table.filter(partners::id.ne(7));
+    let (mut after, mut seen) = (None, Vec::new());
+    loop {
+        let records = db.assert_queries(1, || query().records_after::<Partner>(&db, after, 10))?;
+        let Some(last) = records.last() else { break };
+        after = Some(last.id());
+        seen.extend(records.ids());
+    }
+    assert_eq!(seen, (1..=25).filter(|&id| id != 7).collect::<Vec<_>>());
+    assert!(query().order(partners::name).records_after::<Partner>(&db, None, 10).is_err());
+    Ok(())
+}
