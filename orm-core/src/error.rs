@@ -10,6 +10,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use nature::Nature;
+#[cfg_attr(not(feature = "postgres"), allow(unused_imports))]
+pub(crate) use nature::has_nature;
 pub use repeated::Repeated;
 use repeated::told;
 pub(crate) use secret::{Address, without_secrets};

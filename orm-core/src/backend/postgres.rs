@@ -15,6 +15,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Te
 use diesel::{QueryResult, RunQueryDsl};
 
 use super::{Begin, Connection, Dialect, KeyList, Numbers, OnConflict, Standing, milliseconds};
+use crate::error::has_nature;
 use crate::key::Key;
 
 impl Connection for PgConnection {
@@ -67,14 +68,19 @@ impl Connection for PgConnection {
             if information.message() == "cached plan must not change result type")
     }
 
-    /// Each use of such a statement would fail.
+    /// Each use of such a statement would fail. A server that does not speak English says so in words that nobody here knows: where there is no
+    /// transaction whatever is not known may be that.
     fn forget_failed_statement(&mut self, error: Option<&Error>) {
-        if error.is_some_and(Self::has_expired) {
+        let Some(error) = error else { return };
+        let status = AnsiTransactionManager::transaction_manager_status_mut(self);
+        let is_alone = matches!(status.transaction_depth(), Ok(None));
+        let may_have_expired =
+            is_alone && matches!(error, Error::DatabaseError(Unknown, _)) && !has_nature(error);
+        if Self::has_expired(error) || may_have_expired {
             self.set_prepared_statement_cache_size(CacheSize::Disabled);
             self.set_prepared_statement_cache_size(CacheSize::Unbounded);
             // So that the server does not keep them; in a transaction, which is over, it takes no statement any more.
-            let status = AnsiTransactionManager::transaction_manager_status_mut(self);
-            if matches!(status.transaction_depth(), Ok(None)) {
+            if is_alone {
                 let _ = self.batch_execute("DEALLOCATE ALL");
             }
         }

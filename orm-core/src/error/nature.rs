@@ -70,6 +70,12 @@ impl Nature {
     }
 }
 
+/// Whether it is known what an error calls for
+#[cfg_attr(not(feature = "postgres"), allow(dead_code))]
+pub(crate) fn has_nature(error: &Error) -> bool {
+    Nature::of(error).is_some()
+}
+
 /// Whether these are PostgreSQL's details of a deadlock, a line for each of those who wait: `Process 1 waits for ShareLock on transaction 2; blocked by
 /// process 3.` No other error has such.
 fn is_deadlock(details: &str) -> bool {

@@ -167,6 +167,34 @@ fn of_a_file_that_can_only_be_read() -> Result<()> {
 }
 
 #[test]
+fn of_a_file_that_is_corrupt() -> Result<()> {
+    let file = File::new(SCHEMA);
+    file.run("PRAGMA journal_mode = DELETE");
+    let sound = std::fs::read(file.path()).expect("a file");
+    let page = 4096;
+    let mut corrupt = sound.clone();
+    corrupt[page..].chunks_mut(page).for_each(|page| page[..200].fill(0xA5));
+    std::fs::write(file.path(), corrupt).expect("a file");
+    let env: Environment = Environment::connect(&file.url())?;
+    let errors = [
+        env.all::<Account>().map(drop).unwrap_err(),
+        env.record::<Account>(1).set_balance(1).unwrap_err(),
+        env.transaction(|| env.record::<Account>(1).set_balance(1)).unwrap_err(),
+        env.create(Owner::values().name("New")).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, orm_core::Error::Database { .. }), "{error:?}");
+        assert!(error.to_string().ends_with(": database disk image is malformed"), "{error}");
+        assert!(!error.is_retryable() && !error.is_connection_lost(), "{error:?}");
+        assert_eq!(env.stats().dirty, 0);
+    }
+    drop(env);
+    std::fs::write(file.path(), sound).expect("a file");
+    assert_eq!(balances(&file), [(1, 100), (2, 200), (3, 300), (4, 400)]);
+    Ok(())
+}
+
+#[test]
 fn of_a_unique_value_that_changes_hands_in_one_flush() -> Result<()> {
     let db = bank();
     let (ann, bob) = (db.record::<Owner>(1), db.record::<Owner>(2));

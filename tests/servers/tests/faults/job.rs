@@ -473,3 +473,21 @@ fn a_process_that_is_killed_leaves_all_of_a_transaction_or_nothing() -> Outcome 
     let last = amounts()?[0];
     is_sound(&server, &Environment::connect(&server.address)?, move |_| last)
 }
+
+/// What was prepared for tables of another form may fail once.
+#[allow(dead_code, reason = "not every server has such statements")]
+pub fn a_migration_meets_prepared_statements(server: &Server) -> Outcome {
+    let env = Environment::<Db>::connect(&server.address)?;
+    env.create(Entry::values().id(1).note("one"))?;
+    for length in [100, 200] {
+        env.all::<Entry>()?;
+        server
+            .connect()?
+            .batch_execute(&format!("ALTER TABLE entries ALTER COLUMN note TYPE VARCHAR({length})"))?;
+        let failed = env.all::<Entry>().map(drop);
+        assert!(failed.is_err(), "nobody knows what it says");
+        env.cache().clear();
+        assert_eq!(env.all::<Entry>()?.note()?, ["one"]);
+    }
+    Ok(())
+}
