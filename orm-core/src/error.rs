@@ -51,6 +51,22 @@ pub enum Error {
         /// How many there are
         count: usize,
     },
+    /// Several records link to one whose [`OneToOne`](crate::OneToOne) field promises one at most
+    #[error(
+        "{model}.{field} of {id} is {count} records of {other}, where there may be one: make the link's column unique, or the field a `OneToMany`"
+    )]
+    NotUnique {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// The record's key, as text
+        id: Str,
+        /// The name of the model whose records link to it
+        other: &'static str,
+        /// How many there are
+        count: usize,
+    },
     /// A record was to be created without a value that its column needs
     #[error(
         "{model}.{field} needs a value: its column is NOT NULL and has no default{}{}",

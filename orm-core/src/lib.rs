@@ -96,7 +96,7 @@ pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};
 pub use indexmap::IndexMap;
 pub use key::Key;
-pub use model::{Computed, Id, ManyToMany, OneToMany};
+pub use model::{Computed, Id, ManyToMany, OneToMany, OneToOne};
 pub use orm_derive::Model;
 pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
@@ -133,7 +133,7 @@ pub mod prelude {
     //! What most files want: `use orm_core::prelude::*;` beside `use diesel::prelude::*;`
 
     pub use crate::{
-        Computed, Environment, Id, ManyToMany, Model, OneToMany, Record, RecordQuery, RecordSet, Records,
-        Str, ToMany, ToOne, ToOptional,
+        Computed, Environment, Id, ManyToMany, Model, OneToMany, OneToOne, Record, RecordQuery, RecordSet,
+        Records, Str, ToMany, ToOne, ToOptional,
     };
 }

@@ -16,7 +16,7 @@ pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{Compute, ComputedKind, IntoCell, computed_all, computed_one};
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
-    LinkedNullable, Nullable, PrimaryKey, Readable, Required, WayTo,
+    LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::records::inverse::{InverseOf, OrderOf, inverse, is_key, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
@@ -24,8 +24,8 @@ pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
-pub use crate::store::{AnyColumn, Column, Filling, Link, List, Moment, Table};
-pub use crate::{Computed, Id, ManyToMany, OneToMany, Record, RecordSet, Result, Str, ToMany};
+pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
+pub use crate::{Computed, Id, ManyToMany, OneToMany, OneToOne, Record, RecordSet, Result, Str, ToMany};
 pub use bytes::Bytes;
 pub use diesel;
 pub use diesel::query_builder::QueryFragment;

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
 
-use crate::{Computed, Id, ManyToMany, Model, OneToMany, Str};
+use crate::{Computed, Id, ManyToMany, Model, OneToMany, OneToOne, Str};
 
 impl Serialize for Str {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -47,4 +47,4 @@ macro_rules! markers {
         }
     )*};
 }
-markers!(OneToMany, ManyToMany, Computed);
+markers!(OneToMany, OneToOne, ManyToMany, Computed);

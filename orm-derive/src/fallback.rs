@@ -48,8 +48,11 @@ fn sound(mut model: Model) -> Model {
         }
     }
     let is_setter = |field: &Field| {
-        let other = field.name.strip_prefix("set_").unwrap_or_default();
-        model.fields.iter().any(|field| field.name == other && field.has_setter())
+        let of = |prefix: &str, is_it: fn(&Field) -> bool| {
+            let other = field.name.strip_prefix(prefix);
+            other.is_some_and(|other| model.fields.iter().any(|field| field.name == other && is_it(field)))
+        };
+        of("set_", Field::has_setter) || of("create_", Field::is_one_to_one)
     };
     let setters: Vec<_> = model.fields.iter().map(is_setter).collect();
     let mut setters = setters.into_iter();

@@ -177,7 +177,12 @@ impl Field {
     /// Whether it has a setter: what can be given, but for the key, and a field that shows a column of the key
     pub(crate) fn has_setter(&self) -> bool {
         let is_column = self.is_given() && !self.is_key && self.part.is_none() && !self.is_of_key;
-        is_column || self.is_inverted()
+        is_column || self.is_inverted() || self.is_one_to_one()
+    }
+
+    /// Whether it is the other side of a unique link
+    pub(crate) fn is_one_to_one(&self) -> bool {
+        matches!(self.shape, Shape::OneToOne(_))
     }
 
     /// Whether it is computed, and a function says what setting it does

@@ -15,6 +15,8 @@ pub(crate) enum Shape {
         nullable: bool,
     },
     OneToMany(Type),
+    /// The other side of a unique to-one link
+    OneToOne(Type),
     ManyToMany(Type),
     /// `Computed<T>`
     Computed {
@@ -40,7 +42,10 @@ impl Shape {
     /// The model that a link leads to
     pub(crate) fn target(&self) -> Option<&Type> {
         match self {
-            Self::Link { target, .. } | Self::OneToMany(target) | Self::ManyToMany(target) => Some(target),
+            Self::Link { target, .. }
+            | Self::OneToMany(target)
+            | Self::OneToOne(target)
+            | Self::ManyToMany(target) => Some(target),
             _ => None,
         }
     }
@@ -70,6 +75,7 @@ impl Shape {
         let value = match (name.as_deref(), parameter) {
             (Some("Id"), Some(target)) => return Self::Link { target: target.clone(), nullable: false },
             (Some("OneToMany"), Some(target)) => return Self::OneToMany(target.clone()),
+            (Some("OneToOne"), Some(target)) => return Self::OneToOne(target.clone()),
             (Some("ManyToMany"), Some(target)) => return Self::ManyToMany(target.clone()),
             (Some("Computed"), Some(inner)) => {
                 return match Self::of(inner) {
@@ -77,7 +83,9 @@ impl Shape {
                     _ => Self::Unsupported(ty.clone()),
                 };
             }
-            (Some("OneToMany" | "ManyToMany" | "Computed"), None) => return Self::Unsupported(ty.clone()),
+            (Some("OneToMany" | "OneToOne" | "ManyToMany" | "Computed"), None) => {
+                return Self::Unsupported(ty.clone());
+            }
             (Some("Option"), Some(_)) => return Self::Unsupported(ty.clone()),
             (Some("String"), None) => Value::Text,
             (Some("Vec"), Some(item)) if is_u8(item) => Value::Blob,
@@ -164,6 +172,7 @@ mod tests {
             (parse_quote!(Id<a::B>), link(false)),
             (parse_quote!(Option<orm_core::Id<a::B>>), link(true)),
             (parse_quote!(OneToMany<a::B>), Shape::OneToMany(parse_quote!(a::B))),
+            (parse_quote!(OneToOne<a::B>), Shape::OneToOne(parse_quote!(a::B))),
             (parse_quote!(orm_core::ManyToMany<a::B>), Shape::ManyToMany(parse_quote!(a::B))),
             (
                 parse_quote!(Computed<i32>),
@@ -175,6 +184,7 @@ mod tests {
             (parse_quote!(my::Id), plain(parse_quote!(my::Id), false)),
             (parse_quote!(Option<Option<i32>>), Shape::Unsupported(parse_quote!(Option<Option<i32>>))),
             (parse_quote!(Option<OneToMany<B>>), Shape::Unsupported(parse_quote!(Option<OneToMany<B>>))),
+            (parse_quote!(Option<OneToOne<B>>), Shape::Unsupported(parse_quote!(Option<OneToOne<B>>))),
             (parse_quote!(Option<&'static str>), Shape::Unsupported(parse_quote!(&'static str))),
             (parse_quote!(OneToMany), Shape::Unsupported(parse_quote!(OneToMany))),
         ] {

@@ -113,6 +113,13 @@ fn version_is_counted(field: &Field, errors: &mut Errors) {
 
 /// The setter of another field would have the name of this one's accessor.
 fn free_setter(model: &Model, field: &Field, errors: &mut Errors) {
+    if let Some(other) = field.name.strip_prefix("create_")
+        && model.fields.iter().any(|field| field.name == other && field.is_one_to_one())
+    {
+        let (name, renamed) = (&field.name, names::prefixed(&model.ident, &field.name));
+        errors
+            .at(&field.ident, format!("`{name}` creates the `{other}`; rename the field, as in `{renamed}`"));
+    }
     let Some(other) = field.name.strip_prefix("set_") else { return };
     if model.fields.iter().any(|field| field.name == other && field.has_setter()) {
         let (name, renamed) = (&field.name, names::prefixed(&model.ident, &field.name));
@@ -200,6 +207,9 @@ fn advice_for(ty: &Type) -> String {
             Some(inner) if shape::generic(inner, "Option").is_some() => {
                 format!("a column is nullable once: use `{}`", text(inner))
             }
+            Some(inner) if shape::generic(inner, "OneToOne").is_some() => {
+                format!("it may lead nowhere as it is: use `{}`", text(inner))
+            }
             Some(inner) => format!("a to-many link may be empty but is never NULL: use `{}`", text(inner)),
             None if path.path.segments.last().is_some_and(|last| last.ident == "Computed") => {
                 "say what is computed, a value or an `Option` of one: `Computed<String>`".to_owned()
@@ -230,7 +240,7 @@ fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
             &field.ty,
             "a primary key is no link: give it the type of the column, and the link a field of its own",
         ),
-        Shape::OneToMany(_) | Shape::ManyToMany(_) => {
+        Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) => {
             errors.at(&field.ty, "a primary key is a column: give it the column's type");
         }
         Shape::Value { .. } | Shape::Computed { .. } | Shape::Unsupported(_) => {}
@@ -253,7 +263,7 @@ fn to_many_has_a_source(field: &Field, errors: &mut Errors) {
         return;
     }
     match &field.shape {
-        Shape::OneToMany(target) => {
+        Shape::OneToMany(target) | Shape::OneToOne(target) => {
             let target = target.to_token_stream();
             errors.at(
                 &field.ty,
@@ -271,10 +281,13 @@ fn to_many_has_a_source(field: &Field, errors: &mut Errors) {
 fn source_fits_the_type(field: &Field, errors: &mut Errors) {
     let (inverse, through) = (&field.attrs.inverse, &field.attrs.through);
     match &field.shape {
-        Shape::OneToMany(_) => {
+        Shape::OneToMany(_) | Shape::OneToOne(_) => {
             if let Some(through) = through {
-                errors
-                    .at(&through.key, "a `OneToMany` takes `inverse`; for a table of pairs use `ManyToMany`");
+                let ty = if field.is_one_to_one() { "OneToOne" } else { "OneToMany" };
+                errors.at(
+                    &through.key,
+                    format!("a `{ty}` takes `inverse`; for a table of pairs use `ManyToMany`"),
+                );
             }
         }
         Shape::ManyToMany(_) => {
@@ -290,11 +303,11 @@ fn source_fits_the_type(field: &Field, errors: &mut Errors) {
             // Of what is computed it is the function that sets it.
             let inverse = inverse.as_ref().filter(|_| field.is_column());
             for (key, ty) in [
-                (inverse.map(|given| &given.key), "OneToMany"),
-                (through.as_ref().map(|given| &given.key), "ManyToMany"),
+                (inverse.map(|given| &given.key), "`OneToMany<…>` or `OneToOne<…>`"),
+                (through.as_ref().map(|given| &given.key), "`ManyToMany<…>`"),
             ] {
                 let Some(key) = key else { continue };
-                errors.at(key, format!("`{key}` is for a field of type `{ty}<…>`; this one is {what}"));
+                errors.at(key, format!("`{key}` is for a field of type {ty}; this one is {what}"));
             }
         }
         Shape::Unsupported(_) => {}
@@ -308,6 +321,7 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
     let attrs = &field.attrs;
     let advice = match field.shape {
         Shape::Computed { .. } => "a computed field is no column, and is computed when it is read",
+        Shape::OneToOne(_) => "a link that points back is no column, and is loaded when it is read",
         _ => "a to-many link is no column, and is loaded when it is read",
     };
     for key in [
@@ -342,7 +356,9 @@ fn columns_of_a_link(field: &Field, errors: &mut Errors) {
 }
 
 fn order_on_to_many(field: &Field, errors: &mut Errors) {
-    if let (Shape::Value { .. } | Shape::Link { .. }, Some(order)) = (&field.shape, &field.attrs.order) {
+    if let (Shape::Value { .. } | Shape::Link { .. } | Shape::OneToOne(_), Some(order)) =
+        (&field.shape, &field.attrs.order)
+    {
         errors.at(&order.key, "only a to-many link has an order; leave `order` out");
     }
 }

@@ -111,6 +111,16 @@ pub(crate) enum Side {
     },
 }
 
+/// A column that holds the lists of a to-many link
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lists {
+    pub(crate) column: ColumnId,
+    /// Whether they are in the order of the members' keys
+    pub(crate) by_key: bool,
+    /// Whether a list has one member at most, as one of the models says
+    pub(crate) is_one: bool,
+}
+
 impl Side {
     /// The same link, seen from its members
     pub(crate) fn reversed(self) -> Self {
@@ -299,16 +309,18 @@ impl<C: Connection> Stores<C> {
         self.joins.get(join).map_or("", |join| &join.sql)
     }
 
-    /// The columns of a table that hold the lists of a to-many link, whatever the models call it, and whether they are in the
-    /// order of the members' keys
-    pub(crate) fn lists(&self, table: TableId, side: Side) -> Vec<(ColumnId, bool)> {
-        let mut found: Vec<(ColumnId, bool)> = Vec::new();
+    /// The columns of a table that hold the lists of a to-many link, whatever the models call it
+    pub(crate) fn lists(&self, table: TableId, side: Side) -> Vec<Lists> {
+        let mut found: Vec<Lists> = Vec::new();
         for entry in self.models.iter().filter(|entry| entry.table == table) {
             for (field, _) in entry.sides.iter().enumerate().filter(|(_, other)| **other == Some(side)) {
-                let column = entry.columns[field];
-                if found.iter().all(|&(known, _)| known != column) {
-                    let link = entry.model.fields()[field].link.as_ref();
-                    found.push((column, link.is_some_and(|link| link.order().is_none())));
+                let (column, info) = (entry.columns[field], &entry.model.fields()[field]);
+                match found.iter_mut().find(|lists| lists.column == column) {
+                    Some(lists) => lists.is_one |= info.is_one(),
+                    None => {
+                        let by_key = info.link.as_ref().is_some_and(|link| link.order().is_none());
+                        found.push(Lists { column, by_key, is_one: info.is_one() });
+                    }
                 }
             }
         }
@@ -760,6 +772,18 @@ impl<'a, C: Connection> Store<'a, C> {
         };
         let (model, field) = (self.name(), self.field_name(field));
         Error::InvalidValue { model, field, id: self.key_text(slot), message }
+    }
+
+    /// Several records link to one, where one was promised at most.
+    pub(crate) fn not_unique(self, field: usize, slot: u32, count: usize) -> Error {
+        let other = self.field(field).link.as_ref().map_or("", |link| link.target.name());
+        Error::NotUnique {
+            model: self.name(),
+            field: self.field_name(field),
+            id: self.key_text(slot),
+            other,
+            count,
+        }
     }
 
     pub(crate) fn missing_record(self, slot: u32) -> Error {

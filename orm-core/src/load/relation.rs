@@ -16,7 +16,7 @@ use crate::fragment::{joined, separated};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::model::{KeyCondition, LinkKind, Order};
-use crate::store::{ColumnId, List, SlotSet};
+use crate::store::{ColumnId, List, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
 /// What a member is taken to weigh until one was read: the record, and each of its values
@@ -38,6 +38,8 @@ pub(super) struct Source<'a, C: Connection> {
     order: Option<Order<C>>,
     /// Whether it cannot bring a member of an owner twice
     pub(super) is_unique: bool,
+    /// Whether an owner has one member at most
+    is_one: bool,
 }
 
 impl<C: Connection> Clone for Source<'_, C> {
@@ -53,7 +55,7 @@ impl<'a, C: Connection> Source<'a, C> {
         let (members, order) = (env.stores.get(link.target), link.order());
         Some(match link.kind {
             LinkKind::ToOne => return None,
-            LinkKind::Inverse { field, .. } => {
+            LinkKind::Inverse { field, is_one, .. } => {
                 let field = field();
                 let own = members.field(field).columns;
                 Source {
@@ -64,6 +66,7 @@ impl<'a, C: Connection> Source<'a, C> {
                     field: Some(field),
                     order,
                     is_unique: true,
+                    is_one,
                 }
             }
             LinkKind::Through { own, other, is_key, .. } => {
@@ -71,7 +74,16 @@ impl<'a, C: Connection> Source<'a, C> {
                     return None;
                 };
                 let table = env.stores.join_sql(join);
-                Source { members, table, own, other: Some(other), field: None, order, is_unique: is_key() }
+                Source {
+                    members,
+                    table,
+                    own,
+                    other: Some(other),
+                    field: None,
+                    order,
+                    is_unique: is_key(),
+                    is_one: false,
+                }
             }
         })
     }
@@ -79,7 +91,7 @@ impl<'a, C: Connection> Source<'a, C> {
     /// Records by their own keys
     pub(super) fn themselves(members: Store<'a, C>) -> Self {
         let (table, own) = (members.sql(), members.model().key_columns());
-        Source { members, table, own, other: None, field: None, order: None, is_unique: true }
+        Source { members, table, own, other: None, field: None, order: None, is_unique: true, is_one: false }
     }
 
     /// Whether a join table says whose the members are
@@ -116,15 +128,19 @@ pub(crate) fn load_lists<C: Connection>(
     want: Want,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
-    let slots = &*one_of_each(store, slots);
     let (members, column) = (source.members, store.column_of(field));
+    let slots = not_known_by_key(env, store, source, column, slots);
+    let slots = &*one_of_each(store, &slots);
+    if slots.is_empty() {
+        return Ok(());
+    }
     let flushed = env.flush_before_list(members, store.side(field), source.order.is_some())?;
     let fields: Vec<usize> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
     let sort_here = source.order.is_none() && members.are_keys_numbers();
-    let most = most_rows(env, store, slots.len(), field, &fields);
+    let most = if source.is_one { None } else { most_rows(env, store, slots.len(), field, &fields) };
     let selection = Selection::of_model(members.model(), &fields);
     let is_read = source.field.filter(|owner| fields.contains(owner));
     let owner_at = selection.columns.len();
@@ -189,6 +205,36 @@ pub(crate) fn load_lists<C: Connection>(
     }
     keep(env, store, column, &owners, rows);
     Ok(())
+}
+
+/// These records without those whose one member is known already, as the key that it shares with them is its link: the lists of
+/// those are put into the cache. Of any other link it cannot be said that no second one leads there.
+fn not_known_by_key<'a, C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    source: Source<'_, C>,
+    column: ColumnId,
+    slots: &'a [u32],
+) -> Cow<'a, [u32]> {
+    let members = source.members;
+    let Some(link) = source.field.filter(|_| source.is_one && source.own == members.model().key_columns())
+    else {
+        return Cow::Borrowed(slots);
+    };
+    let owners: Slots = slots.iter().copied().collect();
+    let mut rows = Vec::new();
+    for member in members.leading_to(members.column_of(link), &owners) {
+        members.hop(link, std::iter::once(member), |targets| {
+            rows.extend(targets.into_iter().flatten().map(|&owner| (owner, 0, member)));
+        });
+    }
+    if rows.is_empty() {
+        return Cow::Borrowed(slots);
+    }
+    let known = SlotSet::of(rows.iter().map(|&(owner, ..)| owner));
+    let (known, left): (Vec<u32>, Vec<u32>) = slots.iter().partition(|&&slot| known.has(slot));
+    keep(env, store, column, &known, rows);
+    Cow::Owned(left)
 }
 
 /// These records without those whose keys a collation may call equal to that of an earlier one: they are left to another SELECT.

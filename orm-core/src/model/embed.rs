@@ -10,7 +10,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::row::NamedRow;
 use diesel::sql_types::Integer;
 
-use super::{Computed, ManyToMany, OneToMany};
+use super::{Computed, ManyToMany, OneToMany, OneToOne};
 
 /// What is selected for a marker: `1`
 ///
@@ -68,4 +68,4 @@ macro_rules! markers {
         }
     )*};
 }
-markers!(OneToMany, ManyToMany, Computed);
+markers!(OneToMany, OneToOne, ManyToMany, Computed);

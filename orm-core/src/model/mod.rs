@@ -103,9 +103,14 @@ impl<C: Connection> FieldInfo<C> {
         !self.columns.is_empty()
     }
 
-    /// Whether it is a to-many link
+    /// Whether its cells hold lists: it is a to-many link, or the other side of a unique to-one link
     pub(crate) fn is_list(&self) -> bool {
         self.link.as_ref().is_some_and(|link| !matches!(link.kind, LinkKind::ToOne))
+    }
+
+    /// Whether it is a list of one member at most: the other side of a unique to-one link
+    pub(crate) fn is_one(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| matches!(link.kind, LinkKind::Inverse { is_one: true, .. }))
     }
 }
 
@@ -146,6 +151,8 @@ pub enum LinkKind<C: Connection> {
         field: fn() -> usize,
         /// The order of the members
         order: Option<Order<C>>,
+        /// Whether there is one member at most
+        is_one: bool,
     },
     /// By a join table
     Through {
@@ -286,6 +293,8 @@ macro_rules! relation_markers {
 relation_markers! {
     /// Marks a link to the many records of `M` whose to-one link points back here; takes no space
     OneToMany;
+    /// Marks a link to the one record of `M`, if any, whose unique to-one link points back here; takes no space
+    OneToOne;
     /// Marks a link to many records of `M` through a table of pairs; takes no space
     ManyToMany;
     /// Marks a field that a function computes from the record; takes no space

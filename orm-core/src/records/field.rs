@@ -11,7 +11,7 @@ use crate::env::watch::Place;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
 use crate::store::{Column, Link, List};
-use crate::{Environment, Id, ManyToMany, OneToMany, RecordSet, Result, ToMany};
+use crate::{Environment, Id, ManyToMany, OneToMany, OneToOne, RecordSet, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
 pub trait Kind: fmt::Debug + 'static {
@@ -38,6 +38,7 @@ impl StoredKind for PrimaryKey {}
 impl<L: Model> StoredKind for Linked<L> {}
 impl<L: Model> StoredKind for LinkedNullable<L> {}
 impl<L: Model> StoredKind for LinkedMany<L> {}
+impl<L: Model> StoredKind for LinkedOne<L> {}
 
 /// A kind of field that has cells
 pub trait CellKind: Kind {
@@ -167,6 +168,8 @@ link_kinds! {
     LinkedNullable => Link;
     /// A to-many link
     LinkedMany => List;
+    /// The other side of a unique to-one link: a list of one record at most
+    LinkedOne => List;
 }
 
 /// The typed key of a field of `M` whose values are `T`
@@ -392,6 +395,58 @@ where
         _: Place,
     ) -> Records<'env, T, K::LinkNullable> {
         records.follow(self)
+    }
+}
+
+impl<C, M, T> Readable<M> for Field<M, OneToOne<T>, LinkedOne<T>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Read<'env, K: Cardinality> = Records<'env, T, K::LinkNullable>;
+
+    #[inline(always)]
+    fn read<'env, K: Cardinality>(
+        self,
+        records: &Handle<'env, M, K>,
+        _: Place,
+    ) -> Records<'env, T, K::LinkNullable> {
+        records.follow(self)
+    }
+}
+
+impl<C, M, T> Cached<M> for Field<M, OneToOne<T>, LinkedOne<T>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    type Value = Option<T::Key>;
+
+    fn position(self) -> usize {
+        self.index()
+    }
+
+    fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
+        match *self.cells_in(env).borrow().get(slot)?.0 {
+            [] => Some(None),
+            [target] => Some(Some(env.store::<T>().key(target))),
+            _ => None,
+        }
+    }
+}
+
+impl<C, M, T> Cacheable<M> for Field<M, OneToOne<T>, LinkedOne<T>>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    T: Model<Connection = C>,
+{
+    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+        let target = env.store::<T>();
+        let list = List(value.into_iter().map(|key| target.intern(key)).collect());
+        self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
     }
 }
 

@@ -12,9 +12,9 @@ use crate::env::watch::Place;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
 use crate::load::prefetch;
-use crate::records::cardinality::{Cardinality, Many, One, Several};
-use crate::records::field::{CellKind, Field, Kind, LinkKind, Readable, WayTo};
-use crate::store::{Link, NULL, SlotSet, UNRESOLVED, heap_bytes};
+use crate::records::cardinality::{Cardinality, Many, One, Optional, Several};
+use crate::records::field::{CellKind, Field, LinkKind, Readable, WayTo};
+use crate::store::{LinkCell, NULL, SlotSet, UNRESOLVED, heap_bytes};
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
@@ -95,14 +95,13 @@ impl<M: Model> Reader<'_, '_, M> {
 impl<M: Model> Group<'_, M> {
     /// The target of a to-one link of a record, as far as it is known; nothing is asked.
     #[inline(always)]
-    fn linked<T: 'static, D: CellKind + Kind<Cell<T> = Link>>(
-        &self,
-        slot: u32,
-        field: Field<M, T, D>,
-    ) -> u32 {
+    fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> u32
+    where
+        D::Cell<T>: LinkCell,
+    {
         let Self { signal, columns, .. } = self;
         if let Some(link) = field.cells(columns).borrow().hit(slot, signal.known_turn()) {
-            return link.0;
+            return link.to_one();
         }
         peek(self, slot, field)
     }
@@ -162,13 +161,12 @@ where
 /// As `no_hit`, along a to-one link.
 #[cold]
 #[inline(never)]
-fn peek<M: Model, T: 'static, D: CellKind + Kind<Cell<T> = Link>>(
-    group: &Group<'_, M>,
-    slot: u32,
-    field: Field<M, T, D>,
-) -> u32 {
+fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: u32, field: Field<M, T, D>) -> u32
+where
+    D::Cell<T>: LinkCell,
+{
     group.env.touch(group.store, field.index(), slot);
-    field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, |link| link.0)
+    field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, LinkCell::to_one)
 }
 
 /// A clone of what may lie on the heap
@@ -223,7 +221,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     where
         K: Cardinality,
         T: 'static,
-        D: LinkKind<M, Target = L> + Kind<Cell<T> = Link>,
+        D: LinkKind<M, Target = L>,
+        D::Cell<T>: LinkCell,
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
@@ -376,6 +375,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                 }
             }
             env.note_input(store, field, slot);
+            if next.last > 1 && store.field(field).is_one() {
+                return Err(store.not_unique(field, slot, next.last));
+            }
         }
         Ok(next.slots)
     }
@@ -393,15 +395,18 @@ struct Sought {
 struct Next {
     slots: Vec<u32>,
     seen: Option<SlotSet>,
+    /// How many the last record's link led to
+    last: usize,
 }
 
 impl Next {
     fn new(several: bool) -> Self {
-        Self { slots: Vec::new(), seen: several.then(|| SlotSet::new(0)) }
+        Self { slots: Vec::new(), seen: several.then(|| SlotSet::new(0)), last: 0 }
     }
 
     fn arrive(&mut self, targets: Option<&[u32]>) -> bool {
         let Some(targets) = targets else { return false };
+        self.last = targets.len();
         match &mut self.seen {
             Some(seen) => self.slots.extend(targets.iter().filter(|&&target| seen.mark(target))),
             None => self.slots.extend_from_slice(targets),
@@ -427,6 +432,22 @@ impl<'env, M: Model> Handle<'env, M, Many> {
             slot,
             at: at as u32,
         })
+    }
+}
+
+impl<M: Model> Handle<'_, M, Optional> {
+    /// What the link points at, read anew if it is one that points back
+    pub(crate) fn target_anew(&self, place: Place) -> Result<Option<u32>> {
+        let Group { env, link, .. } = *self.group;
+        let Some(LinkHere { store, field, .. }) = link.filter(|link| link.store.field(link.field).is_one())
+        else {
+            return Ok(self.target(place)?.map(|target| target.slot()));
+        };
+        env.note_drop();
+        for owner in self.walk(&self.group.origin.path.before().to_vec(), Want::Records, place)? {
+            store.forget_cell(store.column_of(field), owner);
+        }
+        self.resolve(place)
     }
 }
 

@@ -91,6 +91,11 @@ reading_anew! {
     Record(self, locked, at) { self.renewed(locked, at) }
     RecordSet(self, locked, at) { self.read_anew(self.slots(), locked, at) }
     ToOne(self, locked, at) { self.load()?.renewed(locked, at) }
-    ToOptional(self, locked, at) { self.load()?.map_or(Ok(()), |record| record.renewed(locked, at)) }
+    ToOptional(self, locked, at) {
+        match self.handle().target_anew(at)? {
+            Some(slot) => self.handle().as_record(slot).renewed(locked, at),
+            None => Ok(()),
+        }
+    }
     ToMany(self, locked, at) { self.renewed(locked, at) }
 }

@@ -6,18 +6,22 @@ use std::panic::Location;
 use diesel::query_builder::{AsChangeset, QueryFragment};
 
 use super::cardinality::Cardinality;
-use super::field::{Field, Kind};
+use super::field::{Field, Kind, LinkedOne};
 use super::values::{self, Values};
-use super::{Handle, Model, Records, ValueSet};
-use crate::Result;
+use super::{Group, Handle, Model, Record, Records, ValueSet};
 use crate::backend::Connection;
-use crate::env::stores::Store;
+use crate::env::stores::{Store, Want};
 use crate::env::watch::{For, Spot};
 use crate::error::Repeated;
+use crate::load::miss::Miss;
+use crate::load::prefetch;
 use crate::model::DbOf;
 use crate::write::delete::delete;
 use crate::write::put::put;
+use crate::write::rows::{Link, Rows};
 use crate::write::update::update;
+use crate::write::{create, members};
+use crate::{Id, OneToOne, Result};
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
 fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [u32]>) -> Cow<'a, [u32]> {
@@ -37,6 +41,65 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
             put(env, self.group.store, field.index(), &slots, &value)?;
             Ok(slots)
         })
+    }
+}
+
+impl<'env, C, M, K> Handle<'env, M, K>
+where
+    C: Connection,
+    M: Model<Connection = C>,
+    K: Cardinality,
+{
+    /// Has a record's unique link lead here, or none: what every generated setter of a link that points back does.
+    #[track_caller]
+    pub fn write_one<T>(&self, field: Field<M, OneToOne<T>, LinkedOne<T>>, value: Option<Id<T>>) -> Result<()>
+    where
+        T: Model<Connection = C>,
+    {
+        let (&Group { env, store, .. }, at) = (&*self.group, Location::caller());
+        env.setting(Spot::new(at, Repeated::Write, M::NAME, field.name()), M::number().get(), || {
+            let (slots, field) = (meant(store, K::slots(self, at)?), field.index());
+            if env.settings.max_age.is_some() {
+                slots.iter().for_each(|&slot| env.expire(store, field, slot));
+            }
+            // Whoever it is now gives way: of all that are read together, as of a loop.
+            let scope = self.group.scope(self.ordinal());
+            prefetch::load(env, store, Miss { scope, slots: &slots, field, want: Want::Records, at })?;
+            match value {
+                Some(id) => {
+                    let member = env.store::<T>().intern(id.into_key());
+                    members::change_list(env, store, field, &slots, &[member], true)?;
+                }
+                None => {
+                    let mut members = Vec::new();
+                    store
+                        .hop(field, slots.iter().copied(), |list| members.extend(list.into_iter().flatten()));
+                    members::change_list(env, store, field, &slots, &members, false)?;
+                }
+            }
+            Ok(slots)
+        })
+    }
+
+    /// Creates the record whose unique link leads here: what every generated `create_…` does.
+    #[track_caller]
+    pub fn create_one<T>(
+        &self,
+        field: Field<M, OneToOne<T>, LinkedOne<T>>,
+        values: Values<T>,
+    ) -> Result<Record<'env, T>>
+    where
+        T: Model<Connection = C>,
+    {
+        values::check(&values)?;
+        let (&Group { env, store, .. }, at) = (&*self.group, Location::caller());
+        env.watch(Spot::new(at, Repeated::Create, T::NAME, ""), None)?;
+        let slots = env.writing(|| {
+            let owners = meant(store, K::slots(self, at)?);
+            let link = Link::to(store, field.index(), &owners)?;
+            create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })
+        })?;
+        Ok(Record::created(env, slots[0]))
     }
 }
 

@@ -141,6 +141,8 @@ pub(crate) trait AnyKeys: Any + Send {
     fn number(&self, slot: u32) -> Option<i64>;
     /// The slot of a key that is a whole number, if keys of the type can be this one
     fn intern_number(&self, number: i64) -> Option<u32>;
+    /// The slot here of another table's key, if that has keys of the same type
+    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32>;
     /// Whether all keys of the type are numbers
     fn are_numbers(&self) -> bool;
     fn truncate(&self, from: usize);
@@ -162,6 +164,12 @@ impl<K: Key> AnyKeys for RefCell<Keys<K>> {
 
     fn intern_number(&self, number: i64) -> Option<u32> {
         Some(self.borrow_mut().intern(K::of_number(number)?))
+    }
+
+    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32> {
+        let other: &Self = (other as &dyn Any).downcast_ref()?;
+        let key = other.borrow().key(slot).clone();
+        Some(self.borrow_mut().intern(key))
     }
 
     fn are_numbers(&self) -> bool {

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment};
-use super::slot::{NULL, SlotSet, Slots};
+use super::slot::{NULL, SlotSet, Slots, UNRESOLVED};
 
 /// A to-one link's cell: the target's slot, or NULL
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,31 @@ impl Link {
 
     fn targets(&self) -> &[u32] {
         if self.0 == NULL { &[] } else { std::slice::from_ref(&self.0) }
+    }
+}
+
+/// A cell of a link that leads to one record at most
+pub trait LinkCell {
+    /// The record's slot, or NULL; unresolved if there are several, where one was promised
+    #[doc(hidden)]
+    fn to_one(&self) -> u32;
+}
+
+impl LinkCell for Link {
+    #[inline(always)]
+    fn to_one(&self) -> u32 {
+        self.0
+    }
+}
+
+impl LinkCell for List {
+    #[inline]
+    fn to_one(&self) -> u32 {
+        match *self.0 {
+            [] => NULL,
+            [target] => target,
+            _ => UNRESOLVED,
+        }
     }
 }
 

@@ -15,8 +15,9 @@ use super::any_column::AnyColumn;
 use super::column::{Column, Moment, PAGE, Stamp};
 use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
+use super::handover::{self, GivenUp, Steps};
 use super::keys::{AnyKeys, Keys};
-use super::links::{self, Edit, List};
+use super::links::{self, Edit, Link, List};
 use super::resident::{Resident, UnreadBatch};
 use super::reverse::{Reverse, slots_of_pages};
 use super::slot::{ColumnId, SlotSet, Slots, TableId};
@@ -81,6 +82,8 @@ pub struct Table {
     named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
     dirty: RefCell<(Vec<u32>, SlotSet)>,
+    /// Where unique links led that wait to lead elsewhere; `None`: nobody knows
+    given_up: RefCell<GivenUp>,
     /// The records that were created one by one
     created: RefCell<Vec<u32>>,
     /// The column that counts the writes of each row
@@ -134,6 +137,7 @@ impl Table {
             unreadable: RefCell::default(),
             named: Cell::default(),
             dirty: RefCell::default(),
+            given_up: RefCell::default(),
             created: RefCell::default(),
             version: Cell::default(),
             aggregates: Aggregates::default(),
@@ -277,6 +281,11 @@ impl Table {
     }
 
     /// The slot of a key that is a whole number, if keys of the type can be this one
+    /// The slot of the key that a record of another table has, if that has keys of the same type
+    pub(crate) fn intern_from(&self, other: &Self, slot: u32) -> Option<u32> {
+        self.keys.intern_from(&*other.keys, slot)
+    }
+
     pub(crate) fn intern_number(&self, number: i64) -> Option<u32> {
         self.keys.intern_number(number)
     }
@@ -613,6 +622,22 @@ impl Table {
 
     pub(crate) fn forget_dirty(&self) {
         *self.dirty.borrow_mut() = Default::default();
+        *self.given_up.borrow_mut() = Default::default();
+    }
+
+    /// Notes where a unique link of a record leads in the database, which waits to lead elsewhere.
+    pub(crate) fn note_given_up(&self, column: ColumnId, slot: u32, from: Option<Link>) {
+        if self.column(column).is_dirty(slot) {
+            self.given_up.borrow_mut().entry((column, slot)).or_insert(from);
+        }
+    }
+
+    /// The records that wait, whatever is taken before what takes it; see [`GivenUp`]. `None`: in any order
+    pub(crate) fn steps(&self) -> Option<Steps> {
+        let given_up = self.given_up.borrow();
+        let links = |column: ColumnId| links::to_one(self.column(column));
+        let is_dirty = |column: ColumnId, slot: u32| self.column(column).is_dirty(slot);
+        handover::steps(&given_up, &self.dirty.borrow().0, &links, &is_dirty)
     }
 
     /// Takes those of some records out of what waits whose dirty values are no links; the values stay as they are.
@@ -1209,11 +1234,16 @@ impl Table {
         }
     }
 
+    /// The records whose cached links of a column lead to one of these
+    pub(crate) fn leading_to(&self, column: ColumnId, targets: &Slots) -> Vec<u32> {
+        self.look_through();
+        self.entry(column).reverse.borrow().leading_to(self.column(column), targets)
+    }
+
     /// Takes members out of whatever lists of a to-many link they are in.
     pub(crate) fn remove_members(&self, column: ColumnId, members: &Slots, now: Moment) {
         let Some(lists) = links::lists(self.column(column)).filter(|_| !members.is_empty()) else { return };
-        self.look_through();
-        let owners = self.entry(column).reverse.borrow().leading_to(self.column(column), members);
+        let owners = self.leading_to(column, members);
         links::remove_members(&mut lists.borrow_mut(), &owners, members, now);
     }
 

@@ -156,7 +156,10 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
     match insert.shape.keys {
         Keys::Given => given(),
         Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
-        Keys::Made => numbered(env, store, insert.rows.len())?,
+        Keys::Made => match insert.all.slots_by_link(env, store, insert.shape, insert.rows) {
+            Some(slots) => Some(slots),
+            None => numbered(env, store, insert.rows.len())?,
+        },
     }
     .ok_or_else(missing)
 }

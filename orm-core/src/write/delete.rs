@@ -240,7 +240,7 @@ fn forget_what_went_along<C: Connection>(env: &Environment<C>, own: TableId, slo
             let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
                 let lists = env.stores.lists(table, side);
-                lists.iter().find_map(|&(lists, _)| targets.members_of(lists, &owners))
+                lists.iter().find_map(|lists| targets.members_of(lists.column, &owners))
             };
             if let Some(linking) = other.linking_to(table, &fresh, &listed) {
                 may_others_be_gone |= other.number() == own;

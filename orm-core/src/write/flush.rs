@@ -12,7 +12,7 @@ use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
 use crate::load::query;
-use crate::store::{ColumnId, SlotSet};
+use crate::store::{self, ColumnId, Link, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
 /// Sends all that waits.
@@ -29,15 +29,57 @@ pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 
 /// Sends what was written to the records of a table.
 fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Result<()> {
+    // Most often none: no unique link changes hands.
+    let Steps { first, circles } = table.steps().unwrap_or_default();
+    for step in &first {
+        flush_step(env, table, Some(step))?;
+    }
+    for (column, slots) in &circles {
+        give_up(env, table, *column, slots)?;
+    }
+    flush_step(env, table, None)?;
+    table.forget_dirty();
+    Ok(())
+}
+
+/// Sets links to NULL that change hands in a circle; what they lead to now waits as before.
+fn give_up<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    column: ColumnId,
+    slots: &[u32],
+) -> Result<()> {
+    let Some(links) =
+        store::to_one(table.table().column(column)).filter(|_| table.field_of(column).1.is_nullable)
+    else {
+        return Ok(());
+    };
+    let mut slots = slots.to_vec();
+    table.sort_by_key(&mut slots);
+    let now = env.moment();
+    let led: Vec<Link> = slots.iter().filter_map(|&slot| links.borrow().get(slot).copied()).collect();
+    slots.iter().for_each(|&slot| links.borrow_mut().write(slot, now, Link::NULL));
+    let compares = compares(table, &slots);
+    let part = |slots| Part::new(table, &[column], slots, false);
+    let mut parts = slots.chunks(WINDOW).map(part);
+    let sent = parts.try_for_each(|part| send_part(env, table, part, WINDOW, compares));
+    slots.iter().zip(led).for_each(|(&slot, link)| links.borrow_mut().write(slot, now, link));
+    sent
+}
+
+/// Sends what was written to records that are named, or to all that are left.
+fn flush_step<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    only: Option<&SlotSet>,
+) -> Result<()> {
     let made = table.made_columns();
-    for Change { columns, mut slots, is_mixed } in changes(table) {
+    for Change { columns, mut slots, is_mixed } in changes(table, only) {
         table.sort_by_key(&mut slots);
         let max_binds = C::Backend::MAX_BINDS;
         let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
         // A value that all of them have is sent once, whatever their number.
-        // If nobody has read a version, none can be another one.
-        let is_version_known = |version| slots.iter().any(|&slot| table.table().column(version).has(slot));
-        let compares = table.version().is_some_and(is_version_known);
+        let compares = compares(table, &slots);
         let is_one = !is_mixed && is_one_for_all(table, &columns, &slots, compares);
         let window = if is_one {
             1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
@@ -51,8 +93,13 @@ fn flush<C: Connection>(env: &Environment<C>, table: TableStore<'_, C>) -> Resul
             }
         }
     }
-    table.forget_dirty();
     Ok(())
+}
+
+/// Whether versions are compared: if nobody has read one, none can be another one.
+fn compares<C: Connection>(table: TableStore<'_, C>, slots: &[u32]) -> bool {
+    let is_known = |version| slots.iter().any(|&slot| table.table().column(version).has(slot));
+    table.version().is_some_and(is_known)
 }
 
 /// Records that are written together
@@ -65,8 +112,12 @@ struct Change {
 
 /// What is to be written, in as few parts as can be: all of it together, so that rows are written in the order of their keys, whatever
 /// is written of each; but for what cannot stand in one statement, and for one value of very many rows.
-fn changes<C: Connection>(table: TableStore<'_, C>) -> Vec<Change> {
+fn changes<C: Connection>(table: TableStore<'_, C>, only: Option<&SlotSet>) -> Vec<Change> {
     let mut groups: Vec<_> = table.dirty_by_columns().into_iter().collect();
+    if let Some(only) = only {
+        groups.iter_mut().for_each(|(_, slots)| slots.retain(|&slot| only.has(slot)));
+        groups.retain(|(_, slots)| !slots.is_empty());
+    }
     let names = |columns: &[ColumnId]| -> Vec<&str> {
         let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
         names.copied().collect()

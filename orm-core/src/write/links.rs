@@ -3,8 +3,8 @@
 use crate::Environment;
 use crate::backend::Connection;
 use crate::codec::encode::Moved;
-use crate::env::stores::{Side, Store, TableStore};
-use crate::model::LinkKind;
+use crate::env::stores::{Lists, Side, Store, TableStore};
+use crate::model::{FieldInfo, LinkInfo, LinkKind};
 use crate::store::{ColumnId, Edit, TableId};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
@@ -22,8 +22,31 @@ pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, fi
     });
     let target = store.target(store.column_of(field));
     if let Some(target) = target {
+        if is_unique(env, store, field, side, target) {
+            let column = store.column_of(field);
+            moved.iter().for_each(|&Moved { slot, from, .. }| store.note_given_up(column, slot, from));
+        }
         edit_all(env, target, side, store.table_number(), edits);
     }
+}
+
+/// Whether a model says that a to-one link of no two records leads to the same: it has a `OneToOne` for it
+fn is_unique<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    side: Side,
+    target: TableId,
+) -> bool {
+    // The model that it leads to may not have been used yet.
+    let promises = |info: &FieldInfo<C>| match &info.link {
+        Some(LinkInfo { target, kind: LinkKind::Inverse { field: inverse, is_one: true, .. } }) => {
+            target.number() == store.number() && inverse() == field
+        }
+        _ => false,
+    };
+    let linked = store.field(field).link.as_ref().map_or(&[][..], |link| link.target.fields());
+    linked.iter().any(promises) || env.stores.lists(target, side).iter().any(|lists| lists.is_one)
 }
 
 /// The to-many links that are the other side of a to-one link
@@ -47,7 +70,7 @@ pub(super) fn edit_all<C: Connection>(
     }
     let (owners, members) = (env.stores.table(table), env.stores.table(members));
     let (edits, now): (Vec<Edit>, _) = (edits.collect(), env.moment());
-    for (column, by_key) in lists {
+    for Lists { column, by_key, .. } in lists {
         owners.edit_lists(column, &edits, by_key, members.table(), now);
     }
 }
@@ -57,7 +80,7 @@ pub(super) fn left_to_default<C: Connection>(env: &Environment<C>, store: Store<
     let (info, target) = (store.field(field), store.target(store.column_of(field)));
     // One that may be NULL is NULL, as good as always.
     if let (false, Some(side), Some(target)) = (info.is_nullable, side_of(store, field), target) {
-        for (column, _) in env.stores.lists(target, side) {
+        for Lists { column, .. } in env.stores.lists(target, side) {
             env.note_drop();
             env.stores.table(target).invalidate_column(column);
         }
@@ -73,7 +96,7 @@ pub(super) fn forget_lists_by<C: Connection>(
     let (_, info) = table.field_of(column);
     let Some(target) = table.target(column).filter(|_| !info.is_list()) else { return };
     let side = Side::Inverse { table: table.number(), columns: info.columns };
-    for (lists, _) in env.stores.lists(target, side) {
+    for Lists { column: lists, .. } in env.stores.lists(target, side) {
         env.note_drop();
         env.stores.table(target).invalidate_column(lists);
     }

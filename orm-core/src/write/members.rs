@@ -4,7 +4,7 @@ use super::links::edit_all;
 use super::put::with_column;
 use crate::backend::Connection;
 use crate::codec::encode::{State, put_links};
-use crate::env::stores::{Side, Store};
+use crate::env::stores::{Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
 use crate::store::{Edit, Link, SlotSet};
@@ -23,9 +23,33 @@ pub(crate) fn change_list<C: Connection>(
     let target = env.stores.get(link.target);
     match &link.kind {
         LinkKind::ToOne => Ok(()),
-        LinkKind::Inverse { field, .. } => change_inverse(env, store, owners, target, field(), members, add),
+        LinkKind::Inverse { field: link, is_one, .. } => {
+            if *is_one && add {
+                make_room(env, store, field, owners, members)?;
+            }
+            change_inverse(env, store, owners, target, link(), members, add)
+        }
         LinkKind::Through { .. } => change_pairs(env, store, field, owners, target, members, add),
     }
+}
+
+/// Takes the member away that a record has by now, if another one is to be its only one.
+fn make_room<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    owners: &[u32],
+    members: &[u32],
+) -> Result<()> {
+    if members.len() > 1 {
+        return Err(Error::NotOne { model: store.name(), count: members.len() });
+    }
+    prefetch::load_all(env, store, owners, field, Want::Records)?;
+    let mut others = Vec::new();
+    store.hop(field, owners.iter().copied(), |list| {
+        others.extend(list.into_iter().flatten().filter(|member| !members.contains(member)));
+    });
+    if others.is_empty() { Ok(()) } else { change_list(env, store, field, owners, &others, false) }
 }
 
 /// Points the to-one links of members at an owner, or at nothing.
@@ -63,6 +87,21 @@ fn change_inverse<C: Connection>(
         (Link::NULL, linked)
     };
     let info = target.field(link);
+    let leads_elsewhere = |&member: &u32| {
+        let mut here = false;
+        target.hop(link, std::iter::once(member), |to| here = to.is_some_and(|to| *to == [owner.0]));
+        !here
+    };
+    let of_key = info.columns.iter().find(|column| target.model().key_columns().contains(column));
+    if let Some(column) = of_key
+        && members.iter().any(leads_elsewhere)
+    {
+        return Err(Error::other(format!(
+            "{}.{} is of the primary key (`{column}`), which stays as it is: create the record with this link, or delete it",
+            target.name(),
+            info.name
+        )));
+    }
     if !add && !info.is_nullable && !members.is_empty() {
         return Err(Error::missing_value(target.name(), info.name));
     }

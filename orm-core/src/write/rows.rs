@@ -97,13 +97,7 @@ impl<C: Connection> Link<C> {
         values: &dyn AnyValues<C>,
     ) -> Result<()> {
         let info = store.field(self.field);
-        let (Some(value), Some(encode)) = (values.given(self.field), info.encode) else { return Ok(()) };
-        let given = RefCell::new(Column::<store::Link>::default());
-        let mut ignore = |_| {};
-        let put =
-            Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
-        encode.put(&given, env.stores.target(info), Given::Same(value), put);
-        if given.borrow().get(0).is_some_and(|link| link.0 == self.owner) {
+        if given_link(env, store, self.field, values).is_none_or(|owner| owner == self.owner) {
             return Ok(());
         }
         Err(Error::other(format!(
@@ -114,7 +108,48 @@ impl<C: Connection> Link<C> {
     }
 }
 
+/// Where the link leads that is among the values for a new record; `None` if there is none
+fn given_link<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    values: &dyn AnyValues<C>,
+) -> Option<u32> {
+    let info = store.field(field);
+    let (value, encode) = (values.given(field)?, info.encode?);
+    let given = RefCell::new(Column::<store::Link>::default());
+    let mut ignore = |_| {};
+    let put = Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
+    encode.put(&given, env.stores.target(info), Given::Same(value), put);
+    given.borrow().get(0).map(|link| link.0)
+}
+
 impl<'a, C: Connection> Rows<'a, C> {
+    /// The slots of new records whose key is a link that is given: the key is that of the record which it leads to. `None` if they have
+    /// no such link
+    pub(super) fn slots_by_link(
+        &self,
+        env: &Environment<C>,
+        store: Store<'_, C>,
+        shape: &Shape,
+        rows: &[&dyn AnyValues<C>],
+    ) -> Option<Vec<u32>> {
+        let is_key = |&&field: &&usize| {
+            let info = store.field(field);
+            info.columns == store.model().key_columns() && info.link.is_some()
+        };
+        let field = *shape.fields.iter().find(is_key)?;
+        let target = env.stores.target(store.field(field))?;
+        let slot = |values: &&dyn AnyValues<C>| {
+            let owner = match self.link_of(field) {
+                Some(link) => link.owner,
+                None => given_link(env, store, field, *values)?,
+            };
+            store.intern_from(target, owner)
+        };
+        rows.iter().map(slot).collect()
+    }
+
     pub(crate) fn of(values: &'a [&'a dyn AnyValues<C>]) -> Self {
         Self { values, link: None, conflict: None }
     }

@@ -13,6 +13,7 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
     let methods = model.fields.iter().map(|field| method(model, field));
     let setters =
         model.fields.iter().filter(|field| field.has_setter()).map(|field| setter(model, field, is_stub));
+    let creators = model.fields.iter().filter_map(|field| creator(model, field));
     quote! {
         pub struct #accessors<'env, __K: ::orm_core::private::Cardinality>(
             ::orm_core::private::Handle<'env, #ident, __K>,
@@ -38,6 +39,7 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
         impl<'env, __K: ::orm_core::private::Cardinality> #accessors<'env, __K> {
             #(#methods)*
             #(#setters)*
+            #(#creators)*
         }
     }
 }
@@ -79,16 +81,38 @@ fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
         };
     }
     let values::Taken { generics, argument, mut value, bounds } = values::taken(model, field);
-    if let Shape::Link { .. } = field.shape {
+    let mut write = quote!(write);
+    if let Shape::Link { .. } | Shape::OneToOne(_) = field.shape {
         value = quote!(#value?);
+    }
+    if field.is_one_to_one() {
+        write = quote!(write_one);
     }
     quote! {
         #[doc = #docs]
         #[track_caller]
         #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> #bounds {
-            self.0.write(#ident::#constant, #value)
+            self.0.#write(#ident::#constant, #value)
         }
     }
+}
+
+/// The method that creates the one record whose link points back
+fn creator(model: &Model, field: &Field) -> Option<TokenStream> {
+    let Shape::OneToOne(target) = &field.shape else { return None };
+    let (ident, vis, at) = (&model.ident, &model.vis, field.span());
+    let name = format_ident!("create_{}", field.name, span = field.ident.span());
+    let constant = names::constant(&field.ident);
+    let docs = format!("Creates the `{}` of the record", field.name);
+    let values = quote_spanned!(at=> <#target as ::orm_core::private::Model>::Values);
+    let created = quote_spanned!(at=> ::orm_core::private::Record<'env, #target>);
+    Some(quote! {
+        #[doc = #docs]
+        #[track_caller]
+        #vis fn #name(&self, values: #values) -> ::orm_core::private::Result<#created> {
+            self.0.create_one(#ident::#constant, values)
+        }
+    })
 }
 
 /// What reading a field gives
@@ -110,7 +134,7 @@ fn output(model: &Model, field: &Field) -> TokenStream {
         Shape::Link { target, nullable: false } => {
             quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::Link>)
         }
-        Shape::Link { target, nullable: true } => {
+        Shape::Link { target, nullable: true } | Shape::OneToOne(target) => {
             quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::LinkNullable>)
         }
         Shape::OneToMany(target) | Shape::ManyToMany(target) => {

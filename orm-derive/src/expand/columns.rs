@@ -59,7 +59,7 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
         Shape::Link { target, nullable } => {
             quote_spanned!(at=> ::orm_core::private::ToOneLink<#target, #nullable>)
         }
-        Shape::OneToMany(target) | Shape::ManyToMany(target) => {
+        Shape::OneToMany(target) | Shape::OneToOne(target) | Shape::ManyToMany(target) => {
             quote_spanned!(at=> ::orm_core::private::ToManyLink<#target>)
         }
         Shape::Computed { value, nullable } => {

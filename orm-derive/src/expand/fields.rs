@@ -128,6 +128,9 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
         Shape::OneToMany(target) => {
             (quote_spanned!(at=> ::orm_core::private::OneToMany<#target>), quote!(LinkedMany<#target>))
         }
+        Shape::OneToOne(target) => {
+            (quote_spanned!(at=> ::orm_core::private::OneToOne<#target>), quote!(LinkedOne<#target>))
+        }
         Shape::ManyToMany(target) => {
             (quote_spanned!(at=> ::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
         }

@@ -204,6 +204,7 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
     let (ident, constant) = (&field.ident, names::constant(&field.ident));
     match &field.shape {
         Shape::OneToMany(_) => quote!(#ident: ::orm_core::private::OneToMany::new()),
+        Shape::OneToOne(_) => quote!(#ident: ::orm_core::private::OneToOne::new()),
         Shape::ManyToMany(_) => quote!(#ident: ::orm_core::private::ManyToMany::new()),
         Shape::Computed { .. } => quote!(#ident: ::orm_core::private::Computed::new()),
         _ => quote!(#ident: ::orm_core::private::owned(record, #model::#constant)?),
@@ -214,7 +215,9 @@ fn info(model: &Model, field: &Field) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _) => (quote!(), quote!(Never)),
+        (Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _) => {
+            (quote!(), quote!(Never))
+        }
         (_, attrs) => {
             let prefetch = match (&attrs.deferred, &attrs.group) {
                 (Some(_), _) => quote!(Deferred),
@@ -300,10 +303,11 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             checked = quote!(#check;);
             quote!(ToOne)
         }
-        (Shape::OneToMany(_), Some(inverse), _) => {
+        (Shape::OneToMany(_) | Shape::OneToOne(_), Some(inverse), _) => {
             let at = span_of(inverse);
             let position = quote_spanned!(at=> ::orm_core::private::inverse::<#ident, #target, _>(#inverse));
-            quote!(Inverse { field: || #position, order: #order })
+            let is_one = field.is_one_to_one();
+            quote!(Inverse { field: || #position, order: #order, is_one: #is_one })
         }
         (Shape::ManyToMany(_), _, Some((own, other))) => {
             let (first, last) = (&own[0], &other[0]);

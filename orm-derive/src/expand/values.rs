@@ -199,7 +199,7 @@ pub(super) fn taken(model: &Model, field: &Field) -> Taken {
         let value = quote!(::orm_core::private::IntoKey::into_key(value));
         return Taken { generics: TokenStream::new(), argument, value, bounds: TokenStream::new() };
     }
-    if let Shape::Link { .. } = field.shape {
+    if let Shape::Link { .. } | Shape::OneToOne(_) = field.shape {
         return Taken {
             generics: quote!(<__Via>),
             argument: quote_spanned!(at=> impl ::orm_core::private::IntoLink<#stored, __Via>),
@@ -241,6 +241,7 @@ fn stored(field: &Field) -> TokenStream {
         Shape::Link { target, nullable } => {
             (quote_spanned!(at=> ::orm_core::private::Id<#target>), *nullable)
         }
+        Shape::OneToOne(target) => (quote_spanned!(at=> ::orm_core::private::Id<#target>), true),
         _ => (quote!(()), false),
     };
     if nullable { quote_spanned!(at=> ::core::option::Option<#inner>) } else { inner }

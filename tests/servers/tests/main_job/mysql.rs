@@ -36,6 +36,9 @@ mod locking;
 #[path = "../../../tests/schemas/one_struct_serves_diesel_too.rs"]
 mod one_struct_serves_diesel_too;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "one_to_one.rs"]
+mod one_to_one;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "pairs.rs"]
 mod pairs;
 #[allow(clippy::duplicate_mod, reason = "the same")]
