@@ -90,4 +90,5 @@ doctests! {
     Failures = "../docs/guide/src/failures.md";
     Computed = "../docs/guide/src/computed.md";
     Aggregates = "../docs/guide/src/aggregates.md";
+    Seeing = "../docs/guide/src/seeing.md";
 }

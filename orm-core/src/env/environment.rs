@@ -14,6 +14,7 @@ use crate::env::connection::{Held, Supply};
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
+use crate::env::telling::Telling;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
 use crate::fragment::Fragment;
@@ -77,6 +78,7 @@ pub struct Environment<
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
+    pub(super) telling: Telling,
     /// Loops that could not be batched
     pub(crate) watched: Watch,
     /// Sends what waits to be written: what that takes is known above, but whoever reads has to send before
@@ -133,6 +135,7 @@ impl<C: Connection> Environment<C> {
             evictions: Cell::new(0),
             writes: Cell::new(0),
             transactions: Transactions::default(),
+            telling: Telling::default(),
             watched: Watch::default(),
             flushing: Cell::new(false),
             send,

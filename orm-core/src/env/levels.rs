@@ -10,6 +10,7 @@ use diesel::connection::TransactionManager;
 
 use crate::backend::{Begin, Connection, Standing};
 use crate::env::connection::{diesel_depth, lower_depth};
+use crate::env::telling::Statement;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
 use crate::store::Stamp;
@@ -62,6 +63,7 @@ impl<C: Connection> Environment<C> {
         set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
     ) -> Result<()> {
         self.refuse_while_computing()?;
+        self.called_at(spot.place);
         if self.transactions.are_open() {
             return set().map(drop);
         }
@@ -137,14 +139,31 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn in_transaction(
         &self,
         what: &str,
+        text: &str,
         run: impl FnOnce(&mut C) -> diesel::QueryResult<()>,
     ) -> Result<()> {
         let mut connection = self.connection()?;
-        run(&mut connection).map_err(|error| Error::database("", what, error))
+        let told = Statement { kind: "transaction", model: "", reason: &what, keys: None };
+        self.told_of(&told, &|| text.to_owned(), |_| {
+            run(&mut connection).map_err(|error| Error::database("", what, error))
+        })
+    }
+
+    /// What diesel sends: of a transaction, or of a savepoint in another one, in which `levels` of them are open by then
+    fn sent<'t>(&self, levels: usize, [transaction, savepoint]: [&'t str; 2]) -> &'t str {
+        let Transactions { depth, base, .. } = &self.transactions;
+        if depth.get() + base.get() as usize == levels { transaction } else { savepoint }
     }
 
     /// Begins a transaction, or a savepoint within another one; gives the statement that is to be sent when it is over.
     fn begin(&self, begin: &Begin) -> Result<Option<String>> {
+        let told =
+            Statement { kind: "transaction", model: "", reason: &"beginning a transaction", keys: None };
+        let text = self.sent(0, ["BEGIN", "SAVEPOINT"]);
+        self.told_of(&told, &|| text.to_owned(), |_| self.send_begin(begin))
+    }
+
+    fn send_begin(&self, begin: &Begin) -> Result<Option<String>> {
         let mut connection = self.connection()?;
         let fault = |error| Error::database("", "beginning a transaction", error);
         if begin.is_plain() {
@@ -259,7 +278,8 @@ impl<'env, C: Connection> Level<'env, C> {
         let env = self.env;
         env.transactions.refuse_if_doomed()?;
         env.flushed()?;
-        env.in_transaction("committing a transaction", |connection| {
+        let text = env.sent(1, ["COMMIT", "RELEASE SAVEPOINT"]);
+        env.in_transaction("committing a transaction", text, |connection| {
             C::TransactionManager::commit_transaction(connection)
         })
         .map_err(|error| env.failed_commit(error))?;
@@ -276,8 +296,9 @@ impl<'env, C: Connection> Level<'env, C> {
         doomed.borrow_mut().take_if(|doom| doom.depth >= depth.get());
         depth.set(depth.get() - 1);
         if let Some(after) = self.after.take()
-            && let Err(error) =
-                self.env.in_transaction("ending a transaction", |connection| connection.batch_execute(&after))
+            && let Err(error) = self
+                .env
+                .in_transaction("ending a transaction", &after, |connection| connection.batch_execute(&after))
         {
             // A connection that was lost; else it would go on with the time-outs of this transaction.
             tracing::warn!("{error}");
@@ -288,7 +309,8 @@ impl<'env, C: Connection> Level<'env, C> {
     /// Whether the database has undone it.
     fn roll_back(&self) -> Result<()> {
         let Transactions { depth, base, .. } = &self.env.transactions;
-        self.env.in_transaction("rolling back", |connection| {
+        let text = self.env.sent(1, ["ROLLBACK", "ROLLBACK TO SAVEPOINT"]);
+        self.env.in_transaction("rolling back", text, |connection| {
             // When a commit fails, diesel rolls back.
             if diesel_depth(connection)? < base.get() + depth.get() as u32 {
                 return Ok(());

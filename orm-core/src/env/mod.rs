@@ -17,6 +17,7 @@ pub(crate) mod pending;
 pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod stores;
+pub(crate) mod telling;
 pub(crate) mod transactions;
 pub(crate) mod unbatched;
 pub(crate) mod watch;

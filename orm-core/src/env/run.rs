@@ -1,15 +1,20 @@
-//! Running statements that write.
+//! Running statements, and telling of them.
 
+use std::cell::Cell;
+use std::fmt::Display;
 use std::time::Instant;
 
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
+use tracing::Level;
 
 use crate::backend::Connection;
 use crate::env::keys::read_slots;
 use crate::env::stores::Store;
+use crate::env::telling::Statement;
+use crate::env::watch::Place;
 use crate::error::Doing;
-use crate::fragment::Fragment;
+use crate::fragment::{Fragment, text_of};
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -29,8 +34,9 @@ impl<C: Connection> Environment<C> {
     /// The same where what an error leaves is looked at elsewhere
     pub(crate) fn send(&self, doing: Doing<'_>, statement: &dyn QueryFragment<C::Backend>) -> Result<usize> {
         let mut connection = self.connection()?;
-        self.writing_with(doing, statement, || {
-            ExecuteDsl::execute(Fragment(statement), &mut **connection).map_err(|error| doing.fault(error))
+        self.writing_with(doing, statement, |rows| {
+            let found = ExecuteDsl::execute(Fragment(statement), &mut **connection);
+            found.inspect(|&found| rows.set(found)).map_err(|error| doing.fault(error))
         })
     }
 
@@ -41,20 +47,70 @@ impl<C: Connection> Environment<C> {
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
     ) -> Result<Vec<u32>> {
-        self.unless_lost(self.writing_with(doing, statement, || read_slots(self, store, doing, statement)))
+        self.unless_lost(self.writing_with(doing, statement, |rows| {
+            read_slots(self, store, doing, statement).inspect(|found| rows.set(found.len()))
+        }))
     }
 
     fn writing_with<T>(
         &self,
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
-        run: impl FnOnce() -> Result<T>,
+        run: impl FnOnce(&Cell<usize>) -> Result<T>,
     ) -> Result<T> {
         self.writes.set(self.writes.get() + 1);
         self.note_statement(statement);
+        let told = Statement { kind: "write", model: doing.model, reason: &doing, keys: None };
+        self.told(&told, statement, run)
+    }
+
+    /// Notes where the application calls, for the statements that it takes.
+    #[inline]
+    pub(crate) fn called_at(&self, place: Place) {
+        self.telling.called_at(place);
+    }
+
+    /// Runs a statement, which notes how many rows it brought or changed, and tells of it.
+    pub(crate) fn told<T>(
+        &self,
+        statement: &Statement<'_>,
+        query: &dyn QueryFragment<C::Backend>,
+        run: impl FnOnce(&Cell<usize>) -> Result<T>,
+    ) -> Result<T> {
+        let text = || {
+            if self.settings.trace_values {
+                diesel::debug_query::<C::Backend, _>(&Fragment(query)).to_string()
+            } else {
+                text_of::<C::Backend>(query).unwrap_or_default()
+            }
+        };
+        self.told_of(statement, &text, run)
+    }
+
+    /// The same of what has no query; its text is asked for only if somebody listens.
+    pub(crate) fn told_of<T>(
+        &self,
+        statement: &Statement<'_>,
+        text: &dyn Fn() -> String,
+        run: impl FnOnce(&Cell<usize>) -> Result<T>,
+    ) -> Result<T> {
+        let (start, rows) = (Instant::now(), Cell::new(0));
+        let result = run(&rows);
+        if tracing::enabled!(Level::DEBUG) {
+            let rows = result.as_ref().map(|_| rows.get()).map_err(|error| error as &dyn Display);
+            self.telling.tell(C::NAME, statement, &text(), start, rows);
+        }
+        result
+    }
+
+    /// Runs what is lent the connection, and tells how long it took: what it sends is its own.
+    pub(crate) fn told_lent<T>(&self, run: impl FnOnce() -> T) -> T {
         let start = Instant::now();
-        let result = run()?;
-        tracing::debug!(model = doing.model, doing = %doing, micros = start.elapsed().as_micros() as u64, "write");
-        Ok(result)
+        let value = run();
+        if tracing::enabled!(Level::DEBUG) {
+            let lent = Statement { kind: "lent", model: "", reason: &"with_connection", keys: None };
+            self.telling.tell(C::NAME, &lent, "", start, Ok(0));
+        }
+        value
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) prefetch_bytes: usize,
     pub(crate) max_age: Option<Duration>,
     pub(crate) strict: bool,
+    /// Whether `tracing` is told the values that statements have
+    pub(crate) trace_values: bool,
     /// SQLite: how long somebody else who writes is waited for; `None`: a while, unless the connection knows better
     pub(crate) busy_timeout: Option<Duration>,
 }
@@ -27,6 +29,7 @@ impl Default for Settings {
             prefetch_bytes: PREFETCH_BYTES,
             max_age: None,
             strict: false,
+            trace_values: false,
             busy_timeout: None,
         }
     }

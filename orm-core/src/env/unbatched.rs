@@ -14,12 +14,19 @@ impl<C: Connection> Environment<C> {
     /// Notes a statement for one record that is about to be sent: again and again from one place it is warned of, once,
     /// and a strict environment refuses it.
     pub(crate) fn watch(&self, spot: Spot, now: Option<For>) -> Result<()> {
+        self.called_at(spot.place);
         let times =
             self.watched.note(spot, now, |last, next| spot.work.is_reading() && self.leads(last, next));
         if times < TOLERATED {
             return Ok(());
         }
         self.tell(spot, times)
+    }
+
+    /// Notes that the same is done for many at once.
+    pub(crate) fn watch_many(&self, spot: &Spot) {
+        self.called_at(spot.place);
+        self.watched.note_batch(spot);
     }
 
     #[cold]
@@ -60,7 +67,7 @@ impl<C: Connection> Environment<C> {
     /// Notes how many rows something has brought or changed.
     pub(crate) fn watch_rows(&self, spot: &Spot, rows: usize) {
         if rows >= MANY_ROWS {
-            self.watched.note_batch(spot);
+            self.watch_many(spot);
         }
     }
 
@@ -69,7 +76,7 @@ impl<C: Connection> Environment<C> {
         if let &[slot] = slots {
             return self.watch(spot, Some(For::record(model, slot)));
         }
-        self.watched.note_batch(&spot);
+        self.watch_many(&spot);
         Ok(())
     }
 
@@ -78,7 +85,7 @@ impl<C: Connection> Environment<C> {
         if rows == 1 {
             return self.watch(spot, None);
         }
-        self.watched.note_batch(&spot);
+        self.watch_many(&spot);
         Ok(())
     }
 

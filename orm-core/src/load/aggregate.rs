@@ -1,7 +1,7 @@
 //! Aggregates over to-many links: one grouped SELECT for the owners of a batch, or one SELECT for the members of all.
 
+use std::cell::Cell;
 use std::fmt;
-use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -18,7 +18,7 @@ use crate::env::stores::{Store, is_sub_select};
 use crate::error::BoxError;
 use crate::fragment::{Fragment, separated, text_of};
 use crate::load::relation::{Source, meant, one_of_each};
-use crate::load::select::{Reason, key_columns, trace};
+use crate::load::select::{Reason, key_columns, told};
 use crate::model::KeyCondition;
 use crate::store::{Function, Subject};
 use crate::{Environment, Error, Result, Str};
@@ -325,7 +325,21 @@ impl<C: Connection> Select<'_, C> {
         reading: &mut dyn Reading<C::Backend>,
     ) -> Result<Vec<(u32, Str)>> {
         let Self { store, name, keys } = *self;
-        let start = Instant::now();
+        let reason = Reason::Aggregate(name);
+        env.told(&told(store.name(), &reason, keys), query, |count| {
+            self.read_rows(env, query, whose, reading, count)
+        })
+    }
+
+    fn read_rows(
+        &self,
+        env: &Environment<C>,
+        query: &Query<'_, C>,
+        whose: &dyn Fn(u32) -> Result<u32>,
+        reading: &mut dyn Reading<C::Backend>,
+        told: &Cell<usize>,
+    ) -> Result<Vec<(u32, Str)>> {
+        let Self { store, name, .. } = *self;
         let reason = Reason::Aggregate(name);
         let fault = |error| Error::database(store.name(), reason.text(store.name()), error);
         let misread = |error| fault(diesel::result::Error::DeserializationError(error));
@@ -354,7 +368,7 @@ impl<C: Connection> Select<'_, C> {
             }
             count += 1;
         }
-        trace(store.name(), reason, keys, count, start);
+        told.set(count);
         Ok(faults)
     }
 }

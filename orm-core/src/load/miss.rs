@@ -29,6 +29,7 @@ pub(super) fn watch_miss<C: Connection>(
     limit: usize,
 ) -> Result<()> {
     let Miss { scope, field, want, .. } = miss;
+    env.called_at(miss.at);
     let work = match want {
         Want::Records | Want::Keys => Repeated::Read,
         Want::Count => Repeated::Count,
@@ -62,7 +63,7 @@ pub(super) fn watch_batch<C: Connection>(
 ) -> Result<()> {
     let spot = Spot::new(at, work, store.name(), store.field_name(field));
     let &[slot] = batch else {
-        env.watched.note_batch(&spot);
+        env.watch_many(&spot);
         return Ok(());
     };
     let record = (store.number(), slot);

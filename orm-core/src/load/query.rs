@@ -1,8 +1,8 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
-use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
@@ -25,7 +25,7 @@ use crate::error::{BoxError, Doing};
 use crate::fragment::{Fragment, separated, text_of};
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
-use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, trace};
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
 use crate::{Environment, Error, Result};
@@ -332,10 +332,9 @@ pub(crate) fn count<M: Entity>(
     let query = &Counting(query);
     let rows = env.watch_search::<M, _>(at, query, |text| {
         env.flushed()?;
-        let start = Instant::now();
-        env.before_select(query);
         let fault = |error| Error::database(M::NAME, format_args!("counting {}", M::NAME), error);
-        let rows = env.reading(|_| {
+        let read = |told: &Cell<usize>| {
+            env.before_select(query);
             let mut connection = env.connection()?;
             let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
             let mut counts = Vec::new();
@@ -346,10 +345,11 @@ pub(crate) fn count<M: Entity>(
                 counts
                     .push(count.map_err(|error| fault(diesel::result::Error::DeserializationError(error)))?);
             }
+            told.set(counts.len());
             Ok(counts)
-        })?;
+        };
+        let rows = env.reading(|_| env.told(&told(M::NAME, &Reason::Search, 0), query, read))?;
         env.note_search(|| text.to_owned());
-        trace(M::NAME, Reason::Search, 0, rows.len(), start);
         Ok(rows)
     })?;
     Ok(rows.first().copied().unwrap_or(0))
@@ -381,12 +381,12 @@ fn search_keys<M: Entity>(
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {
     env.flushed()?;
-    let start = Instant::now();
-    env.before_select(query);
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
     let mut gathered = Gathered::<M> { keys: Vec::new(), parts: Default::default() };
-    read_keys(env, model::any::<M>(), &mut gathered, doing, query)?;
-    trace(M::NAME, Reason::Search, 0, gathered.keys.len(), start);
+    env.told(&told(M::NAME, &Reason::Search, 0), query, |told| {
+        env.before_select(query);
+        read_keys(env, model::any::<M>(), &mut gathered, doing, query).inspect(|keys| told.set(keys.len()))
+    })?;
     Ok(gathered.keys)
 }
 

@@ -1,8 +1,8 @@
 //! Running a SELECT: its rows go straight into the columns of the cache.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
-use std::time::Instant;
 
 use diesel::QueryResult;
 use diesel::connection::LoadConnection;
@@ -15,6 +15,7 @@ use crate::env::evict::make_room;
 use crate::env::keys::{invalid, read_key};
 use crate::env::pending::Flushed;
 use crate::env::stores::Store;
+use crate::env::telling::Statement;
 use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
@@ -64,10 +65,9 @@ impl fmt::Display for Reason<'_> {
     }
 }
 
-/// The event of a SELECT that has run
-pub(crate) fn trace(model: &'static str, reason: Reason<'_>, keys: usize, rows: usize, start: Instant) {
-    let micros = start.elapsed().as_micros() as u64;
-    tracing::debug!(model, %reason, keys, rows, micros, "select");
+/// What a SELECT is told of as
+pub(crate) fn told<'a>(model: &'static str, reason: &'a Reason<'a>, keys: usize) -> Statement<'a> {
+    Statement { kind: "select", model, reason, keys: Some(keys) }
 }
 
 /// A SELECT whose rows are a key of a model, some of its fields, and what the caller wants besides
@@ -159,8 +159,8 @@ impl<C: Connection> Select<'_, C> {
         if self.renews {
             self.store.note_all_forgotten();
         }
-        let suspect = env.reading(|has_rows| {
-            let start = Instant::now();
+        let of = told(self.store.name(), &self.reason, self.keys);
+        let mut read = |has_rows: &Cell<bool>, count: &Cell<usize>| {
             let mut connection = env.connection()?;
             env.before_select(query);
             let rows = LoadConnection::load(&mut **connection, Fragment(query));
@@ -168,7 +168,7 @@ impl<C: Connection> Select<'_, C> {
             has_rows.set(true);
             let beside = std::mem::replace(&mut beside, Beside::Nothing);
             let fields = match laid {
-                Laid::Out(layout) => return self.take(env, rows, layout, beside, &mut *on_row, start),
+                Laid::Out(layout) => return self.take(env, rows, layout, beside, &mut *on_row, count),
                 Laid::ByName(fields) => fields,
             };
             let first = rows.next();
@@ -177,8 +177,9 @@ impl<C: Connection> Select<'_, C> {
                 // There is nothing to be read.
                 _ => Layout::default(),
             };
-            self.take(env, first.into_iter().chain(rows), &layout, beside, &mut *on_row, start)
-        })?;
+            self.take(env, first.into_iter().chain(rows), &layout, beside, &mut *on_row, count)
+        };
+        let suspect = env.reading(|has_rows| env.told(&of, query, |count| read(has_rows, count)))?;
         suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }
 
@@ -197,7 +198,7 @@ impl<C: Connection> Select<'_, C> {
         layout: &Layout,
         beside: Beside<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
-        start: Instant,
+        told: &Cell<usize>,
     ) -> Result<Option<u32>> {
         let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
@@ -255,7 +256,7 @@ impl<C: Connection> Select<'_, C> {
         }
         // What is read from now on was used after this SELECT.
         env.tick();
-        trace(store.name(), self.reason, self.keys, count, start);
+        told.set(count);
         Ok(into.suspect)
     }
 

@@ -851,7 +851,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         let (env, store) = (self.env(), self.store);
         let spot = Spot::new(self.place, Repeated::Aggregate, store.name(), store.field_name(self.field));
         if slots.len() > env.settings.prefetch_limit {
-            env.watched.note_batch(&spot);
+            env.watch_many(&spot);
             return Ok(());
         }
         env.watch(spot, None)

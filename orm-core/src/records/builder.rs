@@ -198,6 +198,14 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
+    /// Tells `tracing` the values that statements have, too: by default it is told their text alone
+    ///
+    /// They are what an application stores: names, addresses, tokens.
+    pub fn trace_values(mut self) -> Self {
+        self.settings.trace_values = true;
+        self
+    }
+
     /// Makes it an error ([`Error::Unbatched`](crate::Error::Unbatched)) when something is done for one record ten times in a
     /// row from the same place, though it could be done for all at once; otherwise that is a warning through `tracing`, once
     /// for each place

@@ -53,7 +53,7 @@ impl<'env, C: Connection> Loan<'env, C> {
             let depth = env.application_depth()?;
             if transactions.are_open() {
                 let what = "marking the open transaction";
-                env.in_transaction(what, |connection| {
+                env.in_transaction(what, "SAVEPOINT", |connection| {
                     connection.batch_execute(&format!("SAVEPOINT {MARK}"))
                 })?;
             }

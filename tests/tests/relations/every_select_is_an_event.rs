@@ -1,4 +1,4 @@
-//! What `tracing` is told: one event for each SELECT, with its model, reason, keys, rows and time; a warning, with
+//! What `tracing` is told: one event for each statement, with its text, model, reason, keys, rows, time and caller; a warning, with
 //! model, field and place, for ten reads that could not be batched.
 
 use std::time::Instant;
@@ -139,5 +139,82 @@ fn loops_over_a_set_warn_of_nothing() -> Result<()> {
         partners.iter().try_for_each(|partner| partner.country_id().name().map(drop))
     })?;
     assert!(events.len() > 25 && events.iter().all(|seen| seen.level == Level::DEBUG), "{events:?}");
+    Ok(())
+}
+
+#[test]
+fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    let partners = db.all::<Partner>()?;
+    let mut lines = Vec::new();
+    let told = events(|| {
+        lines.push(line!() + 1);
+        partners.country_id().name()?;
+        lines.push(line!() + 1);
+        partners.get(3).expect("a partner").set_name("told")?;
+        lines.push(line!() + 1);
+        db.create(Partner::values().name("new").email("e").phone("p").city("c").active(true).credit(1.0))?;
+        db.touching().model::<Tag>().execute(diesel::sql_query("DELETE FROM tags WHERE id = 1")).map(drop)
+    })?;
+    let expected = [
+        ("select", "SELECT", "4"),
+        ("write", "UPDATE", "1"),
+        ("write", "INSERT", "1"),
+        ("write", "DELETE", "1"),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (seen, (kind, operation, rows)) in told.iter().zip(expected) {
+        let text = seen.field("db.query.text");
+        assert!(text.starts_with(operation), "{text}");
+        let fields = [seen.field("message"), seen.field("db.operation.name"), seen.field("rows")];
+        assert_eq!(fields, [kind, operation, rows]);
+        assert_eq!(seen.field("db.system.name"), "sqlite");
+        assert!(seen.field("code.file.path").ends_with("every_select_is_an_event.rs"), "{seen:?}");
+        // Values are nobody's business unless it is asked for.
+        assert!(!text.contains("told") && !text.contains("new"), "{text}");
+    }
+    for (seen, line) in told.iter().zip(lines) {
+        assert_eq!(seen.field("code.line.number"), line.to_string());
+    }
+    assert_eq!((told[1].field("model"), told[1].field("reason")), ("Partner", "writing Partner.name of 4"));
+    Ok(())
+}
+
+#[test]
+fn values_are_told_if_it_is_asked_for() -> Result<()> {
+    let db = test_db!(File::of_partners(25, 4), trace_values());
+    let told = events(|| db.record::<Partner>(3).set_name("secret"))?;
+    assert!(told[0].field("db.query.text").contains("secret"), "{told:?}");
+    Ok(())
+}
+
+#[test]
+fn transactions_and_what_fails_are_told_of() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    let told = events(|| {
+        db.transaction(|| {
+            let inner: Result<()> =
+                db.transaction(|| db.execute(diesel::sql_query("DELETE FROM nowhere")).map(drop));
+            assert!(inner.is_err());
+            db.with_connection(|_| Ok(()))?;
+            db.record::<Partner>(3).set_name("kept")
+        })
+    })?;
+    let kinds: Vec<_> =
+        told.iter().map(|seen| (seen.field("message"), seen.field("db.operation.name"))).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("transaction", "BEGIN"),
+            ("transaction", "SAVEPOINT"),
+            ("write", "DELETE"),
+            ("transaction", "ROLLBACK"),
+            ("transaction", "SAVEPOINT"),
+            ("lent", ""),
+            ("write", "UPDATE"),
+            ("transaction", "COMMIT"),
+        ]
+    );
+    assert!(told[2].field("error").contains("no such table: nowhere"), "{:?}", told[2]);
     Ok(())
 }

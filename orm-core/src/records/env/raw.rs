@@ -210,9 +210,12 @@ impl<'env, C: Connection> Touching<'env, C> {
         if !env.transactions.are_open() {
             env.watch(Spot::new(Location::caller(), Repeated::Statement, "", ""), None)?;
         }
+        env.called_at(Location::caller());
         self.run(|| {
             let loan = Loan::begin(env, "`with_connection`")?;
-            let result = f(&mut *env.connection()?);
+            let mut connection = env.connection()?;
+            let result = env.told_lent(|| f(&mut connection));
+            drop(connection);
             loan.end(result, known)
         })
     }
