@@ -97,6 +97,12 @@ fn each_statement_of_ours_is_committed_where_they_have_begun_nothing() -> Result
     Ok(())
 }
 
+/// How many transactions diesel counts
+fn depth(connection: &mut SqliteConnection) -> u32 {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    status.transaction_depth().expect("it is sound").map_or(0, |depth| depth.get())
+}
+
 #[test]
 fn one_that_was_begun_by_hand_is_theirs_too() -> Result<()> {
     let file = File::new(SCHEMA);
@@ -108,10 +114,10 @@ fn one_that_was_begun_by_hand_is_theirs_too() -> Result<()> {
     };
     connection.batch_execute("BEGIN")?;
     Environment::over(&mut connection, ours)?;
+    assert_eq!(depth(&mut connection), 0, "diesel counts as before");
     assert_eq!(balances(&file)[0], (1, 100));
     connection.batch_execute("ROLLBACK")?;
     assert_eq!(balances(&file)[0], (1, 100));
-    // diesel counts as before: its own transaction is a BEGIN again, and not a savepoint.
     connection.transaction(|connection| set_by_diesel(connection, 2, 2))?;
     assert_eq!(balances(&file)[1], (2, 2));
 
@@ -119,6 +125,7 @@ fn one_that_was_begun_by_hand_is_theirs_too() -> Result<()> {
     let env = Environment::builder().connection(connection).build();
     ours(&env)?;
     let mut connection = env.into_connection().expect("the one above");
+    assert_eq!(depth(&mut connection), 0, "diesel counts as before");
     assert_eq!(balances(&file)[0], (1, 100));
     connection.batch_execute("COMMIT")?;
     assert_eq!(balances(&file)[0], (1, 1));
@@ -217,8 +224,7 @@ fn an_error_that_has_ended_their_transaction_is_told_though_it_was_swallowed() -
     });
     let error = told.expect_err("it is gone");
     assert_eq!(error.to_string(), "writing Account.balance of 2: the books are closed");
-    let status = AnsiTransactionManager::transaction_manager_status_mut(&mut connection);
-    assert_eq!(status.transaction_depth()?.map(|depth| depth.get()), Some(2));
+    assert_eq!(depth(&mut connection), 2, "as they have left it");
     assert_eq!(balances(&file), [(1, 100), (2, 200), (3, 300), (4, 400)]);
     drop(connection);
     Ok(())

@@ -207,6 +207,15 @@ fn a_read_outside_of_a_transaction_is_sent_once_more_on_another_connection() -> 
             let broken = env.all::<Country>().map(drop);
             assert!(broken.as_ref().is_err_and(Error::is_connection_lost), "{broken:?}");
         }
+        let of_pool = pool(&place)?;
+        let env = Environment::builder().pooled(of_pool.get()?).build();
+        kill(&mut place, &env)?;
+        for _ in 0..2 {
+            let broken = env.all::<Country>().map(drop);
+            assert!(broken.as_ref().is_err_and(Error::is_connection_lost), "{broken:?}");
+        }
+        drop(env);
+        assert_eq!(Environment::new(of_pool).all::<Country>()?.len(), 1, "the pool does not keep it");
         let mut lent = place.connect()?;
         lent.begin_test_transaction()?;
         let env = Environment::builder().connection(lent).build();
