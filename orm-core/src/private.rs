@@ -9,11 +9,11 @@ pub use crate::codec::{
 pub use crate::env::stores::Store;
 pub use crate::model::{
     AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind,
-    ModelNumber, ModelOf, NewKeys, OneColumn, Order, Prefetch, SameColumns, ToManyLink, ToOneLink, any,
-    holds_key, holds_keys, one_column, several_columns, table_name,
+    ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order, Prefetch, SameColumns, Timestamp, ToManyLink,
+    ToOneLink, any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
-pub use crate::records::computed::{Compute, ComputedKind, IntoCell, computed_all, computed_one};
+pub use crate::records::computed::{Compute, ComputedKind, IntoCell, IntoTime, computed_all, computed_one};
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
@@ -48,6 +48,11 @@ pub fn owned<M: Model, F: Owned<M, V>, V>(record: &Record<'_, M>, field: F) -> R
 /// A diesel column's name in the database
 pub const fn column_name<Col: diesel::Column>() -> &'static str {
     Col::NAME
+}
+
+/// What a cell holds of a time, as the field's function has made it
+pub fn stamp<D: Cells, T: IntoTime<D::Cell>>(value: T) -> Box<dyn std::any::Any> {
+    Box::new(value.into_time())
 }
 
 /// An order of the records of `T`, checked to be of the tables of `S`

@@ -63,6 +63,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) compute_all: Option<Given<ExprPath>>,
     /// The links that lead to the field whose value it shows, and that field
     pub(crate) related: Option<Given<Steps>>,
+    /// It says when the row was created; the function that makes its value of the time, if one is named
+    pub(crate) created_at: Option<Given<Option<ExprPath>>>,
+    /// The same of when it was last written
+    pub(crate) updated_at: Option<Given<Option<ExprPath>>>,
     pub(crate) docs: Vec<Attribute>,
     /// Something in it could not be read: rules that ask for what is missing would only repeat that.
     pub(crate) faulty: bool,
@@ -84,6 +88,8 @@ const FIELD_KEYS: &[&str] = &[
     "compute",
     "compute_all",
     "related",
+    "created_at",
+    "updated_at",
 ];
 
 impl StructAttrs {
@@ -144,6 +150,8 @@ impl FieldAttrs {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
                 "related" => set(&mut found.related, value(key, input, errors, "related = country_id.code")?),
+                "created_at" => set(&mut found.created_at, flag_or_value(key, input, errors)?),
+                "updated_at" => set(&mut found.updated_at, flag_or_value(key, input, errors)?),
                 _ => Err(unknown(key, FIELD_KEYS, STRUCT_KEYS, "the struct")),
             });
             found.faulty |= !fine;
@@ -211,6 +219,22 @@ fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<Given> {
         return Ok(Given { key: key.clone(), value: () });
     }
     Err(input.error(format!("`{key}` takes no value; write `{key}` alone")))
+}
+
+/// `key`, or `key = function`
+fn flag_or_value(
+    key: &Ident,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> syn::Result<Given<Option<ExprPath>>> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(Given { key: key.clone(), value: None });
+    }
+    if !input.peek(Token![=]) {
+        return Err(input.error(format!("write `{key}` alone, or with a function: `{key} = utc`")));
+    }
+    let Given { key, value } = value(key, input, errors, &format!("{key} = utc"))?;
+    Ok(Given { key, value: Some(value) })
 }
 
 /// `key = value`

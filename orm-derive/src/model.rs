@@ -185,6 +185,11 @@ impl Field {
         matches!(self.shape, Shape::OneToOne(_))
     }
 
+    /// The key that says that it tells when the row was written
+    pub(crate) fn stamp(&self) -> Option<&Given<Option<ExprPath>>> {
+        self.attrs.created_at.as_ref().or(self.attrs.updated_at.as_ref())
+    }
+
     /// Whether it is computed, and a function says what setting it does
     pub(crate) fn is_inverted(&self) -> bool {
         matches!(self.shape, Shape::Computed { .. }) && self.attrs.inverse.is_some()

@@ -23,6 +23,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     for field in &model.fields {
         computed_by_a_function(model, field, errors);
         made_by_the_database(field, errors);
+        tells_the_time(field, errors);
         supported_type(field, errors);
         key_is_a_plain_column(field, errors);
         deferred_or_group(field, errors);
@@ -183,6 +184,42 @@ fn made_by_the_database(field: &Field, errors: &mut Errors) {
         } else if !field.is_column() && !matches!(field.shape, Shape::Unsupported(_)) {
             errors.at(key, format!("`{key}` is for a column; leave it out"));
         }
+    }
+}
+
+fn tells_the_time(field: &Field, errors: &mut Errors) {
+    if let (Some(_), Some(updated)) = (&field.attrs.created_at, &field.attrs.updated_at) {
+        errors.at(
+            &updated.key,
+            "what is set when the row is created and when it is written is `updated_at` alone",
+        );
+    }
+    let Some(given) = field.stamp() else { return };
+    let key = &given.key;
+    if field.is_key || field.part.is_some() || field.is_of_key {
+        errors.at(key, format!("a primary key stays as it is; leave `{key}` out"));
+    } else if field.attrs.version.is_some() {
+        errors.at(key, format!("a version counts the writes; give `{key}` a field of its own"));
+    } else if field.attrs.read_only.is_some() || field.attrs.refresh.is_some() {
+        errors.at(key, format!("the application's clock or the database: leave `{key}` out, or the other"));
+    } else if matches!(
+        field.shape,
+        Shape::Link { .. }
+            | Shape::OneToMany(_)
+            | Shape::OneToOne(_)
+            | Shape::ManyToMany(_)
+            | Shape::Computed { .. }
+    ) {
+        errors.at(key, format!("`{key}` is for a column that holds a time; leave it out"));
+    } else if let (None, Shape::Value { value: Value::Text | Value::Blob, .. }) = (&given.value, &field.shape)
+    {
+        let ty = field.ty.to_token_stream().to_string().replace(' ', "");
+        errors.at(
+            key,
+            format!(
+                "name the function that writes the time down: `{key} = f`, `fn f(now: SystemTime) -> {ty}`"
+            ),
+        );
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::backend::Connection;
 use crate::env::pace::Paces;
-use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, always_of};
+use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
     self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, ModelStats, Signal,
     Subject, Table, TableId,
@@ -669,6 +669,11 @@ impl<'a, C: Connection> Store<'a, C> {
 
     pub(crate) fn side(self, field: usize) -> Option<Side> {
         self.entry.sides[field]
+    }
+
+    /// The fields that say when a row was written
+    pub(crate) fn stamps(self) -> impl Iterator<Item = (usize, Timestamp)> {
+        self.fields().iter().enumerate().filter_map(|(field, info)| Some((field, info.stamp?)))
     }
 
     pub(crate) fn is_list(self, field: usize) -> bool {

@@ -6,10 +6,12 @@ mod id;
 mod key_columns;
 mod link;
 
+use std::any::Any;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
@@ -95,6 +97,35 @@ pub struct FieldInfo<C: Connection> {
     pub is_made: bool,
     /// Where it leads to, if it is a link
     pub link: Option<LinkInfo<C>>,
+    /// Whether it says when the row was written
+    pub stamp: Option<Timestamp>,
+}
+
+/// What is put into a field that says when the row was written
+#[derive(Debug, Clone, Copy)]
+pub struct Timestamp {
+    /// Whether it says when it was last written, and not when it was created
+    pub is_updated: bool,
+    /// The value that a cell holds at a time
+    pub value: fn(SystemTime) -> Box<dyn Any>,
+}
+
+/// What can be made of the time of the application's clock
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not made of the clock's time by itself",
+    label = "this is no `From<SystemTime>`",
+    note = "name a function that makes it: `#[model(created_at = f)]`, where `fn f(now: SystemTime) -> {Self}`"
+)]
+pub trait OfClock {
+    #[doc(hidden)]
+    fn of_clock(now: SystemTime) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: From<SystemTime>> OfClock for T {
+    fn of_clock(now: SystemTime) -> Self {
+        Self::from(now)
+    }
 }
 
 impl<C: Connection> FieldInfo<C> {

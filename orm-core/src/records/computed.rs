@@ -200,6 +200,23 @@ impl<V> IntoCell<Option<V>> for V {
     }
 }
 
+/// What a function makes of a time, on its way into a cell
+#[diagnostic::on_unimplemented(
+    message = "a function that returns `{Self}` does not make a value of type `{V}`",
+    label = "this is to take a `SystemTime` and return `{V}`"
+)]
+pub trait IntoTime<V> {
+    #[doc(hidden)]
+    fn into_time(self) -> V;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V, T: IntoCell<V>> IntoTime<V> for T {
+    fn into_time(self) -> V {
+        self.into_cell()
+    }
+}
+
 macro_rules! into_cell {
     ($($from:ty => $to:ty;)*) => {$(
         #[diagnostic::do_not_recommend]

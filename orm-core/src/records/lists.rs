@@ -100,7 +100,7 @@ impl<'env, T: Model> ToMany<'env, T> {
             let link = Link::to(store, step.field, &owners)?;
             let is_own_column = link.is_some();
             let slot =
-                create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })?[0];
+                create::insert(env, env.store::<T>(), Rows { values: &[&values], link, conflict: None })?[0];
             if !is_own_column {
                 self.change(&[slot], true, at)?;
             }

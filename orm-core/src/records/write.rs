@@ -97,7 +97,7 @@ where
         let slots = env.writing(|| {
             let owners = meant(store, K::slots(self, at)?);
             let link = Link::to(store, field.index(), &owners)?;
-            create::insert(env, env.store::<T>(), &Rows { values: &[&values], link, conflict: None })
+            create::insert(env, env.store::<T>(), Rows { values: &[&values], link, conflict: None })
         })?;
         Ok(Record::created(env, slots[0]))
     }

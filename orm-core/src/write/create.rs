@@ -20,9 +20,17 @@ use crate::{Environment, Error, Result};
 pub(crate) fn create<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    all: &Rows<'_, C>,
+    all: Rows<'_, C>,
 ) -> Result<Vec<u32>> {
     all.values.iter().try_for_each(|values| values.check())?;
+    all.stamped(store, |all| create_stamped(env, store, all))
+}
+
+fn create_stamped<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    all: &Rows<'_, C>,
+) -> Result<Vec<u32>> {
     let shapes = all.by_shape(store);
     let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window(store));
     if shapes.iter().map(takes).sum::<usize>() > 1 {
@@ -42,9 +50,9 @@ pub(crate) fn create<C: Connection>(
 pub(crate) fn insert<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    all: &Rows<'_, C>,
+    all: Rows<'_, C>,
 ) -> Result<Vec<u32>> {
-    insert_shapes(env, store, all, &all.by_shape(store))
+    all.stamped(store, |all| insert_shapes(env, store, all, &all.by_shape(store)))
 }
 
 fn insert_shapes<C: Connection>(
@@ -217,6 +225,10 @@ fn remember<C: Connection>(
             Some(link) => put_links(cells, |_| Some(store::Link(link.owner)), put),
             None => encode.put(cells, target, Given::Each(&given), put),
         })?;
+        if is_upsert && store.field(field).stamp.is_some_and(|stamp| !stamp.is_updated) {
+            // A row that was there was created when it was.
+            store.forget_cells(store.column_of(field), slots);
+        }
     }
     let left = (0..store.fields().len()).filter(|field| !insert.shape.fields.contains(field));
     left.for_each(|field| links::left_to_default(env, store, field));

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use diesel::query_builder::QueryFragment;
 
 use super::links;
+use super::put;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version, assignment};
 use super::version;
 use super::window::{WINDOW, fitting, fitting_bytes};
@@ -22,6 +23,9 @@ use crate::{Environment, Error, Result, Str};
 pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
     let mut tables: Vec<_> = env.tables().filter(|table| table.has_dirty()).collect();
     tables.sort_by_key(|table| table.sql());
+    // One moment for all
+    let now = put::now();
+    tables.iter().try_for_each(|&table| put::stamp(env, table, now))?;
     tables.into_iter().try_for_each(|table| flush(env, table))?;
     // After the records: a pair may be of two that were just moved into place.
     super::pairs::pending(env)

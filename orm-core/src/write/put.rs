@@ -1,12 +1,13 @@
 //! What every setter and `write` comes to: cells are changed, and noted as dirty.
 
 use std::any::Any;
+use std::time::{Duration, SystemTime};
 
 use super::links;
 use crate::backend::Connection;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Put, State};
-use crate::env::stores::Store;
+use crate::env::stores::{Store, TableStore};
 use crate::store::{AnyColumn, ColumnId};
 use crate::{Environment, Error, Result};
 
@@ -23,6 +24,40 @@ pub(crate) fn put<C: Connection>(
     with_column(env, store, field, slots, State::Written, |cells, put| {
         encode.put(cells, target, Given::Same(value), put);
     })
+}
+
+/// What the application's clock says, to the microsecond: databases keep no more.
+pub(super) fn now() -> SystemTime {
+    let now = SystemTime::now();
+    let beyond = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos() % 1000);
+    now.checked_sub(Duration::from_nanos(beyond.into())).unwrap_or(now)
+}
+
+/// Puts the time into the fields of records that wait to be written which say when that was; but where another one was set.
+pub(super) fn stamp<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    now: SystemTime,
+) -> Result<()> {
+    for store in env.stores.models().filter(|store| store.table_number() == table.number()) {
+        for (field, stamp) in store.stamps().filter(|(_, stamp)| stamp.is_updated) {
+            let column = store.column_of(field);
+            let is_set = |slot: &u32| {
+                store
+                    .twins(column)
+                    .into_iter()
+                    .chain([column])
+                    .any(|own| store.table().column(own).is_dirty(*slot))
+            };
+            let waiting = table.dirty_by_columns().into_values().flatten();
+            let slots: Vec<u32> = waiting.filter(|slot| !is_set(slot)).collect();
+            let (encode, value) = (encode_of(store, field)?, (stamp.value)(now));
+            change_cells(env, store, field, &slots, State::Written, |cells, put| {
+                encode.put(cells, None, Given::Same(&*value), put);
+            })?;
+        }
+    }
+    Ok(())
 }
 
 /// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
@@ -65,10 +100,22 @@ pub(super) fn with_column<C: Connection>(
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
-    let twins = store.twins(store.column_of(field));
     if state == State::Written {
-        before_write(env, store, field, &twins, slots)?;
+        before_write(env, store, field, &store.twins(store.column_of(field)), slots)?;
     }
+    change_cells(env, store, field, slots, state, change)
+}
+
+/// The same where the way was made before
+fn change_cells<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    state: State,
+    change: impl FnOnce(&dyn AnyColumn, Put<'_>),
+) -> Result<()> {
+    let twins = store.twins(store.column_of(field));
     store.none_is_gone(slots)?;
     if env.settings.max_age.is_some() {
         // What is too old to be read is too old to be compared with.

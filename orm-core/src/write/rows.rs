@@ -8,13 +8,14 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use super::put::now;
 use super::window::WINDOW;
 use crate::backend::{Connection, Dialect as _};
 use crate::codec::Binds;
 use crate::codec::encode::{Given, Put, State};
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::model::LinkKind;
+use crate::model::{FieldInfo, LinkKind, Timestamp};
 use crate::store::{self, Column};
 use crate::{Error, Result};
 
@@ -108,6 +109,46 @@ impl<C: Connection> Link<C> {
     }
 }
 
+/// A value that says when a row is written
+struct Now {
+    field: usize,
+    value: Box<dyn Any>,
+    /// The other fields that show the same columns
+    twins: Vec<usize>,
+}
+
+/// Values, and what says when they are written where they do not say it themselves
+struct Stamped<'a, C: Connection> {
+    values: &'a dyn AnyValues<C>,
+    stamps: &'a [Now],
+}
+
+impl<C: Connection> AnyValues<C> for Stamped<'_, C> {
+    fn given(&self, field: usize) -> Option<&dyn Any> {
+        let values = self.values;
+        let is_free =
+            |now: &&Now| now.field == field && !now.twins.iter().any(|&twin| values.given(twin).is_some());
+        let stamp = || self.stamps.iter().find(is_free).map(|now| &*now.value);
+        values.given(field).or_else(stamp)
+    }
+
+    fn has_key(&self) -> bool {
+        self.values.has_key()
+    }
+
+    fn key_number(&self) -> Option<i64> {
+        self.values.key_number()
+    }
+
+    fn slot(&self, store: Store<'_, C>) -> Option<u32> {
+        self.values.slot(store)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.values.check()
+    }
+}
+
 /// Where the link leads that is among the values for a new record; `None` if there is none
 fn given_link<C: Connection>(
     env: &Environment<C>,
@@ -125,6 +166,25 @@ fn given_link<C: Connection>(
 }
 
 impl<'a, C: Connection> Rows<'a, C> {
+    /// The same rows with what says when they are written: one moment for all of them
+    pub(super) fn stamped<R>(self, store: Store<'_, C>, f: impl FnOnce(&Rows<'_, C>) -> R) -> R {
+        let time = now();
+        let now = |(field, stamp): (usize, Timestamp)| {
+            let shows =
+                |info: &FieldInfo<C>| info.columns.iter().any(|own| store.field(field).columns.contains(own));
+            let twins =
+                (0..store.fields().len()).filter(|&other| other != field && shows(store.field(other)));
+            Now { field, value: (stamp.value)(time), twins: twins.collect() }
+        };
+        let stamps: Vec<Now> = store.stamps().map(now).collect();
+        if stamps.is_empty() {
+            return f(&self);
+        }
+        let all: Vec<_> = self.values.iter().map(|&values| Stamped { values, stamps: &stamps }).collect();
+        let values: Vec<&dyn AnyValues<C>> = all.iter().map(|values| values as _).collect();
+        f(&Rows { values: &values, link: self.link, conflict: self.conflict })
+    }
+
     /// The slots of new records whose key is a link that is given: the key is that of the record which it leads to. `None` if they have
     /// no such link
     pub(super) fn slots_by_link(

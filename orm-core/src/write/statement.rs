@@ -554,8 +554,13 @@ impl<'a, C: Connection> Insert<'a, C> {
                     Target::Columns(columns, _) => columns,
                     Target::Constraint(_) => self.store.model().key_columns(),
                 };
-                let only = key.first().copied().filter(|_| self.shape.fields.is_empty());
-                separated(out, self.fields().chain(only), |out, column| {
+                // A row that is there was created when it was.
+                let is_written =
+                    |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
+                let fields = || self.shape.fields.iter().filter(is_written);
+                let columns = fields().flat_map(|&field| self.store.field(field).columns).copied();
+                let only = key.first().copied().filter(|_| fields().next().is_none());
+                separated(out, columns.chain(only), |out, column| {
                     out.push_identifier(column)?;
                     out.push_sql(" = excluded.");
                     out.push_identifier(column)

@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
 use super::columns::{codec, opened};
-use super::{Names, key};
+use super::{Names, cached, key};
 use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
@@ -30,8 +30,10 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
         }
     });
     let opened = opened(model, names);
-    let infos =
-        model.others().map(|field| info(model, field)).chain(model.has_presence().then(|| presence(model)));
+    let infos = model
+        .others()
+        .map(|field| info(model, field, is_stub))
+        .chain(model.has_presence().then(|| presence(model)));
     let version = match model.others().position(|field| field.attrs.version.is_some()) {
         Some(version) => quote!(::core::option::Option::Some(#version)),
         None => quote!(::core::option::Option::None),
@@ -189,6 +191,7 @@ fn presence(model: &Model) -> TokenStream {
             is_nullable: false,
             is_made: false,
             link: ::core::option::Option::None,
+            stamp: ::core::option::Option::None,
         }
     }
 }
@@ -211,7 +214,7 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
     }
 }
 
-fn info(model: &Model, field: &Field) -> TokenStream {
+fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
@@ -233,6 +236,7 @@ fn info(model: &Model, field: &Field) -> TokenStream {
         }
     };
     let (codec, link) = (codec(model, field), link(model, field));
+    let stamp = stamp(model, field, is_stub);
     let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
     let is_nullable =
         matches!(&field.shape, Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. });
@@ -247,7 +251,33 @@ fn info(model: &Model, field: &Field) -> TokenStream {
             is_nullable: #is_nullable,
             is_made: #is_made,
             link: #link,
+            stamp: #stamp,
         }
+    }
+}
+
+/// How a time is put into a field that says when the row was written
+fn stamp(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
+    let (Some(given), Shape::Value { value, .. }, false) = (field.stamp(), &field.shape, is_stub) else {
+        return quote!(::core::option::Option::None);
+    };
+    let (codec, is_updated) = (codec(model, field), field.attrs.updated_at.is_some());
+    let (made, at) = match &given.value {
+        Some(function) => {
+            let at = span_of(function);
+            (quote_spanned!(at=> #function(now)), at)
+        }
+        None => {
+            let (ty, at) = (cached(value), field.span());
+            (quote_spanned!(at=> <#ty as ::orm_core::private::OfClock>::of_clock(now)), at)
+        }
+    };
+    let value = quote_spanned!(at=> ::orm_core::private::stamp::<#codec, _>(#made));
+    quote! {
+        ::core::option::Option::Some(::orm_core::private::Timestamp {
+            is_updated: #is_updated,
+            value: |now| #value,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod a_link_that_a_trigger_keeps;
 mod a_new_record_is_not_the_old_one;
 mod a_process_that_is_killed;
 mod a_refused_transaction_leaves_nothing;
+mod a_row_says_when_it_was_written;
 mod a_version_finds_lost_updates;
 mod all_or_none;
 mod an_environment_leaves_no_transaction_open;

@@ -49,7 +49,7 @@ impl<C: Connection> Environment<C> {
     where
         V: ValueSet<Model: Model<Connection = C>>,
     {
-        let slots = self.insert::<V::Model>(Location::caller(), &Rows::of(&[&values]))?;
+        let slots = self.insert::<V::Model>(Location::caller(), Rows::of(&[&values]))?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -67,7 +67,7 @@ impl<C: Connection> Environment<C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let rows: Vec<V> = rows.into_iter().collect();
-        let slots = self.insert::<V::Model>(Location::caller(), &Rows::of(&erased(&rows)))?;
+        let slots = self.insert::<V::Model>(Location::caller(), Rows::of(&erased(&rows)))?;
         Ok(RecordSet::named(self, slots))
     }
 
@@ -91,7 +91,7 @@ impl<C: Connection> Environment<C> {
     {
         let (values, unique): ([&dyn AnyValues<C>; 1], _) = ([&values], unique.into());
         let rows = Rows { conflict: Some(unique.conflict()), ..Rows::of(&values) };
-        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
+        let slots = self.insert::<V::Model>(Location::caller(), rows)?;
         Ok(Record::created(self, slots[0]))
     }
 
@@ -114,7 +114,7 @@ impl<C: Connection> Environment<C> {
         let (rows, unique): (Vec<V>, _) = (rows.into_iter().collect(), unique.into());
         let rows = erased(&rows);
         let rows = Rows { conflict: Some(unique.conflict()), ..Rows::of(&rows) };
-        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
+        let slots = self.insert::<V::Model>(Location::caller(), rows)?;
         Ok(RecordSet::named(self, slots))
     }
 
@@ -140,7 +140,7 @@ impl<C: Connection> Environment<C> {
         let rows = erased(&rows);
         let conflict = Conflict { action: Action::Nothing, ..unique.conflict() };
         let rows = Rows { conflict: Some(conflict), ..Rows::of(&rows) };
-        let slots = self.insert::<V::Model>(Location::caller(), &rows)?;
+        let slots = self.insert::<V::Model>(Location::caller(), rows)?;
         Ok(RecordSet::named(self, slots))
     }
 
@@ -185,7 +185,7 @@ impl<C: Connection> Environment<C> {
         }
         let (all, begin): ([&dyn AnyValues<C>; 1], _) = ([&values], Begin::default());
         // Where a transaction is open it goes on after an INSERT that was refused.
-        match self.run_transaction(&begin, || self.insert::<V::Model>(at, &Rows::of(&all))) {
+        match self.run_transaction(&begin, || self.insert::<V::Model>(at, Rows::of(&all))) {
             Ok(slots) => Ok((Record::created(self, slots[0]), true)),
             Err(error)
                 if error.violation().is_some_and(|violation| violation.kind == ViolationKind::Unique) =>
@@ -218,7 +218,7 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    fn insert<M: Model<Connection = C>>(&self, at: Place, rows: &Rows<'_, C>) -> Result<Vec<u32>> {
+    fn insert<M: Model<Connection = C>>(&self, at: Place, rows: Rows<'_, C>) -> Result<Vec<u32>> {
         let work = if rows.conflict.is_some() { Repeated::Upsert } else { Repeated::Create };
         self.watch_created(Spot::new(at, work, M::NAME, ""), rows.values.len())?;
         create(self, self.store::<M>(), rows)

@@ -54,6 +54,9 @@ mod rounding;
 #[path = "shop.rs"]
 mod shop;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "stamps.rs"]
+mod stamps;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "tables.rs"]
 mod tables;
 #[allow(clippy::duplicate_mod, reason = "the same")]

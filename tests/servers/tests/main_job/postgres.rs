@@ -14,6 +14,7 @@ mod aggregates;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "breaking.rs"]
 mod breaking;
+mod clock;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "deciding.rs"]
 mod deciding;
@@ -55,6 +56,9 @@ mod rounding;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "shop.rs"]
 mod shop;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "stamps.rs"]
+mod stamps;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "tables.rs"]
 mod tables;
