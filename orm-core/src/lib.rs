@@ -103,6 +103,7 @@ pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
 pub use records::env::Touching;
 pub use records::field::Field;
+pub use records::inspect::{Inspected, Inspection};
 pub use records::keyset::BatchesByKey;
 pub use records::record_query::{Page, RecordQuery};
 pub use records::upsert::Upsert;

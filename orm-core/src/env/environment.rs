@@ -78,7 +78,7 @@ pub struct Environment<
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
-    pub(super) telling: Telling,
+    pub(crate) telling: Telling,
     /// Loops that could not be batched
     pub(crate) watched: Watch,
     /// Sends what waits to be written: what that takes is known above, but whoever reads has to send before

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
-use tracing::Level;
 
 use crate::backend::Connection;
 use crate::env::keys::read_slots;
@@ -96,7 +95,7 @@ impl<C: Connection> Environment<C> {
     ) -> Result<T> {
         let (start, rows) = (Instant::now(), Cell::new(0));
         let result = run(&rows);
-        if tracing::enabled!(Level::DEBUG) {
+        if self.telling.is_on() {
             let rows = result.as_ref().map(|_| rows.get()).map_err(|error| error as &dyn Display);
             self.telling.tell(C::NAME, statement, &text(), start, rows);
         }
@@ -107,7 +106,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn told_lent<T>(&self, run: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let value = run();
-        if tracing::enabled!(Level::DEBUG) {
+        if self.telling.is_on() {
             let lent = Statement { kind: "lent", model: "", reason: &"with_connection", keys: None };
             self.telling.tell(C::NAME, &lent, "", start, Ok(0));
         }

@@ -1,11 +1,11 @@
 //! What `tracing` is told of statements: one event each, when it is over.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tracing::Span;
+use tracing::{Level, Span};
 
 use crate::env::watch::Place;
 
@@ -25,6 +25,23 @@ pub(crate) struct Statement<'a> {
 pub(crate) struct Telling {
     span: Span,
     caller: Cell<Option<Place>>,
+    /// What was told since then, while somebody collects it
+    collected: RefCell<Option<(Instant, Vec<Told>)>>,
+}
+
+/// What was told of a statement
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) kind: &'static str,
+    pub(crate) model: &'static str,
+    pub(crate) reason: String,
+    pub(crate) text: String,
+    pub(crate) rows: Option<usize>,
+    /// Since the collecting has begun
+    pub(crate) begun: Duration,
+    pub(crate) took: Duration,
+    pub(crate) error: Option<String>,
+    pub(crate) place: Option<Place>,
 }
 
 impl Default for Telling {
@@ -32,7 +49,7 @@ impl Default for Telling {
     fn default() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let span = tracing::debug_span!("environment", id = NUMBER.fetch_add(1, Ordering::Relaxed));
-        Self { span, caller: Cell::new(None) }
+        Self { span, caller: Cell::new(None), collected: RefCell::default() }
     }
 }
 
@@ -41,6 +58,23 @@ impl Telling {
     #[inline]
     pub(super) fn called_at(&self, place: Place) {
         self.caller.set(Some(place));
+    }
+
+    /// Whether anybody listens
+    #[inline]
+    pub(super) fn is_on(&self) -> bool {
+        tracing::enabled!(Level::DEBUG) || self.collected.borrow().is_some()
+    }
+
+    /// Begins to collect what is told.
+    pub(crate) fn collect(&self) {
+        *self.collected.borrow_mut() = Some((Instant::now(), Vec::new()));
+    }
+
+    /// What was told since it is collected, and how long that is
+    pub(crate) fn collected(&self) -> (Duration, Vec<Told>) {
+        let collected = self.collected.borrow();
+        collected.as_ref().map_or_else(Default::default, |(since, told)| (since.elapsed(), told.clone()))
     }
 
     /// Tells of a statement, by the names of OpenTelemetry where it has one.
@@ -54,7 +88,8 @@ impl Telling {
         rows: Result<usize, &dyn Display>,
     ) {
         let Statement { kind, model, reason, keys } = *statement;
-        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = start.elapsed();
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let operation = text.split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default();
         let place = self.caller.get();
         tracing::debug!(
@@ -72,5 +107,18 @@ impl Telling {
             code.line.number = place.map(|place| place.line()),
             "{kind}",
         );
+        if let Some((since, all)) = &mut *self.collected.borrow_mut() {
+            all.push(Told {
+                kind,
+                model,
+                reason: reason.to_string(),
+                text: text.to_owned(),
+                rows: rows.ok(),
+                begun: start.saturating_duration_since(*since),
+                took,
+                error: rows.err().map(ToString::to_string),
+                place,
+            });
+        }
     }
 }

@@ -218,3 +218,41 @@ fn transactions_and_what_fails_are_told_of() -> Result<()> {
     assert!(told[2].field("error").contains("no such table: nowhere"), "{:?}", told[2]);
     Ok(())
 }
+
+#[test]
+fn an_inspection_shows_what_was_sent_and_what_came_again() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    assert!(db.inspection().statements.is_empty());
+    db.all::<Tag>()?;
+    db.inspect();
+    let partners = db.all::<Partner>()?;
+    partners.country_id().name()?;
+    for id in 1..4 {
+        db.record::<Partner>(id).notes()?;
+    }
+    db.transaction(|| db.record::<Partner>(1).set_name("<b>"))?;
+    assert!(db.execute(diesel::sql_query("DELETE FROM nowhere")).is_err());
+    let inspection = db.inspection();
+    let told = |index: usize| {
+        let statement = &inspection.statements[index];
+        (statement.kind, statement.model, statement.rows, statement.times)
+    };
+    assert_eq!(told(0), ("select", "Partner", Some(25), 1));
+    assert_eq!(told(1), ("select", "Country", Some(4), 1));
+    assert_eq!((told(2), told(4)), (("select", "Partner", Some(1), 3), ("select", "Partner", Some(1), 3)));
+    assert_eq!(inspection.statements.len(), 9, "{inspection}");
+    assert!(inspection.statements[8].error.is_some() && inspection.in_database() <= inspection.took);
+    let (text, page) = (inspection.to_string(), inspection.to_html());
+    assert!(
+        text.contains("(3 times from this line)") && text.contains("every_select_is_an_event.rs:"),
+        "{text}"
+    );
+    assert!(page.contains("3 times from this line") && page.contains("no such table: nowhere"), "{page}");
+    // Values are not shown, nor taken for HTML.
+    assert!(!page.contains("<b>\""), "{page}");
+    assert_eq!(page.matches("<tr ").count(), 9);
+    // Begun anew.
+    db.inspect();
+    assert!(db.inspection().statements.is_empty());
+    Ok(())
+}
