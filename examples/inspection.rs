@@ -13,6 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let env = demo()?;
     env.inspect();
 
+    let refused = env.execute(diesel::sql_query("UPDATE nowhere SET name = ''"));
+    assert!(refused.is_err());
     // A set: two statements, whatever its size.
     for partner in &env.all::<Partner>()? {
         partner.country_id().name()?;
@@ -25,8 +27,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         let partners = partners::table.order(partners::name).records::<Partner>(&env)?;
         partners.iter().try_for_each(|partner| partner.set_name(partner.name()?.to_uppercase()))
     })?;
-    let refused = env.execute(diesel::sql_query("UPDATE nowhere SET name = ''"));
-    assert!(refused.is_err());
 
     let inspection = env.inspection();
     print!("{inspection}");

@@ -17,7 +17,6 @@ pub(crate) mod field;
 pub(crate) mod fields;
 mod group;
 mod handle;
-pub(crate) mod inspect;
 pub(crate) mod inverse;
 mod iter;
 pub(crate) mod keyset;

@@ -2,10 +2,12 @@
 
 mod batches;
 mod create;
+mod inspect;
 mod lookup;
 mod raw;
 mod transaction;
 
+pub use inspect::{Inspected, Inspection};
 pub use raw::Touching;
 
 use std::borrow::Borrow;
