@@ -372,8 +372,9 @@ impl<C: Connection> Stores<C> {
             // What looks at other rows as well follows from any of them.
             Subject::Text(text) if is_sub_select(text) => {
                 let is_named = |table: &Shelf<C>| text.contains(bare(&table.sql));
-                let named = self.tables.iter().filter(|shelf| is_named(shelf));
-                named.for_each(|shelf| shelf.table.add_follower(Follower::new(aggregate, None, None)));
+                let is_theirs = |shelf: &Shelf<C>| std::ptr::eq(&shelf.table, members.table());
+                let looked_at = self.tables.iter().filter(|shelf| is_theirs(shelf) || is_named(shelf));
+                looked_at.for_each(|shelf| shelf.table.add_follower(Follower::new(aggregate, None, None)));
                 self.looking.borrow_mut().push((text.clone(), aggregate));
             }
             Subject::Text(_) => members.table().add_follower(Follower::new(aggregate, None, owner)),

@@ -93,17 +93,14 @@ impl<M: Model> Reader<'_, '_, M> {
 }
 
 impl<M: Model> Group<'_, M> {
-    /// The target of a to-one link of a record, as far as it is known; nothing is asked.
+    /// The target of a to-one link of a record, if it is a hit
     #[inline(always)]
-    fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> u32
+    fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> Option<u32>
     where
         D::Cell<T>: LinkCell,
     {
         let Self { signal, columns, .. } = self;
-        if let Some(link) = field.cells(columns).borrow().hit(slot, signal.known_turn()) {
-            return link.to_one();
-        }
-        peek(self, slot, field)
+        field.cells(columns).borrow().hit(slot, signal.known_turn()).map(LinkCell::to_one)
     }
 }
 
@@ -228,11 +225,62 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     {
         let slot = self.own_slot();
         // The target of nothing is nothing; that of something unknown is unknown.
-        let target = if slot < UNRESOLVED { self.group.linked(slot, field) } else { slot };
+        let target = if slot < UNRESOLVED {
+            match self.group.linked(slot, field) {
+                Some(target) => target,
+                None => return Records::wrap(self.follow_slowly(field, slot)),
+            }
+        } else {
+            slot
+        };
         match self.group.followed(field.way()) {
             Some(group) => Records::wrap(Handle::new(Rc::clone(group), target, self.at)),
             None => Records::wrap(self.open(field.way(), field.index(), slot, target)),
         }
+    }
+
+    /// The same where it is no hit. Of a link that is not cached the way from the root is walked when it is wanted: if that leads to
+    /// another record by now, the way begins anew at the record at hand.
+    #[cold]
+    #[inline(never)]
+    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32) -> Handle<'env, L, N>
+    where
+        T: 'static,
+        D: LinkKind<M, Target = L>,
+        D::Cell<T>: LinkCell,
+        L: Model<Connection = M::Connection>,
+    {
+        let target = peek(&self.group, slot, field);
+        if target == UNRESOLVED && self.has_moved(slot) {
+            let group = self.group.reached(vec![slot], self.at);
+            return Handle::new(group.open(field.way(), field.index()), target, 0);
+        }
+        match self.group.followed(field.way()) {
+            Some(group) => Handle::new(Rc::clone(group), target, self.at),
+            None => self.open(field.way(), field.index(), slot, target),
+        }
+    }
+
+    /// Whether the way from the root leads elsewhere by now, as far as its links are cached
+    fn has_moved(&self, slot: u32) -> bool {
+        let env = self.group.env;
+        if self.at == Self::ALL {
+            return false;
+        }
+        let mut level = self.start();
+        for step in self.group.origin.path.to_vec() {
+            let Some(store) = env.store_by_number(step.model) else { return false };
+            let (mut next, mut are_known) = (Vec::new(), true);
+            store.hop(step.field, level.iter().copied(), |targets| match targets {
+                Some(targets) => next.extend_from_slice(targets),
+                None => are_known = false,
+            });
+            if !are_known {
+                return false;
+            }
+            level = next;
+        }
+        !level.contains(&slot)
     }
 
     /// Along a to-many link: nothing is asked.

@@ -280,12 +280,12 @@ impl Table {
         self.keys.number(slot)
     }
 
-    /// The slot of a key that is a whole number, if keys of the type can be this one
     /// The slot of the key that a record of another table has, if that has keys of the same type
     pub(crate) fn intern_from(&self, other: &Self, slot: u32) -> Option<u32> {
         self.keys.intern_from(&*other.keys, slot)
     }
 
+    /// The slot of a key that is a whole number, if keys of the type can be this one
     pub(crate) fn intern_number(&self, number: i64) -> Option<u32> {
         self.keys.intern_number(number)
     }

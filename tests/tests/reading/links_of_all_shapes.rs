@@ -207,3 +207,27 @@ fn a_handle_follows_the_cache_when_its_link_changes() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_record_that_was_reached_by_a_link_keeps_its_own_links() -> Result<()> {
+    use orm_tests::partners::Partner;
+    let db = orm_tests::TestDb::of_partners(20, 5);
+    let set = db.all::<Partner>()?;
+    let is_child = |partner: &Record<Partner>| partner.parent_id().is_some();
+    let partner = set.find(|partner| is_child(partner))?.expect("one with a parent");
+    let parent = partner.parent_id().load()?.expect("the parent");
+    let country = parent.country_id().id()?;
+    let is_other = |partner: &Record<Partner>| Ok(partner.country_id().id()? != country);
+    let other = set.find(|partner| is_other(partner))?.expect("one elsewhere");
+    partner.set_parent_id(&other)?;
+    // It is read again for this record, wherever the link leads by now.
+    db.cache().invalidate(Partner::COUNTRY_ID, [parent.id()]);
+    assert_eq!(db.assert_queries(1, || parent.country_id().id())?, country);
+    db.cache().invalidate(Partner::COUNTRY_ID, [parent.id()]);
+    let link = parent.country_id();
+    assert_eq!(link.id()?, country);
+    // What the link leads to is what it leads to.
+    db.cache().invalidate_field(Partner::COUNTRY_ID);
+    assert_eq!(partner.parent_id().country_id().id()?, other.country_id().id()?);
+    Ok(())
+}
