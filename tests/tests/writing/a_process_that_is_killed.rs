@@ -55,8 +55,8 @@ fn leaves_all_of_a_transaction_or_nothing() -> Result<()> {
             .expect("a process");
         // It is at work when it has committed once.
         let begun = Instant::now();
-        while amounts() == before && begun.elapsed() < Duration::from_secs(30) {
-            std::thread::sleep(Duration::from_millis(1));
+        while amounts() == before && begun.elapsed() < Duration::from_secs(120) {
+            std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_millis(kill * 7 % 31));
         process.kill().expect("it was running");
