@@ -1,5 +1,5 @@
 //! A statement whatever its type, so that diesel's way of running one is compiled once for a backend and not for each model;
-//! and lists within one.
+//! and lists within one, written and read.
 
 use diesel::QueryResult;
 use diesel::backend::Backend;
@@ -57,4 +57,42 @@ pub(crate) fn separated<'b, DB: Backend, T>(
     push: impl FnMut(&mut AstPass<'_, 'b, DB>, T) -> QueryResult<()>,
 ) -> QueryResult<()> {
     joined(", ", out, items, push)
+}
+
+/// What the commas of a list part
+pub(crate) fn items(list: &str) -> Vec<&str> {
+    let mut start = 0;
+    let mut items = Vec::new();
+    for (at, _) in outside(list).filter(|&(_, letter)| letter == ',') {
+        items.push(list[start..at].trim());
+        start = at + 1;
+    }
+    items.push(list[start..].trim());
+    items
+}
+
+/// The letters of a text that are in no quotes and in no parentheses, and the outermost parentheses themselves
+pub(crate) fn outside(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let (mut quote, mut depth) = (None, 0_usize);
+    text.char_indices().filter(move |&(_, letter)| {
+        match (quote, letter) {
+            (Some(open), _) => {
+                if letter == open {
+                    quote = None;
+                }
+                return false;
+            }
+            (None, '\'' | '"' | '`') => {
+                quote = Some(letter);
+                return false;
+            }
+            (None, '(') => {
+                depth += 1;
+                return depth == 1;
+            }
+            (None, ')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })
 }

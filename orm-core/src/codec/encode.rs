@@ -18,7 +18,7 @@ use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
 use crate::Str;
 use crate::backend::{Connection, Dialect};
-use crate::store::{AnyColumn, Column, Link, Moment, Table, heap_bytes};
+use crate::store::{AnyColumn, Column, Link, Moment, Stamp, Table, heap_bytes};
 
 /// What makes a field's type one that can be written
 #[diagnostic::on_unimplemented(
@@ -197,16 +197,16 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     put: Put<'_>,
     may_alter: bool,
     bound: impl Fn(&V) -> Option<String>,
-    mut on_change: impl FnMut(u32, Option<&V>, &V),
+    mut on_change: impl FnMut(u32, &Column<V>, &V),
 ) {
     for (row, &slot) in put.slots.iter().enumerate() {
         let Some(given) = value(row) else { continue };
         let value = given.borrow();
-        let old = cells.get(slot);
-        if old.is_some_and(|old| is_identical(old, value, || are_alike(bound(old), &bound(value)))) {
+        let is_old = |old| is_identical(old, value, || are_alike(bound(old), &bound(value)));
+        if put.state == State::Written && cells.get(slot).is_some_and(is_old) {
             continue;
         }
-        on_change(slot, old, value);
+        on_change(slot, cells, value);
         if put.state != State::Written && (may_alter || is_odd(value)) {
             cells.remove(slot);
             continue;
@@ -452,16 +452,25 @@ pub(crate) struct Moved {
     pub(crate) slot: u32,
     /// Where it led before; `None` if that is not known
     pub(crate) from: Option<Link>,
+    /// When that was learned; 0 if it was not
+    pub(crate) since: Stamp,
     pub(crate) to: Link,
 }
 
 /// Puts links into cells, and notes where they led before.
 pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
-    let nowhere = (put.state == State::New).then_some(Link::NULL);
+    let (state, now) = (put.state, put.now.time);
     let mut moved = put.moved.take();
-    put_cells(&mut typed(cells).borrow_mut(), link, put, false, exact, |slot, old: Option<&Link>, &to| {
+    let before = |cells: &Column<Link>, slot: u32| match state {
+        State::Written => cells.get(slot).copied().zip(cells.known_since(slot)),
+        State::New => Some((Link::NULL, now)),
+        // Whatever was known of it, the row may have been anybody's.
+        State::Stored => None,
+    };
+    put_cells(&mut typed(cells).borrow_mut(), link, put, false, exact, |slot, cells, &to| {
         if let Some(moved) = &mut moved {
-            moved.push(Moved { slot, from: old.copied().or(nowhere), to });
+            let (from, since) = before(cells, slot).unzip();
+            moved.push(Moved { slot, from, since: since.unwrap_or_default(), to });
         }
     });
 }

@@ -272,6 +272,11 @@ impl<C: Connection> Environment<C> {
         &self.stores.signal
     }
 
+    /// A time that is later than that of all that is cached
+    pub(crate) fn later(&self) -> Stamp {
+        self.clock.mark()
+    }
+
     pub(crate) fn moment(&self) -> Moment {
         Moment { time: self.clock.now(), turn: self.turn() }
     }

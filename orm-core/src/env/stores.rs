@@ -152,6 +152,15 @@ impl<C: Connection> Stores<C> {
         self.store(entry)
     }
 
+    /// Opens the models that links lead to and that nobody has used yet: what goes along with a record may go on by their links.
+    pub(crate) fn open_targets(&self) {
+        let mut next = 0;
+        while let Some(shelf) = self.tables.get(next) {
+            self.get(shelf.model);
+            next += 1;
+        }
+    }
+
     fn store<'a>(&'a self, entry: &'a Entry<C>) -> Store<'a, C> {
         Store { entry, shelf: self.shelf(entry.table) }
     }
@@ -277,10 +286,10 @@ impl<C: Connection> Stores<C> {
             is_join: Cell::new(join.is_some()),
             made: RefCell::default(),
         };
-        // A name without a schema, or with keys of another type, may be the same table.
+        // A name without a schema, in other letters, or with keys of another type, may be the same table.
         for (other, known) in self.tables.iter().enumerate() {
             let other = TableId(other);
-            let are_twins = bare(&known.sql) == bare(&shelf.sql);
+            let are_twins = bare(&known.sql).eq_ignore_ascii_case(bare(&shelf.sql));
             if are_twins || shelf.view_of.contains(&known.sql) {
                 shelf.sources.borrow_mut().push(other);
                 known.shown_in.borrow_mut().push(number);

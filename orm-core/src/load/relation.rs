@@ -167,6 +167,7 @@ pub(crate) fn load_lists<C: Connection>(
     // having the database sort whole rows.
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
     let before = members.value_bytes();
+    store.note_listed(column, env.later());
     select.run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
         let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
         if let Shown::Owner(owner) = owner {
@@ -353,6 +354,7 @@ pub(crate) fn count_lists<C: Connection>(
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0, renews: false };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
+    let begun = env.later();
     select.run(
         env,
         flushed,
@@ -372,7 +374,7 @@ pub(crate) fn count_lists<C: Connection>(
     for (owner, count) in counts {
         *members.entry(meant(owner)?).or_default() += count;
     }
-    store.set_counts(store.column_of(field), env.moment().time, members.into_iter());
+    store.set_counts(store.column_of(field), begun, members.into_iter());
     Ok(())
 }
 

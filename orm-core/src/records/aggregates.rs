@@ -769,6 +769,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             let fresh = batch.iter().filter(|&&owner| !store.is_resident(owner)).count();
             make_room(env, fresh, u32::MAX);
         }
+        let begun = env.later();
         let Read { brought, all } = self.run(batch, true)?;
         // What was sent before may have made others missing, but not what has come after it.
         env.settle();
@@ -776,6 +777,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         for (owner, message) in &brought.faults {
             store.note_unreadable(column, *owner, message.clone());
         }
+        store.table().note_arrived(column, begun, brought.owners.clone());
         let mut cells = store.table().cells::<A::State>(column).borrow_mut();
         for owner in brought.owners {
             if brought.faults.iter().any(|&(faulty, _)| faulty == owner) {

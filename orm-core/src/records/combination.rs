@@ -6,6 +6,7 @@
 
 use diesel::query_builder::QueryFragment;
 
+use crate::fragment::{items, outside};
 use crate::load::layout::{Layout, Place, Selection};
 use crate::load::query::ModelColumns;
 use crate::model::DbOf;
@@ -65,44 +66,6 @@ fn select_list(text: &str) -> Vec<&str> {
     }
     let from = outside(list).find(|&(at, _)| list[at..].starts_with(" FROM "));
     items(from.map_or(list, |(at, _)| &list[..at]))
-}
-
-/// What the commas of a list part
-fn items(list: &str) -> Vec<&str> {
-    let mut start = 0;
-    let mut items = Vec::new();
-    for (at, _) in outside(list).filter(|&(_, letter)| letter == ',') {
-        items.push(list[start..at].trim());
-        start = at + 1;
-    }
-    items.push(list[start..].trim());
-    items
-}
-
-/// The letters of a text that are in no quotes and in no parentheses, and the outermost parentheses themselves
-fn outside(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let (mut quote, mut depth) = (None, 0_usize);
-    text.char_indices().filter(move |&(_, letter)| {
-        match (quote, letter) {
-            (Some(open), _) => {
-                if letter == open {
-                    quote = None;
-                }
-                return false;
-            }
-            (None, '\'' | '"' | '`') => {
-                quote = Some(letter);
-                return false;
-            }
-            (None, '(') => {
-                depth += 1;
-                return depth == 1;
-            }
-            (None, ')') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0
-    })
 }
 
 #[cfg(test)]

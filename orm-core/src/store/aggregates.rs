@@ -12,6 +12,7 @@ use std::mem;
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
+use super::column::Stamp;
 use super::slot::{ColumnId, TableId};
 use crate::Str;
 
@@ -123,7 +124,11 @@ pub(crate) struct Follower {
 pub(crate) enum Affected {
     #[default]
     None,
-    Some(HashSet<u32, FixedState>),
+    Some {
+        owners: HashSet<u32, FixedState>,
+        /// Also those for whom it was worked out after this
+        younger: Stamp,
+    },
     All,
 }
 
@@ -145,10 +150,25 @@ impl Follower {
     }
 
     pub(super) fn affect(&mut self, owner: u32) {
+        if let Some((owners, _)) = self.some() {
+            owners.insert(owner);
+        }
+    }
+
+    /// Also those for whom it was worked out after a time
+    pub(super) fn affect_younger(&mut self, time: Stamp) {
+        if let Some((_, younger)) = self.some() {
+            *younger = time.min(*younger);
+        }
+    }
+
+    fn some(&mut self) -> Option<(&mut HashSet<u32, FixedState>, &mut Stamp)> {
+        if let Affected::None = self.affected {
+            self.affected = Affected::Some { owners: HashSet::default(), younger: Stamp::MAX };
+        }
         match &mut self.affected {
-            Affected::None => self.affected = Affected::Some(std::iter::once(owner).collect()),
-            Affected::Some(owners) => drop(owners.insert(owner)),
-            Affected::All => {}
+            Affected::Some { owners, younger } => Some((owners, younger)),
+            _ => None,
         }
     }
 

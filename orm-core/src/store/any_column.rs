@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::{RefCell, RefMut};
 
-use super::column::{Brought, Column, Stamp};
+use super::column::{Brought, Column, Moment, Stamp};
 use super::dependents::Dependents;
 
 /// A column whatever its type
@@ -22,6 +22,10 @@ pub trait AnyColumn: Any + Send {
     fn has_since(&self, since: Stamp) -> bool;
     /// Makes cells missing that were loaded or written since a time, dirty ones too; returns whether any were
     fn forget_since(&self, since: Stamp) -> bool;
+    /// Takes the value out of a cell, also a dirty one
+    fn take(&self, slot: u32) -> Option<Box<dyn Any>>;
+    /// Puts a value that was taken out back into its cell, dirty
+    fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>);
     /// Makes a clean cell missing
     fn remove(&self, slot: u32) -> bool;
     /// Makes clean cells missing; returns how many were
@@ -91,6 +95,17 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
 
     fn forget_since(&self, since: Stamp) -> bool {
         self.borrow_mut().forget_since(since)
+    }
+
+    fn take(&self, slot: u32) -> Option<Box<dyn Any>> {
+        let value = self.borrow_mut().take(slot)?;
+        Some(Box::new(value))
+    }
+
+    fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>) {
+        if let Ok(value) = value.downcast() {
+            self.borrow_mut().write(slot, now, *value);
+        }
     }
 
     fn remove(&self, slot: u32) -> bool {

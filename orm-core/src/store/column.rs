@@ -409,12 +409,18 @@ impl<V> Column<V> {
     where
         V: 'static,
     {
+        !self.is_dirty(slot) && self.take(slot).is_some()
+    }
+
+    /// Takes the value out of the cell of a slot, also a dirty one.
+    pub(crate) fn take(&mut self, slot: u32) -> Option<V>
+    where
+        V: 'static,
+    {
         let (number, cell) = place(slot);
-        let Some(Some(page)) = self.pages.get_mut(number) else { return false };
-        if page.dirty & 1 << cell != 0 {
-            return false;
-        }
-        let Some(value) = page.cells[cell].take() else { return false };
+        let page = self.pages.get_mut(number)?.as_mut()?;
+        let value = page.cells[cell].take()?;
+        page.dirty &= !(1 << cell);
         self.bytes -= heap_bytes(&value).unwrap_or(0);
         self.count -= 1;
         if page.cells.iter().all(Option::is_none) {
@@ -425,7 +431,7 @@ impl<V> Column<V> {
             touched.mark(number);
         }
         self.change(slot);
-        true
+        Some(value)
     }
 
     /// Makes all clean cells missing for which `drop` says so; tells how many.

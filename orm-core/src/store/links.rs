@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::any_column::AnyColumn;
-use super::column::{Column, Moment};
+use super::column::{Column, Moment, Stamp};
 use super::slot::{NULL, SlotSet, Slots, UNRESOLVED};
 
 /// A to-one link's cell: the target's slot, or NULL
@@ -151,6 +151,8 @@ pub(crate) struct Edit {
     pub(crate) add: bool,
     /// Whether it is known that the member was none before, or was one
     pub(crate) is_change: bool,
+    /// When it was learned whose member it is, or that it is nobody's; 0 if it was not
+    pub(crate) since: Stamp,
 }
 
 /// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
@@ -253,6 +255,7 @@ mod tests {
             member: code / 2,
             add: code.is_multiple_of(2),
             is_change: false,
+            since: 1,
         };
         lists.into_iter().flat_map(move |list| {
             let codes = (0..12 * 12 * 12).map(|code| [code % 12, code / 12 % 12, code / 144]);
@@ -281,7 +284,7 @@ mod tests {
             lists.set(owner, NOW, List(list.into()));
         });
         remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW);
-        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false };
+        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1 };
         let edits = [join, Edit { owner: Some(9), ..join }];
         edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
         let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());

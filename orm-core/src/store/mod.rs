@@ -5,6 +5,7 @@
 mod aggregates;
 mod alike;
 mod any_column;
+mod arrivals;
 mod column;
 mod computed;
 mod dependents;

@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
 use super::alike::Alike;
 use super::any_column::AnyColumn;
+use super::arrivals::Arrivals;
 use super::column::{Column, Moment, PAGE, Stamp};
 use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
@@ -33,12 +34,11 @@ pub(crate) enum Part {
     Presence,
 }
 
-/// A record whose dirty values wait for something else to be decided
+/// A record's dirty values, which wait for something else to be decided
 #[derive(Debug)]
 pub(crate) struct Aside {
-    slot: u32,
-    /// Those with a dirty value
-    columns: Vec<ColumnId>,
+    pub(crate) slot: u32,
+    values: Vec<(ColumnId, Box<dyn Any>)>,
 }
 
 /// How many members a list has
@@ -113,6 +113,10 @@ struct TableColumn {
     target: Option<TableId>,
     /// Of a to-many link: members that were counted and not listed
     counts: RefCell<Counts>,
+    /// Of a to-many link: when lists were last loaded
+    listed: Cell<Stamp>,
+    /// Of whom members were counted; of an aggregate, for whom it was worked out
+    arrivals: RefCell<Arrivals>,
     /// Who leads where by them
     reverse: RefCell<Reverse>,
     /// The columns that hold the same values in another form
@@ -169,7 +173,10 @@ impl Table {
             return ColumnId(known);
         }
         let number = ColumnId(self.columns.len());
-        let shares = |column: &TableColumn| shows.iter().any(|name| column.shows.contains(name));
+        // In other letters it is the same one for most databases.
+        let shows_it =
+            |column: &TableColumn, name: &str| column.shows.iter().any(|own| own.eq_ignore_ascii_case(name));
+        let shares = |column: &TableColumn| shows.iter().any(|name| shows_it(column, name));
         let sharing = self.columns.iter().enumerate().filter(|(_, column)| shares(column));
         let twins: Vec<ColumnId> = sharing.map(|(twin, _)| ColumnId(twin)).collect();
         twins.iter().filter_map(|twin| self.columns.get(twin.0)).for_each(|twin| {
@@ -181,6 +188,8 @@ impl Table {
             cells,
             target,
             counts: RefCell::default(),
+            listed: Cell::default(),
+            arrivals: RefCell::default(),
             reverse: RefCell::default(),
             twins: RefCell::new(twins),
         }))
@@ -364,6 +373,8 @@ impl Table {
                     cells,
                     target: None,
                     counts: RefCell::default(),
+                    listed: Cell::default(),
+                    arrivals: RefCell::default(),
                     reverse: RefCell::default(),
                     twins: RefCell::default(),
                 }))
@@ -398,13 +409,16 @@ impl Table {
         let before = self.column(column).count();
         match affected {
             Affected::None => {}
-            Affected::Some(owners) if owners.iter().any(|&owner| self.may_be_alike(owner)) => {
+            Affected::Some { owners, .. } if owners.iter().any(|&owner| self.may_be_alike(owner)) => {
                 self.forget_all_cells(column);
             }
-            Affected::Some(owners) => owners.into_iter().for_each(|owner| {
-                self.column(column).remove(owner);
-                self.forget_unreadable_cell(column, owner);
-            }),
+            Affected::Some { owners, younger } => {
+                let arrived = self.entry(column).arrivals.borrow_mut().take_after(younger);
+                owners.into_iter().chain(arrived).for_each(|owner| {
+                    self.column(column).remove(owner);
+                    self.forget_unreadable_cell(column, owner);
+                });
+            }
             Affected::All => self.forget_all_cells(column),
         }
         self.column(column).count() < before
@@ -496,7 +510,11 @@ impl Table {
         let Ok(links) = links.try_borrow() else { return follower.affect_all() };
         for &slot in slots {
             match links.get(slot) {
-                Some(link) => link.target().into_iter().for_each(|owner| follower.affect(owner)),
+                Some(link) => {
+                    link.target().into_iter().for_each(|owner| follower.affect(owner));
+                    // What was worked out since may take it for another one's.
+                    links.known_since(slot).into_iter().for_each(|since| follower.affect_younger(since));
+                }
                 None => return follower.affect_all(),
             }
         }
@@ -640,7 +658,8 @@ impl Table {
         handover::steps(&given_up, &self.dirty.borrow().0, &links, &is_dirty)
     }
 
-    /// Takes those of some records out of what waits whose dirty values are no links; the values stay as they are.
+    /// Takes the dirty values of some records out of the cache; not those of records with a dirty link, on which lists stand. The
+    /// version stays: what is done to the row meanwhile compares it.
     ///
     /// Whoever does so [restores](Self::restore_aside) them, or [drops](Self::drop_aside) them.
     pub(crate) fn set_dirty_aside(&self, slots: &[u32]) -> Vec<Aside> {
@@ -653,27 +672,32 @@ impl Table {
         let is_aside = |slot: u32| these.has(slot) && !links.iter().any(|column| column.cells.is_dirty(slot));
         let (aside, left): (Vec<u32>, Vec<u32>) = waiting.iter().partition(|&&slot| is_aside(slot));
         *waiting = left;
-        let dirty = |slot: u32| self.columns().filter(move |&column| self.column(column).is_dirty(slot));
+        let dirty = |slot: u32| {
+            let columns = self.columns().filter(|&column| Some(column) != self.version());
+            columns.filter(move |&column| self.column(column).is_dirty(slot))
+        };
+        let take =
+            |slot: u32| dirty(slot).filter_map(move |column| Some((column, self.column(column).take(slot)?)));
         let aside = aside.into_iter().map(|slot| {
             marks.unmark(slot);
-            Aside { slot, columns: dirty(slot).collect() }
+            Aside { slot, values: take(slot).collect() }
         });
         aside.collect()
     }
 
-    /// Makes what was set aside wait again, also where a rollback has forgotten that it does.
-    pub(crate) fn restore_aside(&self, aside: &[Aside]) {
-        for Aside { slot, columns } in aside {
-            columns.iter().for_each(|&column| self.column(column).pin(*slot));
-            self.note_dirty(*slot);
+    /// Puts what was set aside back, to wait again.
+    pub(crate) fn restore_aside(&self, aside: Vec<Aside>, now: Moment) {
+        for Aside { slot, values } in aside {
+            values.into_iter().for_each(|(column, value)| self.column(column).put_back(slot, now, value));
+            self.note_dirty(slot);
         }
     }
 
-    /// Makes all values missing of records that were set aside.
-    pub(crate) fn drop_aside(&self, aside: &[Aside]) {
-        for Aside { slot, columns } in aside {
-            columns.iter().for_each(|&column| self.column(column).clean(*slot));
-            self.forget_beside(*slot, &[]);
+    /// Makes all values missing of records whose dirty ones were set aside.
+    pub(crate) fn drop_aside(&self, aside: Vec<Aside>) {
+        for Aside { slot, .. } in aside {
+            self.version().into_iter().for_each(|version| self.column(version).clean(slot));
+            self.forget_beside(slot, &[]);
         }
     }
 
@@ -713,7 +737,33 @@ impl Table {
         self.noted.set(self.noted.get().max(now));
         let counted = |members| Counted { members, asked: now, changed: now };
         let counts = counts.map(|(slot, members)| (slot, counted(members)));
+        let mut owners = Vec::new();
+        let counts = counts.inspect(|&(slot, _)| owners.push(slot));
         self.entry(column).counts.borrow_mut().extend(counts);
+        self.note_arrived(column, now, owners);
+    }
+
+    /// Notes for whom an aggregate was worked out, or members were counted.
+    pub(crate) fn note_arrived(&self, column: ColumnId, now: Stamp, owners: Vec<u32>) {
+        self.entry(column).arrivals.borrow_mut().note(now, owners);
+    }
+
+    /// Forgets counts of members, and aggregates over them, that came after a time: a link that is known since then says nothing of
+    /// them.
+    fn forget_counts_after(&self, column: ColumnId, time: Stamp) {
+        let arrived = |column: ColumnId| self.entry(column).arrivals.borrow_mut().take_after(time);
+        arrived(column).into_iter().for_each(|owner| self.forget_count(column, owner));
+        self.aggregates.each_over(column, |aggregate| {
+            for owner in arrived(aggregate) {
+                self.column(aggregate).remove(owner);
+                self.forget_unreadable_cell(aggregate, owner);
+            }
+        });
+    }
+
+    /// Notes that lists of a to-many link are about to be loaded.
+    pub(crate) fn note_listed(&self, column: ColumnId, now: Stamp) {
+        self.entry(column).listed.set(now);
     }
 
     /// Counts on, where it is known that a member comes or goes.
@@ -1028,8 +1078,10 @@ impl Table {
     /// Bytes that keys, counts and absences take
     pub(crate) fn key_bytes(&self) -> usize {
         let noted = self.absent.borrow().allocation_size() + self.unreadable.borrow().allocation_size();
-        let beside =
-            |column: &TableColumn| column.counts.borrow().allocation_size() + column.reverse.borrow().bytes();
+        let beside = |column: &TableColumn| {
+            let counts = column.counts.borrow().allocation_size() + column.arrivals.borrow().bytes();
+            counts + column.reverse.borrow().bytes()
+        };
         self.keys.bytes()
             + noted
             + self.alike.borrow().bytes()
@@ -1098,28 +1150,30 @@ impl Table {
     }
 
     /// The records that link to some of a table, or of which it is not known; `None` if there is no such link.
-    /// `listed` knows who links to them by a column, if the lists of the other side are cached.
+    /// `listed` knows the members by a column, as far as the lists of the other side are cached, and whether all are.
     ///
     /// Whoever asks has had all tables [looked through](Self::look_through), and forgets what is known of these records.
     pub(crate) fn linking_to(
         &self,
         table: TableId,
         targets: &Slots,
-        listed: &dyn Fn(ColumnId) -> Option<Vec<u32>>,
+        listed: &dyn Fn(ColumnId) -> (Vec<u32>, bool),
     ) -> Option<Slots> {
         let mut found: Option<Slots> = None;
         for number in self.columns_to(table) {
             let found = found.get_or_insert_default();
-            if let Some(linking) = listed(number) {
-                found.extend(linking);
-                continue;
-            }
             let TableColumn { cells, reverse, .. } = self.entry(number);
             let reverse = &mut *reverse.borrow_mut();
+            // A list may be younger than a link, and a link younger than a list.
             found.extend(reverse.leading_to(&**cells, targets));
-            // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
-            // without any value of its own being cached.
-            found.extend(reverse.take_unknown().into_iter().filter(|&slot| !self.is_absent(slot)));
+            let (members, are_all_listed) = listed(number);
+            found.extend(members);
+            if !are_all_listed {
+                // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
+                // without any value of its own being cached.
+                let is_there = |&slot: &u32| (slot as usize) < self.slots() && !self.is_absent(slot);
+                found.extend(reverse.take_unknown().into_iter().filter(is_there));
+            }
         }
         found
     }
@@ -1159,14 +1213,14 @@ impl Table {
         links.for_each(|column| column.reverse.borrow_mut().note_unknown(&*column.cells, slots()));
     }
 
-    /// The members of all these records' lists of one to-many link, if all of the lists are cached
-    pub(crate) fn members_of(&self, column: ColumnId, owners: &[u32]) -> Option<Vec<u32>> {
+    /// The members of these records' cached lists of one to-many link, and whether all of the lists are cached
+    pub(crate) fn members_of(&self, column: ColumnId, owners: &[u32]) -> (Vec<u32>, bool) {
         let (mut members, mut are_known) = (Vec::new(), true);
         links::follow(self.column(column), owners.iter().copied(), |list| match list {
             Some(list) => members.extend_from_slice(list),
             None => are_known = false,
         });
-        are_known.then_some(members)
+        (members, are_known)
     }
 
     /// The lists of to-many links to the tables for which `leads` says so, and their columns
@@ -1220,18 +1274,33 @@ impl Table {
             self.forget_alike(column, edits);
         }
         for edit in edits {
+            self.forget_counts_after(column, edit.since);
             match edit.owner {
                 Some(owner) if edit.is_change => self.count_on(column, owner, edit.add, now.time),
                 Some(owner) => self.forget_count(column, owner),
-                None => self.forget_counts(column),
+                None => {}
             }
         }
-        let anywhere: Slots =
-            edits.iter().filter(|edit| edit.owner.is_none()).map(|edit| edit.member).collect();
-        self.remove_members(column, &anywhere, now);
+        let anywhere = edits.iter().filter(|edit| self.is_anywhere(column, edit));
+        self.remove_members(column, &anywhere.map(|edit| edit.member).collect(), now);
         if let Some(lists) = links::lists(self.column(column)) {
             links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), by_key);
         }
+    }
+
+    /// Whether a member that goes may be in whatever list: lists were loaded after it was learned whose it is, and that of its owner,
+    /// if it is one of them, does not have it.
+    fn is_anywhere(&self, column: ColumnId, edit: &Edit) -> bool {
+        let is_younger = |time: Stamp| time < self.entry(column).listed.get();
+        if edit.add || !is_younger(edit.since) {
+            return false;
+        }
+        let mut is_there = false;
+        links::follow(self.column(column), edit.owner.into_iter(), |list| {
+            is_there = list.is_some_and(|list| list.contains(&edit.member));
+        });
+        let listed = edit.owner.and_then(|owner| self.column(column).known_since(owner));
+        !is_there || listed.is_none_or(is_younger)
     }
 
     /// The records whose cached links of a column lead to one of these
@@ -1258,19 +1327,25 @@ impl Table {
         !self.are_keys_numbers() && (self.has_spellings.get() || !self.is_stored(slot))
     }
 
+    /// The records whose keys a collation may call equal to some of these records', other than these
+    pub(crate) fn alike(&self, slots: &Slots) -> Slots {
+        if self.are_keys_numbers() {
+            return Slots::default();
+        }
+        let mut alike = self.alike.borrow_mut();
+        let mut to = |slot: u32| alike.to(slot, self.slots(), &|slot| self.letters(slot));
+        let found = slots.iter().flat_map(|&slot| to(slot));
+        found.filter(|slot| !slots.contains(slot)).collect()
+    }
+
     /// Makes the lists of those missing whose keys differ from some owners' in what collations overlook.
     #[cold]
     fn forget_alike(&self, column: ColumnId, edits: &[Edit]) {
         let owners: Slots = edits.iter().filter_map(|edit| edit.owner).collect();
-        let mut alike = self.alike.borrow_mut();
-        for &owner in &owners {
-            for slot in alike.to(owner, self.slots(), &|slot| self.letters(slot)) {
-                if !owners.contains(&slot) {
-                    self.note_spelling();
-                    self.column(column).remove(slot);
-                    self.forget_count(column, slot);
-                }
-            }
+        for slot in self.alike(&owners) {
+            self.note_spelling();
+            self.column(column).remove(slot);
+            self.forget_count(column, slot);
         }
     }
 

@@ -1,18 +1,21 @@
 //! New records: many rows in one INSERT, what was given in the cache.
 
 use diesel::connection::LoadConnection;
+use diesel::result::Error::DeserializationError;
 use diesel::row::{Field as _, Row};
 
-use super::delete::leave_lists;
+use super::delete::{forget_what_went_along, leave_lists};
 use super::refused::name_row;
 use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
+use super::update::Assigned;
 use super::window::fitting_bytes;
 use super::{links, put, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
+use crate::fragment::text_of;
 use crate::store::{self, List, NULL, Slots};
 use crate::{Environment, Error, Result};
 
@@ -23,6 +26,10 @@ pub(crate) fn create<C: Connection>(
     all: Rows<'_, C>,
 ) -> Result<Vec<u32>> {
     all.values.iter().try_for_each(|values| values.check())?;
+    if let Some(Action::Set(changes)) = all.conflict.as_ref().map(|conflict| &conflict.action) {
+        let unwritten = |error| Error::database(store.name(), "making an INSERT", error);
+        Assigned::of(store, &text_of::<C::Backend>(*changes).map_err(unwritten)?)?;
+    }
     all.stamped(store, |all| create_stamped(env, store, all))
 }
 
@@ -39,10 +46,22 @@ fn create_stamped<C: Connection>(
     } else if all.values.len() == 1
         && (C::Backend::HAS_RETURNING || shapes.keys().all(|shape| shape.keys == Keys::Given))
     {
-        env.writing_one(|| insert_shapes(env, store, all, &shapes))
+        env.writing_one(|| insert_shapes(env, store, all, &shapes)).map_err(|error| unread(store, error))
     } else {
         // Whose key is asked for afterwards is there only if that is known.
         env.writing(|| insert_shapes(env, store, all, &shapes))
+    }
+}
+
+/// Says of a row whose key came and could not be read that it is there: nothing that could be undone stands around its INSERT.
+#[cold]
+fn unread<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
+    match error {
+        Error::Database { model, error, .. } if matches!(*error, DeserializationError(_)) => {
+            let doing = format!("reading the key of a new {}, whose row is there now", store.name());
+            Error::Database { model, doing: doing.as_str().into(), error }
+        }
+        other => other,
     }
 }
 
@@ -83,13 +102,13 @@ fn insert_shapes<C: Connection>(
             one_value_a_column(&insert)?;
             let known = store.slots();
             let new = insert_window(env, &insert).map_err(|error| name_row(env, &insert, places, error))?;
-            if all.conflict.is_none() {
-                // That it could be inserted proves that what was known of a row with this key is over.
-                let again: Vec<u32> = new.iter().copied().filter(|&slot| (slot as usize) < known).collect();
-                forget_predecessors(env, store, &again);
-                if shape.keys == Keys::Made {
-                    no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
-                }
+            // That a row could be inserted proves that what was known of one with this key is over; that it could be inserted or
+            // updated, that it may be.
+            let is_new =
+                all.conflict.as_ref().is_none_or(|conflict| matches!(conflict.action, Action::Nothing));
+            forget_predecessors(env, store, &again(&new, known), is_new);
+            if all.conflict.is_none() && shape.keys == Keys::Made {
+                no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
             }
             match all.conflict.as_ref().map(|conflict| &conflict.action) {
                 None | Some(Action::Write) => remember(env, store, &insert, &new)?,
@@ -120,8 +139,18 @@ fn one_value_a_column<C: Connection>(insert: &Insert<'_, C>) -> Result<()> {
     Ok(())
 }
 
-/// Makes missing what is cached of rows that were there before with keys that new rows have now.
-fn forget_predecessors<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+/// Those of the slots of rows that were there before these rows were
+fn again(slots: &[u32], known: usize) -> Slots {
+    slots.iter().copied().filter(|&slot| (slot as usize) < known).collect()
+}
+
+/// Makes missing what is cached of rows that were there before with keys that new rows have now, or may have.
+fn forget_predecessors<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &Slots,
+    is_new: bool,
+) {
     // Those that are known not to be there were forgotten when that was found out.
     let gone: Slots = slots.iter().copied().filter(|&slot| !store.is_absent(slot)).collect();
     if gone.is_empty() {
@@ -131,13 +160,20 @@ fn forget_predecessors<C: Connection>(env: &Environment<C>, store: Store<'_, C>,
     if let Some(version) = store.version() {
         version::forget(store.table(), version, &gone.iter().copied().collect::<Vec<_>>());
     }
-    if env.pairs.is_empty() {
-        leave_lists(env, store.table_number(), &gone, false);
+    let table = store.table_number();
+    if is_new && env.pairs.is_empty() {
+        leave_lists(env, table, &gone, false);
     } else {
-        // A pair that waits may have made it a member before it was there: whoever wants the list asks when that was sent.
-        env.tables().for_each(|table| table.forget_lists_of(store.table_number(), &gone));
+        // It may be a member still; or a pair that waits may have made it one before it was there: whoever wants the list asks when
+        // that was sent.
+        env.tables().for_each(|other| other.forget_lists_of(table, &gone));
     }
-    store.forget_records(&gone);
+    if is_new {
+        // Whatever led to the one that was there has gone along with it, or leads nowhere.
+        forget_what_went_along(env, table, &gone, &Slots::default());
+    } else {
+        store.forget_records(&gone);
+    }
 }
 
 /// One INSERT; gives the slots of its rows, in order.
@@ -221,6 +257,11 @@ fn remember<C: Connection>(
         let encode = put::encode_of(store, field)?;
         let target = env.stores.target(store.field(field));
         let given = |row: usize| insert.rows[row].given(field);
+        if is_upsert && is_of_key(store, field) {
+            // The row that was there keeps its key, which a collation may take for the one that was given.
+            store.forget_cells(store.column_of(field), slots);
+            continue;
+        }
         put::with_column(env, store, field, slots, state, |cells, put| match insert.all.link_of(field) {
             Some(link) => put_links(cells, |_| Some(store::Link(link.owner)), put),
             None => encode.put(cells, target, Given::Each(&given), put),
@@ -242,6 +283,11 @@ fn remember<C: Connection>(
     }
     version::first(env, store, slots);
     Ok(())
+}
+
+/// Whether a field shows a column of the primary key
+fn is_of_key<C: Connection>(store: Store<'_, C>, field: usize) -> bool {
+    store.field(field).columns.iter().any(|column| store.model().key_columns().contains(column))
 }
 
 /// Nothing can link to a record whose key nobody knew before, but those that were created with it, which join its lists

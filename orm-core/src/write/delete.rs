@@ -8,7 +8,7 @@ use super::statement::{Delete, Which};
 use super::version;
 use super::window::WINDOW;
 use crate::backend::{Begin, Connection, Dialect};
-use crate::env::stores::{Side, Store};
+use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
 use crate::store::{self, ColumnId, Edit, Link, Slots, TableId};
@@ -22,14 +22,23 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
     // What waits only for them goes with them.
     let aside = store.set_dirty_aside(&slots);
+    let waiting: Vec<u32> = aside.iter().map(|aside| aside.slot).collect();
+    let versioned = env.stores.versioned(store.table_store());
+    let versions = versioned.map(|(store, version)| version::numbers(store, version, &waiting));
     let deleted = match &slots[..] {
         [] => Ok(()),
         [_] => env.writing_one(|| delete_rows(env, store, &slots, send)),
         _ => delete_several(env, store, &slots),
     };
     match deleted {
-        Ok(()) => store.drop_aside(&aside),
-        Err(_) => store.restore_aside(&aside),
+        Ok(()) => store.drop_aside(aside),
+        Err(_) => {
+            store.restore_aside(aside, env.moment());
+            // They wait on the ground of the version that they were written on.
+            if let (Some((store, version)), Some(versions)) = (versioned, &versions) {
+                version::restore(env, store, version, &waiting, versions);
+            }
+        }
     }
     deleted
 }
@@ -221,13 +230,23 @@ fn send_returning<C: Connection>(
 /// Makes missing what is known of some records for which a DELETE was sent, and of what the database may have deleted, or set to
 /// NULL, with them: whatever links to them, and whatever links to that in turn. But for those that were `kept` they are in no list
 /// any more.
-fn forget_what_went_along<C: Connection>(env: &Environment<C>, own: TableId, slots: &Slots, kept: &Slots) {
+pub(super) fn forget_what_went_along<C: Connection>(
+    env: &Environment<C>,
+    own: TableId,
+    slots: &Slots,
+    kept: &Slots,
+) {
     env.note_drop();
+    env.stores.open_targets();
     look_through(env);
     let mut touched: HashMap<TableId, Slots, FixedState> = HashMap::default();
     let mut next = vec![(own, slots.clone())];
     let mut may_others_be_gone = !kept.is_empty();
-    while let Some((table, slots)) = next.pop() {
+    while let Some((table, mut slots)) = next.pop() {
+        // A link may lead there by another spelling of the key.
+        let alike = env.stores.table(table).alike(&slots);
+        may_others_be_gone |= table == own && !alike.is_empty();
+        slots.extend(alike);
         // Also where none of a table's records is known: its rows are, in the lists whose members were only counted.
         let is_new = !touched.contains_key(&table);
         let all = touched.entry(table).or_default();
@@ -240,7 +259,9 @@ fn forget_what_went_along<C: Connection>(env: &Environment<C>, own: TableId, slo
             let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
                 let lists = env.stores.lists(table, side);
-                lists.iter().find_map(|lists| targets.members_of(lists.column, &owners))
+                let of = |lists: &Lists| targets.members_of(lists.column, &owners);
+                let (members, are_all): (Vec<_>, Vec<bool>) = lists.iter().map(of).unzip();
+                (members.concat(), are_all.contains(&true))
             };
             if let Some(linking) = other.linking_to(table, &fresh, &listed) {
                 may_others_be_gone |= other.number() == own;
@@ -286,16 +307,18 @@ pub(super) fn leave_lists<C: Connection>(
         for lists in owners.list_columns_to(table) {
             let link = env.stores.link_of_lists(owners, lists);
             let links = link.and_then(|link| store::to_one(members.table().column(link)));
-            let edit = |member: u32| {
-                let link = links.and_then(|links| links.borrow().get(member).copied());
-                let owner = link.and_then(Link::target);
-                let is_nobodys = link.is_some() && owner.is_none();
-                let edit = Edit { owner, member, add: false, is_change: until_now && owner.is_some() };
-                (!is_nobodys).then_some(edit)
+            let edit = |&member: &u32| {
+                let known = links.and_then(|links| {
+                    let links = links.borrow();
+                    links.get(member).copied().zip(links.known_since(member))
+                });
+                let (link, since) = known.unzip();
+                let (owner, since) = (link.and_then(Link::target), since.unwrap_or_default());
+                Edit { owner, member, add: false, is_change: until_now && owner.is_some(), since }
             };
-            let edits: Vec<Edit> = gone.iter().filter_map(|&member| edit(member)).collect();
+            let edits: Vec<Edit> = gone.iter().map(edit).collect();
             owners.edit_lists(lists, &edits, false, members.table(), now);
-            // Whatever its link says: a list may be younger than that.
+            // Whatever its link says: a list may be older, or younger, than that.
             owners.remove_members(lists, gone, now);
         }
     }

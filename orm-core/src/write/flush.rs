@@ -227,6 +227,8 @@ fn send_part<C: Connection>(
     compares: bool,
 ) -> Result<()> {
     let is_taken = update(env, table, &part, window, compares)?;
+    // What was written on the ground of no version is no ground for the next write: that has to read one first.
+    let is_ground = table.version().is_none() || compares;
     for (&column, written) in part.columns.iter().zip(&part.written) {
         let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
         if !is_taken {
@@ -235,7 +237,7 @@ fn send_part<C: Connection>(
         for &slot in &*written.slots {
             cells.clean(slot);
             // What a database makes of it has to be read; so has what a trigger left of it.
-            if !is_taken || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
+            if !is_taken || !is_ground || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
                 cells.remove(slot);
             }
         }

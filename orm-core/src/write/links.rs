@@ -10,9 +10,9 @@ use crate::store::{ColumnId, Edit, TableId};
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
 pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {
     let Some(side) = side_of(store, field) else { return };
-    let edits = moved.iter().flat_map(|&Moved { slot, from, to }| {
+    let edits = moved.iter().flat_map(|&Moved { slot, from, since, to }| {
         let is_change = from.is_some();
-        let edit = |owner, add| Edit { owner, member: slot, add, is_change };
+        let edit = |owner, add| Edit { owner, member: slot, add, is_change, since };
         let removed = match from {
             Some(from) => from.target().map(|owner| edit(Some(owner), false)),
             None => Some(edit(None, false)),

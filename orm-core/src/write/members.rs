@@ -150,7 +150,8 @@ fn change_pairs<C: Connection>(
     }
     env.forget_rows_of_join(join);
     env.pairs.note(store, (field, side), &pairs, &known, add);
-    let edit = |owner, member, is_change| Edit { owner: Some(owner), member, add, is_change };
+    let since = env.moment().time;
+    let edit = |owner, member, is_change| Edit { owner: Some(owner), member, add, is_change, since };
     let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, known.has(owner)));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
     let edits = pairs.iter().map(|&(owner, member)| edit(member, owner, known.has(owner)));

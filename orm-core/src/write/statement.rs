@@ -549,22 +549,25 @@ impl<'a, C: Connection> Insert<'a, C> {
             }
             Action::Write => {
                 out.push_sql(" DO UPDATE SET ");
-                // A column of the key is set too, to what it is: there may be no other, and the row has to be returned.
-                let key = match conflict.target {
-                    Target::Columns(columns, _) => columns,
-                    Target::Constraint(_) => self.store.model().key_columns(),
-                };
+                let key = self.store.model().key_columns();
                 // A row that is there was created when it was.
                 let is_written =
                     |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
                 let fields = || self.shape.fields.iter().filter(is_written);
                 let columns = fields().flat_map(|&field| self.store.field(field).columns).copied();
-                let only = key.first().copied().filter(|_| fields().next().is_none());
-                separated(out, columns.chain(only), |out, column| {
+                // A record keeps its key.
+                let columns: Vec<&str> = columns.filter(|column| !key.contains(column)).collect();
+                separated(out, &columns, |out, column| {
                     out.push_identifier(column)?;
                     out.push_sql(" = excluded.");
                     out.push_identifier(column)
                 })?;
+                if let ([], Some(column)) = (&columns[..], key.first()) {
+                    // Something has to be set, for the row to be returned.
+                    out.push_identifier(column)?;
+                    out.push_sql(" = ");
+                    push_column(self.store, column, out)?;
+                }
             }
         }
         if let Some(version) = self.version() {

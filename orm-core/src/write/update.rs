@@ -7,11 +7,10 @@ use super::flush::told;
 use super::links;
 use super::statement::{Update, Which};
 use super::version;
-use super::window::WINDOW;
 use crate::backend::{Begin, Connection, Dialect};
-use crate::env::stores::Store;
+use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
-use crate::fragment::text_of;
+use crate::fragment::{items, outside, text_of};
 use crate::load::query;
 use crate::store::{ColumnId, Slots};
 use crate::{Environment, Error, Result};
@@ -38,7 +37,7 @@ pub(crate) fn update<C: Connection>(
     let sent = || {
         // An expression reads what the rows hold.
         env.flushed()?;
-        send(env, store, &slots, changes)
+        send(env, store, &slots, changes, is_sub_select(&text))
     };
     let updated = if slots.len() == 1 {
         env.writing_one(sent)
@@ -51,39 +50,40 @@ pub(crate) fn update<C: Connection>(
 }
 
 /// The columns of a table that a changeset assigns to
-struct Assigned(Vec<ColumnId>);
+pub(super) struct Assigned(Vec<ColumnId>);
 
 impl Assigned {
-    /// As diesel writes it, what is assigned to stands without its table, and what is read with it.
-    fn of<C: Connection>(store: Store<'_, C>, text: &str) -> Result<Self> {
-        let is_assigned = |name: &str| {
-            let stands = |quote: char| {
-                let assignment = format!("{quote}{name}{quote} = ");
-                let mut places = text.match_indices(&assignment);
-                places.any(|(at, _)| !text[..at].ends_with(['.', quote]))
-            };
-            stands('"') || stands('`')
-        };
+    /// By the text of the assignments; an error if one is to a column by which records are told apart, or if that cannot be told
+    pub(super) fn of<C: Connection>(store: Store<'_, C>, text: &str) -> Result<Self> {
+        let mut names = Vec::new();
+        for assignment in items(text) {
+            match assigned(assignment) {
+                Some(more) => names.extend(more),
+                None => {
+                    return Err(Error::other(format!(
+                        "{}: it cannot be told which column is assigned to by `{assignment}`; write `column = expression`",
+                        store.name()
+                    )));
+                }
+            }
+        }
+        // A name of other letters may be the same column; if it is not, too much is read anew.
+        let is_assigned = |column: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(column));
         let refused = |what: &str| {
             Error::other(format!(
-                "{}: `update` cannot assign to {what}, by which records are told apart",
+                "{}: nothing can be assigned to {what}, by which records are told apart",
                 store.name()
             ))
         };
-        if store.model().key_columns().iter().any(|name| is_assigned(name)) {
+        if store.model().key_columns().iter().any(|name| is_assigned(&name)) {
             return Err(refused("the primary key"));
         }
         let table = store.table_store();
-        if store
-            .version()
-            .is_some_and(|version| table.field_of(version).1.columns.iter().any(|name| is_assigned(name)))
-        {
+        let shows = |column: ColumnId| table.field_of(column).1.columns.iter().any(|name| is_assigned(&name));
+        if store.version().is_some_and(shows) {
             return Err(refused("the version"));
         }
-        let columns = store.table().columns();
-        let columns =
-            columns.filter(|&column| table.field_of(column).1.columns.iter().any(|name| is_assigned(name)));
-        Ok(Self(columns.collect()))
+        Ok(Self(store.table().columns().filter(|&column| shows(column)).collect()))
     }
 
     /// Makes missing what was assigned to, and the lists that follow from it.
@@ -100,15 +100,51 @@ impl Assigned {
     }
 }
 
+/// The columns that one assignment names: `name = …`, or several at once, `(name, name) = …`
+fn assigned(assignment: &str) -> Option<Vec<&str>> {
+    let equals = outside(assignment).find(|&(_, letter)| letter == '=')?.0;
+    let target = assignment[..equals].trim();
+    let names =
+        target.strip_prefix('(').and_then(|list| list.strip_suffix(')')).map_or_else(|| vec![target], items);
+    names.into_iter().map(column_name).collect()
+}
+
+/// A column's name without its table and without quotes
+fn column_name(text: &str) -> Option<&str> {
+    let last =
+        outside(text).filter(|&(_, letter)| letter == '.').last().map_or(text, |(at, _)| &text[at + 1..]);
+    let name = last.trim();
+    let quoted = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+    let bare =
+        || name.chars().all(|letter| letter.is_alphanumeric() || "_$".contains(letter)).then_some(name);
+    quoted('"').or_else(|| quoted('`')).or_else(bare).filter(|name| !name.is_empty())
+}
+
 /// Sends the UPDATEs; an error if one of the rows is not there, or has another version than the one that was read.
 fn send<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[u32],
     changes: &dyn QueryFragment<C::Backend>,
+    reads_other_rows: bool,
 ) -> Result<()> {
     store.none_is_gone(slots)?;
     let versioned = env.stores.versioned(store.table_store());
+    if reads_other_rows {
+        // A second statement would read what the first one has written.
+        let window = rows_of_one(store, usize::from(versioned.is_some()));
+        if slots.len() > window {
+            return Err(Error::other(format!(
+                "{}: an assignment that reads other rows has to be one statement, which takes {window} records, not {}; write \
+                 it as a statement of its own for `execute`",
+                store.name(),
+                slots.len()
+            )));
+        }
+        if let Some((store, field)) = versioned {
+            version::know(env, store, field, slots)?;
+        }
+    }
     let (known, others): (Vec<u32>, Vec<u32>) = match store.version() {
         // What was never read is compared with nothing.
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
@@ -118,15 +154,17 @@ fn send<C: Connection>(
         version::has_next(store, field, &known)?;
     }
     if C::Backend::HAS_RETURNING || slots.len() == 1 {
-        for slots in known.chunks(WINDOW.min(rows_of_one(store, 1))) {
+        for slots in known.chunks(rows_of_one(store, 1)) {
             send_one(env, store, slots, changes, true)?;
         }
     } else {
         // Afterwards nobody could tell which of them had that version.
         look(env, store, &known, &[])?;
-        known.chunks(WINDOW).try_for_each(|slots| send_one(env, store, slots, changes, false))?;
+        known
+            .chunks(rows_of_one(store, 0))
+            .try_for_each(|slots| send_one(env, store, slots, changes, false))?;
     }
-    others.chunks(WINDOW).try_for_each(|slots| send_one(env, store, slots, changes, false))?;
+    others.chunks(rows_of_one(store, 0)).try_for_each(|slots| send_one(env, store, slots, changes, false))?;
     if let Some((store, field)) = versioned {
         version::next(env, store, field, &known);
     }

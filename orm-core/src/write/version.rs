@@ -66,6 +66,24 @@ pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &
     slots.iter().map(|&slot| number(store.column(field), slot)).collect()
 }
 
+/// The versions that records had when what waits of them was written
+pub(super) fn restore<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    versions: &[Option<i64>],
+) {
+    let (column, now) = (store.column(field), env.moment());
+    forget(store.table(), store.column_of(field), slots);
+    for (&slot, version) in slots.iter().zip(versions) {
+        if let Some(version) = *version {
+            set(column, slot, now, version);
+            column.pin(slot);
+        }
+    }
+}
+
 /// An error if a row has another version than the one that was read before
 pub(super) fn compare<C: Connection>(
     store: Store<'_, C>,

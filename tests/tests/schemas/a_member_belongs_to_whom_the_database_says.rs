@@ -136,3 +136,34 @@ fn what_is_moved_by_another_spelling_leaves_and_joins_the_lists() -> Result<()> 
     assert_eq!((seen(&belgium)?, seen(&netherlands)?), ((2, vec![2, 4], 1), (2, vec![1, 3], 2)));
     Ok(())
 }
+
+#[test]
+fn what_links_by_other_letters_goes_along() -> Result<()> {
+    let db = test_db!(File::new(
+        "CREATE TABLE countries (code TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL);
+         CREATE TABLE partners (id INTEGER PRIMARY KEY,
+             country_code TEXT NOT NULL REFERENCES countries ON DELETE CASCADE);
+         CREATE TABLE visits (code TEXT NOT NULL, id INTEGER NOT NULL);
+         INSERT INTO countries VALUES ('BE', 'Belgium'), ('NL', 'Netherlands');
+         INSERT INTO partners VALUES (1, 'BE'), (2, 'be'), (3, 'Nl')"
+    ));
+    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    let partners = db.all::<Partner>()?;
+    partners.map(|partner| partner.country_code().id())?;
+    db.record::<Country>("BE").delete()?;
+    let there = partners.map(|partner| Ok(partner.country_code().id().is_ok()))?;
+    assert_eq!(there, [false, false, true]);
+    assert!(db.record::<Country>("be").name().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}
+
+#[test]
+fn a_key_in_other_letters_is_the_row_that_is_there() -> Result<()> {
+    let db = schema("NOCASE");
+    let country = db.upsert(Country::CODE, Country::values().code("be").name("new"))?;
+    assert_eq!((country.id(), country.name()?, country.code()?), ("BE".into(), "new".into(), "BE".into()));
+    let country = db.upsert(Country::CODE, Country::values().code("nl"));
+    assert!(country.is_err(), "{country:?}");
+    assert_eq!(db.file.values("SELECT code || name AS value FROM countries"), ["BEnew", "NLNetherlands"]);
+    Ok(())
+}

@@ -240,3 +240,55 @@ fn what_is_cached_counts_once() -> Result<()> {
     assert_eq!(db.stats().records, 0);
     Ok(())
 }
+
+mod shouted {
+    diesel::table! {
+        #[sql_name = "PARTNERS"]
+        shouted { id -> Integer, #[sql_name = "NAME"] title -> Text, #[sql_name = "Country_Id"] country_id -> Nullable<Integer> }
+    }
+}
+
+/// The same table and columns, in other letters
+#[derive(Model)]
+#[model(table = shouted::shouted)]
+struct Shouted {
+    id: i32,
+    title: String,
+    country_id: Option<Id<Country>>,
+}
+
+mod capitals {
+    diesel::table! {
+        partners { id -> Integer, #[sql_name = "NAME"] name -> Text, #[sql_name = "Country_Id"] country_id -> Nullable<Integer> }
+    }
+}
+
+#[derive(Model)]
+#[model(table = capitals::partners)]
+struct Capital {
+    id: i32,
+    name: String,
+    country_id: Option<Id<Country>>,
+}
+
+#[test]
+fn names_in_other_letters_are_the_same() -> Result<()> {
+    let db = schema();
+    let (plain, shouted, capital) =
+        (db.record::<Partner>(2), db.record::<Shouted>(2), db.record::<Capital>(2));
+    let country = db.record::<Country>(2);
+    let names = || -> Result<_> { Ok((plain.name()?, shouted.title()?, capital.name()?)) };
+    let all = |name: &str| (name.into(), name.into(), name.into());
+    assert_eq!((names()?, country.partner_ids().ids()?), (all("two"), vec![]));
+    plain.set_name("a")?;
+    assert_eq!(names()?, all("a"));
+    shouted.set_title("b")?;
+    assert_eq!(names()?, all("b"));
+    capital.set_name("c")?;
+    assert_eq!(names()?, all("c"));
+    capital.set_country_id(2)?;
+    assert_eq!((country.partner_ids().ids()?, plain.country_id().id()?), (vec![2], Some(2)));
+    shouted.set_country_id(1)?;
+    assert_eq!((country.partner_ids().ids()?, plain.country_id().id()?), (vec![], Some(1)));
+    Ok(())
+}

@@ -50,12 +50,16 @@ fn leaves_all_of_a_transaction_or_nothing() -> Result<()> {
         let mut process = Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", "a_process_that_is_killed::the_process", "--nocapture"])
             .env(FILE, file.url())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
         // It is at work when it has committed once.
         let begun = Instant::now();
         while amounts() == before && begun.elapsed() < Duration::from_secs(120) {
+            if process.try_wait().expect("a process").is_some() {
+                panic!("it ended by itself: {:?}", process.wait_with_output());
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
         std::thread::sleep(Duration::from_millis(kill * 7 % 31));

@@ -243,3 +243,31 @@ fn a_version_that_counts_no_further_is_an_error_that_says_so() -> Result<()> {
     assert_eq!(db.browse::<Account>([1, 2]).balance()?, [5, 20]);
     Ok(())
 }
+
+#[test]
+fn what_was_written_blindly_is_no_ground_for_the_next_write() -> Result<()> {
+    let db = db();
+    let account = db.record::<Account>(1);
+    // Nobody has read its version: it is counted on, whatever it is.
+    db.assert_queries(1, || account.set_balance(11))?;
+    db.file.run("UPDATE accounts SET balance = 50, version = version + 1 WHERE id = 1");
+    account.set_balance(account.balance()? + 1)?;
+    assert_eq!(db.file.values("SELECT balance AS value FROM accounts WHERE id = 1"), ["51"]);
+    Ok(())
+}
+
+#[test]
+fn what_waited_before_a_refused_delete_is_compared_with_what_was_read() -> Result<()> {
+    let db = db();
+    let accounts = db.all::<Account>()?;
+    db.file.run("UPDATE accounts SET balance = 99, version = 2 WHERE id = 1");
+    let written = db.transaction(|| {
+        accounts.iter().try_for_each(|account| account.set_balance(account.balance()? + 1))?;
+        db.browse::<Account>([1, 2, 9]).delete().expect_err("another version, and one that is not there");
+        assert_eq!(accounts.balance()?, [11, 21, 31]);
+        Ok(())
+    });
+    assert!(matches!(&written, Err(Error::Conflict { model: "Account", id }) if id == "1"), "{written:?}");
+    assert_eq!(db.file.values("SELECT balance AS value FROM accounts"), ["99", "20", "30"]);
+    Ok(())
+}

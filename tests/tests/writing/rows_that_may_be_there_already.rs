@@ -151,3 +151,59 @@ fn what_waits_is_seen() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn the_key_of_a_row_that_is_there_stays() -> Result<()> {
+    let db = db();
+    db.all::<Book>()?;
+    // By another unique key
+    let emma =
+        db.upsert((Book::SHELF_ID, Book::TITLE), Book::values().id(77).shelf_id(1).title("Emma").copies(4))?;
+    assert_eq!((emma.id(), emma.copies()?), (1, 4));
+    assert_eq!(db.file.values("SELECT id || copies AS value FROM books WHERE title = 'Emma'"), ["14", "22"]);
+    let set = || Upsert::on((Book::SHELF_ID, Book::TITLE)).set(books::id.eq(books::id + 100));
+    let error = db.assert_queries(0, || db.upsert(set(), book(1, "Emma", 1)).unwrap_err().to_string());
+    assert!(error.contains("the primary key"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn one_that_somebody_else_has_deleted_is_not_shown_as_it_was() -> Result<()> {
+    let db = db();
+    let (shelves, books) = (db.all::<Shelf>()?, db.all::<Book>()?);
+    shelves.book_ids().load()?;
+    assert_eq!((books.sold()?, books.code()?.len()), (vec![false, false, true], 3));
+    for step in 0..3 {
+        db.file.run("DELETE FROM books WHERE id = 3");
+        let values = Book::values().id(3).shelf_id(2).title("Ulysses").copies(1);
+        let book = match step {
+            0 => db.upsert(Book::ID, values)?,
+            1 => db.upsert(Upsert::on(Book::ID).set(books::copies.eq(books::copies + 1)), values)?,
+            _ => db.create_missing(Book::ID, [values])?.get(0).expect("missing"),
+        };
+        assert_eq!((book.sold()?, book.code()?, book.copies()?), (false, None, 1), "{step}");
+        let listed: Vec<Vec<i32>> =
+            shelves.iter().map(|shelf| shelf.book_ids().ids()).collect::<Result<_>>()?;
+        assert_eq!(listed, [vec![1], vec![2, 3]], "{step}");
+        db.file.run("UPDATE books SET sold = TRUE, code = 'x', shelf_id = 1 WHERE id = 3");
+        books.refresh()?;
+        shelves.refresh()?;
+        shelves.book_ids().load()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_link_older_than_a_list_does_not_hide_a_move() -> Result<()> {
+    let db = db();
+    let book = db.record::<Book>(1);
+    assert_eq!(book.shelf_id().id()?, 1);
+    db.file.run("UPDATE books SET shelf_id = 2, title = 'Emma, vol. 1' WHERE id = 1");
+    let shelves = db.all::<Shelf>()?;
+    let listed = || shelves.map(|shelf| shelf.book_ids().ids());
+    assert_eq!(listed()?, [vec![3], vec![1, 2]]);
+    // To where its link leads already, as far as is known
+    db.upsert(Book::ID, Book::values().id(1).shelf_id(1).title("Emma").copies(1))?;
+    assert_eq!(listed()?, [vec![1, 3], vec![2]]);
+    Ok(())
+}

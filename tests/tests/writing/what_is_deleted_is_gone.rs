@@ -303,9 +303,10 @@ mod trees {
 fn what_was_counted_is_counted_on() -> Result<()> {
     let db = db()?;
     db.cache().clear();
-    let (orders, lines) = (db.all::<Order>()?, db.all::<Line>()?);
+    let orders = db.all::<Order>()?;
     let lengths = || -> Result<Vec<usize>> { orders.iter().map(|order| order.line_ids().len()).collect() };
     assert_eq!(lengths()?, [2, 1, 1]);
+    let lines = db.all::<Line>()?;
     lines.get(0).expect("a line").delete()?;
     lines.get(2).expect("a line").delete()?;
     assert_eq!(db.assert_queries(0, lengths)?, [1, 0, 1]);
@@ -357,5 +358,72 @@ fn the_second_delete_knows_what_became_known_after_the_first() -> Result<()> {
     two.delete()?;
     assert!(remark.text().is_err_and(|error| error.is_missing_record()));
     assert!(db.record::<Product>(1).line_ids().is_empty()?);
+    Ok(())
+}
+
+#[test]
+fn what_was_counted_after_its_link_was_read_is_counted_anew() -> Result<()> {
+    let steps: [fn(&Record<Line>) -> Result<()>; 3] =
+        [|line| line.delete(), |line| line.set_product_id(3), |line| line.set_product_id(None)];
+    for (before, step) in [Some(1), None].into_iter().flat_map(|before| steps.map(|step| (before, step))) {
+        let db = db()?;
+        let line = db.record::<Line>(1);
+        line.set_product_id(&before)?;
+        db.cache().clear();
+        let (line, products) = (db.record::<Line>(1), db.all::<Product>()?);
+        assert_eq!(line.product_id().id()?, before);
+        db.file.run("UPDATE lines SET product_id = 2 WHERE id = 1");
+        let lengths = || products.map(|product| product.line_ids().len());
+        let sums = || products.map(|product| product.line_ids().max(lines::id));
+        assert_eq!((lengths()?, sums()?), (vec![1, 3, 0], vec![Some(3), Some(4), None]));
+        step(&line)?;
+        let (counted, largest) = (lengths()?, sums()?);
+        db.cache().clear();
+        assert_eq!((counted, largest), (lengths()?, sums()?), "{before:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_counted_before_its_link_was_read_stays() -> Result<()> {
+    let db = db()?;
+    db.cache().clear();
+    let products = db.all::<Product>()?;
+    let sums = || products.map(|product| product.line_ids().max(lines::id));
+    sums()?;
+    let line = db.record::<Line>(1);
+    assert_eq!(line.product_id().id()?, Some(1));
+    line.set_product_id(3)?;
+    // Of the two that it was moved between
+    db.assert_keys(&[2], || assert_eq!(sums().unwrap(), [Some(3), Some(4), Some(1)]));
+    Ok(())
+}
+
+#[test]
+fn a_refused_delete_keeps_what_waited() -> Result<()> {
+    let db = db()?;
+    let remarks = db.all::<Remark>()?;
+    db.transaction(|| {
+        remarks.iter().try_for_each(|remark| remark.set_text(format!("new {}", remark.id())))?;
+        // The third one is not there: all are looked at.
+        let error = db.browse::<Remark>([1, 2, 3]).delete().unwrap_err();
+        assert!(error.is_missing_record(), "{error}");
+        assert_eq!(remarks.text()?, ["new 1", "new 2"]);
+        Ok(())
+    })?;
+    assert_eq!(db.file.values("SELECT text AS value FROM remarks"), ["new 1", "new 2"]);
+    Ok(())
+}
+
+#[test]
+fn what_was_linked_after_a_list_was_read_goes_along() -> Result<()> {
+    let db = db()?;
+    let order = db.record::<Order>(1);
+    assert_eq!(order.line_ids().ids()?, [1, 2]);
+    db.file.run("INSERT INTO lines VALUES (9, 1, NULL, 'z')");
+    let line = db.record::<Line>(9);
+    assert_eq!(line.text()?, "z");
+    order.delete()?;
+    assert!(line.text().is_err_and(|error| error.is_missing_record()));
     Ok(())
 }

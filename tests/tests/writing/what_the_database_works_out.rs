@@ -1,5 +1,6 @@
 //! `update` assigns diesel's expressions to the records of a set: what was assigned is missing afterwards, and all else stays.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
@@ -150,11 +151,50 @@ fn keys_and_versions_are_not_assigned_to() {
 }
 
 #[test]
-fn thousands_are_an_update_for_a_thousand() -> Result<()> {
+fn thousands_are_one_update() -> Result<()> {
     let db = db();
     let teams = db.create_many((0..2_500).map(|size| Team::values().name("t").size(size % 90)))?;
     // The two ends of a row of keys, and what is added
-    db.assert_keys(&[3, 3, 3], || teams.update(teams::size.eq(teams::size + 1)))?;
+    db.assert_keys(&[3], || teams.update(teams::size.eq(teams::size + 1)))?;
     assert_eq!(teams.get(2_499).expect("the last").size()?, 2_499 % 90 + 1);
+    Ok(())
+}
+
+#[test]
+fn what_reads_other_rows_is_one_statement_or_an_error() -> Result<()> {
+    let db = db();
+    let people = db.create_many((0..2_500).map(|age| Person::values().name("n").age(age)))?;
+    db.cache().clear();
+    // Of some of them the version is known, of others not.
+    people.slice(..10).age()?;
+    let oldest =
+        || people::age.eq(sql::<diesel::sql_types::Integer>("(SELECT max(age) + 1 FROM people AS other)"));
+    let (updated, statements) = db.watch(|| people.update(oldest()));
+    updated?;
+    assert_eq!(
+        statements.iter().filter(|statement| statement.sql.contains("UPDATE")).count(),
+        1,
+        "{statements:?}"
+    );
+    assert!(people.age()?.iter().all(|&age| age == 2_500));
+    let many = db.browse::<Team>(1..=40_000);
+    let size = || teams::size.eq(sql::<diesel::sql_types::Integer>("(SELECT max(age) FROM people)"));
+    let error = db.assert_queries(0, || many.update(size()).unwrap_err()).to_string();
+    assert!(error.contains("reads other rows") && error.contains("40000"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn what_is_assigned_by_sql_is_known_too() -> Result<()> {
+    let db = db();
+    let teams = db.all::<Team>()?;
+    teams.name()?;
+    let changes =
+        sql::<diesel::sql_types::Integer>("(SELECT max(id) FROM people WHERE \"id\" = 3), NAME = 'a, (b'");
+    teams.update(teams::size.eq(changes))?;
+    assert_eq!((teams.size()?, teams.name()?), (vec![3; 3], vec!["a, (b".into(); 3]));
+    let changes = sql::<diesel::sql_types::Integer>("1, `ID` = 7");
+    let error = teams.update(teams::size.eq(changes)).unwrap_err().to_string();
+    assert!(error.contains("the primary key"), "{error}");
     Ok(())
 }
