@@ -1484,14 +1484,16 @@ mod tests {
         }
         table.look_through();
         let to = |slots: &[u32]| slots.iter().copied().collect::<Slots>();
-        let linking =
-            |listed: &dyn Fn(ColumnId) -> Option<Vec<u32>>| table.linking_to(TableId(0), &to(&[3]), listed);
-        assert_eq!(linking(&|_| Some(vec![2])), Some(to(&[2])));
-        assert_eq!(linking(&|_| None), Some(to(&[0, 3])));
+        let linking = |members: &[u32], are_all: bool| {
+            table.linking_to(TableId(0), &to(&[3]), &|_| (members.to_vec(), are_all))
+        };
+        // Where all lists are known nobody else is a member, but by a younger link.
+        assert_eq!(linking(&[2], true), Some(to(&[0, 2])));
+        assert_eq!(linking(&[2], false), Some(to(&[0, 2, 3])));
         // Whoever was told forgets it, so that nobody has to be told again, until something becomes known.
-        assert_eq!(linking(&|_| None), Some(to(&[0])));
+        assert_eq!(linking(&[], false), Some(to(&[0])));
         table.note_named(&to(&[2, 3]));
-        assert_eq!(linking(&|_| None), Some(to(&[0, 3])));
-        assert_eq!(table.linking_to(TableId(1), &to(&[3]), &|_| None), None);
+        assert_eq!(linking(&[], false), Some(to(&[0, 3])));
+        assert_eq!(table.linking_to(TableId(1), &to(&[3]), &|_| (Vec::new(), false)), None);
     }
 }

@@ -61,6 +61,10 @@ fn unread<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
             let doing = format!("reading the key of a new {}, whose row is there now", store.name());
             Error::Database { model, doing: doing.as_str().into(), error }
         }
+        Error::InvalidValue { model, field, id, message } if field == store.model().key_field() => {
+            let message = format!("{message}; the row was created and is there now");
+            Error::InvalidValue { model, field, id, message: message.as_str().into() }
+        }
         other => other,
     }
 }

@@ -75,11 +75,11 @@ impl Assigned {
                 store.name()
             ))
         };
-        if store.model().key_columns().iter().any(|name| is_assigned(&name)) {
+        if store.model().key_columns().iter().any(&is_assigned) {
             return Err(refused("the primary key"));
         }
         let table = store.table_store();
-        let shows = |column: ColumnId| table.field_of(column).1.columns.iter().any(|name| is_assigned(&name));
+        let shows = |column: ColumnId| table.field_of(column).1.columns.iter().any(&is_assigned);
         if store.version().is_some_and(shows) {
             return Err(refused("the version"));
         }

@@ -256,7 +256,10 @@ fn one_whose_key_cannot_be_read_is_said_to_be_there() -> Result<()> {
         "CREATE TABLE labels (code TEXT PRIMARY KEY NOT NULL DEFAULT (CAST(x'ff' AS TEXT)), name TEXT NOT NULL, thing_id INTEGER)",
     );
     let error = db.create(Label::values().name("n").thing_id(1)).unwrap_err().to_string();
-    assert!(error.starts_with("reading the key of a new Label, whose row is there now: "), "{error}");
+    assert!(
+        error.starts_with("Label.code") && error.ends_with("; the row was created and is there now"),
+        "{error}"
+    );
     assert_eq!(db.file.values("SELECT name AS value FROM labels"), ["n"]);
     Ok(())
 }
