@@ -363,7 +363,8 @@ fn the_second_delete_knows_what_became_known_after_the_first() -> Result<()> {
 
 #[test]
 fn what_was_counted_after_its_link_was_read_is_counted_anew() -> Result<()> {
-    let steps: [fn(&Record<Line>) -> Result<()>; 3] =
+    type Step = fn(&Record<Line>) -> Result<()>;
+    let steps: [Step; 3] =
         [|line| line.delete(), |line| line.set_product_id(3), |line| line.set_product_id(None)];
     for (before, step) in [Some(1), None].into_iter().flat_map(|before| steps.map(|step| (before, step))) {
         let db = db()?;
