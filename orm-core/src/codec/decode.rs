@@ -22,16 +22,21 @@ pub trait CellWriter<DB: Backend> {
         Ok(())
     }
 
-    /// Fills the cell of a slot if it is empty; for a to-one link, gives the slot that the value names.
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError>;
+    /// Fills the cell of a slot if it is empty.
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
 
-    /// Reads a row that the SELECT has brought before: `None` if its value is another one now.
+    /// Of a to-one link, the slot that the value named which was read last
+    fn linked(&self) -> Option<u32> {
+        None
+    }
+
+    /// Reads a row that the SELECT has brought before, and tells whether its value is the same.
     fn compare(
         &mut self,
         slot: u32,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
-    ) -> Result<Option<Option<u32>>, BoxError>;
+    ) -> Result<bool, BoxError>;
 }
 
 /// What a cell of a column holds
@@ -158,11 +163,11 @@ struct Found<'a> {
 }
 
 impl<DB: Backend> CellWriter<DB> for Found<'_> {
-    fn write(&mut self, slot: u32, _: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
+    fn write(&mut self, slot: u32, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(());
         }
-        Ok(None)
+        Ok(())
     }
 
     fn compare(
@@ -170,8 +175,8 @@ impl<DB: Backend> CellWriter<DB> for Found<'_> {
         _: u32,
         _: Option<DB::RawValue<'_>>,
         _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
-    ) -> Result<Option<Option<u32>>, BoxError> {
-        Ok(Some(None))
+    ) -> Result<bool, BoxError> {
+        Ok(true)
     }
 }
 
@@ -232,14 +237,14 @@ fn decoder<'a, DB: Dialect + 'a, D: Value<DB> + 'a>(
 }
 
 impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
-    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<Option<u32>, BoxError> {
+    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             if let Some(value) = &mut value {
                 DB::verify(D::check(), value)?;
             }
             cell.fill(D::decode(value)?);
         }
-        Ok(None)
+        Ok(())
     }
 
     #[cold]
@@ -248,10 +253,10 @@ impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
         slot: u32,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
-    ) -> Result<Option<Option<u32>>, BoxError> {
-        let Some(known) = self.column.loaded_in(slot, self.filling.now) else { return Ok(Some(None)) };
+    ) -> Result<bool, BoxError> {
+        let Some(known) = self.column.loaded_in(slot, self.filling.now) else { return Ok(true) };
         let value = D::decode(value)?;
-        Ok(is_same(known, &value).then_some(None))
+        Ok(is_same(known, &value))
     }
 }
 

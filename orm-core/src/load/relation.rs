@@ -374,7 +374,7 @@ pub(crate) fn count_lists<C: Connection>(
     for (owner, count) in counts {
         *members.entry(meant(owner)?).or_default() += count;
     }
-    store.set_counts(store.column_of(field), begun, members.into_iter());
+    store.set_counts(store.column_of(field), begun, slots, members.into_iter());
     Ok(())
 }
 

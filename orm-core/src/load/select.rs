@@ -135,15 +135,20 @@ struct Reading<'a, DB: diesel::backend::Backend> {
 struct Writers<'a, DB: diesel::backend::Backend> {
     all: Vec<Writer<'a, DB>>,
     columns: Vec<ColumnId>,
+    /// Which of them reads the link that says whose member a row is
+    owner: Option<usize>,
 }
 
 /// The writer of a field, and where the rows hold it
 struct Writer<'a, DB: diesel::backend::Backend> {
     writer: Box<dyn CellWriter<DB> + 'a>,
-    /// Where its only column is
-    at: Option<usize>,
+    /// Where its only column is, or [`APART`]
+    at: usize,
     place: &'a Place,
 }
+
+/// The place of a field of several columns
+const APART: usize = usize::MAX;
 
 impl<C: Connection> Select<'_, C> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -225,9 +230,9 @@ impl<C: Connection> Select<'_, C> {
             let (held, turn) = (layout.held(store), env.turn());
             // What does not find room is read later, when it is its turn.
             let mut writers = if keep {
-                self.writers(layout, env)
+                self.writers(layout, env, into.owner_field)
             } else {
-                Writers { all: Vec::new(), columns: Vec::new() }
+                Writers { all: Vec::new(), columns: Vec::new(), owner: None }
             };
             let (before, taken) = (count, if keep { room } else { usize::MAX });
             let mut write = || {
@@ -260,7 +265,12 @@ impl<C: Connection> Select<'_, C> {
         Ok(into.suspect)
     }
 
-    fn writers<'a>(&'a self, layout: &'a Layout, env: &'a Environment<C>) -> Writers<'a, C::Backend> {
+    fn writers<'a>(
+        &'a self,
+        layout: &'a Layout,
+        env: &'a Environment<C>,
+        owner_field: Option<usize>,
+    ) -> Writers<'a, C::Backend> {
         let (store, filling) = (self.store, Filling { now: env.moment(), renews: self.renews });
         let mut columns = Vec::with_capacity(layout.fields.len());
         let writer = |place: &'a Place| {
@@ -271,13 +281,14 @@ impl<C: Connection> Select<'_, C> {
             columns.push(column);
             let target = env.stores.target(store.field(place.field));
             let writer = store.field(place.field).decode?.writer(store.column(place.field), target, filling);
-            Some(Writer { writer, at: place.before.is_empty().then_some(place.last), place })
+            Some(Writer { writer, at: if place.before.is_empty() { place.last } else { APART }, place })
         };
-        let all = layout.fields.iter().filter_map(writer).collect();
-        Writers { all, columns }
+        let all: Vec<_> = layout.fields.iter().filter_map(writer).collect();
+        let owner = owner_field.and_then(|field| all.iter().position(|writer| writer.place.field == field));
+        Writers { all, columns, owner }
     }
 
-    #[inline]
+    #[inline(always)]
     fn write<'r, R: Row<'r, C::Backend>>(
         &self,
         row: &R,
@@ -300,31 +311,22 @@ impl<C: Connection> Select<'_, C> {
         if into.has_unreadable && is_first {
             store.forget_unreadable(slot);
         }
-        let mut owner = None;
         for Writer { writer, at, place } in &mut writers.all {
-            let linked = if let (Some(at), true) = (*at, is_first) {
-                let written = match row.get(at) {
-                    Some(value) => writer.write(slot, value.value()),
-                    None => Err(NO_COLUMN.into()),
-                };
-                match written {
-                    Ok(linked) => linked,
-                    Err(error) => {
-                        self.note_unreadable(place, slot, &error, into.owner_field)?;
-                        None
-                    }
-                }
-            } else {
-                let written = self.write_apart(row, &mut **writer, place, slot, is_first)?;
-                if written.is_none() {
+            if *at == APART || !is_first {
+                if !self.write_apart(row, &mut **writer, place, slot, is_first)? {
                     into.suspect.get_or_insert(slot);
                 }
-                written.flatten()
+                continue;
+            }
+            let written = match row.get(*at) {
+                Some(value) => writer.write(slot, value.value()),
+                None => Err(NO_COLUMN.into()),
             };
-            if linked.is_some() && into.owner_field == Some(place.field) {
-                owner = linked;
+            if let Err(error) = written {
+                self.note_unreadable(place, slot, &error, into.owner_field)?;
             }
         }
+        let owner = writers.owner.and_then(|at| writers.all[at].writer.linked());
         let shown = match (owner, &mut into.beside) {
             (Some(owner), _) => on_row(slot, Shown::Owner(owner)),
             (None, Beside::Owner { places, reader, .. }) => {
@@ -343,7 +345,7 @@ impl<C: Connection> Select<'_, C> {
         }
     }
 
-    /// Writes a field of several columns, or compares one of a row that has come before: `None` if it is another one now.
+    /// Writes a field of several columns, or compares one of a row that has come before; tells whether it is the same.
     #[cold]
     fn write_apart<'r, R: Row<'r, C::Backend>>(
         &self,
@@ -352,17 +354,17 @@ impl<C: Connection> Select<'_, C> {
         place: &Place,
         slot: u32,
         is_first: bool,
-    ) -> Result<Option<Option<u32>>> {
+    ) -> Result<bool> {
         let encode = self.store.field(place.field).encode;
         let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
-        let mut write = || -> Result<Option<Option<u32>>, BoxError> {
+        let mut write = || -> Result<bool, BoxError> {
             for (part, &at) in place.before.iter().enumerate() {
                 let value = row.get(at).ok_or(NO_COLUMN)?;
                 writer.part(part, value.value())?;
             }
             let value = row.get(place.last).ok_or(NO_COLUMN)?;
             if is_first {
-                writer.write(slot, value.value()).map(Some)
+                writer.write(slot, value.value()).map(|()| true)
             } else {
                 writer.compare(slot, value.value(), &is_same)
             }

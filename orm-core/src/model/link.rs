@@ -45,6 +45,7 @@ where
             filling,
             targets: table_of(target).keys(),
             last: None,
+            target: NULL,
             parts: Default::default(),
             is_null: false,
         })
@@ -57,6 +58,8 @@ struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     targets: &'a RefCell<Keys<T::Key>>,
     /// Neighbouring rows often link to the same record.
     last: Option<(T::Key, u32)>,
+    /// The slot that the value named which was read last
+    target: u32,
     /// What was read of a key of several columns
     parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
     /// Whether one of the columns was NULL: then the link is
@@ -84,8 +87,8 @@ where
         &mut self,
         slot: u32,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
-    ) -> Result<Option<u32>, BoxError> {
-        let target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
+    ) -> Result<(), BoxError> {
+        self.target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
             NULL
         } else {
             let key = T::KeyCodec::read(&mut self.parts, value)?;
@@ -99,9 +102,13 @@ where
             }
         };
         if let Some(cell) = self.column.fillable(slot, self.filling) {
-            cell.fill(Link(target));
+            cell.fill(Link(self.target));
         }
-        Ok(Some(target))
+        Ok(())
+    }
+
+    fn linked(&self) -> Option<u32> {
+        Some(self.target)
     }
 
     fn compare(
@@ -109,10 +116,10 @@ where
         slot: u32,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
         _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
-    ) -> Result<Option<Option<u32>>, BoxError> {
+    ) -> Result<bool, BoxError> {
         let known = self.column.loaded_in(slot, self.filling.now).copied();
-        let target = self.write(slot, value)?;
-        Ok(known.is_none_or(|known| Some(known.0) == target).then_some(target))
+        self.write(slot, value)?;
+        Ok(known.is_none_or(|known| known.0 == self.target))
     }
 }
 

@@ -133,7 +133,8 @@ impl<V: 'static> Vacant<'_, V> {
     pub(crate) fn fill(self, value: V) {
         *self.count += 1;
         *self.bytes += heap_bytes(&value).unwrap_or(0) + self.page.stamp(self.index, self.time, self.latest);
-        self.page.cells[self.index] = Some(value);
+        // It was empty: nothing has to be dropped.
+        std::mem::forget(self.page.cells[self.index].replace(value));
     }
 }
 

@@ -41,12 +41,21 @@ impl SlotSet {
     #[inline]
     pub(crate) fn mark(&mut self, slot: u32) -> bool {
         let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
-        if word >= self.0.len() {
-            self.0.resize(word + 1, 0);
+        match self.0.get_mut(word) {
+            Some(marks) => {
+                let fresh = *marks & bit == 0;
+                *marks |= bit;
+                fresh
+            }
+            None => self.mark_beyond(word, bit),
         }
-        let fresh = self.0[word] & bit == 0;
-        self.0[word] |= bit;
-        fresh
+    }
+
+    #[cold]
+    fn mark_beyond(&mut self, word: usize, bit: u64) -> bool {
+        self.0.resize(word + 1, 0);
+        self.0[word] = bit;
+        true
     }
 
     /// Takes a slot out; tells whether it was marked.

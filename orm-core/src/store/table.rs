@@ -728,19 +728,19 @@ impl Table {
         self.entry(column).counts.borrow().get(&slot).map(|counted| counted.members)
     }
 
+    /// Notes how many members these owners have.
     pub(crate) fn set_counts(
         &self,
         column: ColumnId,
         now: Stamp,
+        owners: &[u32],
         counts: impl Iterator<Item = (u32, usize)>,
     ) {
         self.noted.set(self.noted.get().max(now));
         let counted = |members| Counted { members, asked: now, changed: now };
         let counts = counts.map(|(slot, members)| (slot, counted(members)));
-        let mut owners = Vec::new();
-        let counts = counts.inspect(|&(slot, _)| owners.push(slot));
         self.entry(column).counts.borrow_mut().extend(counts);
-        self.note_arrived(column, now, owners);
+        self.note_arrived(column, now, owners.to_vec());
     }
 
     /// Notes for whom an aggregate was worked out, or members were counted.
@@ -1433,7 +1433,7 @@ mod tests {
         });
         fill(&table, number, [0, 1], 4);
         table.set_absent(2, Some(5));
-        table.set_counts(lists, 6, [(0, 3), (1, 0)].into_iter());
+        table.set_counts(lists, 6, &[0, 1], [(0, 3), (1, 0)].into_iter());
         assert_eq!([0, 2].map(|slot| table.known_since(number, slot)), [Some(4), Some(5)]);
         table.expire(5);
         assert!(!table.column(number).has(0) && table.is_absent(2) && table.count_of(lists, 0) == Some(3));
