@@ -59,6 +59,8 @@ pub struct Environment<
     pub(crate) limits: Limits,
     pub(super) clock: Clock,
     queries: Cell<usize>,
+    /// How many records were looked at to plan batches
+    pub(crate) planned: Cell<usize>,
     /// Counts the times that something was dropped from the cache
     drops: Cell<usize>,
     /// How many records may be looked at in vain when a batch is planned
@@ -124,6 +126,7 @@ impl<C: Connection> Environment<C> {
             limits,
             clock: Clock::default(),
             queries: Cell::new(0),
+            planned: Cell::new(0),
             drops: Cell::new(0),
             looks: Cell::new(MOST_LOOKS),
             call: Cell::new(None),
@@ -154,6 +157,7 @@ impl<C: Connection> Environment<C> {
             dirty: sum(|table| table.dirty_records()),
             hits: sum(|table| table.reads().0),
             misses: sum(|table| table.reads().1),
+            planned: self.planned.get(),
             records: sum(|table| table.records(table.columns())),
             values: sum(|table| table.values()),
             bytes: sum(|table| table.bytes()) + self.computed.borrow().bytes(),

@@ -135,6 +135,7 @@ pub(crate) fn plan<C: Connection>(
     if reach == Reach::Found && is_usual && is_left(&plan) {
         store.each_named(&mut |slot| plan.take(slot));
     }
+    env.planned.set(env.planned.get() + plan.looked);
     (plan.batch, plan.gap)
 }
 

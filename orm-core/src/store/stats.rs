@@ -14,6 +14,8 @@ pub struct Stats {
     pub hits: usize,
     /// Reads of a field that had to ask the database
     pub misses: usize,
+    /// Records that were looked at to fill batches: about as many as were read, however they are walked
+    pub planned: usize,
     /// Records of which at least one value is cached
     pub records: usize,
     /// Cached values

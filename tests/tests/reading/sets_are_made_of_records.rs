@@ -89,33 +89,3 @@ fn it_can_be_walked_between_and_grows_on() -> Result<()> {
     db.assert_queries(0, || set.email())?;
     Ok(())
 }
-
-/// Puts 40,000 records together, one by one: it takes a twentieth of a second, and would take ten if each copied the set.
-fn assert_linear(what: &str, add: impl Fn(&mut RecordSet<Partner>, Record<Partner>)) {
-    const COUNT: usize = 40_000;
-    let db = TestDb::of_partners(1, 1);
-    let all = db.browse::<Partner>(1..=COUNT as i32);
-    let mut some = db.browse::<Partner>(Vec::<i32>::new());
-    let start = Instant::now();
-    all.iter().for_each(|partner| add(&mut some, partner));
-    let took = start.elapsed();
-    assert_eq!(some.len(), COUNT);
-    assert!(took < Duration::from_secs(2), "{what}: {took:?}");
-}
-
-#[test]
-fn forty_thousand_unions() {
-    assert_linear("|=", |some, partner| *some |= &partner.into());
-}
-
-#[test]
-fn forty_thousand_records() {
-    assert_linear("extend", |some, partner| some.extend([partner]));
-}
-
-#[test]
-fn forty_thousand_records_of_forty_thousand_sets() {
-    assert_linear("extend by records of their own", |some, partner| {
-        some.extend([some.env().record::<Partner>(partner.id())]);
-    });
-}
