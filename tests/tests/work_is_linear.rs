@@ -23,15 +23,15 @@ diesel::table! { nodes { id -> Integer, next_id -> Nullable<Integer> } }
 #[derive(Model)]
 struct Number {
     id: i32,
-    next: Id<Number>,
+    next: Id<Self>,
 }
 
 #[derive(Model)]
 struct Node {
     id: i32,
-    next_id: Option<Id<Node>>,
+    next_id: Option<Id<Self>>,
     #[model(inverse = Node::NEXT_ID)]
-    before: OneToMany<Node>,
+    before: OneToMany<Self>,
 }
 
 /// What a piece of work has cost
