@@ -1,7 +1,6 @@
 //! A set of records that one has: `collect`, `extend`, `|=`. It takes as long as they are many, and it is prefetched with
 //! the sets that they came from.
 
-
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::partners::{Country, Partner};
