@@ -8,7 +8,7 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Write as _};
 use std::time::Duration;
 
 use diesel::QueryResult;
@@ -210,6 +210,12 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
         Self: HasSqlType<ST>,
         V: ToSql<ST, Self>;
 
+    /// About how many bytes a value is as it is bound; 0 if it cannot be bound
+    fn weight<ST, V>(value: &V) -> usize
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>;
+
     /// Binds a number of the statement's own.
     fn push_number<'b>(number: &'b i64, out: AstPass<'_, 'b, Self>) -> QueryResult<()>;
 
@@ -283,6 +289,36 @@ where
     let mut binds = DB::BindCollector::default();
     binds.push_bound_value::<ST, V>(value, lookup).ok()?;
     Some(format!("{binds:?}"))
+}
+
+/// About how many bytes a value is as it is bound, by how `Debug` tells of it, which has `letters` for each: diesel says it in no
+/// other way
+fn weight<'a, DB, ST, V>(value: &'a V, lookup: &mut DB::MetadataLookup, letters: usize) -> usize
+where
+    DB: Backend<BindCollector<'a>: Default + Debug> + HasSqlType<ST>,
+    V: ToSql<ST, DB>,
+{
+    let (mut binds, mut written) = (DB::BindCollector::default(), Written(0));
+    let pushed = binds.push_bound_value::<ST, V>(value, lookup);
+    if pushed.is_ok() {
+        // An error is where it stops: so much is a statement of its own.
+        let _ = write!(written, "{binds:?}");
+    }
+    written.0 / letters
+}
+
+/// Letters in which `Debug` tells of a byte of text: its number, a comma and a space
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+const BYTE: usize = 4;
+
+/// How many letters were written, up to as many as any statement has
+struct Written(usize);
+
+impl fmt::Write for Written {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        if self.0 < 1 << 26 { Ok(()) } else { Err(fmt::Error) }
+    }
 }
 
 /// A whole number that is sent as text, with or without a fraction of zeros

@@ -177,6 +177,14 @@ impl Dialect for Mysql {
         super::bound::<Self, ST, V>(value, &mut ())
     }
 
+    fn weight<ST, V>(value: &V) -> usize
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        super::weight::<Self, ST, V>(value, &mut (), super::BYTE)
+    }
+
     fn push_number<'b>(number: &'b i64, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
         out.push_bind_param::<BigInt, i64>(number)
     }

@@ -219,6 +219,14 @@ impl Dialect for Pg {
         super::bound::<Self, ST, V>(value, &mut BuiltIn)
     }
 
+    fn weight<ST, V>(value: &V) -> usize
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        super::weight::<Self, ST, V>(value, &mut BuiltIn, super::BYTE)
+    }
+
     fn push_number<'b>(number: &'b i64, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
         out.push_bind_param::<BigInt, i64>(number)
     }

@@ -159,6 +159,15 @@ impl Dialect for Sqlite {
         super::bound::<Self, ST, V>(value, &mut ())
     }
 
+    fn weight<ST, V>(value: &V) -> usize
+    where
+        Self: HasSqlType<ST>,
+        V: ToSql<ST, Self>,
+    {
+        // Text is told of as text.
+        super::weight::<Self, ST, V>(value, &mut (), 1)
+    }
+
     fn push_number<'b>(number: &'b i64, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
         out.push_bind_param::<BigInt, i64>(number)
     }

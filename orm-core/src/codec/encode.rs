@@ -67,7 +67,7 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
-    /// The bytes that a record's cell has on the heap, as far as they are known
+    /// The bytes that a record's cell adds to a statement, besides those of a number
     fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
         let _ = (cells, slot);
         0
@@ -259,6 +259,12 @@ fn is_identical<V: PartialEq + 'static>(a: &V, b: &V, are_bound_alike: impl FnOn
     }
 }
 
+/// Whether what values of a type have on the heap, if anything, is their weight. Decided when it is compiled
+fn is_weighed<V: 'static>() -> bool {
+    let id = TypeId::of::<V>();
+    !std::mem::needs_drop::<V>() || id == TypeId::of::<Str>() || id == TypeId::of::<Option<Str>>()
+}
+
 /// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
 fn is_exact<V: 'static>() -> bool {
     fn is<T: 'static>(id: TypeId) -> bool {
@@ -301,6 +307,9 @@ trait Bind<V, DB: Backend>: 'static {
     /// What stands for the value as it is bound, if it can be
     fn bound(value: &V) -> Option<String>;
 
+    /// The bytes that a value adds to a statement
+    fn weight(value: &V) -> usize;
+
     fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
     fn push_null(out: AstPass<'_, '_, DB>) -> QueryResult<()>;
@@ -312,7 +321,7 @@ struct AsSql<ST>(PhantomData<ST>);
 impl<DB, V, ST> Bind<V, DB> for AsSql<ST>
 where
     DB: Dialect + HasSqlType<ST>,
-    V: ToSql<ST, DB>,
+    V: ToSql<ST, DB> + 'static,
     ST: 'static,
 {
     fn may_alter() -> bool {
@@ -325,6 +334,10 @@ where
 
     fn bound(value: &V) -> Option<String> {
         DB::bound::<ST, V>(value)
+    }
+
+    fn weight(value: &V) -> usize {
+        if is_weighed::<V>() { heap_bytes(value).unwrap_or(0) } else { DB::weight::<ST, V>(value) }
     }
 
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -347,6 +360,10 @@ where
 {
     fn bound(value: &V) -> Option<String> {
         DB::bound::<Nullable<Binary>, _>(&value.bytes())
+    }
+
+    fn weight(value: &V) -> usize {
+        value.bytes().map_or(0, <[u8]>::len)
     }
 
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -438,11 +455,11 @@ where
     }
 
     fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
-        typed::<V>(cells).borrow().get(slot).and_then(heap_bytes).unwrap_or(0)
+        typed::<V>(cells).borrow().get(slot).map_or(0, B::weight)
     }
 
     fn weight_of(&self, given: &dyn Any) -> usize {
-        heap_bytes::<V>(value(given)).unwrap_or(0)
+        B::weight(value(given))
     }
 }
 

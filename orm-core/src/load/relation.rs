@@ -474,6 +474,12 @@ impl<C: Connection> Counts<'_, C> {
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");
         self.keys.push(owner, out.reborrow())?;
+        // What has no key is no record.
+        for part in 0..key.names.len() {
+            out.push_sql(" AND ");
+            key.push(part, &mut out)?;
+            out.push_sql(" IS NOT NULL");
+        }
         out.push_sql(&format!(") AS pairs GROUP BY {owners}"));
         Ok(())
     }

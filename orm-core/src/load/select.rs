@@ -7,6 +7,7 @@ use std::fmt;
 use diesel::QueryResult;
 use diesel::connection::LoadConnection;
 use diesel::query_builder::{AstPass, QueryFragment};
+use diesel::result::UnexpectedNullError;
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Connection;
@@ -20,7 +21,7 @@ use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
-use crate::store::{ColumnId, Filling, SlotSet};
+use crate::store::{ColumnId, Filling, NULL, SlotSet};
 use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
@@ -210,7 +211,7 @@ impl<C: Connection> Select<'_, C> {
         // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
         let limited = env.limits.any() && !layout.fields.is_empty();
         let unforeseen = limited && !matches!(self.reason, Reason::Prefetch(_));
-        let (mut count, mut wanted) = (0, 1);
+        let (mut count, mut keyless, mut wanted) = (0, 0, 1);
         let mut into = Reading {
             key: store.model().key_reader(store.table()),
             key_places: &layout.key,
@@ -234,11 +235,15 @@ impl<C: Connection> Select<'_, C> {
             } else {
                 Writers { all: Vec::new(), columns: Vec::new(), owner: None }
             };
-            let (before, taken) = (count, if keep { room } else { usize::MAX });
+            let (before, taken) = (count + keyless, if keep { room } else { usize::MAX });
             let mut write = || {
                 for row in rows.by_ref().take(taken) {
                     let row = row.map_err(|error| self.fault(error))?;
                     let slot = self.write(&row, &mut into, &mut writers, on_row)?;
+                    if slot == NULL {
+                        keyless += 1;
+                        continue;
+                    }
                     if limited && keep {
                         store.add_unread(slot, turn);
                     }
@@ -251,13 +256,22 @@ impl<C: Connection> Select<'_, C> {
             // What came before a fault came, too.
             layout.note_brought(store, held, into.owner_field);
             written?;
-            if count - before < taken {
+            if count + keyless - before < taken {
                 break;
             }
             wanted = (2 * wanted).min(CHUNK);
         }
         if limited {
             env.limits.note_brought(env.turn(), count);
+        }
+        if keyless > 0 {
+            let (model, table) = (store.name(), store.sql());
+            tracing::warn!(
+                model,
+                table,
+                rows = keyless,
+                "rows whose key is NULL are no records: they were left out"
+            );
         }
         // What is read from now on was used after this SELECT.
         env.tick();
@@ -288,6 +302,7 @@ impl<C: Connection> Select<'_, C> {
         Writers { all, columns, owner }
     }
 
+    /// Writes a row, and gives its slot; `NULL` if its key is.
     #[inline(always)]
     fn write<'r, R: Row<'r, C::Backend>>(
         &self,
@@ -300,6 +315,7 @@ impl<C: Connection> Select<'_, C> {
         // `Error` is large: what is fine is not wrapped with it, row by row and cell by cell.
         let slot = match read_key(&mut *into.key, into.key_places, row) {
             Ok(slot) => slot,
+            Err(error) if error.is::<UnexpectedNullError>() => return Ok(NULL),
             Err(error) => {
                 return Err(invalid(store.model(), store.model().key_field(), "?".into(), &error));
             }
@@ -312,15 +328,17 @@ impl<C: Connection> Select<'_, C> {
             store.forget_unreadable(slot);
         }
         for Writer { writer, at, place } in &mut writers.all {
-            if *at == APART || !is_first {
-                if !self.write_apart(row, &mut **writer, place, slot, is_first)? {
-                    into.suspect.get_or_insert(slot);
+            let written = if *at == APART || !is_first {
+                self.write_apart(row, &mut **writer, place, slot, is_first).map(|is_same| {
+                    if !is_same {
+                        into.suspect.get_or_insert(slot);
+                    }
+                })
+            } else {
+                match row.get(*at) {
+                    Some(value) => writer.write(slot, value.value()),
+                    None => Err(NO_COLUMN.into()),
                 }
-                continue;
-            }
-            let written = match row.get(*at) {
-                Some(value) => writer.write(slot, value.value()),
-                None => Err(NO_COLUMN.into()),
             };
             if let Err(error) = written {
                 self.note_unreadable(place, slot, &error, into.owner_field)?;
@@ -354,22 +372,19 @@ impl<C: Connection> Select<'_, C> {
         place: &Place,
         slot: u32,
         is_first: bool,
-    ) -> Result<bool> {
+    ) -> Result<bool, BoxError> {
         let encode = self.store.field(place.field).encode;
         let is_same = |a: &dyn Any, b: &dyn Any| encode.is_none_or(|encode| encode.is_same(a, b));
-        let mut write = || -> Result<bool, BoxError> {
-            for (part, &at) in place.before.iter().enumerate() {
-                let value = row.get(at).ok_or(NO_COLUMN)?;
-                writer.part(part, value.value())?;
-            }
-            let value = row.get(place.last).ok_or(NO_COLUMN)?;
-            if is_first {
-                writer.write(slot, value.value()).map(|()| true)
-            } else {
-                writer.compare(slot, value.value(), &is_same)
-            }
-        };
-        write().map_err(|error| self.invalid(place.field, slot, &error))
+        for (part, &at) in place.before.iter().enumerate() {
+            let value = row.get(at).ok_or(NO_COLUMN)?;
+            writer.part(part, value.value())?;
+        }
+        let value = row.get(place.last).ok_or(NO_COLUMN)?;
+        if is_first {
+            writer.write(slot, value.value()).map(|()| true)
+        } else {
+            writer.compare(slot, value.value(), &is_same)
+        }
     }
 
     /// Notes that one value cannot be read, which is the error of who reads that; an error now, if more hangs on it.

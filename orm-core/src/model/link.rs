@@ -76,6 +76,8 @@ where
         part: usize,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
     ) -> Result<(), BoxError> {
+        // Whatever an error has left of the row before
+        self.is_null &= part > 0;
         if NULLABLE && value.is_none() {
             self.is_null = true;
             return Ok(());

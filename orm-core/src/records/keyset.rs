@@ -12,8 +12,7 @@ use diesel::sql_types::Bool;
 
 use crate::codec::KeyCodec;
 use crate::env::watch::Place;
-use crate::fragment::separated;
-use crate::fragment::text_of;
+use crate::fragment::{joined, separated, text_of};
 use crate::key::Key;
 use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
@@ -123,10 +122,7 @@ impl<M: Model> QueryId for AfterKey<M> {
 
 impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
-        let Some(key) = &self.key else {
-            out.push_sql("1 = 1");
-            return Ok(());
-        };
+        let Some(key) = &self.key else { return push_has_key::<M>(&self.table, &mut out) };
         if let [_] = M::KEY_COLUMNS {
             push_key_columns::<M>(&self.table, &mut out)?;
             out.push_sql(" > ");
@@ -138,9 +134,20 @@ impl<M: Model> QueryFragment<DbOf<M>> for AfterKey<M> {
         separated(&mut out, 0..M::KEY_COLUMNS.len(), |out, part| {
             M::KeyCodec::push_one(Some(key), part, out.reborrow())
         })?;
-        out.push_sql(")");
-        Ok(())
+        out.push_sql(") AND ");
+        push_has_key::<M>(&self.table, &mut out)
     }
+}
+
+/// A row whose key is NULL is no record: it would end the batches before they are over.
+fn push_has_key<'b, M: Model>(table: &'b M::Table, out: &mut AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
+    joined(" AND ", out, M::KEY_COLUMNS, |out, column| {
+        table.walk_ast(out.reborrow())?;
+        out.push_sql(".");
+        out.push_identifier(column)?;
+        out.push_sql(" IS NOT NULL");
+        Ok(())
+    })
 }
 
 /// The records of a query in the order of their keys, batch by batch; made by [`Environment::batches_by_key`]

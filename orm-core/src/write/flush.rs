@@ -394,7 +394,10 @@ fn send<C: Connection>(
     } else {
         let rows = slots.len().next_power_of_two().min(window);
         // Of the lightest the last one
-        let lightest = (0..slots.len()).rev().min_by_key(|&row| weight(table, columns, slots[row]));
+        let lightest = (0..slots.len())
+            .rev()
+            .filter(|_| slots.len() < rows)
+            .min_by_key(|&row| weight(table, columns, slots[row]));
         let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
         let all = store.model().key_list(store.table(), slots);

@@ -5,7 +5,7 @@ use std::error::Error as _;
 
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::{File, TestDb};
+use orm_tests::{File, TestDb, test_db};
 
 diesel::table! {
     items { id -> Integer, name -> Text, size -> Integer, weight -> Double, sold -> Bool, link -> Nullable<Integer>, amount -> BigInt, small -> SmallInt }
@@ -363,4 +363,54 @@ fn errors_can_be_cloned_and_carried() {
     assert_eq!(copy.to_string(), error.to_string());
     let boxed: Box<dyn std::error::Error + Send + Sync> = error.into();
     assert_eq!(boxed.to_string(), "the disk is on fire");
+}
+
+diesel::table! { codes (code) { code -> Text, name -> Text } }
+diesel::table! { uses (code, place) { code -> Text, place -> Text, note -> Nullable<Text> } }
+
+#[derive(Model)]
+#[model(table = codes)]
+struct Code {
+    #[model(primary_key)]
+    code: String,
+    name: String,
+    #[model(inverse = Use::CODE)]
+    use_ids: OneToMany<Use>,
+}
+
+#[derive(Model)]
+#[model(table = uses, primary_key(code, place))]
+struct Use {
+    code: Id<Code>,
+    place: String,
+    note: Option<String>,
+}
+
+/// SQLite lets a key be NULL that is no whole number; so does an outer join.
+#[test]
+fn a_row_without_a_key_is_no_record_and_stands_in_nobodys_way() -> Result<()> {
+    let rows = "CREATE TABLE codes (code TEXT PRIMARY KEY, name TEXT NOT NULL);
+         CREATE TABLE uses (code TEXT, place TEXT, note TEXT, PRIMARY KEY (code, place));
+         INSERT INTO codes VALUES ('a', 'A'), (NULL, 'none'), ('b', 'B'), (NULL, 'none either'), ('c', 'C');
+         INSERT INTO uses VALUES ('a', 'x', '1'), ('a', NULL, '2'), (NULL, 'y', '3'), ('b', 'z', '4')";
+    for db in [test_db!(File::new(rows)), test_db!(File::new(rows), cache_limit(2))] {
+        let codes = diesel::QueryDsl::order(codes::table, codes::name).records::<Code>(&db)?;
+        assert_eq!(
+            (codes.ids(), codes.name()?),
+            (vec!["a".into(), "b".into(), "c".into()], vec!["A".into(), "B".into(), "C".into()])
+        );
+        assert_eq!(db.all::<Use>()?.len(), 2);
+        assert_eq!(codes.map(|code| code.use_ids().len())?, [1, 1, 0]);
+        assert_eq!(
+            codes.map(|code| Ok(code.use_ids().load()?.note()?))?,
+            [vec![Some("1".into())], vec![Some("4".into())], vec![]]
+        );
+        let mut keys = Vec::new();
+        db.in_batches_by_key(codes::table, 2, |batch: RecordSet<'_, Code>| {
+            keys.extend(batch.ids());
+            Ok(())
+        })?;
+        assert_eq!(keys, ["a", "b", "c"]);
+    }
+    Ok(())
 }

@@ -318,3 +318,26 @@ fn a_link_and_each_of_its_columns_show_the_same() -> Result<()> {
     assert_eq!((first.payment_ids().ids()?, other.payment_ids().ids()?), (vec![5], vec![1, 2]));
     Ok(())
 }
+
+#[test]
+fn a_link_that_cannot_be_read_is_the_error_of_its_cell() -> Result<()> {
+    let db = test_db!(File::new(
+        "CREATE TABLE orders (shop TEXT NOT NULL, number INTEGER NOT NULL, note TEXT, PRIMARY KEY (shop, number));
+         CREATE TABLE payments (id INTEGER PRIMARY KEY, order_shop TEXT, order_number INTEGER);
+         INSERT INTO orders VALUES ('a', 1, 'one'), ('b', 2, 'two');
+         INSERT INTO payments VALUES (1, 'a', 1), (2, NULL, 'no number'), (3, 'b', 2), (4, 'b', 'none'), (5, 'a', 1)"
+    ));
+    let payments = db.assert_queries(1, || db.all::<Payment>())?;
+    assert_eq!(payments.ids(), [1, 2, 3, 4, 5]);
+    let number = |id: i32| db.record::<Payment>(id).order().id().map(|key| key.map(|key| key.1));
+    db.assert_queries(0, || {
+        // Where one column is NULL the other says nothing.
+        assert_eq!([1, 2, 3, 5].map(|id| number(id).unwrap()), [Some(1), None, Some(2), Some(1)]);
+        for id in [4, 4] {
+            let error = number(id).unwrap_err();
+            let is_it = matches!(&error, Error::InvalidValue { model: "Payment", field: "order", .. });
+            assert!(is_it && error.to_string().contains(&format!("key {id}")), "{error}");
+        }
+    });
+    Ok(())
+}

@@ -71,3 +71,35 @@ fn it_is_shown_as_it_is_stored() -> Outcome {
     assert_eq!(env.stats().queries, queries + 1);
     Ok(())
 }
+
+diesel::table! { documents { id -> Integer, content -> Json } }
+
+#[derive(Model)]
+#[model(table = documents, connection = Db)]
+pub struct Document {
+    id: i32,
+    content: serde_json::Value,
+}
+
+/// What one statement takes is weighed by what is bound, whatever the type is.
+#[test]
+fn large_documents_are_more_statements() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    let mut connection = place.connect()?;
+    connection.batch_execute("CREATE TABLE documents (id INTEGER PRIMARY KEY, content JSON NOT NULL)")?;
+    let log = super::shop::Log::of(&mut connection);
+    let env = Environment::builder().connection(connection).build();
+    let content = |n: i32| serde_json::json!({ "n": n, "text": "x".repeat(40_000) });
+    let documents = env.create_many((1..=500).map(|n| Document::values().id(n).content(content(n))))?;
+    let inserts = log.take().len();
+    assert!((5..=10).contains(&inserts), "{inserts} statements of at most 4 MiB for 20 MB");
+    env.transaction(|| {
+        documents.iter().try_for_each(|document| document.set_content(content(-document.id())))
+    })?;
+    // As many rows as a power of two
+    let updates = log.take().len();
+    assert!((5..=10).contains(&updates), "{updates}");
+    let stored = place.environment()?;
+    assert_eq!(stored.record::<Document>(500).content()?, content(-500));
+    Ok(())
+}
