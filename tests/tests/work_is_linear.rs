@@ -111,6 +111,31 @@ fn put(count: usize, add: impl Fn(&mut RecordSet<Number>, Record<Number>)) -> Re
     cost
 }
 
+/// Creates or upserts records one by one, and reads what was left to a default of each, or of all in the end.
+fn create(count: usize, is_upsert: bool, at_once: bool) -> Result<Cost> {
+    let db = test_db!(File::new(
+        "CREATE TABLE numbers (id INTEGER PRIMARY KEY NOT NULL, next INTEGER NOT NULL DEFAULT 7)"
+    ));
+    let cost = cost(&db, || {
+        db.transaction(|| {
+            let mut created = Vec::new();
+            for id in 1..=i32::try_from(count).expect("keys") {
+                let values = Number::values().id(id);
+                let number = if is_upsert { db.upsert(Number::ID, values)? } else { db.create(values)? };
+                if at_once {
+                    assert_eq!(number.next().id()?, 7);
+                } else {
+                    created.push(number);
+                }
+            }
+            let read = || created.iter().try_for_each(|number| number.next().id().map(drop));
+            db.assert_queries(if at_once { 0 } else { count.div_ceil(1000) }, read)
+        })
+    })?;
+    assert!(cost.planned <= 4 * count, "{count}: {cost:?}");
+    Ok(Cost { bytes: 0, ..cost })
+}
+
 /// Takes a set apart, and puts it together again.
 fn whole(count: usize) -> Result<Cost> {
     let db = numbers(1);
@@ -147,5 +172,8 @@ fn what_grows_with_the_records_grows_as_they_do() {
     assert_linear("extended by sets of one", [4_000, 40_000], |count| {
         put(count, |some, number| some.extend([some.env().record::<Number>(number.id())]))
     });
+    for (is_upsert, at_once) in [(false, false), (false, true), (true, false), (true, true)] {
+        assert_linear("created one by one", [500, 5_000], |count| create(count, is_upsert, at_once));
+    }
     assert_linear("a whole set", [100_000, 1_000_000], whole);
 }

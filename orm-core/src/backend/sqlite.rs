@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection};
-use diesel::dsl::sql;
+use diesel::connection::{AnsiTransactionManager, LoadConnection, SimpleConnection};
+use diesel::deserialize::FromSql;
 use diesel::query_builder::AstPass;
 use diesel::result::Error;
+use diesel::row::{Field as _, Row};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
-use diesel::{QueryResult, RunQueryDsl};
+use diesel::{QueryResult, sql_query};
 
 use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
 use crate::key::Key;
@@ -56,11 +57,11 @@ impl Connection for SqliteConnection {
         let (mut first, mut last) = (String::new(), String::new());
         if let Some(timeout) = begin.lock_timeout {
             first += &format!("PRAGMA busy_timeout = {};", milliseconds(timeout));
-            last += &format!("PRAGMA busy_timeout = {};", pragma(self, "timeout", "busy_timeout")?);
+            last += &format!("PRAGMA busy_timeout = {};", pragma(self, "busy_timeout")?);
         }
         if begin.read_only {
             first += "PRAGMA query_only = 1;";
-            last += &format!("PRAGMA query_only = {};", pragma(self, "query_only", "query_only")?);
+            last += &format!("PRAGMA query_only = {};", pragma(self, "query_only")?);
         }
         let sql = if begin.immediate { "BEGIN IMMEDIATE" } else { "BEGIN" };
         let begun = self
@@ -75,7 +76,7 @@ impl Connection for SqliteConnection {
     fn set_busy_timeout(&mut self, timeout: Option<Duration>) {
         // Whoever sets another than 0, which SQLite has, means it. What cannot be asked is not set.
         let timeout = timeout.or_else(|| {
-            let is_unset = matches!(pragma(self, "timeout", "busy_timeout"), Ok(0));
+            let is_unset = matches!(pragma(self, "busy_timeout"), Ok(0));
             is_unset.then_some(BUSY_TIMEOUT)
         });
         if let Some(timeout) = timeout {
@@ -87,8 +88,12 @@ impl Connection for SqliteConnection {
 /// What a connection is given that waits for nothing: as long as Python's and .NET's drivers wait, or nearly
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn pragma(connection: &mut SqliteConnection, column: &str, name: &str) -> QueryResult<i64> {
-    diesel::select(sql::<BigInt>(&format!("(SELECT {column} FROM pragma_{name})"))).get_result(connection)
+/// Not as a function in a SELECT: that reads the schema, and fails where the file is locked.
+fn pragma(connection: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
+    let mut rows = LoadConnection::load(connection, sql_query(format!("PRAGMA {name}")))?;
+    let row = rows.next().ok_or(Error::NotFound)??;
+    let value = row.get(0).ok_or(Error::NotFound)?;
+    i64::from_nullable_sql(value.value()).map_err(Error::DeserializationError)
 }
 
 impl OnConflict for Sqlite {}

@@ -59,6 +59,12 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         true
     }
 
+    /// Whether the record's cell holds NULL; no link does
+    fn is_null(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+        let _ = (cells, slot);
+        false
+    }
+
     /// Whether a statement may write the values of some rows and leave those of others as they are
     fn can_mix(&self) -> bool {
         true
@@ -265,6 +271,17 @@ fn is_weighed<V: 'static>() -> bool {
     !std::mem::needs_drop::<V>() || id == TypeId::of::<Str>() || id == TypeId::of::<Option<Str>>()
 }
 
+/// Whether a value is `None`; `None` of a type of which only diesel knows. Decided when it is compiled
+fn is_none<V: 'static>(value: &V) -> Option<bool> {
+    fn of<T: 'static>(value: &dyn Any) -> Option<bool> {
+        let never = || value.is::<T>().then_some(false);
+        value.downcast_ref::<Option<T>>().map(Option::is_none).or_else(never)
+    }
+    let value = value as &dyn Any;
+    let number = || of::<i32>(value).or_else(|| of::<i64>(value)).or_else(|| of::<i16>(value));
+    of::<Str>(value).or_else(number).or_else(|| of::<f64>(value)).or_else(|| of::<bool>(value))
+}
+
 /// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
 fn is_exact<V: 'static>() -> bool {
     fn is<T: 'static>(id: TypeId) -> bool {
@@ -310,6 +327,9 @@ trait Bind<V, DB: Backend>: 'static {
     /// The bytes that a value adds to a statement
     fn weight(value: &V) -> usize;
 
+    /// Whether it is bound as NULL
+    fn is_null(value: &V) -> bool;
+
     fn push<'b>(value: &'b V, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
 
     fn push_null(out: AstPass<'_, '_, DB>) -> QueryResult<()>;
@@ -340,6 +360,12 @@ where
         if is_weighed::<V>() { heap_bytes(value).unwrap_or(0) } else { DB::weight::<ST, V>(value) }
     }
 
+    fn is_null(value: &V) -> bool {
+        is_none(value).unwrap_or_else(|| {
+            DB::bound::<ST, V>(value).is_some_and(|bound| Some(bound) == DB::bound::<ST, _>(&SqlNull))
+        })
+    }
+
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_bind_param::<ST, V>(value)
     }
@@ -364,6 +390,10 @@ where
 
     fn weight(value: &V) -> usize {
         value.bytes().map_or(0, <[u8]>::len)
+    }
+
+    fn is_null(value: &V) -> bool {
+        value.bytes().is_none()
     }
 
     fn push<'b>(value: &'b V, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -452,6 +482,10 @@ where
         #[allow(clippy::eq_op)]
         let are_nothing = || a != a && b != b;
         is_identical(a, b, || are_alike(B::bound(a), &B::bound(b))) || are_nothing()
+    }
+
+    fn is_null(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+        typed::<V>(cells).borrow().get(slot).is_some_and(B::is_null)
     }
 
     fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {

@@ -158,6 +158,9 @@ struct Plan<'a, C: Connection> {
     is_behind: bool,
 }
 
+/// Among so many records that were created before or after one there is another one to be read, or it is read alone.
+const NEAR: usize = 16;
+
 /// Ordinals that are followed along a trail at once: few at first, as a list may lead to many records
 const CHUNKS: (usize, usize) = (16, 256);
 
@@ -183,10 +186,18 @@ impl<C: Connection> Plan<'_, C> {
     /// Looks through the records that were created one by one, from the one at hand on.
     fn scan_created(&mut self, scope: Scope<'_>) {
         let model = scope.trail.first_model().unwrap_or(self.model);
-        let created = self.env.store_by_number(model).map(|store| store.created()).unwrap_or_default();
-        let at = created.iter().position(|slot| scope.root.slots.first() == Some(slot));
+        let (Some(store), Some(&first)) = (self.env.store_by_number(model), scope.root.slots.first()) else {
+            return;
+        };
+        let is_alone =
+            |(near, _): (Vec<u32>, usize)| !near.iter().any(|&slot| slot != first && (self.lacks)(slot));
+        // Each that is created is read before the next one.
+        if scope.trail.stages().is_empty() && store.created_around(first, NEAR).is_none_or(is_alone) {
+            return;
+        }
+        let Some((created, at)) = store.created_around(first, self.limit) else { return };
         let root = Root::new(created, Reach::Named);
-        let at = at.and_then(|at| u32::try_from(at).ok());
+        let at = u32::try_from(at).ok();
         let trail = Rc::new(scope.trail.clone());
         self.scan(&Source { root: Rc::new(root), trail, at, is_walked: true }, true, None);
     }

@@ -8,6 +8,7 @@ mod any_column;
 mod arrivals;
 mod column;
 mod computed;
+mod created;
 mod dependents;
 mod frozen;
 mod handover;

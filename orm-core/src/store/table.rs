@@ -14,6 +14,7 @@ use super::alike::Alike;
 use super::any_column::AnyColumn;
 use super::arrivals::Arrivals;
 use super::column::{Column, Moment, PAGE, Stamp};
+use super::created::Created;
 use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
 use super::handover::{self, GivenUp, Steps};
@@ -85,7 +86,7 @@ pub struct Table {
     /// Where unique links led that wait to lead elsewhere; `None`: nobody knows
     given_up: RefCell<GivenUp>,
     /// The records that were created one by one
-    created: RefCell<Vec<u32>>,
+    created: RefCell<Created>,
     /// The column that counts the writes of each row
     version: Cell<Option<ColumnId>>,
     /// What was aggregated over its lists
@@ -602,9 +603,9 @@ impl Table {
         self.created.borrow_mut().push(slot);
     }
 
-    /// The records that were created one by one
-    pub(crate) fn created(&self) -> Vec<u32> {
-        self.created.borrow().clone()
+    /// So many of the records that were created one by one before and after one, and where among these it stands
+    pub(crate) fn created_around(&self, slot: u32, reach: usize) -> Option<(Vec<u32>, usize)> {
+        self.created.borrow_mut().around(slot, reach)
     }
 
     /// Calls with the records that have been named since the last call, until that says so.
@@ -892,7 +893,7 @@ impl Table {
         self.retain_unreadable(|_, _| false);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
-            self.created.borrow_mut().retain(|&slot| (slot as usize) < from);
+            self.created.borrow_mut().truncate(from);
             self.keys.truncate(from);
             self.alike.borrow_mut().truncate(from);
             let stays = |slot: u32| (slot as usize) < from;
@@ -1085,6 +1086,7 @@ impl Table {
         self.keys.bytes()
             + noted
             + self.alike.borrow().bytes()
+            + self.created.borrow().bytes()
             + self.columns.iter().map(beside).sum::<usize>()
     }
 

@@ -80,24 +80,62 @@ fn flush_step<C: Connection>(
     let made = table.made_columns();
     for Change { columns, mut slots, is_mixed } in changes(table, only) {
         table.sort_by_key(&mut slots);
-        let max_binds = C::Backend::MAX_BINDS;
-        let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
-        // A value that all of them have is sent once, whatever their number.
-        let compares = compares(table, &slots);
-        let is_one = !is_mixed && is_one_for_all(table, &columns, &slots, compares);
-        let window = if is_one {
-            1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
-        } else {
-            fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
-        };
-        for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, &columns, slots, is_one)) {
-            send_part(env, table, Part::new(table, &columns, slots, is_mixed), window, compares)?;
-            for &column in &made {
-                table.table().forget_cells(column, slots);
-            }
+        let (giving_up, others) = giving_up(table, &columns, slots);
+        for slots in [giving_up, others].iter().filter(|slots| !slots.is_empty()) {
+            flush_change(env, table, &columns, slots, is_mixed, &made)?;
         }
     }
     Ok(())
+}
+
+/// Sends what was written to these records, which are in the order of their keys.
+fn flush_change<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    columns: &[ColumnId],
+    slots: &[u32],
+    is_mixed: bool,
+    made: &[ColumnId],
+) -> Result<()> {
+    let max_binds = C::Backend::MAX_BINDS;
+    let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
+    // A value that all of them have is sent once, whatever their number.
+    let compares = compares(table, slots);
+    let is_one = !is_mixed && is_one_for_all(table, columns, slots, compares);
+    let window = if is_one {
+        1 << ((max_binds - assigned) / table.model().key_columns().len()).ilog2()
+    } else {
+        fitting(max_binds / UpdateRows::<C>::binds_of_row(table, assigned))
+    };
+    for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, columns, slots, is_one)) {
+        send_part(env, table, Part::new(table, columns, slots, is_mixed), window, compares)?;
+        for &column in made {
+            table.table().forget_cells(column, slots);
+        }
+    }
+    Ok(())
+}
+
+/// Records of which a value becomes NULL that others of them get a value of, and those others: a unique value that goes from one to
+/// another is given up before it is taken. Links that are unique are known, and have an order of their own.
+fn giving_up<C: Connection>(
+    table: TableStore<'_, C>,
+    columns: &[ColumnId],
+    slots: Vec<u32>,
+) -> (Vec<u32>, Vec<u32>) {
+    let mut given_up = SlotSet::default();
+    for &column in columns {
+        let (cells, info) = (table.table().column(column), table.field_of(column).1);
+        let Some(encode) = info.encode.filter(|_| info.is_nullable && slots.len() > 1) else { continue };
+        let written = slots.iter().copied().filter(|&slot| cells.is_dirty(slot));
+        let (to_null, others): (Vec<u32>, Vec<u32>) = written.partition(|&slot| encode.is_null(cells, slot));
+        if !others.is_empty() {
+            for slot in to_null {
+                given_up.mark(slot);
+            }
+        }
+    }
+    slots.into_iter().partition(|&slot| given_up.has(slot))
 }
 
 /// Whether versions are compared: if nobody has read one, none can be another one.

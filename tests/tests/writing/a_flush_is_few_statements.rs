@@ -286,3 +286,55 @@ fn batches_can_be_written_as_they_come() -> Result<()> {
     assert_eq!(wrong, Vec::<String>::new());
     Ok(())
 }
+
+mod codes {
+    use super::*;
+    diesel::table! { codes { id -> Integer, code -> Nullable<Text>, rank -> Nullable<Integer>, note -> Nullable<Text> } }
+
+    #[derive(Model)]
+    #[model(table = codes)]
+    pub(super) struct Code {
+        id: i32,
+        code: Option<String>,
+        rank: Option<i32>,
+        note: Option<String>,
+    }
+
+    pub(super) fn db() -> TestDb {
+        TestDb::new(
+            "CREATE TABLE codes (id INTEGER PRIMARY KEY, code TEXT UNIQUE, rank INTEGER UNIQUE, note TEXT);
+             INSERT INTO codes VALUES (1, 'a', 1, 'x'), (2, 'b', 2, 'y'), (3, NULL, NULL, 'z')",
+        )
+    }
+}
+
+#[test]
+fn what_becomes_null_is_given_up_before_others_take_it() -> Result<()> {
+    use codes::Code;
+    for (giver, taker) in [(1, 2), (2, 1), (2, 3), (1, 3)] {
+        let db = codes::db();
+        let record = |id: i32| db.record::<Code>(id);
+        let (code, rank) = (record(giver).code()?, record(giver).rank()?);
+        let (result, statements) = db.watch(|| {
+            db.transaction(|| {
+                record(taker).set_code(&code)?;
+                record(taker).set_rank(rank)?;
+                record(giver).set_code(None)?;
+                record(giver).set_rank(None)
+            })
+        });
+        result?;
+        assert_eq!(statements.len(), 2, "{statements:?}");
+        let query = format!("SELECT code || rank AS value FROM codes WHERE id = {taker}");
+        assert_eq!(db.file.values(&query), [format!("{}{}", code.unwrap(), rank.unwrap())]);
+    }
+    // All of them NULL, or none of them: one statement
+    let db = codes::db();
+    let all = db.all::<Code>()?;
+    db.assert_queries(1, || db.transaction(|| all.iter().try_for_each(|code| code.set_note(None))))?;
+    db.assert_queries(1, || {
+        db.transaction(|| all.iter().try_for_each(|code| code.set_note(format!("n{}", code.id()))))
+    })?;
+    assert_eq!(db.file.values("SELECT note AS value FROM codes"), ["n1", "n2", "n3"]);
+    Ok(())
+}

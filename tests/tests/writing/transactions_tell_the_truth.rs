@@ -259,6 +259,12 @@ fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() ->
     assert_eq!(timeout(&Environment::connect(&file.url())?)?, 5000);
     let connect = || SqliteConnection::establish(&file.url()).expect("a connection");
     assert_eq!(timeout(&Environment::builder().connection(connect()).build())?, 5000);
+    // Also where the file is locked while the connection is made
+    let mut other = connect();
+    other.batch_execute("BEGIN EXCLUSIVE")?;
+    let env = Environment::connect(&file.url())?;
+    other.batch_execute("COMMIT")?;
+    assert_eq!(timeout(&env)?, 5000);
     let set = Environment::builder().busy_timeout(Duration::from_millis(70)).connection(connect()).build();
     assert_eq!(timeout(&set)?, 70);
     let mut own = connect();

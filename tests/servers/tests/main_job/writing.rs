@@ -383,6 +383,29 @@ fn a_unique_value_changes_hands_with_a_flush_between() -> Outcome {
     Ok(())
 }
 
+/// What becomes NULL is given up before others take it.
+#[test]
+fn a_unique_value_that_becomes_null_changes_hands_in_one_flush() -> Outcome {
+    let Some((place, env, log)) = shop::open()? else { return Ok(()) };
+    place.connect()?.batch_execute("CREATE UNIQUE INDEX langs ON partners (lang)")?;
+    let values = |n: &str, lang: &str| Partner::values().name(n).lang(lang);
+    let partners = env.create_many([values("a", "aa"), values("b", "bb"), values("c", "cc")])?;
+    for (giver, taker, lang) in [(0, 1, "aa"), (1, 2, "aa"), (2, 0, "aa")] {
+        let record = |at: usize| partners.get(at).ok_or("a partner");
+        log.take();
+        let (giver, taker) = (record(giver)?, record(taker)?);
+        env.transaction(|| {
+            taker.set_lang(lang)?;
+            giver.set_lang(None)
+        })?;
+        assert_eq!(log.begin(), ["UPDATE partners SET"; 2]);
+        let stored = place.environment()?;
+        assert_eq!(stored.record::<Partner>(taker.id()).lang()?.as_deref(), Some(lang));
+        assert_eq!(stored.record::<Partner>(giver.id()).lang()?, None);
+    }
+    Ok(())
+}
+
 #[test]
 fn what_only_some_windows_write_is_in_their_statements_alone() -> Outcome {
     let Some((place, env, log)) = shop::open()? else { return Ok(()) };
