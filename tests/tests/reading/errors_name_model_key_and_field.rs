@@ -402,7 +402,7 @@ fn a_row_without_a_key_is_no_record_and_stands_in_nobodys_way() -> Result<()> {
         assert_eq!(db.all::<Use>()?.len(), 2);
         assert_eq!(codes.map(|code| code.use_ids().len())?, [1, 1, 0]);
         assert_eq!(
-            codes.map(|code| Ok(code.use_ids().load()?.note()?))?,
+            codes.map(|code| code.use_ids().load()?.note())?,
             [vec![Some("1".into())], vec![Some("4".into())], vec![]]
         );
         let mut keys = Vec::new();
