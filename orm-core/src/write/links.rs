@@ -5,18 +5,18 @@ use crate::backend::Connection;
 use crate::codec::encode::Moved;
 use crate::env::stores::{Lists, Side, Store, TableStore};
 use crate::model::{FieldInfo, LinkInfo, LinkKind};
-use crate::store::{ColumnId, Edit, TableId};
+use crate::store::{ColumnId, Edit, Link, TableId};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
 pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {
     let Some(side) = side_of(store, field) else { return };
+    let now = env.moment().time;
     let edits = moved.iter().flat_map(|&Moved { slot, from, since, to }| {
         let is_change = from.is_some();
         let edit = |owner, add| Edit { owner, member: slot, add, is_change, since };
-        let removed = match from {
-            Some(from) => from.target().map(|owner| edit(Some(owner), false)),
-            None => Some(edit(None, false)),
-        };
+        // One that was nobody's may be somebody's by now, unless that has just been learned.
+        let was_nobodys = from == Some(Link::NULL) && since >= now;
+        let removed = (!was_nobodys).then(|| edit(from.and_then(Link::target), false));
         let added = to.target().map(|owner| edit(Some(owner), true));
         [removed, added].into_iter().flatten()
     });

@@ -21,6 +21,7 @@ mod one_to_one_is_one_select;
 mod owned_copies_leave_the_environment;
 mod random_changes_and_aggregates;
 mod random_changes_and_one_to_one;
+mod random_changes_and_stale_links;
 mod sets_out_of_sets_cost_what_the_whole_costs;
 mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;

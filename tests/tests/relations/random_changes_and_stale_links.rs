@@ -1,0 +1,214 @@
+//! Links are read, then somebody else moves, deletes and adds rows, then members are counted, listed and summed up: what was read
+//! last says who is a member, whatever the older links say, and whatever is done through them afterwards is put right by it, in
+//! transactions that are committed or rolled back.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use orm_core::Result;
+use orm_core::prelude::*;
+use orm_tests::database::{File, TestDb};
+use orm_tests::test_db;
+use proptest::prelude::*;
+
+diesel::table! { owners { id -> Integer, name -> Text } }
+diesel::table! { items { id -> Integer, owner_id -> Nullable<Integer>, amount -> Integer } }
+
+#[derive(Model)]
+#[model(table = owners)]
+struct Owner {
+    id: i32,
+    name: String,
+    #[model(inverse = Item::OWNER_ID)]
+    item_ids: OneToMany<Item>,
+}
+
+#[derive(Model)]
+#[model(table = items)]
+struct Item {
+    id: i32,
+    owner_id: Option<Id<Owner>>,
+    amount: i32,
+}
+
+const OWNERS: i32 = 4;
+const ITEMS: i32 = 8;
+
+/// A key that was somebody else's does not come again: what was read of a row stays what was read of it.
+fn schema() -> TestDb {
+    test_db!(File::new(
+        "CREATE TABLE owners (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         CREATE TABLE items (id INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER REFERENCES owners, amount INTEGER NOT NULL);
+         INSERT INTO owners VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
+         INSERT INTO items VALUES (1, 1, 1), (2, 1, 2), (3, 2, 4), (4, 2, 8), (5, 3, 16), (6, 3, 32), (7, NULL, 64), (8, NULL, 128)"
+    ))
+}
+
+/// What somebody else does
+#[derive(Debug, Clone)]
+enum Elsewhere {
+    Move(i32, Option<i32>),
+    Delete(i32),
+    Add(Option<i32>, i32),
+}
+
+impl Elsewhere {
+    fn sql(&self) -> String {
+        let owner = |owner: &Option<i32>| owner.map_or_else(|| "NULL".to_owned(), |owner| owner.to_string());
+        match self {
+            Self::Move(item, to) => format!("UPDATE items SET owner_id = {} WHERE id = {item}", owner(to)),
+            Self::Delete(item) => format!("DELETE FROM items WHERE id = {item}"),
+            Self::Add(to, amount) => {
+                format!("INSERT INTO items (owner_id, amount) VALUES ({}, {amount})", owner(to))
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Move(i32, Option<i32>),
+    Amount(i32, i32),
+    Delete(i32),
+    Create(Option<i32>, i32),
+    Upsert(i32, Option<i32>, i32),
+    Add(i32, i32),
+    Remove(i32, i32),
+    Assign(i32, i32),
+    Read(What),
+}
+
+/// What is known of the members
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Counts,
+    Lists,
+    Sums,
+    Largest,
+    Expression,
+}
+
+const ALL: [What; 5] = [What::Counts, What::Lists, What::Sums, What::Largest, What::Expression];
+
+type Known = BTreeMap<i32, Vec<i64>>;
+
+/// As the environment has it
+fn known(db: &TestDb, what: What) -> Result<Known> {
+    let owners = db.browse::<Owner>(1..=OWNERS);
+    let of = |owner: Record<'_, Owner>| -> Result<(i32, Vec<i64>)> {
+        let items = owner.item_ids();
+        let values = match what {
+            What::Counts => vec![items.len()? as i64],
+            What::Lists => items.ids()?.into_iter().map(i64::from).collect(),
+            What::Sums => vec![items.sum(Item::AMOUNT)?],
+            What::Largest => items.max(Item::AMOUNT)?.map(i64::from).into_iter().collect(),
+            What::Expression => vec![items.sum(items::amount * 2)?],
+        };
+        Ok((owner.id(), values))
+    };
+    owners.iter().map(of).collect()
+}
+
+/// As the database has it
+fn stored(db: &TestDb, what: What) -> Known {
+    let selected = match what {
+        What::Counts => "count(*)",
+        What::Lists => "id",
+        What::Sums => "coalesce(sum(amount), 0)",
+        What::Largest => "max(amount)",
+        What::Expression => "coalesce(sum(amount * 2), 0)",
+    };
+    let of = |owner: i32| {
+        let rows = db.file.values(&format!(
+            "SELECT CAST({selected} AS TEXT) AS value FROM items WHERE owner_id = {owner} ORDER BY id"
+        ));
+        (owner, rows.iter().filter_map(|value| value.parse().ok()).collect())
+    };
+    (1..=OWNERS).map(of).collect()
+}
+
+fn take(db: &TestDb, step: &Step) -> Result<()> {
+    let item = |id: i32| db.record::<Item>(id);
+    match *step {
+        Step::Move(id, to) => item(id).set_owner_id(&to),
+        Step::Amount(id, amount) => item(id).set_amount(amount),
+        Step::Delete(id) => item(id).delete(),
+        Step::Create(owner, amount) => db.create(Item::values().owner_id(&owner).amount(amount)).map(drop),
+        Step::Upsert(id, owner, amount) => {
+            db.upsert(Item::ID, Item::values().id(id).owner_id(&owner).amount(amount)).map(drop)
+        }
+        Step::Add(owner, id) => db.record::<Owner>(owner).item_ids().add(&item(id)),
+        Step::Remove(owner, id) => db.record::<Owner>(owner).item_ids().remove(&item(id)),
+        Step::Assign(id, owner) => item(id).update(items::owner_id.eq(owner)),
+        Step::Read(what) => known(db, what).map(drop),
+    }
+}
+
+fn owner() -> impl Strategy<Value = Option<i32>> {
+    prop::option::weighted(0.8, 1..=OWNERS)
+}
+
+fn elsewhere() -> impl Strategy<Value = Elsewhere> {
+    prop_oneof![
+        3 => (1..=ITEMS, owner()).prop_map(|(item, to)| Elsewhere::Move(item, to)),
+        1 => (1..=ITEMS).prop_map(Elsewhere::Delete),
+        1 => (owner(), 0..100).prop_map(|(to, amount)| Elsewhere::Add(to, amount)),
+    ]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    prop::sample::select(ALL.to_vec())
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Some that somebody else may have added, and some that nobody has
+    let item = || 1..=ITEMS + 3;
+    prop_oneof![
+        3 => (item(), owner()).prop_map(|(id, to)| Step::Move(id, to)),
+        2 => (item(), 0..1000).prop_map(|(id, amount)| Step::Amount(id, amount)),
+        2 => item().prop_map(Step::Delete),
+        1 => (owner(), 0..100).prop_map(|(owner, amount)| Step::Create(owner, amount)),
+        2 => (item(), owner(), 0..100).prop_map(|(id, owner, amount)| Step::Upsert(id, owner, amount)),
+        2 => (1..=OWNERS, item()).prop_map(|(owner, id)| Step::Add(owner, id)),
+        1 => (1..=OWNERS, item()).prop_map(|(owner, id)| Step::Remove(owner, id)),
+        1 => (item(), 1..=OWNERS).prop_map(|(id, owner)| Step::Assign(id, owner)),
+        2 => what().prop_map(Step::Read),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_read_last_says_who_is_a_member(
+        read in prop::collection::btree_set(1..=ITEMS, 0..8),
+        elsewhere in prop::collection::vec(elsewhere(), 0..6),
+        then in prop::collection::vec(what(), 0..4),
+        steps in prop::collection::vec((prop::collection::vec(step(), 1..4), any::<bool>(), any::<bool>()), 1..8),
+        looks in prop::collection::vec(what(), 8),
+    ) {
+        let db = schema();
+        for &id in &read {
+            db.record::<Item>(id).owner_id().id().unwrap();
+        }
+        elsewhere.iter().for_each(|change| db.file.run(&change.sql()));
+        for &what in &then {
+            prop_assert_eq!(known(&db, what).unwrap(), stored(&db, what));
+        }
+        for ((steps, together, committed), look) in steps.iter().zip(looks) {
+            if *together {
+                let _: Result<()> = db.transaction(|| {
+                    steps.iter().try_for_each(|step| take(&db, step))?;
+                    if *committed { Ok(()) } else { Err(orm_core::Error::other("undone")) }
+                });
+            } else {
+                // One that is not there is an error, and the next step goes on.
+                steps.iter().for_each(|step| drop(take(&db, step)));
+            }
+            prop_assert_eq!(known(&db, look).unwrap(), stored(&db, look), "{:?} after {:?}", look, steps);
+        }
+        for what in ALL {
+            prop_assert_eq!(known(&db, what).unwrap(), stored(&db, what), "{:?} in the end", what);
+        }
+    }
+}
