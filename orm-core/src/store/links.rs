@@ -153,6 +153,8 @@ pub(crate) struct Edit {
     pub(crate) is_change: bool,
     /// When it was learned whose member it is, or that it is nobody's; 0 if it was not
     pub(crate) since: Stamp,
+    /// Whether it is a pair of a join table: any number of lists may have the member
+    pub(crate) is_pair: bool,
 }
 
 /// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
@@ -256,6 +258,7 @@ mod tests {
             add: code.is_multiple_of(2),
             is_change: false,
             since: 1,
+            is_pair: false,
         };
         lists.into_iter().flat_map(move |list| {
             let codes = (0..12 * 12 * 12).map(|code| [code % 12, code / 12 % 12, code / 144]);
@@ -284,7 +287,7 @@ mod tests {
             lists.set(owner, NOW, List(list.into()));
         });
         remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW);
-        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1 };
+        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1, is_pair: false };
         let edits = [join, Edit { owner: Some(9), ..join }];
         edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
         let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());

@@ -1294,7 +1294,7 @@ impl Table {
     /// if it is one of them, does not have it.
     fn is_anywhere(&self, column: ColumnId, edit: &Edit) -> bool {
         let is_younger = |time: Stamp| time < self.entry(column).listed.get();
-        if edit.add || !is_younger(edit.since) {
+        if edit.add || edit.is_pair || !is_younger(edit.since) {
             return false;
         }
         let mut is_there = false;

@@ -314,7 +314,14 @@ pub(super) fn leave_lists<C: Connection>(
                 });
                 let (link, since) = known.unzip();
                 let (owner, since) = (link.and_then(Link::target), since.unwrap_or_default());
-                Edit { owner, member, add: false, is_change: until_now && owner.is_some(), since }
+                Edit {
+                    owner,
+                    member,
+                    add: false,
+                    is_change: until_now && owner.is_some(),
+                    since,
+                    is_pair: false,
+                }
             };
             let edits: Vec<Edit> = gone.iter().map(edit).collect();
             owners.edit_lists(lists, &edits, false, members.table(), now);

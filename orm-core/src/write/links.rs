@@ -13,7 +13,7 @@ pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, fi
     let now = env.moment().time;
     let edits = moved.iter().flat_map(|&Moved { slot, from, since, to }| {
         let is_change = from.is_some();
-        let edit = |owner, add| Edit { owner, member: slot, add, is_change, since };
+        let edit = |owner, add| Edit { owner, member: slot, add, is_change, since, is_pair: false };
         // One that was nobody's may be somebody's by now, unless that has just been learned.
         let was_nobodys = from == Some(Link::NULL) && since >= now;
         let removed = (!was_nobodys).then(|| edit(from.and_then(Link::target), false));

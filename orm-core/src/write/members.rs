@@ -1,5 +1,8 @@
 //! Changing who is a member of a to-many link.
 
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
 use super::links::edit_all;
 use super::put::with_column;
 use crate::backend::Connection;
@@ -7,7 +10,7 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet};
+use crate::store::{Edit, Link, SlotSet, Stamp};
 use crate::{Environment, Error, Result};
 
 /// Links members of a to-many link to records, or takes them away.
@@ -121,7 +124,13 @@ fn change_pairs<C: Connection>(
     add: bool,
 ) -> Result<()> {
     let Some(side @ Side::Pairs { join, .. }) = store.side(field) else { return Ok(()) };
+    if add {
+        store.none_is_gone(owners)?;
+        target.none_is_gone(members)?;
+    }
     let (mut pairs, mut known) = (Vec::new(), SlotSet::default());
+    // Since when it is known who was a member: the other side may have been read since.
+    let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
     let mut seen = SlotSet::new(target.slots());
     let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     for &owner in owners {
@@ -137,6 +146,8 @@ fn change_pairs<C: Connection>(
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
         if listed.is_some() {
             known.mark(owner);
+            let since = store.table().known_since(store.column_of(field), owner);
+            listed_since.insert(owner, since.unwrap_or_default());
         }
     }
     if pairs.is_empty() {
@@ -150,11 +161,19 @@ fn change_pairs<C: Connection>(
     }
     env.forget_rows_of_join(join);
     env.pairs.note(store, (field, side), &pairs, &known, add);
-    let since = env.moment().time;
-    let edit = |owner, member, is_change| Edit { owner: Some(owner), member, add, is_change, since };
-    let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, known.has(owner)));
+    let now = env.moment().time;
+    let edit = |owner, member, is_change, since| Edit {
+        owner: Some(owner),
+        member,
+        add,
+        is_change,
+        since,
+        is_pair: true,
+    };
+    let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, known.has(owner), now));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
-    let edits = pairs.iter().map(|&(owner, member)| edit(member, owner, known.has(owner)));
+    let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
+    let edits = pairs.iter().map(|&(owner, member)| edit(member, owner, known.has(owner), since(owner)));
     edit_all(env, target.table_number(), side.reversed(), store.table_number(), edits);
     Ok(())
 }

@@ -212,3 +212,153 @@ proptest! {
         }
     }
 }
+
+/// The same through a join table: the lists of one side are read, pairs come and go elsewhere, then the other side is read.
+mod pairs {
+    use super::*;
+
+    diesel::table! { lefts { id -> Integer, name -> Text } }
+    diesel::table! { rights { id -> Integer, weight -> Integer } }
+    diesel::table! { pairs (left_id, right_id) { left_id -> Integer, right_id -> Integer } }
+    diesel::allow_tables_to_appear_in_same_query!(lefts, rights, pairs);
+
+    #[derive(Model)]
+    #[model(table = lefts)]
+    struct Left {
+        id: i32,
+        name: String,
+        #[model(through(pairs::left_id, pairs::right_id))]
+        right_ids: ManyToMany<Right>,
+    }
+
+    #[derive(Model)]
+    #[model(table = rights)]
+    struct Right {
+        id: i32,
+        weight: i32,
+        #[model(through(pairs::right_id, pairs::left_id))]
+        left_ids: ManyToMany<Left>,
+    }
+
+    const EACH: i32 = 4;
+
+    fn schema() -> TestDb {
+        test_db!(File::new(
+            "CREATE TABLE lefts (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+             CREATE TABLE rights (id INTEGER PRIMARY KEY, weight INTEGER NOT NULL);
+             CREATE TABLE pairs (left_id INTEGER NOT NULL, right_id INTEGER NOT NULL, PRIMARY KEY (left_id, right_id));
+             INSERT INTO lefts VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
+             INSERT INTO rights VALUES (1, 1), (2, 2), (3, 4), (4, 8);
+             INSERT INTO pairs VALUES (1, 1), (1, 2), (2, 1), (3, 4)"
+        ))
+    }
+
+    type Pair = (i32, i32);
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add(Pair),
+        Remove(Pair),
+        AddFromRight(Pair),
+        RemoveFromRight(Pair),
+        Set(i32, Vec<i32>),
+        Count,
+        List,
+        DeleteLeft(i32),
+    }
+
+    fn take(db: &TestDb, step: &Step) -> Result<()> {
+        let left = |id: i32| db.record::<Left>(id);
+        let right = |id: i32| db.record::<Right>(id);
+        match step {
+            Step::Add((a, b)) => left(*a).right_ids().add(&right(*b)),
+            Step::Remove((a, b)) => left(*a).right_ids().remove(&right(*b)),
+            Step::AddFromRight((a, b)) => right(*b).left_ids().add(&left(*a)),
+            Step::RemoveFromRight((a, b)) => right(*b).left_ids().remove(&left(*a)),
+            Step::Set(a, rights) => left(*a).right_ids().set(&db.browse::<Right>(rights.iter().copied())),
+            Step::Count => counts(db).map(drop),
+            Step::List => lists(db).map(drop),
+            Step::DeleteLeft(id) => left(*id).delete(),
+        }
+    }
+
+    fn counts(db: &TestDb) -> Result<Vec<usize>> {
+        (1..=EACH).map(|id| db.record::<Right>(id)).map(|right| right.left_ids().len()).collect()
+    }
+
+    fn lists(db: &TestDb) -> Result<Vec<Vec<i32>>> {
+        (1..=EACH).map(|id| db.record::<Right>(id)).map(|right| right.left_ids().ids()).collect()
+    }
+
+    fn stored(db: &TestDb) -> Vec<Vec<i32>> {
+        let of = |right: i32| {
+            let rows = db.file.values(&format!(
+                "SELECT CAST(left_id AS TEXT) AS value FROM pairs INNER JOIN lefts ON lefts.id = left_id
+                 WHERE right_id = {right} ORDER BY left_id"
+            ));
+            rows.iter().filter_map(|value| value.parse().ok()).collect()
+        };
+        (1..=EACH).map(of).collect()
+    }
+
+    fn pair() -> impl Strategy<Value = Pair> {
+        (1..=EACH, 1..=EACH)
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => pair().prop_map(Step::Add),
+            3 => pair().prop_map(Step::Remove),
+            2 => pair().prop_map(Step::AddFromRight),
+            2 => pair().prop_map(Step::RemoveFromRight),
+            2 => (1..=EACH, prop::collection::vec(1..=EACH, 0..3)).prop_map(|(left, rights)| Step::Set(left, rights)),
+            1 => Just(Step::Count),
+            1 => Just(Step::List),
+            1 => (1..=EACH).prop_map(Step::DeleteLeft),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_was_read_last_says_who_is_paired(
+            read in prop::collection::btree_set(1..=EACH, 0..4),
+            elsewhere in prop::collection::vec((pair(), any::<bool>()), 0..6),
+            counted in any::<bool>(),
+            steps in prop::collection::vec((prop::collection::vec(step(), 1..4), any::<bool>(), any::<bool>(), any::<bool>()), 1..8),
+        ) {
+            let db = schema();
+            for &id in &read {
+                db.record::<Left>(id).right_ids().ids().unwrap();
+            }
+            for ((left, right), add) in &elsewhere {
+                db.file.run(&if *add {
+                    format!("INSERT OR IGNORE INTO pairs VALUES ({left}, {right})")
+                } else {
+                    format!("DELETE FROM pairs WHERE left_id = {left} AND right_id = {right}")
+                });
+            }
+            if counted {
+                counts(&db).unwrap();
+            }
+            for (steps, together, committed, look) in &steps {
+                if *together {
+                    let _: Result<()> = db.transaction(|| {
+                        steps.iter().try_for_each(|step| take(&db, step))?;
+                        if *committed { Ok(()) } else { Err(orm_core::Error::other("undone")) }
+                    });
+                } else {
+                    steps.iter().for_each(|step| drop(take(&db, step)));
+                }
+                let stored = stored(&db);
+                if *look {
+                    let lengths: Vec<usize> = stored.iter().map(Vec::len).collect();
+                    prop_assert_eq!(counts(&db).unwrap(), lengths, "counts after {:?}", steps);
+                } else {
+                    prop_assert_eq!(lists(&db).unwrap(), stored, "lists after {:?}", steps);
+                }
+            }
+        }
+    }
+}
