@@ -767,6 +767,11 @@ impl Table {
         self.entry(column).listed.set(now);
     }
 
+    /// Whether lists of a to-many link were loaded after a time
+    pub(crate) fn is_younger(&self, column: ColumnId, time: Stamp) -> bool {
+        time < self.entry(column).listed.get()
+    }
+
     /// Counts on, where it is known that a member comes or goes.
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
         self.forget_aggregates(column, owner);
@@ -1293,7 +1298,7 @@ impl Table {
     /// Whether a member that goes may be in whatever list: lists were loaded after it was learned whose it is, and that of its owner,
     /// if it is one of them, does not have it.
     fn is_anywhere(&self, column: ColumnId, edit: &Edit) -> bool {
-        let is_younger = |time: Stamp| time < self.entry(column).listed.get();
+        let is_younger = |time: Stamp| self.is_younger(column, time);
         if edit.add || edit.is_pair || !is_younger(edit.since) {
             return false;
         }

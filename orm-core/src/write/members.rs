@@ -131,6 +131,7 @@ fn change_pairs<C: Connection>(
     let (mut pairs, mut known) = (Vec::new(), SlotSet::default());
     // Since when it is known who was a member: the other side may have been read since.
     let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
+    let others = env.stores.lists(target.table_number(), side.reversed());
     let mut seen = SlotSet::new(target.slots());
     let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     for &owner in owners {
@@ -145,9 +146,12 @@ fn change_pairs<C: Connection>(
         let is_so = |member: u32| listed.as_ref().is_some_and(|list| list.has(member) == add);
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
         if listed.is_some() {
-            known.mark(owner);
-            let since = store.table().known_since(store.column_of(field), owner);
-            listed_since.insert(owner, since.unwrap_or_default());
+            let since = store.table().known_since(store.column_of(field), owner).unwrap_or_default();
+            listed_since.insert(owner, since);
+            // What the other side has read since may say otherwise.
+            if !others.iter().any(|lists| target.table().is_younger(lists.column, since)) {
+                known.mark(owner);
+            }
         }
     }
     if pairs.is_empty() {
