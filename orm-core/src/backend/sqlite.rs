@@ -93,7 +93,7 @@ fn pragma(connection: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
     let mut rows = LoadConnection::load(connection, sql_query(format!("PRAGMA {name}")))?;
     let row = rows.next().ok_or(Error::NotFound)??;
     let value = row.get(0).ok_or(Error::NotFound)?;
-    i64::from_nullable_sql(value.value()).map_err(Error::DeserializationError)
+    <i64 as FromSql<BigInt, Sqlite>>::from_nullable_sql(value.value()).map_err(Error::DeserializationError)
 }
 
 impl OnConflict for Sqlite {}
