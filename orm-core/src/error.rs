@@ -81,6 +81,20 @@ pub enum Error {
         /// The other fields whose columns are NOT NULL and that were left out: those without a default are missing, too
         others: Arc<[&'static str]>,
     },
+    /// MySQL or MariaDB has given a new record a key that it does not tell; nothing is created: an open transaction cannot be committed
+    ///
+    /// They tell of numbers that `AUTO_INCREMENT` gives, and can be asked for defaults that are expressions. A key that is another
+    /// default, or a trigger's, is to be given with the values.
+    #[error(
+        "the key of a new {model} is not known: the server tells only of one that AUTO_INCREMENT or a default expression gives; \
+         give {model}.{field} with the values"
+    )]
+    UnknownKey {
+        /// The model's name
+        model: &'static str,
+        /// The key field's name
+        field: &'static str,
+    },
     /// A constraint has refused one of many new records, and it could be told which
     ///
     /// [`violation`](Self::violation) and the like are those of the error within.

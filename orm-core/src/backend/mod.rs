@@ -67,6 +67,13 @@ pub trait Connection:
         Ok(true)
     }
 
+    /// The expression that is the default of a column, of a table as SQL names it, where INSERT does not return keys; `None` if it is none
+    #[doc(hidden)]
+    fn default_of(&mut self, table: &str, column: &str) -> QueryResult<Option<String>> {
+        let _ = (table, column);
+        Ok(None)
+    }
+
     /// What of the options this database does not have
     #[doc(hidden)]
     fn lacks(begin: &Begin) -> Option<&'static str>;

@@ -7,8 +7,8 @@ use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
 use diesel::query_builder::AstPass;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Double, HasSqlType, SingleValue, Unsigned};
-use diesel::{QueryResult, RunQueryDsl};
+use diesel::sql_types::{BigInt, Double, HasSqlType, Nullable, SingleValue, Text, Unsigned};
+use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
 use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
 use crate::key::Key;
@@ -50,6 +50,23 @@ impl Connection for MysqlConnection {
 
     fn commits_at_once(&mut self) -> QueryResult<bool> {
         setting::<BigInt, i64>(self, "autocommit").map(|on| on != 0)
+    }
+
+    fn default_of(&mut self, table: &str, column: &str) -> QueryResult<Option<String>> {
+        let (schema, table) = match &mut names(table)[..] {
+            [table] => (None, std::mem::take(table)),
+            [schema, table] => (Some(std::mem::take(schema)), std::mem::take(table)),
+            _ => return Ok(None),
+        };
+        let found: Vec<ColumnDefault> = diesel::sql_query(
+            "SELECT column_default AS expression, extra, VERSION() AS version FROM information_schema.columns \
+             WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ? AND column_name = ?",
+        )
+        .bind::<Nullable<Text>, _>(schema)
+        .bind::<Text, _>(table)
+        .bind::<Text, _>(column)
+        .load(self)?;
+        Ok(found.into_iter().find_map(ColumnDefault::expression))
     }
 
     fn lacks(begin: &Begin) -> Option<&'static str> {
@@ -110,6 +127,45 @@ impl Connection for MysqlConnection {
             self.set_prepared_statement_cache_size(CacheSize::Unbounded);
         }
     }
+}
+
+/// What the catalogue says of a column's default
+#[derive(QueryableByName)]
+struct ColumnDefault {
+    #[diesel(sql_type = Nullable<Text>)]
+    expression: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    extra: Option<String>,
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+impl ColumnDefault {
+    /// MariaDB shows text in quotes, MySQL as it is: there an expression is told by a word of its own.
+    fn expression(self) -> Option<String> {
+        let is_made = self.extra.is_some_and(|extra| extra.contains("DEFAULT_GENERATED"));
+        let is_expression = |default: &String| {
+            let is_literal = default.starts_with('\'') || !default.contains('(');
+            is_made || (self.version.contains("MariaDB") && !is_literal)
+        };
+        self.expression.filter(is_expression)
+    }
+}
+
+/// The names in one that SQL quotes: that of a table, and before it that of its schema
+fn names(quoted: &str) -> Vec<String> {
+    let (mut names, mut name, mut is_open) = (Vec::new(), String::new(), false);
+    let mut letters = quoted.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '`' if is_open && letters.next_if_eq(&'`').is_some() => name.push('`'),
+            '`' => is_open = !is_open,
+            '.' if !is_open => names.push(std::mem::take(&mut name)),
+            letter => name.push(letter),
+        }
+    }
+    names.push(name);
+    names
 }
 
 /// A setting of this connection
@@ -309,5 +365,30 @@ fn name(kind: MysqlType) -> &'static str {
         MysqlType::Blob => "a blob",
         MysqlType::Bit => "bits",
         _ => "another type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ColumnDefault, names};
+
+    #[test]
+    fn a_name_is_read_as_it_is_quoted() {
+        assert_eq!(names("`partners`"), ["partners"]);
+        assert_eq!(names("`of.one`.`a``b`"), ["of.one", "a`b"]);
+    }
+
+    #[test]
+    fn an_expression_is_told_from_text() {
+        let default = |expression: &str, extra: &str, version: &str| {
+            let (expression, extra, version) =
+                (Some(expression.to_owned()), Some(extra.to_owned()), version.to_owned());
+            ColumnDefault { expression, extra, version }.expression().is_some()
+        };
+        assert!(default("uuid()", "", "10.11.19-MariaDB"));
+        assert!(default("uuid()", "DEFAULT_GENERATED", "8.0.36"));
+        assert!(!default("uuid()", "", "8.0.36"), "that is text");
+        assert!(!default("'uuid()'", "", "10.11.19-MariaDB"));
+        assert!(!default("77", "", "10.11.19-MariaDB"));
     }
 }

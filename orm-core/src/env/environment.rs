@@ -1,6 +1,7 @@
 //! `Environment`: a connection, a cache, and the counters of both.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,6 +90,8 @@ pub struct Environment<
     pub(crate) flushing: Cell<bool>,
     /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
+    /// The expressions that are the defaults of keys, by table, where it was asked; `None`: there is none
+    pub(crate) key_defaults: RefCell<HashMap<TableId, Option<Arc<str>>>>,
 }
 
 /// A moment: what is cached later is told by its time, and by slots that were not there yet
@@ -143,6 +146,7 @@ impl<C: Connection> Environment<C> {
             flushing: Cell::new(false),
             send,
             pairs: Pairs::default(),
+            key_defaults: RefCell::default(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::update::Assigned;
 use super::window::fitting_bytes;
-use super::{links, put, version};
+use super::{links, made, put, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
@@ -39,17 +39,34 @@ fn create_stamped<C: Connection>(
     all: &Rows<'_, C>,
 ) -> Result<Vec<u32>> {
     let shapes = all.by_shape(store);
+    made::foresee(env, store, &shapes)?;
+    create_shapes(env, store, all, &shapes).or_else(|error| {
+        // What gives the keys is looked for where the server has not told it: it is no table that numbers its rows.
+        if made::is_foreseen_now(env, store, &error)? {
+            create_shapes(env, store, all, &shapes)
+        } else {
+            Err(error)
+        }
+    })
+}
+
+fn create_shapes<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    all: &Rows<'_, C>,
+    shapes: &Shapes,
+) -> Result<Vec<u32>> {
     let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window(store));
     if shapes.iter().map(takes).sum::<usize>() > 1 {
         // Also where an open transaction goes on after the second INSERT was refused.
-        env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, &shapes))
+        env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, shapes))
     } else if all.values.len() == 1
         && (C::Backend::HAS_RETURNING || shapes.keys().all(|shape| shape.keys == Keys::Given))
     {
-        env.writing_one(|| insert_shapes(env, store, all, &shapes)).map_err(|error| unread(store, error))
+        env.writing_one(|| insert_shapes(env, store, all, shapes)).map_err(|error| unread(store, error))
     } else {
         // Whose key is asked for afterwards is there only if that is known.
-        env.writing(|| insert_shapes(env, store, all, &shapes))
+        env.writing(|| insert_shapes(env, store, all, shapes))
     }
 }
 
@@ -75,7 +92,11 @@ pub(crate) fn insert<C: Connection>(
     store: Store<'_, C>,
     all: Rows<'_, C>,
 ) -> Result<Vec<u32>> {
-    all.stamped(store, |all| insert_shapes(env, store, all, &all.by_shape(store)))
+    all.stamped(store, |all| {
+        let shapes = all.by_shape(store);
+        made::foresee(env, store, &shapes)?;
+        insert_shapes(env, store, all, &shapes)
+    })
 }
 
 fn insert_shapes<C: Connection>(
@@ -102,10 +123,12 @@ fn insert_shapes<C: Connection>(
                 rest.split_at(fitting_bytes(rows.map(|row| Rows::weight(store, shape, row))));
             rest = others;
             let rows: Vec<_> = places.iter().map(|&place| all.values[place]).collect();
-            let insert = Insert::new(store, all, shape, &rows, rows.len() == window);
-            one_value_a_column(&insert)?;
             let known = store.slots();
-            let new = insert_window(env, &insert).map_err(|error| name_row(env, &insert, places, error))?;
+            let made = made::keys(env, store, shape, rows.len())?;
+            let insert = Insert::new(store, all, shape, &rows, rows.len() == window, made.as_deref());
+            one_value_a_column(&insert)?;
+            let new = insert_window(env, &insert, made.as_deref())
+                .map_err(|error| name_row(env, &insert, places, error))?;
             // That a row could be inserted proves that what was known of one with this key is over; that it could be inserted or
             // updated, that it may be.
             let is_new =
@@ -181,7 +204,11 @@ fn forget_predecessors<C: Connection>(
 }
 
 /// One INSERT; gives the slots of its rows, in order.
-fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) -> Result<Vec<u32>> {
+fn insert_window<C: Connection>(
+    env: &Environment<C>,
+    insert: &Insert<'_, C>,
+    made: Option<&[u32]>,
+) -> Result<Vec<u32>> {
     let store = insert.store;
     let told = || format!("creating {} {}", insert.rows.len(), store.name());
     let doing = Doing { model: store.name(), text: &told };
@@ -200,7 +227,9 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
     }
     env.run(doing, insert)?;
     let given = || insert.rows.iter().map(|values| values.slot(store)).collect();
-    let missing = || Error::missing_value(store.name(), store.model().key_field());
+    if let Some(made) = made {
+        return made::are_there(env, store, made).map(|()| made.to_vec());
+    }
     match insert.shape.keys {
         Keys::Given => given(),
         Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
@@ -209,7 +238,7 @@ fn insert_window<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) ->
             None => numbered(env, store, insert.rows.len())?,
         },
     }
-    .ok_or_else(missing)
+    .ok_or_else(|| made::unknown(env, store))
 }
 
 /// The slots of the keys that the database gave to the rows of the last INSERT, by number; `None` if it has numbered none

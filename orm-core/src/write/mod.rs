@@ -9,6 +9,7 @@ pub(crate) mod delete;
 pub(crate) mod flush;
 pub(crate) mod lend;
 mod links;
+mod made;
 pub(crate) mod members;
 mod options;
 mod pairs;

@@ -194,11 +194,7 @@ impl<'a, C: Connection> Rows<'a, C> {
         shape: &Shape,
         rows: &[&dyn AnyValues<C>],
     ) -> Option<Vec<u32>> {
-        let is_key = |&&field: &&usize| {
-            let info = store.field(field);
-            info.columns == store.model().key_columns() && info.link.is_some()
-        };
-        let field = *shape.fields.iter().find(is_key)?;
+        let field = Self::key_link(store, shape)?;
         let target = env.stores.target(store.field(field))?;
         let slot = |values: &&dyn AnyValues<C>| {
             let owner = match self.link_of(field) {
@@ -208,6 +204,19 @@ impl<'a, C: Connection> Rows<'a, C> {
             store.intern_from(target, owner)
         };
         rows.iter().map(slot).collect()
+    }
+
+    /// The link that is the key, if it is given
+    fn key_link(store: Store<'_, C>, shape: &Shape) -> Option<usize> {
+        let is_key = |&field: &usize| {
+            let info = store.field(field);
+            info.columns == store.model().key_columns() && info.link.is_some()
+        };
+        shape.fields.iter().copied().find(is_key)
+    }
+
+    pub(super) fn has_key_link(store: Store<'_, C>, shape: &Shape) -> bool {
+        Self::key_link(store, shape).is_some()
     }
 
     pub(crate) fn of(values: &'a [&'a dyn AnyValues<C>]) -> Self {

@@ -435,6 +435,8 @@ pub(super) struct Insert<'a, C: Connection> {
     pub(super) rows: &'a [&'a dyn AnyValues<C>],
     /// Whether the new keys are asked for
     pub(super) returning: bool,
+    /// The keys, where they were asked for before
+    made: Option<Box<dyn Binds<C::Backend>>>,
     /// Whether the text will come again
     is_common: bool,
 }
@@ -446,9 +448,12 @@ impl<'a, C: Connection> Insert<'a, C> {
         shape: &'a Shape,
         rows: &'a [&'a dyn AnyValues<C>],
         is_full: bool,
+        made: Option<&[u32]>,
     ) -> Self {
+        let key = |&slot: &u32| Some(slot);
+        let made = made.map(|made| store.model().key_binds(store.table(), made.iter().map(key).collect()));
         let returning = C::Backend::HAS_RETURNING && (shape.keys == Keys::Made || all.conflict.is_some());
-        Self { store, all, shape, rows, returning, is_common: is_full || rows.len() == 1 }
+        Self { store, all, shape, rows, returning, made, is_common: is_full || rows.len() == 1 }
     }
 
     fn version(&self) -> Option<&'static str> {
@@ -458,7 +463,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     /// Where the INSERT itself sets the number back that the server tells of the last one: the first value that is given. `None` where
     /// nobody asks for that number
     fn reset(&self) -> Option<(usize, usize)> {
-        if C::Backend::HAS_RETURNING || self.shape.keys == Keys::Given {
+        if !self.is_numbered() {
             return None;
         }
         let field_of = |values: &dyn AnyValues<C>| {
@@ -469,18 +474,26 @@ impl<'a, C: Connection> Insert<'a, C> {
 
     /// Whether the number has to be set back by a statement of its own
     pub(super) fn needs_reset(&self) -> bool {
-        !C::Backend::HAS_RETURNING && self.shape.keys != Keys::Given && self.reset().is_none()
+        self.is_numbered() && self.reset().is_none()
+    }
+
+    /// Whether the server is asked afterwards for the number that it gave
+    fn is_numbered(&self) -> bool {
+        !C::Backend::HAS_RETURNING && self.made.is_none() && self.shape.keys != Keys::Given
     }
 
     fn push_row<'b>(
         &'b self,
+        row: usize,
         values: &'b dyn AnyValues<C>,
         reset: Option<usize>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
         out.push_sql("(");
         let model = self.store.model();
-        if self.shape.with_key_column {
+        if let Some(made) = &self.made {
+            made.push(row, 0, out.reborrow())?;
+        } else if self.shape.with_key_column {
             match values.given(model.fields().len()) {
                 Some(key) => model.push_key(key, 0, out.reborrow())?,
                 None => out.push_sql("DEFAULT"),
@@ -492,7 +505,7 @@ impl<'a, C: Connection> Insert<'a, C> {
             .iter()
             .flat_map(|&field| (0..self.store.field(field).columns.len()).map(move |part| (field, part)));
         for (i, (field, part)) in fields.enumerate() {
-            if i > 0 || self.shape.with_key_column {
+            if i > 0 || self.has_key_column() {
                 out.push_sql(", ");
             }
             if let Some(link) = self.all.link_of(field) {
@@ -510,7 +523,7 @@ impl<'a, C: Connection> Insert<'a, C> {
             }
         }
         if self.version().is_some() {
-            let comma = if self.shape.with_key_column || !self.shape.fields.is_empty() { ", " } else { "" };
+            let comma = if self.has_key_column() || !self.shape.fields.is_empty() { ", " } else { "" };
             out.push_sql(&format!("{comma}{}", version::FIRST));
         }
         out.push_sql(")");
@@ -580,6 +593,11 @@ impl<'a, C: Connection> Insert<'a, C> {
         Ok(())
     }
 
+    /// Whether the key stands before the fields
+    fn has_key_column(&self) -> bool {
+        self.shape.with_key_column || self.made.is_some()
+    }
+
     /// The columns of the fields
     fn fields(&self) -> impl Iterator<Item = &'static str> {
         self.shape.fields.iter().flat_map(|&field| self.store.field(field).columns).copied()
@@ -587,7 +605,7 @@ impl<'a, C: Connection> Insert<'a, C> {
 
     pub(super) fn columns(&self) -> impl Iterator<Item = &'static str> {
         let key = self.store.model().key_columns().iter().copied();
-        let key = key.filter(|_| self.shape.with_key_column);
+        let key = key.filter(|_| self.has_key_column());
         key.chain(self.fields()).chain(self.version())
     }
 }
@@ -606,7 +624,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
             let reset = self.reset();
             separated(&mut out, self.rows.iter().enumerate(), |out, (row, &values)| {
                 let field = reset.filter(|&(of_row, _)| of_row == row).map(|(_, field)| field);
-                self.push_row(values, field, out)
+                self.push_row(row, values, field, out)
             })?;
         } else if C::Backend::HAS_DEFAULT {
             out.push_sql(" (");

@@ -1,0 +1,121 @@
+//! Keys that the database makes, and neither returns nor numbers: those of a default that is an expression are asked for before.
+//!
+//! MariaDB has `INSERT … RETURNING`, but tells which columns it returns only when it has run it, while diesel asks before.
+
+use std::sync::Arc;
+
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, QueryFragment};
+
+use super::rows::{Keys, Rows, Shape, Shapes};
+use crate::backend::{Connection, Dialect};
+use crate::env::keys::read_slots;
+use crate::env::stores::Store;
+use crate::error::Doing;
+use crate::load::query;
+use crate::{Environment, Error, Result};
+
+/// Whether nobody says the keys of rows but the server, if it is asked
+fn are_untold<C: Connection>(store: Store<'_, C>, keys: Keys) -> bool {
+    !C::Backend::HAS_RETURNING && keys == Keys::Made && store.model().key_columns().len() == 1
+}
+
+/// Asks what gives the keys, where an INSERT that does not tell it could not be undone alone.
+pub(super) fn foresee<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    shapes: &Shapes,
+) -> Result<()> {
+    if env.transactions.are_open() && shapes.keys().any(|shape| are_untold(store, shape.keys)) {
+        default_of_key(env, store)?;
+    }
+    Ok(())
+}
+
+/// Whether it is known now, and was not before, how to come by a key that was not told
+pub(super) fn is_foreseen_now<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    error: &Error,
+) -> Result<bool> {
+    let is_asked = env.key_defaults.borrow().contains_key(&store.table_number());
+    let is_of_it = matches!(error, Error::UnknownKey { model, .. } if *model == store.name());
+    Ok(is_of_it && !is_asked && default_of_key(env, store)?.is_some())
+}
+
+/// The expression that gives the keys of a table; asked for once
+fn default_of_key<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Result<Option<Arc<str>>> {
+    let (table, &[column]) = (store.table_number(), store.model().key_columns()) else { return Ok(None) };
+    if let Some(known) = env.key_defaults.borrow().get(&table) {
+        return Ok(known.clone());
+    }
+    let doing = Doing {
+        model: store.name(),
+        text: &|| format!("asking what gives the keys of new {}", store.name()),
+    };
+    let asked = env.giving_up_broken(|| {
+        env.connection()?.default_of(store.sql(), column).map_err(|error| doing.fault(error))
+    })?;
+    let default = asked.map(Arc::from);
+    env.key_defaults.borrow_mut().insert(table, default.clone());
+    Ok(default)
+}
+
+/// The keys of so many new rows, where an expression gives them that is known
+pub(super) fn keys<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    shape: &Shape,
+    rows: usize,
+) -> Result<Option<Vec<u32>>> {
+    if !are_untold(store, shape.keys) || Rows::has_key_link(store, shape) {
+        return Ok(None);
+    }
+    let Some(expression) = env.key_defaults.borrow().get(&store.table_number()).cloned().flatten() else {
+        return Ok(None);
+    };
+    let doing =
+        Doing { model: store.name(), text: &|| format!("asking for the keys of new {}", store.name()) };
+    let made = MadeKeys { expression: &expression, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
+    env.note_statement(&made);
+    read_slots(env, store, doing, &made).map(Some)
+}
+
+/// An error if new rows have not got the keys that were made for them: a trigger gives others.
+pub(super) fn are_there<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+) -> Result<()> {
+    query::by_keys_for_write(env, store, slots, &[], "the keys of new rows")?;
+    if slots.iter().any(|&slot| store.is_absent(slot)) { Err(unknown(env, store)) } else { Ok(()) }
+}
+
+/// The error of rows that are there by keys that nobody knows: they must not stay.
+pub(super) fn unknown<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Error {
+    let error = Error::UnknownKey { model: store.name(), field: store.model().key_field() };
+    if env.transactions.are_open() {
+        env.doom(&error);
+    }
+    error
+}
+
+/// What an expression gives, so many times
+struct MadeKeys<'a> {
+    expression: &'a str,
+    rows: i64,
+}
+
+impl<DB: Dialect> QueryFragment<DB> for MadeKeys<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.rows > 1 {
+            out.push_sql("WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < ");
+            DB::push_number(&self.rows, out.reborrow())?;
+            out.push_sql(") ");
+        }
+        out.push_sql("SELECT ");
+        out.push_sql(self.expression);
+        out.push_sql(if self.rows > 1 { " FROM numbers" } else { "" });
+        Ok(())
+    }
+}
