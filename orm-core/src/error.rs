@@ -519,7 +519,12 @@ impl Error {
         doing: impl fmt::Display,
         error: diesel::result::Error,
     ) -> Self {
-        Self::Database { model, doing: Str::from(doing.to_string()), error: Arc::new(error) }
+        let mut doing = doing.to_string();
+        if is_of_another_client(&error) {
+            doing += " (behind a pooler that gives each transaction another connection no statement may be kept prepared: \
+                      `builder().prepared_statements(false)`)";
+        }
+        Self::Database { model, doing: doing.as_str().into(), error: Arc::new(error) }
     }
 
     /// The same error, now that the connection is known to be gone
@@ -587,5 +592,35 @@ impl From<Error> for diesel::result::Error {
             }
             other => Self::QueryBuilderError(Box::new(other)),
         }
+    }
+}
+
+/// Whether one of the statements that diesel keeps prepared is not there, or there already: another client's was, behind a pooler.
+/// A hint, and so by English text
+fn is_of_another_client(error: &diesel::result::Error) -> bool {
+    matches!(error, diesel::result::Error::DatabaseError(_, information)
+        if information.message().starts_with("prepared statement \"__diesel_stmt_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::DatabaseErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_of_another_client_tells_the_way_out() {
+        let error = |text: &str| {
+            let error =
+                diesel::result::Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(text.to_owned()));
+            Error::database("Partner", "reading Partner.name", error).to_string()
+        };
+        let told = error("prepared statement \"__diesel_stmt_1\" does not exist");
+        assert!(
+            told.starts_with("reading Partner.name (behind a pooler")
+                && told.contains("prepared_statements(false)"),
+            "{told}"
+        );
+        assert_eq!(error("something else"), "reading Partner.name: something else");
     }
 }

@@ -16,7 +16,7 @@ impl<C: Connection> Environment<C> {
         let mut held = self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: C::NAME })?;
         if held.is_none() {
             let mut connection = self.take_connection()?;
-            connection.set_busy_timeout(self.settings.busy_timeout);
+            self.settings.set_up(&mut *connection);
             self.transactions.forget_connection();
             *held = Some(connection);
         }
@@ -129,6 +129,7 @@ impl<C: Connection> Environment<C> {
             && let Some(connection) = &mut *held
         {
             connection.forget_failed_statement(error.of_statement());
+            self.settings.set_up_statements(&mut **connection);
         }
     }
 

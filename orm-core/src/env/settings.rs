@@ -4,6 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use diesel::connection::CacheSize;
+
+use crate::backend::Connection;
+
 /// Missing keys in one SELECT, unless the builder says otherwise
 const PREFETCH_LIMIT: usize = 1000;
 
@@ -20,6 +24,23 @@ pub(crate) struct Settings {
     pub(crate) trace_values: bool,
     /// SQLite: how long somebody else who writes is waited for; `None`: a while, unless the connection knows better
     pub(crate) busy_timeout: Option<Duration>,
+    /// Whether no statement is kept prepared
+    pub(crate) is_unprepared: bool,
+}
+
+impl Settings {
+    /// Gives a connection what it is to be used with.
+    pub(crate) fn set_up<C: Connection>(&self, connection: &mut C) {
+        connection.set_busy_timeout(self.busy_timeout);
+        self.set_up_statements(connection);
+    }
+
+    /// As far as its statements are concerned
+    pub(crate) fn set_up_statements<C: Connection>(&self, connection: &mut C) {
+        if self.is_unprepared {
+            connection.set_prepared_statement_cache_size(CacheSize::Disabled);
+        }
+    }
 }
 
 impl Default for Settings {
@@ -31,6 +52,7 @@ impl Default for Settings {
             strict: false,
             trace_values: false,
             busy_timeout: None,
+            is_unprepared: false,
         }
     }
 }

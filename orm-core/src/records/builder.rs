@@ -83,7 +83,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
 
     fn connect_to(self, address: Address<C>) -> Result<Environment<C>> {
         let mut connection = address.connect()?;
-        connection.set_busy_timeout(self.settings.busy_timeout);
+        self.settings.set_up(&mut connection);
         let supply = if C::HAS_SERVER { Supply::Address(address) } else { Supply::Nothing };
         let held = Some(Held::Own(connection));
         Ok(Environment::assemble(supply, held, self.settings, self.limits, flush::pending))
@@ -131,6 +131,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
         if self.settings.busy_timeout.is_some() {
             connection.set_busy_timeout(self.settings.busy_timeout);
         }
+        self.settings.set_up_statements(&mut connection);
         let adopted = adopt(&mut connection);
         let held = Some(Held::Own(connection));
         let env = Environment::assemble(Supply::Nothing, held, self.settings, self.limits, flush::pending);
@@ -219,6 +220,16 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
+    /// Whether the connection keeps statements prepared: true unless said otherwise
+    ///
+    /// Say no behind a pooler that gives each transaction another connection of its own, as PgBouncer does in transaction mode (unless it is 1.21 or later
+    /// and has `max_prepared_statements`): there a statement that was prepared is another client's, or nobody's. It concerns the connection from then on, also
+    /// one that goes back to a pool.
+    pub fn prepared_statements(mut self, are_kept: bool) -> Self {
+        self.settings.is_unprepared = !are_kept;
+        self
+    }
+
     /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
     pub fn max_age(mut self, age: Duration) -> Self {
         self.settings.max_age = Some(age);
@@ -243,7 +254,7 @@ impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
     pub fn build(self) -> Environment<C> {
         let Source(supply, mut held) = self.source;
         let adopted = held.as_deref_mut().map(|connection| {
-            connection.set_busy_timeout(self.settings.busy_timeout);
+            self.settings.set_up(connection);
             adopt(connection)
         });
         let env = Environment::assemble(supply, held, self.settings, self.limits, flush::pending);

@@ -39,7 +39,7 @@ pub struct Private<C: Kind> {
 }
 
 /// The folders in which distributions put programs that are not for everybody
-fn find(program: &str) -> Option<PathBuf> {
+pub fn find(program: &str) -> Option<PathBuf> {
     let mut folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     folders.extend(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     if let Ok(versions) = fs::read_dir("/usr/lib/postgresql") {
@@ -48,8 +48,15 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.into_iter().map(|folder| folder.join(program)).find(|path| path.exists())
 }
 
+/// Says so, also where tests are quiet; a failure where it has to be tried
+pub fn not_tried(what: &str, line: &str) {
+    let _ = std::io::stderr().write_all(format!("\n{line}\n").as_bytes());
+    let required = std::env::var("ORM_TEST_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|server| server.trim() == what), "{line}");
+}
+
 /// Numbers of a user and its group
-fn ids(user: &str) -> Option<(u32, u32)> {
+pub fn ids(user: &str) -> Option<(u32, u32)> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     let line = users.lines().find(|line| line.split(':').next() == Some(user))?;
     let mut parts = line.split(':').skip(2);
@@ -61,9 +68,7 @@ impl<C: Kind> Private<C> {
     pub fn new() -> Outcome<Option<Self>> {
         let [Some(init), Some(run)] = C::PROGRAMS.map(find) else {
             let line = format!("not tried: faults of {} ({} is not installed)", C::FEATURE, C::PROGRAMS[1]);
-            let _ = std::io::stderr().write_all(format!("\n{line}\n").as_bytes());
-            let required = std::env::var("ORM_TEST_REQUIRE").unwrap_or_default();
-            assert!(!required.split(',').any(|server| server.trim() == C::FEATURE), "{line}");
+            not_tried(C::FEATURE, &line);
             return Ok(None);
         };
         let folder = tempfile::tempdir()?;
