@@ -300,6 +300,7 @@ where
 
 /// About how many bytes a value is as it is bound, by how `Debug` tells of it, which has `letters` for each: diesel says it in no
 /// other way
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
 fn weight<'a, DB, ST, V>(value: &'a V, lookup: &mut DB::MetadataLookup, letters: usize) -> usize
 where
     DB: Backend<BindCollector<'a>: Default + Debug> + HasSqlType<ST>,
@@ -319,6 +320,7 @@ where
 const BYTE: usize = 4;
 
 /// How many letters were written, up to as many as any statement has
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
 struct Written(usize);
 
 impl fmt::Write for Written {

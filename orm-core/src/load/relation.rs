@@ -204,6 +204,10 @@ pub(crate) fn load_lists<C: Connection>(
         let mut seen = HashSet::with_hasher(FixedState::default());
         rows.retain(|&(owner, _, member)| seen.insert((owner, member)));
     }
+    if let Some(link) = source.field {
+        let listed = rows.iter().map(|&(owner, _, member)| (owner, member));
+        store.note_contradicted(column, members.table(), members.column_of(link), listed);
+    }
     keep(env, store, column, &owners, rows);
     Ok(())
 }

@@ -116,6 +116,8 @@ struct TableColumn {
     counts: RefCell<Counts>,
     /// Of a to-many link: when lists were last loaded
     listed: Cell<Stamp>,
+    /// Of lists by a to-one link: members that a list was loaded with although their cached link leads elsewhere
+    contradicted: RefCell<Slots>,
     /// Of whom members were counted; of an aggregate, for whom it was worked out
     arrivals: RefCell<Arrivals>,
     /// Who leads where by them
@@ -190,6 +192,7 @@ impl Table {
             target,
             counts: RefCell::default(),
             listed: Cell::default(),
+            contradicted: RefCell::default(),
             arrivals: RefCell::default(),
             reverse: RefCell::default(),
             twins: RefCell::new(twins),
@@ -375,6 +378,7 @@ impl Table {
                     target: None,
                     counts: RefCell::default(),
                     listed: Cell::default(),
+                    contradicted: RefCell::default(),
                     arrivals: RefCell::default(),
                     reverse: RefCell::default(),
                     twins: RefCell::default(),
@@ -1086,7 +1090,7 @@ impl Table {
         let noted = self.absent.borrow().allocation_size() + self.unreadable.borrow().allocation_size();
         let beside = |column: &TableColumn| {
             let counts = column.counts.borrow().allocation_size() + column.arrivals.borrow().bytes();
-            counts + column.reverse.borrow().bytes()
+            counts + column.contradicted.borrow().allocation_size() + column.reverse.borrow().bytes()
         };
         self.keys.bytes()
             + noted
@@ -1295,19 +1299,27 @@ impl Table {
         }
     }
 
-    /// Whether a member that goes may be in whatever list: lists were loaded after it was learned whose it is, and that of its owner,
-    /// if it is one of them, does not have it.
+    /// Whether a member that goes may be in whatever list: nobody knows whose it was, or a list said otherwise than its link did.
     fn is_anywhere(&self, column: ColumnId, edit: &Edit) -> bool {
-        let is_younger = |time: Stamp| self.is_younger(column, time);
-        if edit.add || edit.is_pair || !is_younger(edit.since) {
-            return false;
-        }
-        let mut is_there = false;
-        links::follow(self.column(column), edit.owner.into_iter(), |list| {
-            is_there = list.is_some_and(|list| list.contains(&edit.member));
-        });
-        let listed = edit.owner.and_then(|owner| self.column(column).known_since(owner));
-        !is_there || listed.is_none_or(is_younger)
+        let is_known = edit.owner.is_some() || edit.since > 0;
+        let is_contradicted = || self.entry(column).contradicted.borrow_mut().remove(&edit.member);
+        !edit.add && !edit.is_pair && (!is_known || is_contradicted())
+    }
+
+    /// Notes members that are in a list which was just loaded, while the links that are cached in `members` lead elsewhere.
+    pub(crate) fn note_contradicted(
+        &self,
+        column: ColumnId,
+        members: &Self,
+        link: ColumnId,
+        listed: impl Iterator<Item = (u32, u32)>,
+    ) {
+        let Some(links) = links::to_one(members.column(link)) else { return };
+        let links = links.borrow();
+        let leads_elsewhere =
+            |&(owner, member): &(u32, u32)| links.get(member).is_some_and(|link| link.0 != owner);
+        let mut contradicted = self.entry(column).contradicted.borrow_mut();
+        contradicted.extend(listed.filter(leads_elsewhere).map(|(_, member)| member));
     }
 
     /// The records whose cached links of a column lead to one of these
