@@ -115,7 +115,6 @@ pub use write::TransactionOptions;
 pub mod bounds {
     //! What stands in the bounds of public functions: for code that is generic over fields, keys, queries or kinds of records
 
-    pub use crate::backend::OnConflict;
     pub use crate::load::query::ModelColumns;
     pub use crate::model::{Entity, IntoKey};
     pub use crate::records::aggregates::{Aggregable, Compared, Counted, Number, SqlNumber, Summed, Total};

@@ -181,6 +181,9 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     const HAS_RETURNING: bool;
     /// Whether single rows can be locked
     const HAS_ROW_LOCKS: bool;
+    /// Whether an INSERT can be told by which unique key rows may be there already; the other way is to look at the key in the
+    /// assignments, and for the rows afterwards
+    const HAS_ON_CONFLICT: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
 
@@ -260,15 +263,6 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Says what is wrong with a value that would otherwise be read as something that it is not.
     fn verify(check: Self::Check, value: &mut Self::RawValue<'_>) -> Result<(), String>;
 }
-
-/// A backend that has `INSERT … ON CONFLICT (…) DO UPDATE`: SQLite and PostgreSQL
-///
-/// MySQL cannot be told which unique column is meant, nor say which rows it wrote.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no `ON CONFLICT` of a named column",
-    note = "look the record up first, and `create` or `write` it, within one `env.transaction(…)`"
-)]
-pub trait OnConflict: Dialect {}
 
 /// As the databases take time-outs: at least one millisecond, as most take 0 for none at all, and as many as they can count
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]

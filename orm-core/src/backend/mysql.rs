@@ -189,6 +189,7 @@ impl Dialect for Mysql {
     const MAX_BINDS: usize = 65_535;
     const HAS_VALUES: bool = false;
     const HAS_RETURNING: bool = false;
+    const HAS_ON_CONFLICT: bool = false;
     const HAS_ROW_LOCKS: bool = true;
     const HAS_DEFAULT: bool = true;
 

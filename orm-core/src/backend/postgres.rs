@@ -14,7 +14,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Begin, Connection, Dialect, KeyList, Numbers, OnConflict, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, Numbers, Standing, milliseconds};
 use crate::error::has_nature;
 use crate::key::Key;
 
@@ -161,8 +161,6 @@ fn compare(wanted: u32, found: u32) -> Result<(), String> {
     }
 }
 
-impl OnConflict for Pg {}
-
 /// The types `numeric` and `numeric[]`
 const NUMERIC: u32 = 1700;
 const NUMERICS: u32 = 1231;
@@ -174,6 +172,7 @@ impl Dialect for Pg {
     const MAX_BINDS: usize = 65_535;
     const HAS_VALUES: bool = true;
     const HAS_RETURNING: bool = true;
+    const HAS_ON_CONFLICT: bool = true;
     const HAS_ROW_LOCKS: bool = true;
     const HAS_DEFAULT: bool = true;
 

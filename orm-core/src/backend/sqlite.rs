@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 use diesel::{QueryResult, sql_query};
 
-use super::{Begin, Connection, Dialect, KeyList, OnConflict, Standing, milliseconds};
+use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
 use crate::key::Key;
 
 impl Connection for SqliteConnection {
@@ -96,14 +96,13 @@ fn pragma(connection: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
     <i64 as FromSql<BigInt, Sqlite>>::from_nullable_sql(value.value()).map_err(Error::DeserializationError)
 }
 
-impl OnConflict for Sqlite {}
-
 impl Dialect for Sqlite {
     type Check = SqliteType;
 
     const MAX_BINDS: usize = 32_766;
     const HAS_VALUES: bool = true;
     const HAS_RETURNING: bool = true;
+    const HAS_ON_CONFLICT: bool = true;
     const HAS_ROW_LOCKS: bool = false;
     const HAS_DEFAULT: bool = false;
 

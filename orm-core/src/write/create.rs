@@ -10,7 +10,7 @@ use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::update::Assigned;
 use super::window::fitting_bytes;
-use super::{links, made, put, version};
+use super::{duplicate, links, made, put, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
@@ -30,6 +30,9 @@ pub(crate) fn create<C: Connection>(
         let unwritten = |error| Error::database(store.name(), "making an INSERT", error);
         Assigned::of(store, &text_of::<C::Backend>(*changes).map_err(unwritten)?)?;
     }
+    if let Some(conflict) = all.conflict.as_ref().filter(|_| !C::Backend::HAS_ON_CONFLICT) {
+        duplicate::check(store, conflict)?;
+    }
     all.stamped(store, |all| create_stamped(env, store, all))
 }
 
@@ -39,7 +42,7 @@ fn create_stamped<C: Connection>(
     all: &Rows<'_, C>,
 ) -> Result<Vec<u32>> {
     let shapes = all.by_shape(store);
-    made::foresee(env, store, &shapes)?;
+    made::foresee(env, store, all, &shapes)?;
     create_shapes(env, store, all, &shapes).or_else(|error| {
         // What gives the keys is looked for where the server has not told it: it is no table that numbers its rows.
         if made::is_foreseen_now(env, store, &error)? {
@@ -61,7 +64,8 @@ fn create_shapes<C: Connection>(
         // Also where an open transaction goes on after the second INSERT was refused.
         env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, shapes))
     } else if all.values.len() == 1
-        && (C::Backend::HAS_RETURNING || shapes.keys().all(|shape| shape.keys == Keys::Given))
+        && (C::Backend::HAS_RETURNING
+            || (all.conflict.is_none() && shapes.keys().all(|shape| shape.keys == Keys::Given)))
     {
         env.writing_one(|| insert_shapes(env, store, all, shapes)).map_err(|error| unread(store, error))
     } else {
@@ -94,7 +98,7 @@ pub(crate) fn insert<C: Connection>(
 ) -> Result<Vec<u32>> {
     all.stamped(store, |all| {
         let shapes = all.by_shape(store);
-        made::foresee(env, store, &shapes)?;
+        made::foresee(env, store, all, &shapes)?;
         insert_shapes(env, store, all, &shapes)
     })
 }
@@ -124,7 +128,7 @@ fn insert_shapes<C: Connection>(
             rest = others;
             let rows: Vec<_> = places.iter().map(|&place| all.values[place]).collect();
             let known = store.slots();
-            let made = made::keys(env, store, shape, rows.len())?;
+            let made = made::keys(env, store, all, shape, rows.len())?;
             let insert = Insert::new(store, all, shape, &rows, rows.len() == window, made.as_deref());
             one_value_a_column(&insert)?;
             let new = insert_window(env, &insert, made.as_deref())
@@ -221,6 +225,9 @@ fn insert_window<C: Connection>(
         } else {
             Err(Error::other(format!("{doing} gave {} rows", slots.len())))
         };
+    }
+    if let Some(conflict) = &insert.all.conflict {
+        return duplicate::write(env, insert, conflict, doing);
     }
     if insert.needs_reset() {
         first_inserted(env, store.name())?;

@@ -15,18 +15,22 @@ use crate::error::Doing;
 use crate::load::query;
 use crate::{Environment, Error, Result};
 
-/// Whether nobody says the keys of rows but the server, if it is asked
-fn are_untold<C: Connection>(store: Store<'_, C>, keys: Keys) -> bool {
-    !C::Backend::HAS_RETURNING && keys == Keys::Made && store.model().key_columns().len() == 1
+/// Whether nobody says the keys of rows but the server, if it is asked; those that may be there already are looked for
+fn are_untold<C: Connection>(store: Store<'_, C>, all: &Rows<'_, C>, keys: Keys) -> bool {
+    !C::Backend::HAS_RETURNING
+        && all.conflict.is_none()
+        && keys == Keys::Made
+        && store.model().key_columns().len() == 1
 }
 
 /// Asks what gives the keys, where an INSERT that does not tell it could not be undone alone.
 pub(super) fn foresee<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
+    all: &Rows<'_, C>,
     shapes: &Shapes,
 ) -> Result<()> {
-    if env.transactions.are_open() && shapes.keys().any(|shape| are_untold(store, shape.keys)) {
+    if env.transactions.are_open() && shapes.keys().any(|shape| are_untold(store, all, shape.keys)) {
         default_of_key(env, store)?;
     }
     Ok(())
@@ -65,10 +69,11 @@ fn default_of_key<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> R
 pub(super) fn keys<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
+    all: &Rows<'_, C>,
     shape: &Shape,
     rows: usize,
 ) -> Result<Option<Vec<u32>>> {
-    if !are_untold(store, shape.keys) || Rows::has_key_link(store, shape) {
+    if !are_untold(store, all, shape.keys) || Rows::has_key_link(store, shape) {
         return Ok(None);
     }
     let Some(expression) = env.key_defaults.borrow().get(&store.table_number()).cloned().flatten() else {

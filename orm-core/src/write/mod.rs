@@ -6,6 +6,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+mod duplicate;
 pub(crate) mod flush;
 pub(crate) mod lend;
 mod links;

@@ -70,7 +70,7 @@ fn missing_values<C: Connection>(
 
 /// A column of a new row
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Key,
     Field(usize, usize),
 }
@@ -121,7 +121,7 @@ fn row_of<C: Connection>(
     rows.all(|other| other == row).then_some(row)
 }
 
-fn part_of<C: Connection>(insert: &Insert<'_, C>, column: &str) -> Option<Part> {
+pub(super) fn part_of<C: Connection>(insert: &Insert<'_, C>, column: &str) -> Option<Part> {
     let key = insert.store.model().key_columns();
     if insert.shape.with_key_column && key == [column] {
         return Some(Part::Key);
@@ -168,14 +168,22 @@ fn there<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>, parts: &[P
 }
 
 /// A value of a new row
-struct Value<'a, C: Connection> {
-    insert: &'a Insert<'a, C>,
-    part: Part,
-    row: &'a dyn AnyValues<C>,
+pub(super) struct Value<'a, C: Connection> {
+    pub(super) insert: &'a Insert<'a, C>,
+    pub(super) part: Part,
+    pub(super) row: &'a dyn AnyValues<C>,
 }
 
 impl<C: Connection> Value<'_, C> {
-    fn column(&self) -> &'static str {
+    pub(super) fn is_given(&self) -> bool {
+        let field = match self.part {
+            Part::Key => self.insert.store.fields().len(),
+            Part::Field(field, _) => field,
+        };
+        self.row.given(field).is_some()
+    }
+
+    pub(super) fn column(&self) -> &'static str {
         let store = self.insert.store;
         match self.part {
             Part::Key => store.model().key_columns()[0],

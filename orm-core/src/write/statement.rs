@@ -5,7 +5,7 @@ use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
 use super::rows::{Action, AnyValues, Conflict, Keys, Rows, Shape, Target};
-use super::version;
+use super::{duplicate, version};
 use crate::backend::{Connection, Dialect};
 use crate::codec::{Binds, ColumnNames, Encode};
 use crate::env::stores::{Store, TableStore};
@@ -113,7 +113,7 @@ fn push_counted_on<DB: Dialect>(column: &str, out: &mut AstPass<'_, '_, DB>) -> 
 }
 
 /// `"table"."column"`
-fn push_column<C: Connection>(
+pub(super) fn push_column<C: Connection>(
     store: Store<'_, C>,
     column: &'static str,
     out: &mut AstPass<'_, '_, C::Backend>,
@@ -479,7 +479,8 @@ impl<'a, C: Connection> Insert<'a, C> {
 
     /// Whether the server is asked afterwards for the number that it gave
     fn is_numbered(&self) -> bool {
-        !C::Backend::HAS_RETURNING && self.made.is_none() && self.shape.keys != Keys::Given
+        let is_asked = self.made.is_none() && self.all.conflict.is_none();
+        !C::Backend::HAS_RETURNING && is_asked && self.shape.keys != Keys::Given
     }
 
     fn push_row<'b>(
@@ -535,6 +536,10 @@ impl<'a, C: Connection> Insert<'a, C> {
         conflict: &'b Conflict<'_, C>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
+        if !C::Backend::HAS_ON_CONFLICT {
+            duplicate::push_duplicate_key(self, conflict, out)?;
+            return self.push_changes(&conflict.action, out);
+        }
         out.push_sql(" ON CONFLICT ");
         match conflict.target {
             Target::Columns(columns, filter) => {
@@ -551,37 +556,50 @@ impl<'a, C: Connection> Insert<'a, C> {
                 out.push_identifier(name)?;
             }
         }
-        match conflict.action {
-            Action::Nothing => {
-                out.push_sql(" DO NOTHING");
-                return Ok(());
-            }
-            Action::Set(changes) => {
-                out.push_sql(" DO UPDATE SET ");
-                changes.walk_ast(out.reborrow())?;
-            }
-            Action::Write => {
-                out.push_sql(" DO UPDATE SET ");
-                let key = self.store.model().key_columns();
-                // A row that is there was created when it was.
-                let is_written =
-                    |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
-                let fields = || self.shape.fields.iter().filter(is_written);
-                let columns = fields().flat_map(|&field| self.store.field(field).columns).copied();
-                // A record keeps its key.
-                let columns: Vec<&str> = columns.filter(|column| !key.contains(column)).collect();
-                separated(out, &columns, |out, column| {
-                    out.push_identifier(column)?;
-                    out.push_sql(" = excluded.");
-                    out.push_identifier(column)
-                })?;
-                if let ([], Some(column)) = (&columns[..], key.first()) {
-                    // Something has to be set, for the row to be returned.
-                    out.push_identifier(column)?;
-                    out.push_sql(" = ");
-                    push_column(self.store, column, out)?;
-                }
-            }
+        if let Action::Nothing = conflict.action {
+            out.push_sql(" DO NOTHING");
+            return Ok(());
+        }
+        out.push_sql(" DO UPDATE SET ");
+        if let (Action::Write, None, Some(column)) =
+            (&conflict.action, self.changed().next(), self.store.model().key_columns().first())
+        {
+            // Something has to be set, for the row to be returned.
+            out.push_identifier(column)?;
+            out.push_sql(" = ");
+            push_column(self.store, column, out)?;
+        }
+        self.push_changes(&conflict.action, out)
+    }
+
+    /// The columns that a row which is there takes from the values
+    pub(super) fn changed(&self) -> impl Iterator<Item = &'static str> {
+        let key = self.store.model().key_columns();
+        // A row that is there was created when it was.
+        let is_written =
+            |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
+        let fields = self.shape.fields.iter().filter(is_written);
+        let columns = fields.flat_map(|&field| self.store.field(field).columns).copied();
+        // A record keeps its key.
+        columns.filter(move |column| !key.contains(column))
+    }
+
+    /// What becomes of a row that is there
+    fn push_changes<'b>(
+        &'b self,
+        action: &'b Action<'_, C>,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
+        match action {
+            Action::Nothing => return Ok(()),
+            Action::Set(changes) => changes.walk_ast(out.reborrow())?,
+            Action::Write => separated(out, self.changed(), |out, column| {
+                out.push_identifier(column)?;
+                out.push_sql(if C::Backend::HAS_ON_CONFLICT { " = excluded." } else { " = VALUES(" });
+                out.push_identifier(column)?;
+                out.push_sql(if C::Backend::HAS_ON_CONFLICT { "" } else { ")" });
+                Ok(())
+            })?,
         }
         if let Some(version) = self.version() {
             out.push_sql(", ");

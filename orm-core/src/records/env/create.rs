@@ -7,7 +7,7 @@ use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error::QueryBuilderError;
 
-use crate::backend::{Begin, Connection, Dialect, OnConflict};
+use crate::backend::{Begin, Connection, Dialect};
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
 use crate::env::watch::{Place, Spot};
@@ -71,14 +71,17 @@ impl<C: Connection> Environment<C> {
         Ok(RecordSet::named(self, slots))
     }
 
-    /// Creates a record, or writes the values to the one that has the same values of a unique key: one statement
+    /// Creates a record, or writes the values to the one that has the same values of a unique key: one statement, on MySQL two
     ///
     /// The key is a field or a tuple of fields; [`Upsert`] also names constraints and partial indexes, and assigns something else than
-    /// the values. On SQLite and PostgreSQL; MySQL cannot be told which unique key is meant, see [`get_or_create`](Self::get_or_create).
+    /// the values. MySQL takes any unique key that a row violates: what is written there is written only if it was the one that is named,
+    /// and the record is looked up by its values, so they have to be given. In [`Upsert::set`] it is `sql("VALUES(visits)")` that names
+    /// them.
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); that of the database if the columns are not those of a unique key.
+    /// As [`create`](Self::create); that of the database if the columns are not those of a unique key, on MySQL
+    /// [`Error::NotOne`](crate::Error::NotOne) where several rows have the values. Of another unique key a violation, as of `create`.
     #[track_caller]
     pub fn upsert<'a, V>(
         &self,
@@ -86,7 +89,6 @@ impl<C: Connection> Environment<C> {
         values: V,
     ) -> Result<Record<'_, V::Model>>
     where
-        C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let (values, unique): ([&dyn AnyValues<C>; 1], _) = ([&values], unique.into());
@@ -108,7 +110,6 @@ impl<C: Connection> Environment<C> {
         rows: impl IntoIterator<Item = V>,
     ) -> Result<RecordSet<'_, V::Model>>
     where
-        C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let (rows, unique): (Vec<V>, _) = (rows.into_iter().collect(), unique.into());
@@ -121,7 +122,8 @@ impl<C: Connection> Environment<C> {
     /// Creates those of many records that are not there by a unique key, and returns them; those that are there stay as they are: one
     /// INSERT for a thousand
     ///
-    /// On SQLite and PostgreSQL, in no particular order. What an [`Upsert`] assigns is left out here.
+    /// In no particular order. What an [`Upsert`] assigns is left out here. On MySQL they are looked up by the key, as for
+    /// [`upsert`](Self::upsert).
     ///
     /// # Errors
     ///
@@ -133,7 +135,6 @@ impl<C: Connection> Environment<C> {
         rows: impl IntoIterator<Item = V>,
     ) -> Result<RecordSet<'_, V::Model>>
     where
-        C: Connection<Backend: OnConflict>,
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let (rows, unique): (Vec<V>, _) = (rows.into_iter().collect(), unique.into());

@@ -66,6 +66,9 @@ mod truth;
 mod types;
 mod types_that_fit;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "upserts.rs"]
+mod upserts;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -152,6 +155,11 @@ pub const NO_WAIT: &str = "SET SESSION innodb_lock_wait_timeout = 1";
 
 /// How many statements tell the keys of the rows of an INSERT
 pub const ASKED_FOR_KEYS: usize = 1;
+
+/// How many statements look for rows that may have been there already
+pub const LOOKED_UP: usize = 1;
+/// The number of copies that was given for a row that is there
+pub const GIVEN_COPIES: &str = "VALUES(copies)";
 
 /// How many statements look at the rows of a model with a version before they are written
 pub const LOOKED_AT_ROWS: usize = 1;

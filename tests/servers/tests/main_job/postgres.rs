@@ -67,6 +67,9 @@ mod tables;
 mod truth;
 mod types;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "upserts.rs"]
+mod upserts;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -161,6 +164,11 @@ pub const NO_WAIT: &str = "SET lock_timeout = '1s'";
 
 /// How many statements tell the keys of the rows of an INSERT
 pub const ASKED_FOR_KEYS: usize = 0;
+
+/// How many statements look for rows that may have been there already
+pub const LOOKED_UP: usize = 0;
+/// The number of copies that was given for a row that is there
+pub const GIVEN_COPIES: &str = "excluded.copies";
 
 /// How many statements look at the rows of a model with a version before they are written
 pub const LOOKED_AT_ROWS: usize = 0;
