@@ -12,9 +12,10 @@ use diesel::result::DatabaseErrorKind::UniqueViolation;
 use diesel::result::Error::{DatabaseError, DeserializationError};
 use diesel::row::{Field as _, Row};
 
+use super::guard::{KEPT, REFUSED, push_column, push_kept, target};
 use super::refused::{Value, part_of};
 use super::rows::{Action, Conflict, Target};
-use super::statement::{Insert, push_column};
+use super::statement::Insert;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::keys::{invalid, read_key};
 use crate::env::stores::Store;
@@ -22,13 +23,6 @@ use crate::error::Doing;
 use crate::fragment::{Fragment, joined};
 use crate::load::select::key_columns;
 use crate::{Environment, Error, Result};
-
-/// Where the keys of rows are collected that stay as they are, and what stands in it for one
-const KEPT: &str = "@orm_core_kept";
-
-/// What is an error when it is evaluated, and what the server says of it
-const REFUSE: &str = "(SELECT 1 UNION ALL SELECT 2)";
-const REFUSED: &str = "Subquery returns more than 1 row";
 
 /// An error if a row is to be told by what this database does not know
 pub(super) fn check<C: Connection>(store: Store<'_, C>, conflict: &Conflict<'_, C>) -> Result<()> {
@@ -42,63 +36,6 @@ pub(super) fn check<C: Connection>(store: Store<'_, C>, conflict: &Conflict<'_, 
         store.name(),
         C::NAME
     )))
-}
-
-fn target<'c, C: Connection>(conflict: &Conflict<'c, C>) -> &'c [&'static str] {
-    match conflict.target {
-        Target::Columns(columns, _) => columns,
-        Target::Constraint(_) => &[],
-    }
-}
-
-/// ` ON DUPLICATE KEY UPDATE key = IF(table.column = VALUES(column) AND …, table.key, an error)`, and a comma if something follows
-pub(super) fn push_duplicate_key<'b, C: Connection>(
-    insert: &'b Insert<'_, C>,
-    conflict: &'b Conflict<'_, C>,
-    out: &mut AstPass<'_, 'b, C::Backend>,
-) -> QueryResult<()> {
-    let (store, key) = (insert.store, insert.store.model().key_columns());
-    out.push_sql(" ON DUPLICATE KEY UPDATE ");
-    out.push_identifier(key[0])?;
-    out.push_sql(" = IF(");
-    joined(" AND ", out, target(conflict), |out, column| {
-        push_column(store, column, out)?;
-        out.push_sql(" = VALUES(");
-        out.push_identifier(column)?;
-        out.push_sql(")");
-        Ok(())
-    })?;
-    out.push_sql(", ");
-    if let Action::Nothing = conflict.action {
-        out.push_sql(&format!("IF(({KEPT} := CONCAT({KEPT}, "));
-        push_kept(store, out)?;
-        out.push_sql(")) IS NULL, NULL, ");
-    }
-    push_column(store, key[0], out)?;
-    out.push_sql(if matches!(conflict.action, Action::Nothing) { "), " } else { ", " });
-    out.push_sql(REFUSE);
-    let is_more = match conflict.action {
-        Action::Nothing => false,
-        Action::Set(_) => true,
-        Action::Write => insert.changed().next().is_some(),
-    };
-    out.push_sql(if is_more { "), " } else { ")" });
-    Ok(())
-}
-
-/// What stands for a row among those that stay as they are: `CONCAT(',', HEX(CONCAT(key, '')), …, ';')`
-fn push_kept<'b, C: Connection>(
-    store: Store<'b, C>,
-    out: &mut AstPass<'_, 'b, C::Backend>,
-) -> QueryResult<()> {
-    out.push_sql("CONCAT(");
-    for column in store.model().key_columns() {
-        out.push_sql("',', HEX(CONCAT(");
-        push_column(store, column, out)?;
-        out.push_sql(", '')), ");
-    }
-    out.push_sql("';')");
-    Ok(())
 }
 
 /// Sends the INSERT; gives the slots of its rows, in order, or those of the new ones, if the others stay as they are.

@@ -8,6 +8,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 mod duplicate;
 pub(crate) mod flush;
+mod guard;
 pub(crate) mod lend;
 mod links;
 mod made;

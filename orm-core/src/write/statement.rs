@@ -4,8 +4,9 @@ use diesel::QueryResult;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 
+use super::guard::{push_column, push_duplicate_key};
 use super::rows::{Action, AnyValues, Conflict, Keys, Rows, Shape, Target};
-use super::{duplicate, version};
+use super::version;
 use crate::backend::{Connection, Dialect};
 use crate::codec::{Binds, ColumnNames, Encode};
 use crate::env::stores::{Store, TableStore};
@@ -110,17 +111,6 @@ fn push_counted_on<DB: Dialect>(column: &str, out: &mut AstPass<'_, '_, DB>) -> 
     out.push_identifier(column)?;
     out.push_sql(" + 1");
     Ok(())
-}
-
-/// `"table"."column"`
-pub(super) fn push_column<C: Connection>(
-    store: Store<'_, C>,
-    column: &'static str,
-    out: &mut AstPass<'_, '_, C::Backend>,
-) -> QueryResult<()> {
-    out.push_sql(store.sql());
-    out.push_sql(".");
-    out.push_identifier(column)
 }
 
 /// ` RETURNING` the key
@@ -537,7 +527,12 @@ impl<'a, C: Connection> Insert<'a, C> {
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
         if !C::Backend::HAS_ON_CONFLICT {
-            duplicate::push_duplicate_key(self, conflict, out)?;
+            let is_more = match conflict.action {
+                Action::Nothing => false,
+                Action::Set(_) => true,
+                Action::Write => self.changed().next().is_some(),
+            };
+            push_duplicate_key(self.store, conflict, is_more, out)?;
             return self.push_changes(&conflict.action, out);
         }
         out.push_sql(" ON CONFLICT ");
