@@ -8,7 +8,6 @@ use indexmap::map::Entry;
 
 use crate::backend::Connection;
 use crate::env::stores::{Side, Store};
-use crate::store::SlotSet;
 
 /// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
 /// them
@@ -46,7 +45,7 @@ impl Pairs {
         self.0.borrow_mut().clear();
     }
 
-    /// Notes that members come to, or go from, the lists of owners; of those that are `known` each pair is a change.
+    /// Notes that members come to, or go from, the lists of owners; those of which it is `known` are a change.
     ///
     /// What takes such a change back leaves nothing to be written.
     pub(crate) fn note<C: Connection>(
@@ -54,7 +53,7 @@ impl Pairs {
         store: Store<'_, C>,
         (field, side): (usize, Side),
         pairs: &[(u32, u32)],
-        known: &SlotSet,
+        known: &dyn Fn(u32, u32) -> bool,
         add: bool,
     ) {
         let Side::Pairs { join, own: columns, other: others } = side else { return };
@@ -62,7 +61,8 @@ impl Pairs {
         for &(own, other) in pairs {
             let (here, there) = ((columns, own), (others, other));
             let pair = if here <= there { (join, here, there) } else { (join, there, here) };
-            let new = Pending { link: (store.number(), field), own, other, add, is_change: known.has(own) };
+            let new =
+                Pending { link: (store.number(), field), own, other, add, is_change: known(own, other) };
             match pending.entry(pair) {
                 Entry::Occupied(old) if old.get().is_change && old.get().add != add => {
                     old.swap_remove();

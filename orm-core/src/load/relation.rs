@@ -167,7 +167,8 @@ pub(crate) fn load_lists<C: Connection>(
     // having the database sort whole rows.
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
     let before = members.value_bytes();
-    store.note_listed(column, env.later());
+    // What is read from now on is younger than all that is cached.
+    env.later();
     select.run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
         let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
         if let Shown::Owner(owner) = owner {

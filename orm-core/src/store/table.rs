@@ -114,8 +114,6 @@ struct TableColumn {
     target: Option<TableId>,
     /// Of a to-many link: members that were counted and not listed
     counts: RefCell<Counts>,
-    /// Of a to-many link: when lists were last loaded
-    listed: Cell<Stamp>,
     /// Of lists by a to-one link: members that a list was loaded with although their cached link leads elsewhere
     contradicted: RefCell<Slots>,
     /// Of whom members were counted; of an aggregate, for whom it was worked out
@@ -191,7 +189,6 @@ impl Table {
             cells,
             target,
             counts: RefCell::default(),
-            listed: Cell::default(),
             contradicted: RefCell::default(),
             arrivals: RefCell::default(),
             reverse: RefCell::default(),
@@ -377,7 +374,6 @@ impl Table {
                     cells,
                     target: None,
                     counts: RefCell::default(),
-                    listed: Cell::default(),
                     contradicted: RefCell::default(),
                     arrivals: RefCell::default(),
                     reverse: RefCell::default(),
@@ -766,14 +762,14 @@ impl Table {
         });
     }
 
-    /// Notes that lists of a to-many link are about to be loaded.
-    pub(crate) fn note_listed(&self, column: ColumnId, now: Stamp) {
-        self.entry(column).listed.set(now);
-    }
-
-    /// Whether lists of a to-many link were loaded after a time
-    pub(crate) fn is_younger(&self, column: ColumnId, time: Stamp) -> bool {
-        time < self.entry(column).listed.get()
+    /// Whether a list that was loaded after a time has a member; `None` if it is older, or not cached
+    pub(crate) fn has_listed(&self, column: ColumnId, owner: u32, member: u32, time: Stamp) -> Option<bool> {
+        self.column(column).known_since(owner).filter(|&since| since > time)?;
+        let mut has = None;
+        links::follow(self.column(column), std::iter::once(owner), |list| {
+            has = list.map(|list| list.contains(&member));
+        });
+        has
     }
 
     /// Counts on, where it is known that a member comes or goes.

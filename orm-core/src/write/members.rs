@@ -7,7 +7,7 @@ use super::links::edit_all;
 use super::put::with_column;
 use crate::backend::Connection;
 use crate::codec::encode::{State, put_links};
-use crate::env::stores::{Side, Store, Want};
+use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
 use crate::store::{Edit, Link, SlotSet, Stamp};
@@ -128,7 +128,7 @@ fn change_pairs<C: Connection>(
         store.none_is_gone(owners)?;
         target.none_is_gone(members)?;
     }
-    let (mut pairs, mut known) = (Vec::new(), SlotSet::default());
+    let mut pairs = Vec::new();
     // Since when it is known who was a member: the other side may have been read since.
     let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
     let others = env.stores.lists(target.table_number(), side.reversed());
@@ -148,10 +148,6 @@ fn change_pairs<C: Connection>(
         if listed.is_some() {
             let since = store.table().known_since(store.column_of(field), owner).unwrap_or_default();
             listed_since.insert(owner, since);
-            // What the other side has read since may say otherwise.
-            if !others.iter().any(|lists| target.table().is_younger(lists.column, since)) {
-                known.mark(owner);
-            }
         }
     }
     if pairs.is_empty() {
@@ -164,7 +160,13 @@ fn change_pairs<C: Connection>(
         }
     }
     env.forget_rows_of_join(join);
-    env.pairs.note(store, (field, side), &pairs, &known, add);
+    // Where the list is cached it is a change, unless one of the other side that was read since says otherwise.
+    let is_known = |owner: u32, member: u32| {
+        let is_so =
+            |lists: &Lists| target.table().has_listed(lists.column, member, owner, listed_since[&owner]);
+        listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
+    };
+    env.pairs.note(store, (field, side), &pairs, &is_known, add);
     let now = env.moment().time;
     let edit = |owner, member, is_change, since| Edit {
         owner: Some(owner),
@@ -174,10 +176,11 @@ fn change_pairs<C: Connection>(
         since,
         is_pair: true,
     };
-    let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, known.has(owner), now));
+    let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, is_known(owner, member), now));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
     let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
-    let edits = pairs.iter().map(|&(owner, member)| edit(member, owner, known.has(owner), since(owner)));
+    let edits =
+        pairs.iter().map(|&(owner, member)| edit(member, owner, is_known(owner, member), since(owner)));
     edit_all(env, target.table_number(), side.reversed(), store.table_number(), edits);
     Ok(())
 }
