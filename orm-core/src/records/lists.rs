@@ -99,10 +99,6 @@ impl<'env, T: Model> ToMany<'env, T> {
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
             let link = Link::to(store, step.field, &owners)?;
             let is_own_column = link.is_some();
-            if !is_own_column {
-                // Before the record is there that would have nobody to belong to.
-                store.none_is_gone(&owners)?;
-            }
             let slot =
                 create::insert(env, env.store::<T>(), Rows { values: &[&values], link, conflict: None })?[0];
             if !is_own_column {
