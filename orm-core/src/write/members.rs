@@ -124,10 +124,6 @@ fn change_pairs<C: Connection>(
     add: bool,
 ) -> Result<()> {
     let Some(side @ Side::Pairs { join, .. }) = store.side(field) else { return Ok(()) };
-    if add {
-        store.none_is_gone(owners)?;
-        target.none_is_gone(members)?;
-    }
     let mut pairs = Vec::new();
     // Since when it is known who was a member: the other side may have been read since.
     let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();

@@ -242,15 +242,19 @@ mod pairs {
 
     const EACH: i32 = 4;
 
+    /// Who is deleted takes the pairs along, and the database refuses those of nobody.
     fn schema() -> TestDb {
-        test_db!(File::new(
+        let db = test_db!(File::new(
             "CREATE TABLE lefts (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
              CREATE TABLE rights (id INTEGER PRIMARY KEY, weight INTEGER NOT NULL);
-             CREATE TABLE pairs (left_id INTEGER NOT NULL, right_id INTEGER NOT NULL, PRIMARY KEY (left_id, right_id));
+             CREATE TABLE pairs (left_id INTEGER NOT NULL REFERENCES lefts ON DELETE CASCADE,
+                 right_id INTEGER NOT NULL REFERENCES rights, PRIMARY KEY (left_id, right_id));
              INSERT INTO lefts VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
              INSERT INTO rights VALUES (1, 1), (2, 2), (3, 4), (4, 8);
              INSERT INTO pairs VALUES (1, 1), (1, 2), (2, 1), (3, 4)"
-        ))
+        ));
+        db.execute(diesel::sql_query("PRAGMA foreign_keys = ON")).unwrap();
+        db
     }
 
     type Pair = (i32, i32);
