@@ -253,7 +253,7 @@ mod pairs {
              INSERT INTO rights VALUES (1, 1), (2, 2), (3, 4), (4, 8);
              INSERT INTO pairs VALUES (1, 1), (1, 2), (2, 1), (3, 4)"
         ));
-        db.execute(diesel::sql_query("PRAGMA foreign_keys = ON")).unwrap();
+        db.execute(diesel::sql_query("PRAGMA foreign_keys = ON")).expect("a setting");
         db
     }
 
