@@ -246,9 +246,12 @@ impl<ST> FromSql<ST, diesel::pg::Pg> for Str
 where
     String: FromSql<ST, diesel::pg::Pg>,
 {
+    /// The spaces that a `CHAR(n)` is filled up with are no part of its value, says SQL: it is not as long, and no condition finds it with them.
     #[inline]
     fn from_sql(value: diesel::pg::PgValue<'_>) -> diesel::deserialize::Result<Self> {
-        Ok(Self::from(std::str::from_utf8(value.as_bytes())?))
+        const CHAR: u32 = 1042;
+        let text = std::str::from_utf8(value.as_bytes())?;
+        Ok(Self::from(if value.get_oid().get() == CHAR { text.trim_end_matches(' ') } else { text }))
     }
 }
 

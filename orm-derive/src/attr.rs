@@ -37,6 +37,8 @@ pub(crate) struct StructAttrs {
     pub(crate) primary_key: Option<Given<Vec<Ident>>>,
     /// The tables that a view shows
     pub(crate) view_of: Option<Given<Vec<Path>>>,
+    /// Nobody looks at how many rows a write found.
+    pub(crate) unchecked: Option<Given>,
     /// There may be a table's name in what could not be read.
     pub(crate) table_unread: bool,
 }
@@ -72,7 +74,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) faulty: bool,
 }
 
-const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of"];
+const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked"];
 const FIELD_KEYS: &[&str] = &[
     "primary_key",
     "column",
@@ -113,6 +115,7 @@ impl StructAttrs {
                     &mut found.view_of,
                     list(key, input, "view_of(orders, lines)", Path::parse_mod_style)?,
                 ),
+                "unchecked" => set(&mut found.unchecked, flag(key, input)?),
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))

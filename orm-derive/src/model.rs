@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) connection: Type,
     /// The tables that a view shows
     pub(crate) view_of: Vec<Path>,
+    /// Nobody looks at how many rows a write found.
+    pub(crate) unchecked: Option<Given>,
     /// What the struct says of the key
     pub(crate) key_fields: Option<Given<Vec<Ident>>>,
     pub(crate) fields: Vec<Field>,
@@ -76,6 +78,7 @@ impl Model {
                 |connection| connection.value,
             ),
             view_of: attrs.view_of.map_or_else(Vec::new, |tables| tables.value),
+            unchecked: attrs.unchecked,
             key_fields: attrs.primary_key,
             fields,
         }

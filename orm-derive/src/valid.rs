@@ -20,6 +20,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     one_key(model, errors);
     distinct_constants(model, errors);
     one_version(model, errors);
+    unchecked_has_no_version(model, errors);
     for field in &model.fields {
         computed_by_a_function(model, field, errors);
         made_by_the_database(field, errors);
@@ -97,6 +98,17 @@ fn distinct_constants(model: &Model, errors: &mut Errors) {
 fn one_version(model: &Model, errors: &mut Errors) {
     for second in model.fields.iter().filter_map(|field| field.attrs.version.as_ref()).skip(1) {
         errors.at(&second.key, "there are two versions; keep one: it counts the writes of the whole row");
+    }
+}
+
+fn unchecked_has_no_version(model: &Model, errors: &mut Errors) {
+    if let Some(unchecked) = &model.unchecked
+        && model.fields.iter().any(|field| field.attrs.version.is_some())
+    {
+        errors.at(
+            &unchecked.key,
+            "a version is compared by how many rows a write found; leave `unchecked` out, or the version",
+        );
     }
 }
 

@@ -184,6 +184,8 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Whether an INSERT can be told by which unique key rows may be there already; the other way is to look at the key in the
     /// assignments, and for the rows afterwards
     const HAS_ON_CONFLICT: bool;
+    /// Whether columns cut spaces off the end of a text: those that are too many, or all of them
+    const CUTS_SPACES: bool;
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     const HAS_DEFAULT: bool;
 
@@ -251,12 +253,6 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     /// Whether a sum is an error where it is more than an integer holds: then it is asked for in halves
     fn is_sum_too_large(error: &diesel::result::Error) -> bool {
         let _ = error;
-        false
-    }
-
-    /// Whether a value is text that was filled up with spaces, which are not a part of it
-    fn is_padded(value: &Self::RawValue<'_>) -> bool {
-        let _ = value;
         false
     }
 

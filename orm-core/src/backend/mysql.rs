@@ -191,6 +191,7 @@ impl Dialect for Mysql {
     const HAS_RETURNING: bool = false;
     const HAS_ON_CONFLICT: bool = false;
     const HAS_ROW_LOCKS: bool = true;
+    const CUTS_SPACES: bool = true;
     const HAS_DEFAULT: bool = true;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {

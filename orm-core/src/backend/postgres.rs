@@ -174,6 +174,7 @@ impl Dialect for Pg {
     const HAS_RETURNING: bool = true;
     const HAS_ON_CONFLICT: bool = true;
     const HAS_ROW_LOCKS: bool = true;
+    const CUTS_SPACES: bool = true;
     const HAS_DEFAULT: bool = true;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
@@ -254,12 +255,6 @@ impl Dialect for Pg {
 
     fn read_real(value: PgValue<'_>) -> diesel::deserialize::Result<f64> {
         FromSql::<Double, Self>::from_sql(value)
-    }
-
-    /// `CHAR(n)`: compared as text it is without them, so a key with them would find no row.
-    #[inline]
-    fn is_padded(value: &PgValue<'_>) -> bool {
-        value.get_oid().get() == 1042
     }
 
     /// In the binary protocol four letters are as good as an integer: diesel looks at the length alone.

@@ -104,6 +104,7 @@ impl Dialect for Sqlite {
     const HAS_RETURNING: bool = true;
     const HAS_ON_CONFLICT: bool = true;
     const HAS_ROW_LOCKS: bool = false;
+    const CUTS_SPACES: bool = false;
     const HAS_DEFAULT: bool = false;
 
     fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {

@@ -201,7 +201,7 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     cells: &mut Column<V>,
     value: impl Fn(usize) -> Option<G>,
     put: Put<'_>,
-    may_alter: bool,
+    may_alter: impl Fn(&V) -> bool,
     bound: impl Fn(&V) -> Option<String>,
     mut on_change: impl FnMut(u32, &Column<V>, &V),
 ) {
@@ -213,7 +213,7 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
             continue;
         }
         on_change(slot, cells, value);
-        if put.state != State::Written && (may_alter || is_odd(value)) {
+        if put.state != State::Written && may_alter(value) {
             cells.remove(slot);
             continue;
         }
@@ -248,6 +248,14 @@ pub(crate) fn exact<V>(_: &V) -> Option<String> {
 /// Whether two values are bound alike; not if they cannot be bound.
 fn are_alike(a: Option<String>, b: &Option<String>) -> bool {
     a.is_some() && a == *b
+}
+
+/// Whether a text ends with a space: `CHAR(n)` does not keep these apart from those that it is filled up with, and `VARCHAR(n)` cuts
+/// those off that are too many. Decided when it is compiled for all but text
+fn ends_with_space<V: 'static>(value: &V) -> bool {
+    let value = value as &dyn Any;
+    let text = value.downcast_ref::<Str>().or_else(|| value.downcast_ref::<Option<Str>>()?.as_ref());
+    text.is_some_and(|text| text.ends_with(' '))
 }
 
 /// What a database makes of it has to be read: SQLite makes NULL of a NaN, and 0.0 of -0.0.
@@ -311,8 +319,9 @@ const NO_VALUE: &str = "a record has no value to be written";
 
 /// How a value that stands in the cache as it is becomes a bind
 trait Bind<V, DB: Backend>: 'static {
-    /// Whether the column may round, cut or pad values.
-    fn may_alter() -> bool {
+    /// Whether the column may hold something else than this value, once it was written.
+    fn may_alter(value: &V) -> bool {
+        let _ = value;
         false
     }
 
@@ -341,11 +350,11 @@ struct AsSql<ST>(PhantomData<ST>);
 impl<DB, V, ST> Bind<V, DB> for AsSql<ST>
 where
     DB: Dialect + HasSqlType<ST>,
-    V: ToSql<ST, DB> + 'static,
+    V: PartialEq + ToSql<ST, DB> + 'static,
     ST: 'static,
 {
-    fn may_alter() -> bool {
-        DB::may_alter(DB::check::<ST>())
+    fn may_alter(value: &V) -> bool {
+        DB::may_alter(DB::check::<ST>()) || is_odd(value) || (DB::CUTS_SPACES && ends_with_space(value))
     }
 
     fn can_mix() -> bool {
@@ -440,7 +449,7 @@ where
             &mut typed::<V>(cells).borrow_mut(),
             |row| given.of(row).map(value::<V>),
             put,
-            B::may_alter(),
+            B::may_alter,
             B::bound,
             |_, _, _| {},
         );
@@ -469,7 +478,7 @@ where
     }
 
     fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
-        !B::may_alter() && !typed::<V>(cells).borrow().get(slot).is_some_and(is_odd)
+        !typed::<V>(cells).borrow().get(slot).is_some_and(B::may_alter)
     }
 
     fn can_mix(&self) -> bool {
@@ -518,10 +527,17 @@ pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Li
         // Whatever was known of it, the row may have been anybody's.
         State::Stored => None,
     };
-    put_cells(&mut typed(cells).borrow_mut(), link, put, false, exact, |slot, cells, &to| {
-        if let Some(moved) = &mut moved {
-            let (from, since) = before(cells, slot).unzip();
-            moved.push(Moved { slot, from, since: since.unwrap_or_default(), to });
-        }
-    });
+    put_cells(
+        &mut typed(cells).borrow_mut(),
+        link,
+        put,
+        |_| false,
+        exact,
+        |slot, cells, &to| {
+            if let Some(moved) = &mut moved {
+                let (from, since) = before(cells, slot).unzip();
+                moved.push(Moved { slot, from, since: since.unwrap_or_default(), to });
+            }
+        },
+    );
 }

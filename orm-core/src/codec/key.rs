@@ -1,6 +1,5 @@
 //! How a primary key is bound and read.
 
-use std::any::Any;
 use std::marker::PhantomData;
 
 use diesel::QueryResult;
@@ -11,7 +10,6 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::is_nullable::NotNull;
 use diesel::sql_types::{HasSqlType, Nullable, SingleValue, SqlType};
 
-use crate::Str;
 use crate::backend::{Dialect, KeyList};
 use crate::error::BoxError;
 use crate::fragment::{joined, separated};
@@ -117,18 +115,7 @@ where
     K: Key + FromSql<ST, DB>,
 {
     DB::verify(DB::check::<ST>(), &mut value)?;
-    let is_padded = DB::is_padded(&value);
-    let key = K::from_sql(value)?;
-    Ok(if is_padded { trimmed(key) } else { key })
-}
-
-/// A key without the spaces that it was filled up with
-#[cold]
-fn trimmed<K: Key>(mut key: K) -> K {
-    if let Some(text) = (&mut key as &mut dyn Any).downcast_mut::<Str>() {
-        *text = Str::from(text.trim_end_matches(' '));
-    }
-    key
+    K::from_sql(value)
 }
 
 /// The [`KeyCodec`] of keys of several columns, each with a codec of its own

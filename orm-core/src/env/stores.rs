@@ -45,6 +45,8 @@ struct Shelf<C: Connection> {
     shown_in: RefCell<Vec<TableId>>,
     /// Whether it is a join table
     is_join: Cell<bool>,
+    /// Whether nobody looks at how many rows a write found, as one of the models says
+    is_unchecked: Cell<bool>,
     /// The columns that the database makes anew whenever a row is written, as one of the models says
     made: RefCell<Vec<ColumnId>>,
 }
@@ -213,6 +215,9 @@ impl<C: Connection> Stores<C> {
             column
         };
         let columns: Box<[ColumnId]> = model.fields().iter().enumerate().map(open).collect();
+        if model.is_unchecked() {
+            shelf.is_unchecked.set(true);
+        }
         if let Some(version) = model.version() {
             shelf.table.set_version(columns[version]);
         }
@@ -284,6 +289,7 @@ impl<C: Connection> Stores<C> {
             sources: RefCell::default(),
             shown_in: RefCell::default(),
             is_join: Cell::new(join.is_some()),
+            is_unchecked: Cell::default(),
             made: RefCell::default(),
         };
         // A name without a schema, in other letters, or with keys of another type, may be the same table.
@@ -556,6 +562,11 @@ impl<'a, C: Connection> TableStore<'a, C> {
 
     pub(crate) fn table(self) -> &'a Table {
         &self.shelf.table
+    }
+
+    /// Whether nobody looks at how many rows a write found
+    pub(crate) fn is_unchecked(self) -> bool {
+        self.shelf.is_unchecked.get()
     }
 
     /// The field that a column is, and its model

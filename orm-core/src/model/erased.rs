@@ -29,6 +29,8 @@ pub trait AnyModel<C: Connection>: Sync {
     fn fields(&self) -> &'static [FieldInfo<C>];
     /// The field that counts the writes of each row
     fn version(&self) -> Option<usize>;
+    /// Whether nobody looks at how many rows a write found
+    fn is_unchecked(&self) -> bool;
     /// The model's number in this process
     fn number(&self) -> usize;
     /// The table, as SQL names it
@@ -122,6 +124,10 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
 
     fn version(&self) -> Option<usize> {
         M::VERSION
+    }
+
+    fn is_unchecked(&self) -> bool {
+        M::UNCHECKED
     }
 
     fn number(&self) -> usize {

@@ -65,6 +65,9 @@ pub trait Entity: Sized + 'static {
     /// The field that counts the writes of each row
     #[doc(hidden)]
     const VERSION: Option<usize>;
+    /// Nobody looks at how many rows a write found.
+    #[doc(hidden)]
+    const UNCHECKED: bool = false;
 
     /// The model's number in this process
     #[doc(hidden)]

@@ -377,6 +377,9 @@ fn update<C: Connection>(
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
+    if !missed.is_empty() && table.is_unchecked() {
+        return Ok(false);
+    }
     if !missed.is_empty() {
         return not_found(env, table, &part.columns, &missed, compares).map(|()| false);
     }

@@ -38,6 +38,11 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
         Some(version) => quote!(::core::option::Option::Some(#version)),
         None => quote!(::core::option::Option::None),
     };
+    let unchecked = model.unchecked.is_some().then(|| {
+        quote!(
+            const UNCHECKED: bool = true;
+        )
+    });
     let idents = model.fields.iter().map(|field| &field.ident);
     let is_ordered = !model.fields.iter().any(|field| names::OF_ORDER.contains(&field.name.as_str()));
     let ordered = is_ordered.then(|| {
@@ -59,6 +64,7 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
             const KEY_COLUMNS: &'static [&'static str] = &[#(#key_columns),*];
             const FIELDS: &'static [::orm_core::private::FieldInfo<__Connection>] = &[#(#infos),*];
             const VERSION: ::core::option::Option<usize> = #version;
+            #unchecked
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER

@@ -72,6 +72,62 @@ fn it_is_shown_as_it_is_stored() -> Outcome {
     Ok(())
 }
 
+diesel::table! { padded { id -> Integer, code -> Text, short -> Nullable<Text>, other_code -> Nullable<Text> } }
+
+#[derive(Model)]
+#[model(table = padded, connection = Db)]
+pub struct Padded {
+    id: i32,
+    code: String,
+    short: Option<String>,
+    other_code: Option<String>,
+}
+
+/// The spaces that fill up a `CHAR(n)` are no part of its value, and those that end a text may be cut: what is shown after a write is
+/// what another environment reads, and what a condition finds.
+#[test]
+fn text_is_shown_without_the_spaces_that_fill_it_up() -> Outcome {
+    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE padded (id INTEGER PRIMARY KEY, code CHAR(5) NOT NULL, short VARCHAR(3), other_code CHAR(4))",
+    )?;
+    let (env, read) = (place.environment()?, place.environment()?);
+    let texts = |env: &Environment<Db>| -> Outcome<Vec<(Option<String>, Option<String>, Option<String>)>> {
+        let of = |padded: orm_core::Record<'_, Padded>| -> orm_core::Result<_> {
+            let text = |text: Option<orm_core::Str>| text.map(|text| text.to_string());
+            Ok((Some(padded.code()?.to_string()), text(padded.short()?), text(padded.other_code()?)))
+        };
+        Ok(env.all::<Padded>()?.iter().map(of).collect::<Result<_, _>>()?)
+    };
+    let row =
+        |id: i32, code: &str, short: &str| Padded::values().id(id).code(code).short(short).other_code(code);
+    let rows =
+        env.create_many([row(1, "AB", "ab"), row(2, "AB  ", "ab "), row(3, "ABCD", "abc"), row(4, "", "")])?;
+    let queries = env.stats().queries;
+    assert_eq!(rows.slice(0..1).code()?, ["AB"]);
+    assert_eq!(env.stats().queries, queries, "nothing was cut");
+    assert_eq!(rows.code()?, ["AB", "AB", "ABCD", ""]);
+    assert_eq!(env.stats().queries, queries + 1, "what ends with a space is read");
+    assert_eq!(texts(&env)?, texts(&read)?);
+    let found = padded::table.filter(padded::code.eq(&*rows.code()?[1])).records::<Padded>(&env)?;
+    assert_eq!(found.ids(), [1, 2]);
+    env.transaction(|| {
+        rows.iter().zip(["x", "x    ", "", "  x"]).try_for_each(|(row, code)| {
+            row.set_code(code)?;
+            row.set_short(code)?;
+            row.set_other_code(code)
+        })
+    })?;
+    read.cache().clear();
+    assert_eq!(texts(&env)?, texts(&read)?);
+    assert_eq!(rows.code()?, ["x", "x", "", "  x"]);
+    // Nothing that could differ has waited: what is there already is not written again.
+    let writes = env.stats().writes;
+    rows.slice(0..1).set_code("x")?;
+    assert_eq!(env.stats().writes, writes);
+    Ok(())
+}
+
 diesel::table! { documents { id -> Integer, content -> Json } }
 
 #[derive(Model)]
