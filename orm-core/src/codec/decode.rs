@@ -30,6 +30,11 @@ pub trait CellWriter<DB: Backend> {
         None
     }
 
+    /// Of a to-one link that was cached and has come anew as another one: the slots that it led to, and that it leads to
+    fn moved(&mut self) -> Option<(u32, u32)> {
+        None
+    }
+
     /// Reads a row that the SELECT has brought before, and tells whether its value is the same.
     fn compare(
         &mut self,

@@ -15,7 +15,7 @@ use crate::codec::{CellWriter, ColumnNames};
 use crate::env::evict::make_room;
 use crate::env::keys::{invalid, read_key};
 use crate::env::pending::Flushed;
-use crate::env::stores::Store;
+use crate::env::stores::{Lists, Side, Store};
 use crate::env::telling::Statement;
 use crate::error::BoxError;
 use crate::fragment::Fragment;
@@ -130,6 +130,8 @@ struct Reading<'a, DB: diesel::backend::Backend> {
     suspect: Option<u32>,
     /// Whether values of rows that came before could not be read
     has_unreadable: bool,
+    /// Links that have come anew as others than were cached: the field, whose it is, where it led to, and where it leads to
+    moved: Vec<(usize, u32, u32, u32)>,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -220,6 +222,7 @@ impl<C: Connection> Select<'_, C> {
             seen: SlotSet::new(store.slots()),
             suspect: None,
             has_unreadable: store.has_unreadable(),
+            moved: Vec::new(),
         };
         loop {
             let room = if unforeseen {
@@ -273,10 +276,27 @@ impl<C: Connection> Select<'_, C> {
                 "rows whose key is NULL are no records: they were left out"
             );
         }
+        self.forget_lists_of_moved(env, &into.moved);
         // What is read from now on was used after this SELECT.
         env.tick();
         told.set(count);
         Ok(into.suspect)
+    }
+
+    /// Makes the lists missing that members have left or joined, as their rows say: they are older than that.
+    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(usize, u32, u32, u32)]) {
+        for &(field, member, from, to) in moved {
+            let info = self.store.field(field);
+            let Some(target) = self.store.table_store().target(self.store.column_of(field)) else { continue };
+            let side = Side::Inverse { table: self.store.table_number(), columns: info.columns };
+            for Lists { column, .. } in env.stores.lists(target, side) {
+                for (owner, is_member) in [(from, false), (to, true)] {
+                    if owner != NULL {
+                        env.stores.table(target).forget_unless_listed(column, owner, member, is_member);
+                    }
+                }
+            }
+        }
     }
 
     fn writers<'a>(
@@ -343,6 +363,13 @@ impl<C: Connection> Select<'_, C> {
             if let Err(error) = written {
                 self.note_unreadable(place, slot, &error, into.owner_field)?;
             }
+        }
+        if self.renews {
+            let moved = |writer: &mut Writer<'_, C::Backend>| {
+                let (from, to) = writer.writer.moved()?;
+                Some((writer.place.field, slot, from, to))
+            };
+            into.moved.extend(writers.all.iter_mut().filter_map(moved));
         }
         let owner = writers.owner.and_then(|at| writers.all[at].writer.linked());
         let shown = match (owner, &mut into.beside) {

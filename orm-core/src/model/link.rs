@@ -47,6 +47,7 @@ where
             last: None,
             target: NULL,
             parts: Default::default(),
+            moved: None,
             is_null: false,
         })
     }
@@ -60,6 +61,8 @@ struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     last: Option<(T::Key, u32)>,
     /// The slot that the value named which was read last
     target: u32,
+    /// Where the last one that was cached as another one led to, and leads to
+    moved: Option<(u32, u32)>,
     /// What was read of a key of several columns
     parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
     /// Whether one of the columns was NULL: then the link is
@@ -103,6 +106,10 @@ where
                 }
             }
         };
+        if self.filling.renews && !self.column.is_dirty(slot) {
+            let led = self.column.get(slot).map(|link| link.0);
+            self.moved = led.filter(|&led| led != self.target).map(|led| (led, self.target));
+        }
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(Link(self.target));
         }
@@ -111,6 +118,10 @@ where
 
     fn linked(&self) -> Option<u32> {
         Some(self.target)
+    }
+
+    fn moved(&mut self) -> Option<(u32, u32)> {
+        self.moved.take()
     }
 
     fn compare(

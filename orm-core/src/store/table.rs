@@ -772,6 +772,20 @@ impl Table {
         has
     }
 
+    /// Makes a list missing that does not have a member, or has it, though it is known now that it is one, or is none; and what was counted
+    /// or worked out over the list.
+    pub(crate) fn forget_unless_listed(&self, column: ColumnId, owner: u32, member: u32, is_member: bool) {
+        let mut is_right = false;
+        links::follow(self.column(column), std::iter::once(owner), |list| {
+            is_right = list.is_some_and(|list| list.contains(&member) == is_member);
+        });
+        if is_right {
+            self.forget_count(column, owner);
+        } else {
+            self.forget_cell(column, owner);
+        }
+    }
+
     /// Counts on, where it is known that a member comes or goes.
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
         self.forget_aggregates(column, owner);
@@ -1298,8 +1312,11 @@ impl Table {
     /// Whether a member that goes may be in whatever list: nobody knows whose it was, or a list said otherwise than its link did.
     fn is_anywhere(&self, column: ColumnId, edit: &Edit) -> bool {
         let is_known = edit.owner.is_some() || edit.since > 0;
+        // A list that is not cached cannot say that the others are older than the link.
+        let is_unlisted = || edit.owner.is_some_and(|owner| !self.column(column).has(owner));
         let is_contradicted = || self.entry(column).contradicted.borrow_mut().remove(&edit.member);
-        !edit.add && !edit.is_pair && (!is_known || is_contradicted())
+        let may_be_elsewhere = || self.column(column).count() > 0 && (is_unlisted() || is_contradicted());
+        !edit.add && !edit.is_pair && (!is_known || may_be_elsewhere())
     }
 
     /// Notes members that are in a list which was just loaded, while the links that are cached in `members` lead elsewhere.

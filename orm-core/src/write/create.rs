@@ -223,7 +223,12 @@ fn insert_window<C: Connection>(
         return if may_be_fewer || slots.len() == insert.rows.len() {
             Ok(slots)
         } else {
-            Err(Error::other(format!("{doing} gave {} rows", slots.len())))
+            let version = match store.version().filter(|_| insert.all.conflict.is_some()) {
+                Some(_) => ", or the version of one is the largest that its type holds",
+                None => "",
+            };
+            let rows = slots.len();
+            Err(Error::other(format!("{doing} gave {rows} rows: a trigger has kept the others out{version}")))
         };
     }
     if let Some(conflict) = &insert.all.conflict {

@@ -161,7 +161,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
             out.push_sql(" = ");
             version.binds.push(0, 0, out.reborrow())?;
         }
-        push_has_next(self.store, self.version, &mut out)?;
+        push_has_next(self.store, self.version, " AND ", &mut out)?;
         push_found(self.store, self.version, &mut out)
     }
 }
@@ -193,14 +193,15 @@ fn push_locked<'b, C: Connection>(
     Ok(())
 }
 
-/// ` AND version < …`, where it is not compared: SQLite would count on past what the type holds.
+/// `version < …`, where it is not compared: SQLite would count on past what the type holds.
 fn push_has_next<C: Connection>(
     store: Store<'_, C>,
     version: &Version<'_, C>,
+    before: &str,
     out: &mut AstPass<'_, '_, C::Backend>,
 ) -> QueryResult<()> {
     if let Version::Counted(column, last) = version {
-        out.push_sql(" AND ");
+        out.push_sql(before);
         push_column(store, column, out)?;
         out.push_sql(&format!(" < {last}"));
     }
@@ -412,7 +413,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateRows<'_, C> {
         } else {
             self.push_cases(&mut out)?;
         }
-        push_has_next(self.store, self.version, &mut out)?;
+        push_has_next(self.store, self.version, " AND ", &mut out)?;
         push_found(self.store, self.version, &mut out)
     }
 }
@@ -564,7 +565,14 @@ impl<'a, C: Connection> Insert<'a, C> {
             out.push_sql(" = ");
             push_column(self.store, column, out)?;
         }
-        self.push_changes(&conflict.action, out)
+        self.push_changes(&conflict.action, out)?;
+        if let Some(version) = self.store.version() {
+            // SQLite would count on past what the type holds.
+            let name = self.store.table_store().field_of(version).1.columns[0];
+            let last = version::last(self.store.table().column(version));
+            push_has_next(self.store, &Version::Counted(name, last), " WHERE ", out)?;
+        }
+        Ok(())
     }
 
     /// The columns that a row which is there takes from the values
@@ -693,6 +701,11 @@ impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
             }
             which => which.push(self.store, &mut out),
         }?;
+        if let (Which::Keys(_), Some(version)) = (&self.which, self.store.version()) {
+            let name = self.store.table_store().field_of(version).1.columns[0];
+            let last = version::last(self.store.table().column(version));
+            push_has_next(self.store, &Version::Counted(name, last), " AND ", &mut out)?;
+        }
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }
 }

@@ -195,7 +195,14 @@ fn send_one<C: Connection>(
     }
     let found = env.run(doing, &update(Which::of(env, store, slots, compares)?))?;
     if found < rows && !store.table_store().is_unchecked() {
-        query::by_keys_for_write(env, store, slots, &[], asked)?;
+        let versioned = env.stores.versioned(store.table_store()).filter(|_| !compares);
+        match versioned {
+            Some((store, version)) => query::by_keys_for_write(env, store, slots, &[version], asked)?,
+            None => query::by_keys_for_write(env, store, slots, &[], asked)?,
+        }
+        if let Some((store, version)) = versioned {
+            version::has_next(store, version, slots)?;
+        }
         // A trigger may have kept what is there.
         if compares || slots.iter().any(|&slot| store.is_absent(slot)) {
             return Err(version::lost(store, slots));

@@ -271,18 +271,18 @@ fn stamp(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (made, at) = match &given.value {
         Some(function) => {
             let at = span_of(function);
-            (quote_spanned!(at=> #function(now)), at)
+            (quote_spanned!(at=> #function(__now)), at)
         }
         None => {
             let (ty, at) = (cached(value), field.span());
-            (quote_spanned!(at=> <#ty as ::orm_core::private::OfClock>::of_clock(now)), at)
+            (quote_spanned!(at=> <#ty as ::orm_core::private::OfClock>::of_clock(__now)), at)
         }
     };
     let value = quote_spanned!(at=> ::orm_core::private::stamp::<#codec, _>(#made));
     quote! {
         ::core::option::Option::Some(::orm_core::private::Timestamp {
             is_updated: #is_updated,
-            value: |now| #value,
+            value: |__now| #value,
         })
     }
 }

@@ -196,3 +196,51 @@ fn a_lock_waits_for_the_right_to_write_and_shows_what_is_there() -> Result<()> {
         db.all::<Person>()?.lock()
     })
 }
+
+/// A row that has come anew says whose member it is: the lists, counts and aggregates of who had it and who has it are older than that.
+#[test]
+fn a_link_that_has_come_anew_leads_out_of_one_list_and_into_another() -> Result<()> {
+    type Way = fn(&Record<'_, Person>) -> Result<()>;
+    let ways: [Way; 3] = [
+        |ann| ann.refresh(),
+        |ann| ann.env().transaction(|| ann.lock()),
+        |ann| people::table.filter(people::id.eq(1)).records_fresh::<Person>(ann.env()).map(drop),
+    ];
+    for way in ways {
+        let db = schema();
+        let (red, blue, ann) = (db.record::<Team>(1), db.record::<Team>(2), db.record::<Person>(1));
+        let shown = || -> Result<_> {
+            let of = |team: &Record<'_, Team>| -> Result<_> {
+                let people = team.person_ids();
+                Ok((people.ids()?, people.len()?, people.sum(Person::AGE)?))
+            };
+            Ok((of(&red)?, of(&blue)?))
+        };
+        assert_eq!((shown()?, ann.team_id().id()?), (((vec![1, 2], 2, 50), (vec![3], 1, 40)), Some(1)));
+        db.file.run("UPDATE people SET team_id = 2 WHERE id = 1");
+        way(&ann)?;
+        assert_eq!((shown()?, ann.team_id().id()?), (((vec![2], 1, 30), (vec![1, 3], 2, 60)), Some(2)));
+        ann.set_team_id(&red)?;
+        assert_eq!(shown()?, ((vec![1, 2], 2, 50), (vec![3], 1, 40)));
+        // The same again costs nothing of what does not follow from the row's other fields.
+        way(&ann)?;
+        assert_queries!(db.env, 0, {
+            assert_eq!((red.person_ids().ids()?, blue.person_ids().len()?), (vec![1, 2], 1));
+        });
+    }
+    Ok(())
+}
+
+/// A list that is older than a link does not keep a member that a write moves on.
+#[test]
+fn a_member_that_is_moved_is_in_no_other_list() -> Result<()> {
+    let db = schema();
+    let (red, ann) = (db.record::<Team>(1), db.record::<Person>(1));
+    assert_eq!(red.person_ids().ids()?, [1, 2]);
+    db.file.run("UPDATE people SET team_id = 2 WHERE id = 1");
+    db.cache().invalidate(Person::TEAM_ID, [1]);
+    assert_eq!(ann.team_id().id()?, Some(2));
+    ann.set_team_id(None)?;
+    assert_eq!(red.person_ids().ids()?, [2]);
+    Ok(())
+}

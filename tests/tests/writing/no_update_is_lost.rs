@@ -1,5 +1,6 @@
 //! W7: an UPDATE or DELETE that finds no row is an error naming it; with a version, so is one that finds a changed row.
 
+use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::TestDb;
@@ -269,5 +270,36 @@ fn what_waited_before_a_refused_delete_is_compared_with_what_was_read() -> Resul
     });
     assert!(matches!(&written, Err(Error::Conflict { model: "Account", id }) if id == "1"), "{written:?}");
     assert_eq!(db.file.values("SELECT balance AS value FROM accounts"), ["99", "20", "30"]);
+    Ok(())
+}
+
+/// However a row is written: counted on past what its type holds, its version could be read no more.
+#[test]
+fn no_way_of_writing_counts_a_version_past_its_type() -> Result<()> {
+    let db = db();
+    db.file.run("UPDATE accounts SET version = 2147483647 WHERE id = 2");
+    let account = db.record::<Account>(2);
+    let ways: [&dyn Fn() -> Result<()>; 3] = [
+        &|| account.set_balance(5),
+        &|| account.update(accounts::balance.eq(accounts::balance + 1)),
+        &|| db.upsert(Account::ID, Account::values().id(2).owner("x").balance(6)).map(drop),
+    ];
+    for is_read in [false, true] {
+        for (number, way) in ways.iter().enumerate() {
+            db.cache().clear();
+            if is_read {
+                account.version()?;
+            }
+            let error = way().expect_err("it counts no further").to_string();
+            assert!(
+                error.contains("Account") && error.contains("the largest that its type holds"),
+                "{number}: {error}"
+            );
+            assert_eq!(
+                db.file.values("SELECT version || '/' || balance AS value FROM accounts WHERE id = 2"),
+                ["2147483647/20"]
+            );
+        }
+    }
     Ok(())
 }
