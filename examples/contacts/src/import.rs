@@ -52,7 +52,8 @@ impl fmt::Display for Imported {
 pub fn import(env: &Environment, path: &Path, bar: &ProgressBar) -> Result<Imported> {
     let file = File::open(path).map_err(Error::other)?;
     bar.set_length(file.metadata().map_err(Error::other)?.len());
-    let mut reader = csv::Reader::from_reader(file);
+    // A line that is too short is refused, and the others are not.
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let countries = env.all::<Country>()?;
     let countries: HashMap<Str, i32> =
         countries.iter().map(|country| Ok((country.code()?, country.id()))).collect::<Result<_>>()?;

@@ -201,7 +201,9 @@ fn detail(
     errors: &Errors,
     notice: Markup,
 ) -> Result<Markup> {
-    let orders = partner.order_ids();
+    // Their sum and whether there are any follow from the orders once these are there.
+    let orders = partner.order_ids().load()?;
+    let people = partner.person_ids().load()?;
     Ok(html! {
         (notice)
         h1 { (partner.full_name()?) }
@@ -216,10 +218,10 @@ fn detail(
             }
             div {
                 section.card {
-                    h2 { "Orders" span.right { (money(orders.sum(Order::CENTS)?)) } }
-                    @if orders.is_empty()? { p.quiet { "None yet." } }
+                    h2 { "Orders" span.right { (money(partner.order_ids().sum(Order::CENTS)?)) } }
+                    @if orders.is_empty() { p.quiet { "None yet." } }
                     table {
-                        @for order in orders.iter()? {
+                        @for order in &orders {
                             tr {
                                 td { (order.number()?) }
                                 td { (order.ordered_on()?) }
@@ -232,9 +234,9 @@ fn detail(
                 @if partner.is_company()? {
                     section.card {
                         h2 { "People" }
-                        @if partner.person_ids().is_empty()? { p.quiet { "Nobody yet." } }
+                        @if people.is_empty() { p.quiet { "Nobody yet." } }
                         table {
-                            @for person in partner.person_ids().iter()? {
+                            @for person in &people {
                                 tr {
                                     td { a href={ "/partners/" (person.id()) } { (person.name()?) } }
                                     td.number { (money(person.order_ids().sum(Order::CENTS)?)) }

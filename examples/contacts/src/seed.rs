@@ -73,6 +73,7 @@ pub fn fill(env: &Environment, companies: usize, people: usize, today: NaiveDate
                 .city(CITIES[place])
                 .is_company(true)
                 .country_id(&countries[place])
+                .notes("Deliveries until 16:00, by the gate in the yard.")
         };
         let companies = env.create_many((0..companies).map(|n| row(n, rng)))?;
         let row = |n: usize, rng: &mut Rng| {
@@ -94,8 +95,8 @@ pub fn fill(env: &Environment, companies: usize, people: usize, today: NaiveDate
         for partner in &partners {
             let first = rng.usize(..tags.len());
             partner.tag_ids().add(&tags.slice(first..tags.len().min(first + rng.usize(..4))))?;
-            let most = if partner.is_company()? { 16 } else { 8 };
-            for _ in 0..rng.usize(..most) {
+            let orders_of = if partner.is_company()? { 2..16 } else { 0..8 };
+            for _ in 0..rng.usize(orders_of) {
                 let ordered_on = today - Days::new(rng.u64(..400));
                 let due_on = ordered_on + Days::new(30);
                 let state = if rng.u8(..4) == 0 { State::Open } else { State::Paid };
