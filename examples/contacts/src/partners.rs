@@ -118,7 +118,7 @@ pub(crate) async fn list(visit: Visit, Query(search): Query<Search>) -> Response
                     input type="search" name="q" value=(search.q) placeholder="Name, city, country or e-mail" autofocus;
                     @if let Some(tag) = search.tag { input type="hidden" name="tag" value=(tag); }
                     button { "Search" }
-                    span.right { b { (page.total) } " partners" }
+                    span.right { b { (page.total) } @if page.total == 1 { " partner" } @else { " partners" } }
                 }
                 div.tags {
                     @for tag in &env.all::<Tag>()? {

@@ -9,8 +9,9 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use orm_core::{Error, Inspection, Result};
+use orm_web::{Environments, Failure};
 
-use crate::db::{self, Environment, Pool};
+use crate::db::{self, Connection, Environment, Pool};
 
 /// How many requests are remembered
 const REMEMBERED: usize = 50;
@@ -18,7 +19,7 @@ const REMEMBERED: usize = 50;
 /// What all requests share
 #[derive(Debug, Clone)]
 pub struct App {
-    pool: Pool,
+    environments: Environments<Connection>,
     answered: Arc<Mutex<VecDeque<Answered>>>,
 }
 
@@ -32,7 +33,8 @@ pub(crate) struct Answered {
 
 impl App {
     pub fn new(pool: Pool) -> Self {
-        Self { pool, answered: Arc::default() }
+        let environments = Environments::made_by(move || db::environment(pool.clone()));
+        Self { environments, answered: Arc::default() }
     }
 
     /// The last requests, the latest first
@@ -77,15 +79,15 @@ impl Answer {
     }
 
     fn failed(error: &Error) -> Self {
-        let (status, what) = if error.is_missing_record() {
-            (StatusCode::NOT_FOUND, "There is no such page.")
-        } else if error.is_conflict() {
-            (StatusCode::CONFLICT, "Somebody else has changed this meanwhile. Please look at it again.")
-        } else if error.is_timeout() || error.is_connection_lost() {
-            (StatusCode::SERVICE_UNAVAILABLE, "The database is busy. Please try again.")
-        } else {
-            eprintln!("{error}");
-            (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong.")
+        let status = orm_web::status(error);
+        let what = match status {
+            StatusCode::NOT_FOUND => "There is no such page.",
+            StatusCode::CONFLICT => "Somebody else has changed this meanwhile. Please look at it again.",
+            StatusCode::SERVICE_UNAVAILABLE => "The database is busy. Please try again.",
+            _ => {
+                eprintln!("{error}");
+                "Something went wrong."
+            }
         };
         let title = status.canonical_reason().unwrap_or("Error");
         Self::with_status(status, title, html! { h1 { (title) } p.card { (what) } })
@@ -99,13 +101,13 @@ impl Visit {
         work: impl FnOnce(&Environment) -> Result<Answer> + Send + 'static,
     ) -> Response {
         let Self { app, request } = self;
-        let answering = tokio::task::spawn_blocking(move || {
-            let env = db::environment(app.pool.clone());
+        let environments = app.environments.clone();
+        let answering = environments.run(move |env| {
             env.inspect();
-            let answer = work(&env).unwrap_or_else(|error| Answer::failed(&error));
+            let answer = work(env).unwrap_or_else(|error| Answer::failed(&error));
             let inspection = env.inspection();
             let timing = server_timing(&inspection);
-            match answer {
+            Ok(match answer {
                 Answer::Page { status, title, body } => {
                     app.remember(Answered { request, status, inspection: inspection.clone() });
                     (status, timing, Html(page(&title, &body, &inspection).into_string())).into_response()
@@ -115,10 +117,9 @@ impl Visit {
                     app.remember(Answered { request, status, inspection });
                     (status, timing, [(header::LOCATION, to)]).into_response()
                 }
-            }
+            })
         });
-        // The handler has panicked.
-        answering.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+        answering.await.unwrap_or_else(|error| Failure(error).into_response())
     }
 }
 

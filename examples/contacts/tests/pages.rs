@@ -1,4 +1,5 @@
 //! Each page, asked for as a browser would, and how many statements it takes: as many for a page of 25 partners as for one.
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};

@@ -1,4 +1,5 @@
 //! The application over a database of its own
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
 
 use chrono::NaiveDate;
 use contacts::{App, db, seed};
