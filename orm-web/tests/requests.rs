@@ -192,8 +192,7 @@ fn a_request_that_is_given_up_ends_what_it_has_begun() {
 
 #[test]
 fn settings_are_those_of_each_environment() {
-    let bank = Bank::new();
-    let pool = bank.pool.clone();
+    let Bank { pool, _folder, .. } = Bank::new();
     let strict = Environments::made_by(move || Environment::builder().pool(pool.clone()).strict().build());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let looped = runtime.block_on(

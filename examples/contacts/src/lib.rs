@@ -27,6 +27,11 @@ use axum::routing::{get, post};
 
 pub use web::App;
 
+/// The guide's chapter, whose code is compiled and run here, as nothing else that it stands on knows of axum
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/src/web.md")]
+pub struct Guide;
+
 /// The pages
 pub fn router(app: App) -> Router {
     Router::new()

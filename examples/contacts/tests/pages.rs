@@ -4,7 +4,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use contacts::models::{Order, Partner, State, orders, partners};
-use contacts::{db, import, nightly};
+use contacts::{import, nightly};
 use diesel::prelude::*;
 use indicatif::ProgressBar;
 use orm_core::prelude::*;
@@ -185,7 +185,7 @@ fn a_partner_is_changed_unless_somebody_else_was_faster() {
     );
     // The partner as it was, BEGIN, its tags as they were, the partner, tags that go and that come, COMMIT
     assert!(changed.statements <= 7, "{}", changed.statements);
-    let env = db::environment(site.pool.clone());
+    let env = site.env();
     let partner = env.record::<Partner>(1);
     assert_eq!((partner.name().unwrap().as_str(), partner.version().unwrap()), ("Azure Maps", 2));
     assert_eq!((partner.tag_ids().ids().unwrap(), partner.city().unwrap()), (vec![1], None));
@@ -202,7 +202,7 @@ fn a_partner_is_changed_unless_somebody_else_was_faster() {
 #[test]
 fn who_has_ordered_something_is_not_deleted() {
     let site = site();
-    let env = db::environment(site.pool.clone());
+    let env = site.env();
     let all = env.all::<Partner>().unwrap();
     let (with, without) = all.partition(|partner| Ok(partner.order_ids().len()? > 0)).unwrap();
     let (with, without) = (with.first().unwrap().id(), without.first().unwrap().id());
@@ -236,7 +236,7 @@ fn a_file_is_imported_a_thousand_rows_at_a_time() {
     let mut file = std::fs::read_to_string(&path).unwrap();
     file += "Nobody,,,,BE,\nElsewhere,a@b.example,,,ZZ,\nShort,a@b.example\n";
     std::fs::write(&path, file).unwrap();
-    let env = db::environment(site.pool.clone());
+    let env = site.env();
     for _ in 0..2 {
         let bar = ProgressBar::hidden();
         let imported = import::import(&env, &path, &bar).unwrap();
@@ -255,7 +255,7 @@ fn a_file_is_imported_a_thousand_rows_at_a_time() {
 #[test]
 fn the_job_of_the_night_is_done_once() {
     let site = Site::new(60, 400);
-    let env = db::environment(site.pool.clone());
+    let env = site.env();
     let report = nightly::run(&env, today(), &ProgressBar::hidden()).unwrap();
     assert!(report.orders > 1_000 && report.overdue > 100);
     // Of each batch its orders, their partners and what is written, the countries, and how many there are

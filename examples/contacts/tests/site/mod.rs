@@ -22,4 +22,8 @@ impl Site {
         seed::fill(&db::environment(pool.clone()), companies, people, today()).unwrap();
         Self { folder, pages: contacts::router(App::new(pool.clone())), pool }
     }
+
+    pub(crate) fn env(&self) -> db::Environment {
+        db::environment(self.pool.clone())
+    }
 }
