@@ -19,7 +19,7 @@ use std::path::Path;
 
 use chrono::{NaiveDate, Utc};
 use contacts::{App, db, import, nightly, router, seed};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -71,7 +71,7 @@ fn serve(pool: &db::Pool, port: u16) -> Result<()> {
 fn import(pool: &db::Pool, path: &Path) -> Result<()> {
     // A job has its own settings: of the rows that are imported none is looked at again.
     let env = db::Environment::builder().pool(pool.clone()).cache_limit(10_000).build();
-    let imported = import::import(&env, path, &ProgressBar::new(0))?;
+    let imported = import::import(&env, path, &bar()?)?;
     println!("{imported}");
     said(&env);
     Ok(())
@@ -79,9 +79,14 @@ fn import(pool: &db::Pool, path: &Path) -> Result<()> {
 
 fn nightly(pool: &db::Pool) -> Result<()> {
     let env = db::environment(pool.clone());
-    println!("{}", nightly::run(&env, today(), &ProgressBar::new(0))?);
+    println!("{}", nightly::run(&env, today(), &bar()?)?);
     said(&env);
     Ok(())
+}
+
+fn bar() -> Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3}% in {elapsed}, {eta} left")?;
+    Ok(ProgressBar::new(0).with_style(style))
 }
 
 fn said(env: &db::Environment) {
