@@ -1,5 +1,5 @@
 //! Requests that are answered by environments, and what becomes of those that fail.
-#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -13,6 +13,9 @@ use crate::models::{Country, Partner, Tag, countries, partners, tags};
 /// What is wrong, by field; what belongs to none by `""`
 pub(crate) type Errors = BTreeMap<&'static str, String>;
 
+/// What was done with what was entered, unless that is wrong
+pub(crate) type Checked<T> = Result<std::result::Result<T, Errors>>;
+
 /// A partner as it is entered
 #[derive(Debug, Default)]
 pub(crate) struct Form {
@@ -98,10 +101,7 @@ impl Form {
     }
 
     /// A new partner, or what is wrong
-    pub(crate) fn create<'env>(
-        &self,
-        env: &'env Environment,
-    ) -> Result<std::result::Result<Record<'env, Partner>, Errors>> {
+    pub(crate) fn create<'env>(&self, env: &'env Environment) -> Checked<Record<'env, Partner>> {
         self.written(|| {
             env.transaction(|| {
                 let partner = env.create(self.values())?;
@@ -112,11 +112,7 @@ impl Form {
     }
 
     /// Writes to a partner, or says what is wrong.
-    pub(crate) fn update(
-        &self,
-        env: &Environment,
-        partner: &Record<Partner>,
-    ) -> Result<std::result::Result<(), Errors>> {
+    pub(crate) fn update(&self, env: &Environment, partner: &Record<Partner>) -> Checked<()> {
         // Read now, it is compared once more by the UPDATE.
         if partner.version()? != self.version {
             let wrong = "Somebody else has changed this partner since you opened it: look at it again.";
@@ -131,7 +127,7 @@ impl Form {
     }
 
     /// What the database refuses is an error at the field, as what is seen before is.
-    fn written<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<std::result::Result<T, Errors>> {
+    fn written<T>(&self, write: impl FnOnce() -> Result<T>) -> Checked<T> {
         let errors = self.check();
         if !errors.is_empty() {
             return Ok(Err(errors));

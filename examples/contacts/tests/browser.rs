@@ -2,7 +2,7 @@
 //! `target/tmp/contacts`.
 //!
 //! Without Chromium nothing is tried, unless `ORM_TEST_REQUIRE` names it. `CHROMIUM` says where it is, if it is not on the path.
-#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::Ipv4Addr;
@@ -36,9 +36,10 @@ impl Browser {
         {
             return None;
         }
-        // It reads from descriptor 3 and writes to 4: a shell makes these of its standard input and output.
+        // It reads from descriptor 3 and writes to 4: a shell makes these of its standard input and output. A click that leads nowhere
+        // would be waited for without an end.
         let mut process = Command::new("sh")
-            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 >/dev/null"])
+            .args(["-c", "exec timeout 300 \"$0\" \"$@\" 3<&0 4>&1 >/dev/null"])
             .args([&chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
             .args([
                 "--remote-debugging-pipe",
@@ -141,7 +142,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.process.kill();
+        let _ = write!(self.to, "{}\0", json!({ "id": 0, "method": "Browser.close" }));
         let _ = self.process.wait();
     }
 }
@@ -177,8 +178,12 @@ fn it_can_be_looked_at() {
     let site = Site::new(40, 260);
     let Some(mut browser) = Browser::open(&site.folder.path().join("profile")) else {
         let required = std::env::var("ORM_TEST_REQUIRE").unwrap_or_default();
-        assert!(!required.split(',').any(|it| it == "chromium"), "there is no Chromium");
-        println!("not tried: there is no Chromium");
+        assert!(!required.split(',').any(|it| it == "chromium"), "Chromium is not installed");
+        // Not by a macro, which is shown only where a test fails
+        let _ = writeln!(
+            std::io::stderr(),
+            "not tried: the application in a browser (Chromium is not installed)"
+        );
         return;
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();

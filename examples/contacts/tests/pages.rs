@@ -1,5 +1,5 @@
 //! Each page, asked for as a browser would, and how many statements it takes: as many for a page of 25 partners as for one.
-#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, missing_docs)]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs)]
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -172,6 +172,8 @@ fn a_partner_is_created_and_what_is_wrong_stands_at_the_field() {
     let again = post(&site, "/partners", form);
     assert_eq!(again.errors(), ["Another partner has this address."]);
     assert_eq!(get(&site, "/partners?q=dora%40new").rows().len(), 1);
+    let nowhere = post(&site, "/partners", "name=Nadia&country=9999");
+    assert_eq!(nowhere.errors(), ["The country, company or a tag is not there any more."]);
 }
 
 #[test]
