@@ -145,9 +145,9 @@ fn page(title: &str, body: &Markup, inspection: &Inspection) -> Markup {
                 header {
                     a.logo href="/partners" { "Contacts" }
                     nav {
-                        a href="/partners" { "Partners" }
-                        a href="/countries" { "Countries" }
-                        a href="/requests" { "Requests" }
+                        @for (address, name) in [("/partners", "Partners"), ("/countries", "Countries"), ("/requests", "Requests")] {
+                            a href=(address) aria-current=[(name == title).then_some("page")] { (name) }
+                        }
                     }
                     a.button href="/partners/new" { "New partner" }
                 }
