@@ -1290,7 +1290,7 @@ impl Table {
             self.forget_arrived_after(column, edit.since, is_filtered);
             match edit.owner {
                 Some(owner) if edit.is_change && !is_filtered => {
-                    self.count_on(column, owner, edit.add, now.time)
+                    self.count_on(column, owner, edit.add, now.time);
                 }
                 Some(owner) => self.forget_count(column, owner),
                 None => {}
