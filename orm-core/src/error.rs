@@ -51,6 +51,16 @@ pub enum Error {
         /// How many there are
         count: usize,
     },
+    /// Members were to be added to, or taken from, a link with a filter: which records are its members, their own fields say
+    #[error(
+        "{model}.{field} has a filter, so it is read only: write the members' fields, or through a link without one"
+    )]
+    FilteredLink {
+        /// The model's name
+        model: &'static str,
+        /// The link's name
+        field: &'static str,
+    },
     /// Several records link to one whose [`OneToOne`](crate::OneToOne) field promises one at most
     #[error(
         "{model}.{field} of {id} is {count} records of {other}, where there may be one: make the link's column unique, or the field a `OneToMany`"

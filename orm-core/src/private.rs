@@ -8,9 +8,9 @@ pub use crate::codec::{
 };
 pub use crate::env::stores::Store;
 pub use crate::model::{
-    AnyModel, Entity, FieldInfo, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind,
-    ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order, Prefetch, SameColumns, Timestamp, ToManyLink,
-    ToOneLink, any, holds_key, holds_keys, one_column, several_columns, table_name,
+    AnyModel, Entity, FieldInfo, Filter, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo,
+    LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order, Prefetch, SameColumns, Timestamp,
+    ToManyLink, ToOneLink, any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{Compute, ComputedKind, IntoCell, IntoTime, computed_all, computed_one};
@@ -18,7 +18,7 @@ pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
-pub use crate::records::inverse::{InverseOf, OrderOf, inverse, is_key, join_table};
+pub use crate::records::inverse::{FilterOf, InverseOf, OrderOf, inverse, is_key, join_table};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{
@@ -60,6 +60,15 @@ pub fn order<T, S, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Conne
 where
     T: Model,
     E: QueryFragment<BackendOf<T::Connection>> + OrderOf<S> + 'static,
+{
+    Box::new(expression)
+}
+
+/// A condition on the records of `T`, checked to be of the tables of `S`
+pub fn filter<T, S, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Connection>>>
+where
+    T: Model,
+    E: QueryFragment<BackendOf<T::Connection>> + FilterOf<S> + 'static,
 {
     Box::new(expression)
 }

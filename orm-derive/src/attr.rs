@@ -54,6 +54,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) columns: Option<Given<Vec<Ident>>>,
     pub(crate) through: Option<Given<(Vec<Path>, Vec<Path>)>>,
     pub(crate) order: Option<Given<Expr>>,
+    /// Which of the records that a to-many link leads to are members
+    pub(crate) filter: Option<Given<Expr>>,
     pub(crate) version: Option<Given>,
     /// The database makes the value, nobody else
     pub(crate) read_only: Option<Given>,
@@ -84,6 +86,7 @@ const FIELD_KEYS: &[&str] = &[
     "inverse",
     "through",
     "order",
+    "filter",
     "version",
     "read_only",
     "refresh",
@@ -148,6 +151,10 @@ impl FieldAttrs {
                 }
                 "through" => set(&mut found.through, pair(key, input)?),
                 "order" => set(&mut found.order, value(key, input, errors, "order = partners::name.asc()")?),
+                "filter" => set(
+                    &mut found.filter,
+                    value(key, input, errors, "filter = partners::is_company.eq(true)")?,
+                ),
                 "compute" => set(&mut found.compute, value(key, input, errors, "compute = display_name")?),
                 "compute_all" => {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)

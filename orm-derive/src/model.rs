@@ -214,6 +214,10 @@ impl Field {
         self.attrs.order.as_ref().map(|order| &order.value)
     }
 
+    pub(crate) fn filter(&self) -> Option<&Expr> {
+        self.attrs.filter.as_ref().map(|filter| &filter.value)
+    }
+
     /// Where an error about the field's type shows
     pub(crate) fn span(&self) -> Span {
         span_of(&self.ty)

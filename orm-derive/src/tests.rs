@@ -45,7 +45,7 @@ fn links() {
                 id: i32,
                 country_id: Id<Country>,
                 parent_id: Option<Id<Self>>,
-                #[model(inverse = Self::PARENT_ID, order = schema::partners::name.asc())]
+                #[model(inverse = Self::PARENT_ID, order = schema::partners::name.asc(), filter = schema::partners::len.gt(1))]
                 child_ids: OneToMany<Self>,
                 #[model(through(partner_tags::partner_id, partner_tags::tag_id))]
                 tag_ids: ManyToMany<Tag>,

@@ -32,7 +32,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
         source_fits_the_type(field, errors);
         column_keys_on_columns(field, errors);
         columns_of_a_link(field, errors);
-        order_on_to_many(field, errors);
+        order_and_filter_on_to_many(field, errors);
         callable_accessor(model, field, errors);
         free_setter(model, field, errors);
         version_is_counted(field, errors);
@@ -404,11 +404,15 @@ fn columns_of_a_link(field: &Field, errors: &mut Errors) {
     }
 }
 
-fn order_on_to_many(field: &Field, errors: &mut Errors) {
-    if let (Shape::Value { .. } | Shape::Link { .. } | Shape::OneToOne(_), Some(order)) =
-        (&field.shape, &field.attrs.order)
-    {
+fn order_and_filter_on_to_many(field: &Field, errors: &mut Errors) {
+    if matches!(field.shape, Shape::OneToMany(_) | Shape::ManyToMany(_) | Shape::Unsupported(_)) {
+        return;
+    }
+    if let Some(order) = &field.attrs.order {
         errors.at(&order.key, "only a to-many link has an order; leave `order` out");
+    }
+    if let Some(filter) = &field.attrs.filter {
+        errors.at(&filter.key, "only a to-many link has a filter; leave `filter` out");
     }
 }
 

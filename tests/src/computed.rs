@@ -52,8 +52,14 @@ pub struct Contact {
     pub child_ids: OneToMany<Contact>,
     #[model(inverse = Invoice::CONTACT_ID)]
     pub invoice_ids: OneToMany<Invoice>,
+    #[model(inverse = Invoice::CONTACT_ID, filter = invoices::state.eq("open"), order = invoices::amount.desc())]
+    pub open_ids: OneToMany<Invoice>,
+    #[model(inverse = Invoice::CONTACT_ID, order = invoices::amount.asc())]
+    pub smallest_ids: OneToMany<Invoice>,
     #[model(through(contact_labels::contact_id, contact_labels::label_id))]
     pub label_ids: ManyToMany<Label>,
+    #[model(through(contact_labels::contact_id, contact_labels::label_id), filter = labels::name.eq("0"))]
+    pub zero_ids: ManyToMany<Label>,
     /// `Azure (Belgium)`
     #[model(compute = display_name)]
     pub display_name: Computed<String>,
@@ -63,6 +69,9 @@ pub struct Contact {
     /// The sum of its invoices
     #[model(compute = total)]
     pub total: Computed<i64>,
+    /// The sum of the open ones, by their list
+    #[model(compute = open_total)]
+    pub open_total: Computed<i64>,
     /// Its labels, in the order of their names
     #[model(compute = label_names)]
     pub label_names: Computed<Option<String>>,
@@ -99,6 +108,10 @@ fn display_name(contact: &Record<Contact>) -> orm_core::Result<String> {
         Some(country) => format!("{} ({country})", contact.name()?),
         None => contact.name()?.to_string(),
     })
+}
+
+fn open_total(contact: &Record<Contact>) -> orm_core::Result<i64> {
+    contact.open_ids().sum_by(|invoice| invoice.amount())
 }
 
 fn full_name(contact: &Record<Contact>) -> orm_core::Result<String> {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::backend::Connection;
 use crate::env::pace::Paces;
-use crate::model::{AnyModel, FieldInfo, LinkKind, Prefetch, Timestamp, always_of};
+use crate::model::{AnyModel, FieldInfo, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
-    self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, ModelStats, Signal,
-    Subject, Table, TableId,
+    self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
+    Signal, SlotSet, Subject, Table, TableId,
 };
 use crate::{Error, Str};
 
@@ -60,6 +60,8 @@ struct Entry<C: Connection> {
     /// What the two sides of each to-many link are
     sides: Box<[Option<Side>]>,
     paces: Paces,
+    /// The links whose lists follow from their members' fields, and of which the members' tables know that
+    followed: RefCell<SlotSet>,
 }
 
 /// A join table
@@ -117,8 +119,8 @@ pub(crate) enum Side {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lists {
     pub(crate) column: ColumnId,
-    /// Whether they are in the order of the members' keys
-    pub(crate) by_key: bool,
+    /// What becomes of one where a record comes
+    pub(crate) joining: Joining,
     /// Whether a list has one member at most, as one of the models says
     pub(crate) is_one: bool,
 }
@@ -221,7 +223,7 @@ impl<C: Connection> Stores<C> {
         if let Some(version) = model.version() {
             shelf.table.set_version(columns[version]);
         }
-        Entry { model, table, columns, sides, paces: Paces::default() }
+        Entry { model, table, columns, sides, paces: Paces::default(), followed: RefCell::default() }
     }
 
     /// What a column is told from others by: its name in the database; for a to-many link, what leads to the members
@@ -237,8 +239,8 @@ impl<C: Connection> Stores<C> {
                 format!("{}({}; {})", self.join_sql(join), own.join(", "), other.join(", "))
             }
         };
-        // In an order of its own it is no other link's.
-        let is_own = field.link.as_ref().is_some_and(|link| link.order().is_some());
+        // In an order of its own, or with a filter, it is no other link's.
+        let is_own = field.link.as_ref().is_some_and(|link| link.joining() != Joining::ByKey);
         if is_own { format!("{lists} for {}.{}", model.name(), field.name) } else { lists }
     }
 
@@ -333,8 +335,8 @@ impl<C: Connection> Stores<C> {
                 match found.iter_mut().find(|lists| lists.column == column) {
                     Some(lists) => lists.is_one |= info.is_one(),
                     None => {
-                        let by_key = info.link.as_ref().is_some_and(|link| link.order().is_none());
-                        found.push(Lists { column, by_key, is_one: info.is_one() });
+                        let joining = info.link.as_ref().map_or(Joining::ByKey, LinkInfo::joining);
+                        found.push(Lists { column, joining, is_one: info.is_one() });
                     }
                 }
             }
@@ -403,8 +405,42 @@ impl<C: Connection> Stores<C> {
             shelf.table.take_affected(&mut |aggregate, affected| found.push((aggregate, affected)));
         }
         found.into_iter().fold(false, |any, ((table, column), affected)| {
-            self.shelf(table).table.forget_affected(column, affected) | any
+            self.forget_followers((table, column), affected) | any
         })
+    }
+
+    /// Makes aggregates, or lists, missing; tells whether there were any.
+    fn forget_followers(&self, (table, column): (TableId, ColumnId), affected: Affected) -> bool {
+        let table = self.table(table);
+        match self.joining(table, column) {
+            Some(joining) => table.forget_affected_lists(column, affected, joining),
+            None => table.forget_affected(column, affected),
+        }
+    }
+
+    /// What becomes of the lists of a column where a record comes; `None` if it holds no lists
+    pub(crate) fn joining(&self, owners: TableStore<'_, C>, column: ColumnId) -> Option<Joining> {
+        let link = owners.field_of(column).1.link.as_ref()?;
+        owners.table().is_of_lists(column).then(|| link.joining())
+    }
+
+    /// Has the tables that the lists of a link with an order or a filter are read from tell when these are not what they were; `reads`
+    /// are the members' fields that make them so, `None` if that may be any.
+    pub(crate) fn follow_lists(
+        &self,
+        store: Store<'_, C>,
+        field: usize,
+        text: &str,
+        reads: Option<Vec<usize>>,
+    ) {
+        let Some(link) = &store.field(field).link else { return };
+        let (members, lists) = (self.get(link.target), (store.table_number(), store.column_of(field)));
+        let Some(reads) = reads.filter(|_| !is_sub_select(text)) else {
+            return self.follow(store, field, lists, &Subject::Text(text.into()));
+        };
+        reads
+            .into_iter()
+            .for_each(|read| self.follow(store, field, lists, &Subject::Column(members.column_of(read))));
     }
 
     /// Makes the lists missing that are read through a join table.
@@ -465,8 +501,8 @@ impl<C: Connection> Stores<C> {
         }
         let join_name = bare(self.join_sql(join));
         let looking = self.looking.borrow();
-        for &(_, (table, column)) in looking.iter().filter(|(text, _)| text.contains(join_name)) {
-            self.shelf(table).table.forget_affected(column, Affected::All);
+        for &(_, follower) in looking.iter().filter(|(text, _)| text.contains(join_name)) {
+            self.forget_followers(follower, Affected::All);
         }
         drop(looking);
         let mut shown: Vec<TableId> =
@@ -697,6 +733,11 @@ impl<'a, C: Connection> Store<'a, C> {
         self.fields().iter().enumerate().filter_map(|(field, info)| Some((field, info.stamp?)))
     }
 
+    /// Notes that the members' tables know what the lists of a link follow from; returns whether that is new.
+    pub(crate) fn note_followed(self, field: usize) -> bool {
+        self.entry.followed.borrow_mut().mark(field as u32)
+    }
+
     pub(crate) fn is_list(self, field: usize) -> bool {
         self.field(field).is_list()
     }
@@ -810,6 +851,13 @@ impl<'a, C: Connection> Store<'a, C> {
             other,
             count,
         }
+    }
+
+    /// Who is a member by a filter is not decided by who is added.
+    pub(crate) fn refuse_filtered(self, field: usize) -> crate::Result<()> {
+        let is_filtered = self.field(field).link.as_ref().is_some_and(|link| link.filter().is_some());
+        let (model, field) = (self.name(), self.field_name(field));
+        if is_filtered { Err(Error::FilteredLink { model, field }) } else { Ok(()) }
     }
 
     pub(crate) fn missing_record(self, slot: u32) -> Error {

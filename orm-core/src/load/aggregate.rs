@@ -17,9 +17,10 @@ use crate::env::pending::Flushed;
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::BoxError;
 use crate::fragment::{Fragment, separated, text_of};
+use crate::load::condition::Whose;
+use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each};
 use crate::load::select::{Reason, key_columns, told};
-use crate::model::KeyCondition;
 use crate::store::{Function, Subject};
 use crate::{Environment, Error, Result, Str};
 
@@ -123,124 +124,6 @@ impl<C: Connection> Aggregate<'_, C> {
     }
 }
 
-/// The functions, and the words that stand before a bracket, of which it is known that they give the same for the same rows
-const FIXED: [&str; 51] = [
-    "abs",
-    "all",
-    "and",
-    "any",
-    "as",
-    "avg",
-    "between",
-    "by",
-    "case",
-    "cast",
-    "ceil",
-    "ceiling",
-    "char",
-    "char_length",
-    "coalesce",
-    "concat",
-    "count",
-    "decimal",
-    "distinct",
-    "else",
-    "exists",
-    "floor",
-    "from",
-    "greatest",
-    "having",
-    "ifnull",
-    "in",
-    "least",
-    "length",
-    "like",
-    "lower",
-    "ltrim",
-    "max",
-    "min",
-    "not",
-    "nullif",
-    "numeric",
-    "on",
-    "or",
-    "replace",
-    "round",
-    "rtrim",
-    "select",
-    "substr",
-    "substring",
-    "sum",
-    "then",
-    "trim",
-    "upper",
-    "when",
-    "where",
-];
-
-/// Whether an expression is the same as long as the rows are that it looks at: it calls no function that may be another one each time
-fn is_fixed(text: &str) -> bool {
-    let (mut word, mut is_over, mut quote) = (String::new(), false, None);
-    for letter in text.chars().chain([' ']) {
-        if quote.is_some() {
-            quote = quote.filter(|&end| end != letter);
-            continue;
-        }
-        if letter.is_ascii_alphanumeric() || letter == '_' {
-            if std::mem::take(&mut is_over) {
-                word.clear();
-            }
-            word.push(letter.to_ascii_lowercase());
-            continue;
-        }
-        let is_call = letter == '(' && !word.is_empty();
-        if (is_call && !FIXED.contains(&&*word)) || is_clock(&word) {
-            return false;
-        }
-        is_over = true;
-        if letter != ' ' {
-            word.clear();
-        }
-        quote = Some(letter).filter(|letter| ['"', '`', '\''].contains(letter));
-    }
-    true
-}
-
-/// What databases call the time without brackets
-fn is_clock(word: &str) -> bool {
-    ["current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"].contains(&word)
-}
-
-/// Whether values, as they are written for debugging, are those of types that write all that they are: numbers, text, truths,
-/// dates, UUIDs, and lists of these. A type of an application's own may hide what it is.
-fn are_plain(values: &str) -> bool {
-    let mut rest = values;
-    while let Some(first) = rest.chars().next() {
-        rest = if first == '"' {
-            let mut is_escaped = false;
-            let end = rest[1..].find(|letter| {
-                let is_end = letter == '"' && !is_escaped;
-                is_escaped = letter == '\\' && !is_escaped;
-                is_end
-            });
-            let Some(end) = end else { return false };
-            &rest[end + 2..]
-        } else if "[](), ".contains(first) {
-            &rest[1..]
-        } else {
-            let end = rest.find(['"', '[', ']', '(', ')', ',', ' ']).unwrap_or(rest.len());
-            let (word, behind) = rest.split_at(end);
-            let is_number = word.contains(|letter: char| letter.is_ascii_digit())
-                && word.chars().all(|letter| letter.is_ascii_hexdigit() || "TZ:+-.".contains(letter));
-            if !is_number && !["Some", "None", "true", "false"].contains(&word) {
-                return false;
-            }
-            behind
-        };
-    }
-    true
-}
-
 /// Aggregates over the lists of each of these records: one SELECT. What cannot be kept is noted as a search is.
 pub(crate) fn by_owner<C: Connection>(
     env: &Environment<C>,
@@ -254,13 +137,17 @@ pub(crate) fn by_owner<C: Connection>(
         return Ok(Brought { owners: Vec::new(), faults: Vec::new() });
     };
     let slots = &*one_of_each(store, slots);
-    let flushed = env.flush_before_list(source.members, store.side(field), aggregate.looks_around())?;
-    let keys = store.model().key_list(store.table(), slots);
-    let mut query = Query { source, keys, aggregate, is_grouped: true, in_halves: false };
+    let flushed = env.flush_before_list(
+        source.members,
+        store.side(field),
+        aggregate.looks_around() || source.is_conditional(),
+    )?;
+    let whose = source.whose(store.model().key_list(store.table(), slots));
+    let mut query = Query { source, whose, aggregate, is_grouped: true, in_halves: false };
     let name = format!("{}.{}", store.name(), store.field_name(field));
-    let whose = meant(store, field, slots);
+    let meant = meant(store, field, slots);
     let select = Select { store, name: &name, keys: slots.len() };
-    let faults = select.run(env, flushed, &mut query, &whose, reading)?;
+    let faults = select.run(env, flushed, &mut query, &meant, reading)?;
     if !is_kept {
         env.note_search(|| text_of::<C::Backend>(&query).unwrap_or_default());
     }
@@ -278,9 +165,10 @@ pub(crate) fn of_all<C: Connection>(
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
-    let flushed = env.flush_before_list(source.members, side, aggregate.looks_around())?;
-    let keys = store.model().key_list(store.table(), slots);
-    let mut query = Query { source, keys, aggregate, is_grouped: false, in_halves: false };
+    let flushed =
+        env.flush_before_list(source.members, side, aggregate.looks_around() || source.is_conditional())?;
+    let whose = source.whose(store.model().key_list(store.table(), slots));
+    let mut query = Query { source, whose, aggregate, is_grouped: false, in_halves: false };
     let name = field
         .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
     let select = Select { store, name: &name, keys: slots.len() };
@@ -375,7 +263,7 @@ impl<C: Connection> Select<'_, C> {
 
 struct Query<'a, C: Connection> {
     source: Source<'a, C>,
-    keys: Box<dyn KeyCondition<C::Backend>>,
+    whose: Whose<'a, C>,
     aggregate: &'a Aggregate<'a, C>,
     /// Whether there is a row for each owner
     is_grouped: bool,
@@ -486,44 +374,13 @@ impl<C: Connection> Query<'_, C> {
         self.source.push_from(out)?;
         out.push_sql(" WHERE ");
         if self.aggregate.function != Function::Count {
-            return self.keys.push(self.source.owner(), out.reborrow());
+            return self.whose.push(out);
         }
         out.push_sql("(");
-        self.keys.push(self.source.owner(), out.reborrow())?;
+        self.whose.push(out)?;
         out.push_sql(") AND (");
         self.push_argument(out)?;
         out.push_sql(")");
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{are_plain, is_fixed};
-
-    #[test]
-    fn what_may_be_another_one_each_time_is_not_fixed() {
-        let fixed = [
-            "`orders`.`price` * `orders`.`quantity`",
-            "\"t\".\"random(\" IN (SELECT max(\"x\") FROM \"now\") AND (1 = 1)",
-            "CASE WHEN (lower(`a`.`b`) = 'now()') THEN ? ELSE coalesce(`a`.`c`, ?) END",
-            "CAST(`a`.`b` AS DECIMAL(10, 2)) LIKE ?",
-        ];
-        fixed.into_iter().for_each(|text| assert!(is_fixed(text), "{text}"));
-        for text in
-            ["random()", "`a`.`b` > CURRENT_TIMESTAMP", "now ()", "my_function(`a`.`b`)", "CURRENT_DATE"]
-        {
-            assert!(!is_fixed(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn values_that_may_hide_what_they_are_are_not_plain() {
-        let plain = ["[]", r#"["open", 5]"#, r#"["a\"b, Secret(1)\\", -1.5e10]"#, "[Some(3), None, true]"];
-        let dates = ["[2026-11-27T06:19:46.5Z]", "[67e55044-10b1-426f-9247-bb680e5fe0c8]", "[[1, 2], [3]]"];
-        plain.into_iter().chain(dates).for_each(|values| assert!(are_plain(values), "{values}"));
-        for values in ["[Open]", "[[REDACTED]]", "[Secret(\"***\")]", "[***]", "[NaN]", "[\"never ended"] {
-            assert!(!are_plain(values), "{values}");
-        }
     }
 }

@@ -5,6 +5,8 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod anew;
+mod condition;
+mod expression;
 pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod miss;

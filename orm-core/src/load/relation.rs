@@ -13,9 +13,10 @@ use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
 use crate::env::stores::{Store, Want};
 use crate::fragment::{joined, separated};
+use crate::load::condition::{self, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
-use crate::model::{KeyCondition, LinkKind, Order};
+use crate::model::{Filter, KeyCondition, LinkKind, Order};
 use crate::store::{ColumnId, List, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
@@ -36,6 +37,8 @@ pub(super) struct Source<'a, C: Connection> {
     /// The members' field that is the owner's key, if there is one
     field: Option<usize>,
     order: Option<Order<C>>,
+    /// Which of the records that lead there are members, if not all are
+    filter: Option<Filter<C>>,
     /// Whether it cannot bring a member of an owner twice
     pub(super) is_unique: bool,
     /// Whether an owner has one member at most
@@ -52,7 +55,8 @@ impl<C: Connection> Copy for Source<'_, C> {}
 impl<'a, C: Connection> Source<'a, C> {
     pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
-        let (members, order) = (env.stores.get(link.target), link.order());
+        let (members, order, filter) = (env.stores.get(link.target), link.order(), link.filter());
+        condition::follow(env, store, field);
         Some(match link.kind {
             LinkKind::ToOne => return None,
             LinkKind::Inverse { field, is_one, .. } => {
@@ -65,6 +69,7 @@ impl<'a, C: Connection> Source<'a, C> {
                     other: None,
                     field: Some(field),
                     order,
+                    filter,
                     is_unique: true,
                     is_one,
                 }
@@ -81,6 +86,7 @@ impl<'a, C: Connection> Source<'a, C> {
                     other: Some(other),
                     field: None,
                     order,
+                    filter,
                     is_unique: is_key(),
                     is_one: false,
                 }
@@ -91,7 +97,18 @@ impl<'a, C: Connection> Source<'a, C> {
     /// Records by their own keys
     pub(super) fn themselves(members: Store<'a, C>) -> Self {
         let (table, own) = (members.sql(), members.model().key_columns());
-        Source { members, table, own, other: None, field: None, order: None, is_unique: true, is_one: false }
+        let (other, field, order, filter) = (None, None, None, None);
+        Source { members, table, own, other, field, order, filter, is_unique: true, is_one: false }
+    }
+
+    /// Whether its lists are in an order of their own, or have a filter, which may look at whatever they like
+    pub(super) fn is_conditional(self) -> bool {
+        self.order.is_some() || self.filter.is_some()
+    }
+
+    /// Which of the members, of the owners with these keys
+    pub(super) fn whose(self, keys: Box<dyn KeyCondition<C::Backend>>) -> Whose<'a, C> {
+        Whose::new(self.owner(), keys, self.filter)
     }
 
     /// Whether a join table says whose the members are
@@ -134,7 +151,7 @@ pub(crate) fn load_lists<C: Connection>(
     if slots.is_empty() {
         return Ok(());
     }
-    let flushed = env.flush_before_list(members, store.side(field), source.order.is_some())?;
+    let flushed = env.flush_before_list(members, store.side(field), source.is_conditional())?;
     let fields: Vec<usize> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
@@ -155,7 +172,7 @@ pub(crate) fn load_lists<C: Connection>(
         selection: &selection,
         with_owner: is_read.is_none(),
         sorted: !sort_here,
-        keys: store.model().key_list(store.table(), slots),
+        whose: source.whose(store.model().key_list(store.table(), slots)),
         order: source.order.map(|order| order()),
         most,
     };
@@ -168,7 +185,7 @@ pub(crate) fn load_lists<C: Connection>(
     let mut rows: Vec<(u32, i64, u32)> = Vec::new();
     let before = members.value_bytes();
     // What is read from now on is younger than all that is cached.
-    env.later();
+    let begun = env.later();
     select.run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
         let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
         if let Shown::Owner(owner) = owner {
@@ -208,6 +225,13 @@ pub(crate) fn load_lists<C: Connection>(
     if let Some(link) = source.field {
         let listed = rows.iter().map(|&(owner, _, member)| (owner, member));
         store.note_contradicted(column, members.table(), members.column_of(link), listed);
+    }
+    if source.is_conditional() {
+        // What was sent before may have made others missing, but not what has come after it.
+        env.settle();
+    }
+    if source.filter.is_some() {
+        store.table().note_arrived(column, begun, owners.clone());
     }
     keep(env, store, column, &owners, rows);
     Ok(())
@@ -353,8 +377,8 @@ pub(crate) fn count_lists<C: Connection>(
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let slots = &*one_of_each(store, slots);
-    let flushed = env.flush_before_list(source.members, store.side(field), false)?;
-    let query = Counts { source, keys: store.model().key_list(store.table(), slots) };
+    let flushed = env.flush_before_list(source.members, store.side(field), source.is_conditional())?;
+    let query = Counts { source, whose: source.whose(store.model().key_list(store.table(), slots)) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0, renews: false };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
@@ -373,6 +397,10 @@ pub(crate) fn count_lists<C: Connection>(
             Ok(())
         },
     )?;
+    if source.is_conditional() {
+        // What was sent before may have made others missing, but not what has come after it.
+        env.settle();
+    }
     // Those that the database does not name have no members.
     let mut members: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
     let meant = meant(store, field, slots);
@@ -389,7 +417,7 @@ struct Members<'a, C: Connection> {
     /// Whether the owner's key stands behind the fields
     with_owner: bool,
     sorted: bool,
-    keys: Box<dyn KeyCondition<C::Backend>>,
+    whose: Whose<'a, C>,
     order: Option<Box<dyn QueryFragment<C::Backend>>>,
     /// How many rows may come; if there are more, they are in the order of their owners
     most: Option<usize>,
@@ -408,7 +436,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Members<'_, C> {
         out.push_sql(" FROM ");
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.keys.push(owner, out.reborrow())?;
+        self.whose.push(&mut out)?;
         if !self.sorted && self.most.is_none() {
             return Ok(());
         }
@@ -435,7 +463,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Members<'_, C> {
 
 struct Counts<'a, C: Connection> {
     source: Source<'a, C>,
-    keys: Box<dyn KeyCondition<C::Backend>>,
+    whose: Whose<'a, C>,
 }
 
 impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
@@ -452,7 +480,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
         out.push_sql(") FROM ");
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.keys.push(owner, out.reborrow())?;
+        self.whose.push(&mut out)?;
         out.push_sql(" GROUP BY ");
         owner.push_all(&mut out)
     }
@@ -478,7 +506,7 @@ impl<C: Connection> Counts<'_, C> {
         out.push_sql(" FROM ");
         self.source.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.keys.push(owner, out.reborrow())?;
+        self.whose.push(&mut out)?;
         // What has no key is no record.
         for part in 0..key.names.len() {
             out.push_sql(" AND ");

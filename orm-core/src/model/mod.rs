@@ -28,7 +28,7 @@ pub use link::{ToManyLink, ToOneLink};
 use crate::backend::Connection;
 use crate::codec::{Decode, Encode, KeyCodec};
 use crate::key::Key;
-use crate::store::AnyColumn;
+use crate::store::{AnyColumn, Joining};
 
 /// The diesel backend of a model's connection
 pub(crate) type DbOf<M> = <<M as Entity>::Connection as diesel::Connection>::Backend;
@@ -173,6 +173,23 @@ impl<C: Connection> LinkInfo<C> {
             LinkKind::Inverse { order, .. } | LinkKind::Through { order, .. } => order,
         }
     }
+
+    /// Which of the records that it leads to are members, if not all are
+    pub(crate) fn filter(&self) -> Option<Filter<C>> {
+        match self.kind {
+            LinkKind::ToOne => None,
+            LinkKind::Inverse { filter, .. } | LinkKind::Through { filter, .. } => filter,
+        }
+    }
+
+    /// How its lists are put right where a record comes
+    pub(crate) fn joining(&self) -> Joining {
+        match (self.filter(), self.order()) {
+            (Some(_), _) => Joining::Unknown,
+            (None, Some(_)) => Joining::Anywhere,
+            (None, None) => Joining::ByKey,
+        }
+    }
 }
 
 /// By what a link leads to its model
@@ -185,6 +202,8 @@ pub enum LinkKind<C: Connection> {
         field: fn() -> usize,
         /// The order of the members
         order: Option<Order<C>>,
+        /// Which of the records are members
+        filter: Option<Filter<C>>,
         /// Whether there is one member at most
         is_one: bool,
     },
@@ -200,6 +219,8 @@ pub enum LinkKind<C: Connection> {
         other: &'static [&'static str],
         /// The order of the members
         order: Option<Order<C>>,
+        /// Which of the records are members
+        filter: Option<Filter<C>>,
     },
 }
 
@@ -221,6 +242,9 @@ impl<C: Connection> fmt::Debug for LinkKind<C> {
 
 /// An order of a to-many link's members, made anew for each statement
 pub type Order<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
+
+/// A condition for being a member of a to-many link, made anew for each statement
+pub type Filter<C> = fn() -> Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
 
 /// With which other columns a field is loaded
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

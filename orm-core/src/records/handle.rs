@@ -550,6 +550,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
+        env.settle();
         if env.settings.max_age.is_some() {
             env.expire(store, field, slot);
         }

@@ -1,9 +1,11 @@
-//! What generated code says of to-many links, checked while it is compiled: the link that points back, the join table, the order.
+//! What generated code says of to-many links, checked while it is compiled: the link that points back, the join table, the order, the filter.
 
 use std::any::TypeId;
 
 use diesel::associations::HasTable;
+use diesel::expression::{AppearsOnTable, Expression, NonAggregate};
 use diesel::query_builder::QueryFragment;
+use diesel::sql_types::BoolOrNullableBool;
 
 use crate::Id;
 use crate::model::{DbOf, table_name};
@@ -67,4 +69,18 @@ where
 )]
 pub trait OrderOf<S> {}
 #[diagnostic::do_not_recommend]
-impl<S, E: diesel::AppearsOnTable<S>> OrderOf<S> for E {}
+impl<S, E: AppearsOnTable<S>> OrderOf<S> for E {}
+
+/// A condition that a to-many link can have, on the tables of `S`
+#[diagnostic::on_unimplemented(
+    message = "a to-many link has no filter of this kind",
+    label = "no condition on the link's own tables",
+    note = "a filter is a diesel expression of a truth over columns of the model that the link leads to, as in \
+            `filter = orders::state.eq(\"open\")`; that of a `ManyToMany` may be over columns of the table of pairs too"
+)]
+pub trait FilterOf<S> {}
+#[diagnostic::do_not_recommend]
+impl<S, E> FilterOf<S> for E where
+    E: AppearsOnTable<S> + NonAggregate + Expression<SqlType: BoolOrNullableBool>
+{
+}

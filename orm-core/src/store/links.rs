@@ -157,20 +157,38 @@ pub(crate) struct Edit {
     pub(crate) is_pair: bool,
 }
 
+/// What becomes of a cached list where a record comes to its owner
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// It is put where its key belongs.
+    ByKey,
+    /// It is a member, and only the database knows where it stands.
+    Anywhere,
+    /// Only the database knows whether it is a member.
+    Unknown,
+}
+
 /// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
 pub(crate) fn edit(
     lists: &mut Column<List>,
     edits: &[Edit],
     now: Moment,
     number: &dyn Fn(u32) -> Option<i64>,
-    by_number: bool,
+    joining: Joining,
 ) {
+    let by_number = joining == Joining::ByKey;
     let mut edits: Vec<(u32, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
     // Stable: what happens to one list happens in the order in which it was asked for.
     edits.sort_by_key(|&(owner, _)| owner);
     for edits in edits.chunk_by(|(a, _), (b, _)| a == b) {
         let owner = edits[0].0;
         let Some(list) = lists.get(owner) else { continue };
+        let is_member = |member: u32| list.0.contains(&member);
+        let leaves_it = |edit: &Edit| !edit.add || (joining == Joining::Anywhere && is_member(edit.member));
+        if joining != Joining::ByKey && !edits.iter().all(|(_, edit)| leaves_it(edit)) {
+            lists.remove(owner);
+            continue;
+        }
         let number = |member: u32| if by_number { number(member) } else { None };
         let list = if edits.len() <= FEW {
             edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
@@ -289,7 +307,7 @@ mod tests {
         remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW);
         let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1, is_pair: false };
         let edits = [join, Edit { owner: Some(9), ..join }];
-        edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), true);
+        edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), Joining::ByKey);
         let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());
         assert_eq!((list(0), list(1), list(9)), (Some(vec![1]), Some(vec![7, 3]), None));
     }

@@ -19,7 +19,7 @@ use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
 use super::handover::{self, GivenUp, Steps};
 use super::keys::{AnyKeys, Keys};
-use super::links::{self, Edit, Link, List};
+use super::links::{self, Edit, Joining, Link, List};
 use super::resident::{Resident, UnreadBatch};
 use super::reverse::{Reverse, slots_of_pages};
 use super::slot::{ColumnId, SlotSet, Slots, TableId};
@@ -105,7 +105,7 @@ pub struct Table {
 }
 
 /// A column of a table: the cells of one column of the database in one type, or the lists of one to-many link
-struct TableColumn {
+pub(super) struct TableColumn {
     name: String,
     /// The columns of the database that it shows; none of a list
     shows: &'static [&'static str],
@@ -115,7 +115,7 @@ struct TableColumn {
     /// Of a to-many link: members that were counted and not listed
     counts: RefCell<Counts>,
     /// Of lists by a to-one link: members that a list was loaded with although their cached link leads elsewhere
-    contradicted: RefCell<Slots>,
+    pub(super) contradicted: RefCell<Slots>,
     /// Of whom members were counted; of an aggregate, for whom it was worked out
     arrivals: RefCell<Arrivals>,
     /// Who leads where by them
@@ -196,7 +196,7 @@ impl Table {
         }))
     }
 
-    fn entry(&self, column: ColumnId) -> &TableColumn {
+    pub(super) fn entry(&self, column: ColumnId) -> &TableColumn {
         match self.columns.get(column.0) {
             Some(column) => column,
             None => unreachable!("no {column:?}"),
@@ -750,10 +750,15 @@ impl Table {
     }
 
     /// Forgets counts of members, and aggregates over them, that came after a time: a link that is known since then says nothing of
-    /// them.
-    fn forget_counts_after(&self, column: ColumnId, time: Stamp) {
+    /// them. So it is with the lists of a link with a filter.
+    pub(super) fn forget_arrived_after(&self, column: ColumnId, time: Stamp, with_lists: bool) {
         let arrived = |column: ColumnId| self.entry(column).arrivals.borrow_mut().take_after(time);
-        arrived(column).into_iter().for_each(|owner| self.forget_count(column, owner));
+        for owner in arrived(column) {
+            self.forget_count(column, owner);
+            if with_lists {
+                self.column(column).remove(owner);
+            }
+        }
         self.aggregates.each_over(column, |aggregate| {
             for owner in arrived(aggregate) {
                 self.column(aggregate).remove(owner);
@@ -802,7 +807,7 @@ impl Table {
         }
     }
 
-    fn forget_count(&self, column: ColumnId, slot: u32) {
+    pub(super) fn forget_count(&self, column: ColumnId, slot: u32) {
         self.forget_aggregates(column, slot);
         if self.entry(column).counts.borrow_mut().remove(&slot).is_some() {
             self.change(column, slot);
@@ -1286,18 +1291,21 @@ impl Table {
         &self,
         column: ColumnId,
         edits: &[Edit],
-        by_key: bool,
+        joining: Joining,
         members: &Self,
         now: Moment,
     ) {
+        let is_filtered = joining == Joining::Unknown;
         let is_alike = |edit: &Edit| edit.owner.is_some_and(|owner| self.may_be_alike(owner));
         if edits.iter().any(is_alike) {
             self.forget_alike(column, edits);
         }
         for edit in edits {
-            self.forget_counts_after(column, edit.since);
+            self.forget_arrived_after(column, edit.since, is_filtered);
             match edit.owner {
-                Some(owner) if edit.is_change => self.count_on(column, owner, edit.add, now.time),
+                Some(owner) if edit.is_change && !is_filtered => {
+                    self.count_on(column, owner, edit.add, now.time);
+                }
                 Some(owner) => self.forget_count(column, owner),
                 None => {}
             }
@@ -1305,7 +1313,7 @@ impl Table {
         let anywhere = edits.iter().filter(|edit| self.is_anywhere(column, edit));
         self.remove_members(column, &anywhere.map(|edit| edit.member).collect(), now);
         if let Some(lists) = links::lists(self.column(column)) {
-            links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), by_key);
+            links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), joining);
         }
     }
 
@@ -1355,7 +1363,7 @@ impl Table {
 
     /// Whether a key may be another one's row, which a collation calls equal: never where keys are numbers, nor where the row of the key
     /// itself was seen and none was found otherwise
-    fn may_be_alike(&self, slot: u32) -> bool {
+    pub(super) fn may_be_alike(&self, slot: u32) -> bool {
         !self.are_keys_numbers() && (self.has_spellings.get() || !self.is_stored(slot))
     }
 

@@ -11,7 +11,7 @@ use crate::backend::{Begin, Connection, Dialect};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
-use crate::store::{self, ColumnId, Edit, Link, Slots, TableId};
+use crate::store::{self, ColumnId, Edit, Joining, Link, Slots, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
@@ -268,7 +268,9 @@ pub(super) fn forget_what_went_along<C: Connection>(
         for other in env.tables() {
             let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
-                let lists = env.stores.lists(table, side);
+                // Who is a member by a filter does not say who links there.
+                let mut lists = env.stores.lists(table, side);
+                lists.retain(|lists| lists.joining != Joining::Unknown);
                 let of = |lists: &Lists| targets.members_of(lists.column, &owners);
                 let (members, are_all): (Vec<_>, Vec<bool>) = lists.iter().map(of).unzip();
                 (members.concat(), are_all.contains(&true))
@@ -334,7 +336,8 @@ pub(super) fn leave_lists<C: Connection>(
                 }
             };
             let edits: Vec<Edit> = gone.iter().map(edit).collect();
-            owners.edit_lists(lists, &edits, false, members.table(), now);
+            let joining = env.stores.joining(owners, lists).unwrap_or(Joining::ByKey);
+            owners.edit_lists(lists, &edits, joining, members.table(), now);
             // Whatever its link says: a list may be older, or younger, than that.
             owners.remove_members(lists, gone, now);
         }

@@ -70,8 +70,8 @@ pub(super) fn edit_all<C: Connection>(
     }
     let (owners, members) = (env.stores.table(table), env.stores.table(members));
     let (edits, now): (Vec<Edit>, _) = (edits.collect(), env.moment());
-    for Lists { column, by_key, .. } in lists {
-        owners.edit_lists(column, &edits, by_key, members.table(), now);
+    for Lists { column, joining, .. } in lists {
+        owners.edit_lists(column, &edits, joining, members.table(), now);
     }
 }
 

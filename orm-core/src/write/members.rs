@@ -23,6 +23,7 @@ pub(crate) fn change_list<C: Connection>(
     add: bool,
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
+    store.refuse_filtered(field)?;
     let target = env.stores.get(link.target);
     match &link.kind {
         LinkKind::ToOne => Ok(()),

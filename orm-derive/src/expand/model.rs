@@ -2,6 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Expr;
 use syn::ext::IdentExt;
 
 use super::columns::{codec, opened};
@@ -313,15 +314,16 @@ fn encode(model: &Model, field: &Field) -> TokenStream {
 /// Where a link leads to
 fn link(model: &Model, field: &Field) -> TokenStream {
     let Some(target) = field.shape.target() else { return quote!(::core::option::Option::None) };
-    let order = match field.order() {
-        Some(order) => {
-            let (source, items) = order_source(target, field);
-            let at = span_of(order);
-            let checked = quote_spanned!(at=> ::orm_core::private::order::<#target, #source, _>(#order));
+    let checked = |clause: Option<&Expr>, check: TokenStream| match clause {
+        Some(clause) => {
+            let (source, items) = clause_source(target, field);
+            let at = span_of(clause);
+            let checked = quote_spanned!(at=> ::orm_core::private::#check::<#target, #source, _>(#clause));
             quote!(::core::option::Option::Some(|| { #items #checked }))
         }
         None => quote!(::core::option::Option::None),
     };
+    let (order, filter) = (checked(field.order(), quote!(order)), checked(field.filter(), quote!(filter)));
     let ident = &model.ident;
     let mut checked = TokenStream::new();
     let kind = match (&field.shape, field.inverse(), field.through()) {
@@ -343,7 +345,7 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             let at = span_of(inverse);
             let position = quote_spanned!(at=> ::orm_core::private::inverse::<#ident, #target, _>(#inverse));
             let is_one = field.is_one_to_one();
-            quote!(Inverse { field: || #position, order: #order, is_one: #is_one })
+            quote!(Inverse { field: || #position, order: #order, filter: #filter, is_one: #is_one })
         }
         (Shape::ManyToMany(_), _, Some((own, other))) => {
             let (first, last) = (&own[0], &other[0]);
@@ -360,6 +362,7 @@ fn link(model: &Model, field: &Field) -> TokenStream {
                     own: &[#(::orm_core::private::column_name::<#own>()),*],
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
                     order: #order,
+                    filter: #filter,
                 }
             }
         }
@@ -379,9 +382,9 @@ fn link(model: &Model, field: &Field) -> TokenStream {
     }
 }
 
-/// The tables that an order can be of, as diesel's query source, and what declares that: the members' own, and the table
+/// The tables that an order and a filter can be of, as diesel's query source, and what declares that: the members' own, and the table
 /// of pairs
-fn order_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream) {
+fn clause_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream) {
     let Some((own, _)) = field.through() else {
         return (quote!(<#target as ::orm_core::private::Entity>::Table), TokenStream::new());
     };

@@ -122,13 +122,11 @@ fn members_with_text_keys() -> Result<()> {
 }
 
 #[test]
-fn a_member_that_is_added_has_its_place_when_the_list_is_read_again() -> Result<()> {
+fn a_member_that_is_added_has_its_place() -> Result<()> {
     let db = db();
     let first = db.record::<Playlist>(1);
     first.songs().load()?;
     first.songs().add(&db.browse::<Song>([3]))?;
-    assert_eq!(first.songs().ids()?, [2, 1, 4, 3], "at the end until the list is read again");
-    db.cache().invalidate(Playlist::SONGS, [1]);
     assert_eq!(first.songs().ids()?, [3, 2, 1, 4], "its position is 0 by default");
     first.songs().remove(&db.browse::<Song>([2]))?;
     assert_eq!((first.songs().len()?, first.songs().ids()?), (3, vec![3, 1, 4]), "both its pairs are gone");

@@ -18,6 +18,10 @@ struct Order {
     #[model(inverse = Self::PARENT_ID)]
     #[model(order = orders::id.desc())]
     child_ids: OneToMany<Self>,
+    #[model(inverse = Self::PARENT_ID, filter = orders::to_id.is_null().or(orders::from_id.gt(7)))]
+    open_ids: OneToMany<Self>,
+    #[model(through(order_places::order_id, order_places::place_id), filter = places::name.like("A%").and(order_places::order_id.gt(0)))]
+    named_ids: ManyToMany<Place>,
     #[model(through(order_places::order_id, order_places::place_id), order = (places::name.asc(), places::id.desc()))]
     place_ids: ManyToMany<Place>,
 }
