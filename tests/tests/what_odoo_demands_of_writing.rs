@@ -12,7 +12,7 @@ use orm_tests::{File, TestDb, test_db};
 
 fn orders() -> TestDb {
     let file = File::new("SELECT 1");
-    orders::fill(&mut file.connect(), 5).expect("orders");
+    file.run(&orders::sql(5));
     test_db!(file)
 }
 

@@ -5,6 +5,7 @@
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
+use orm_tests::database::Backend;
 use orm_tests::{File, TestDb, test_db};
 
 diesel::table! { clients { id -> Integer, name -> Text, town_id -> Integer } }
@@ -541,12 +542,12 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-impl diesel::serialize::ToSql<diesel::sql_types::Text, diesel::sqlite::Sqlite> for Secret {
+impl diesel::serialize::ToSql<diesel::sql_types::Text, Backend> for Secret {
     fn to_sql<'b>(
         &'b self,
-        out: &mut diesel::serialize::Output<'b, '_, diesel::sqlite::Sqlite>,
+        out: &mut diesel::serialize::Output<'b, '_, Backend>,
     ) -> diesel::serialize::Result {
-        diesel::serialize::ToSql::<diesel::sql_types::Text, diesel::sqlite::Sqlite>::to_sql(self.0, out)
+        diesel::serialize::ToSql::<diesel::sql_types::Text, Backend>::to_sql(self.0, out)
     }
 }
 

@@ -37,7 +37,7 @@ fn a_member_has_one_owner() -> Result<()> {
 #[test]
 fn a_member_whose_link_is_not_null_cannot_be_taken_out() -> Result<()> {
     let file = File::new("SELECT 1");
-    orders::fill(&mut file.connect(), 3).expect("orders");
+    file.run(&orders::sql(3));
     let db = orm_tests::test_db!(file);
     let order = db.record::<orders::Order>(1);
     let lines = order.line_ids().load()?;

@@ -3,6 +3,7 @@
 use orm_core::prelude::*;
 use orm_core::{Error, Result, ViolationKind};
 use orm_tests::TestDb;
+use orm_tests::database::ENFORCING;
 
 diesel::table! { things { id -> Integer, name -> Text, code -> Nullable<Text>, state -> Text, rank -> Integer, owner_id -> Nullable<Integer> } }
 diesel::table! { labels (code) { code -> Text, name -> Text, thing_id -> Integer } }
@@ -45,7 +46,7 @@ const SCHEMA: &str = "
 
 fn db() -> Result<TestDb> {
     let db = TestDb::new(SCHEMA);
-    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    db.execute(diesel::sql_query(ENFORCING))?;
     Ok(db)
 }
 

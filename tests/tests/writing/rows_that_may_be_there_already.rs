@@ -137,7 +137,7 @@ fn one_that_another_key_keeps_out_is_the_error_of_that_key() -> Result<()> {
         // The transaction goes on.
         db.record::<Book>(1).set_copies(77)
     })?;
-    assert_eq!(db.file.values("SELECT copies AS value FROM books WHERE id = 1"), ["77"]);
+    assert_eq!(db.file.values("SELECT copies AS value FROM books WHERE id = 1 ORDER BY id"), ["77"]);
     Ok(())
 }
 
@@ -160,7 +160,10 @@ fn the_key_of_a_row_that_is_there_stays() -> Result<()> {
     let emma =
         db.upsert((Book::SHELF_ID, Book::TITLE), Book::values().id(77).shelf_id(1).title("Emma").copies(4))?;
     assert_eq!((emma.id(), emma.copies()?), (1, 4));
-    assert_eq!(db.file.values("SELECT id || copies AS value FROM books WHERE title = 'Emma'"), ["14", "22"]);
+    assert_eq!(
+        db.file.values("SELECT id || copies AS value FROM books WHERE title = 'Emma' ORDER BY id"),
+        ["14", "22"]
+    );
     let set = || Upsert::on((Book::SHELF_ID, Book::TITLE)).set(books::id.eq(books::id + 100));
     let error = db.assert_queries(0, || db.upsert(set(), book(1, "Emma", 1)).unwrap_err().to_string());
     assert!(error.contains("the primary key"), "{error}");

@@ -3,6 +3,7 @@
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::TestDb;
+use orm_tests::database::ENFORCING;
 
 diesel::table! { orders { id -> Integer, name -> Text } }
 diesel::table! { lines { id -> Integer, order_id -> Integer, product_id -> Nullable<Integer>, text -> Text } }
@@ -61,7 +62,7 @@ fn db() -> Result<TestDb> {
          INSERT INTO remarks VALUES (1, 1, 'r1'), (2, 3, 'r2');
          INSERT INTO pairs VALUES (1, 1), (2, 1), (2, 2)",
     );
-    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    db.execute(diesel::sql_query(ENFORCING))?;
     // All of it is cached.
     let (orders, products) = (db.all::<Order>()?, db.all::<Product>()?);
     orders.line_ids().text()?;
