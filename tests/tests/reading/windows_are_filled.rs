@@ -8,6 +8,7 @@ use orm_tests::music::{self, *};
 use orm_tests::{File, TestDb, test_db};
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn four_levels_of_many_windows_each() -> Result<()> {
     let size = music::Size {
         artists: 2_000,

@@ -33,6 +33,7 @@ mod wide {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn distinct_values_are_one_update_per_thousand() -> Result<()> {
     let db = TestDb::of_partners(2_500, 10);
     let partners = db.all::<Partner>()?;
@@ -52,6 +53,7 @@ fn distinct_values_are_one_update_per_thousand() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn equal_values_are_one_update_by_key() -> Result<()> {
     let db = TestDb::of_partners(2_500, 10);
     let partners = db.all::<Partner>()?;
@@ -73,6 +75,7 @@ fn written_of(id: i32) -> i32 {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn whatever_is_written_of_each_goes_together() -> Result<()> {
     let db = TestDb::of_partners(2_000, 10);
     let partners = db.all::<Partner>()?;
@@ -125,6 +128,7 @@ fn whatever_is_written_of_each_goes_together() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn one_value_of_very_many_stays_one_statement() -> Result<()> {
     let db = TestDb::of_partners(2_000, 10);
     let partners = db.all::<Partner>()?;
@@ -153,6 +157,7 @@ fn one_value_of_very_many_stays_one_statement() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_record_that_is_written_often_is_sent_once() -> Result<()> {
     let db = TestDb::of_partners(5, 2);
     let partner = db.record::<Partner>(1);
@@ -224,6 +229,7 @@ fn whatever_is_written_few_statements_are_prepared_for_good() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_statement_keeps_to_the_binds_that_the_backend_takes() -> Result<()> {
     let db = TestDb::new(wide::SCHEMA);
     let wides = db.create_many((0..1_000).map(|_| wide::values("x")))?;

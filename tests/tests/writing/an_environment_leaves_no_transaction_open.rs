@@ -25,6 +25,7 @@ fn write_and_leave(env: &Environment, begin: fn(&mut Db) -> QueryResult<()>) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_a_connection_of_its_own() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);
@@ -39,6 +40,7 @@ fn on_a_connection_of_its_own() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_one_of_a_pool() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);

@@ -207,6 +207,7 @@ fn after_a_panic_it_is_back_and_ours_is_undone() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn an_error_that_has_ended_their_transaction_is_told_though_it_was_swallowed() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run(
@@ -259,6 +260,7 @@ fn errors_of_their_own_come_back_by_value() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_time_out_of_theirs_stays_as_it_is() -> Result<()> {
     let file = File::new(SCHEMA);
     let timeout = |connection: &mut Db| -> QueryResult<i32> {

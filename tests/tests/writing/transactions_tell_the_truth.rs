@@ -57,6 +57,7 @@ fn after_a_refused_flush_nothing_is_sent_and_the_first_error_is_told() -> Result
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_statement_that_ends_the_transaction_is_an_error_and_the_last_one() -> Result<()> {
     for sql in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN IMMEDIATE"] {
         for by_execute in [false, true] {
@@ -218,6 +219,7 @@ fn an_applications_transaction_that_is_gone_is_not_written_without() -> Result<(
 
 /// Threads that read and then write, each its own row of one file: they wait for each other.
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn immediate_transactions_wait_for_each_other() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run("PRAGMA journal_mode = WAL");
@@ -281,6 +283,7 @@ fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() ->
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
     let db = bank();
     let account = db.record::<Account>(1);
@@ -302,6 +305,7 @@ fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_transaction_is_tried_again_until_it_succeeds_or_too_often() -> Result<()> {
     let db = bank();
     db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;
@@ -385,6 +389,7 @@ fn an_applications_own_error_comes_back_by_value() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn errors_say_what_they_call_for_and_print_the_database_once() -> Result<()> {
     let db = bank();
     db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;
