@@ -33,12 +33,12 @@ pub const SCHEMA: &str = "
     CREATE TABLE owners (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE);
     CREATE TABLE labels (code TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL);
     CREATE TABLE accounts (id INTEGER PRIMARY KEY NOT NULL, iban TEXT NOT NULL UNIQUE,
-        balance INTEGER NOT NULL DEFAULT 0 CHECK (balance >= 0),
+        balance BIGINT NOT NULL DEFAULT 0 CHECK (balance >= 0),
         owner_id INTEGER NOT NULL REFERENCES owners ON DELETE CASCADE,
         guarantor_id INTEGER REFERENCES owners ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
         label_code TEXT REFERENCES labels ON DELETE RESTRICT,
         version INTEGER NOT NULL DEFAULT 1);
-    CREATE TABLE entries (id INTEGER PRIMARY KEY NOT NULL, amount INTEGER NOT NULL,
+    CREATE TABLE entries (id INTEGER PRIMARY KEY NOT NULL, amount BIGINT NOT NULL,
         account_id INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE);
     CREATE TABLE account_labels (account_id INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
         label_code TEXT NOT NULL REFERENCES labels ON DELETE CASCADE, PRIMARY KEY (account_id, label_code));
@@ -108,9 +108,9 @@ pub fn bank() -> TestDb {
 }
 
 /// A recorded connection on which foreign keys are enforced
-pub fn enforcing(file: &File) -> (SqliteConnection, crate::statements::Statements) {
+pub fn enforcing(file: &File) -> (crate::database::Db, crate::statements::Statements) {
     let (mut connection, statements) = file.recorded();
-    connection.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
+    connection.batch_execute(crate::database::ENFORCING).expect("a setting");
     (connection, statements)
 }
 

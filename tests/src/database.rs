@@ -2,60 +2,65 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::path::PathBuf;
 
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
+use diesel::connection::{Connection as _, SimpleConnection};
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use diesel::{QueryableByName, RunQueryDsl};
 use orm_core::Environment;
-use tempfile::TempDir;
 
 use crate::partners;
 use crate::statements::{Statement, Statements};
 
-/// A SQLite file in a folder that goes with it
+#[cfg_attr(feature = "postgres", path = "database/postgres.rs")]
+#[cfg_attr(feature = "mysql", path = "database/mysql.rs")]
+#[cfg_attr(not(any(feature = "postgres", feature = "mysql")), path = "database/sqlite.rs")]
+mod backend;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod sql;
+
+pub use backend::{Backend, Db, ENFORCING, NAME, SYSTEM, bind, no_table};
+
+/// A database of a test's own: a file of SQLite, a schema of PostgreSQL, a database of MySQL. It goes with this.
 #[derive(Debug)]
 pub struct File {
-    folder: TempDir,
+    place: backend::Place,
 }
 
 impl File {
-    /// A file filled by this SQL
+    /// One filled by this SQL, which is SQLite's
     pub fn new(sql: &str) -> Self {
-        let file = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        file.run("PRAGMA journal_mode = WAL");
+        let file = Self { place: backend::Place::new() };
         file.run(&format!("BEGIN; {sql}; COMMIT"));
         file
     }
 
-    /// A file with so many partners over so many countries, see [`partners::fill`]
+    /// One with so many partners over so many countries, see [`partners::sql`]
     pub fn of_partners(partners: usize, countries: usize) -> Self {
-        let file = Self { folder: tempfile::tempdir().expect("a temporary folder") };
-        partners::fill(&mut file.connect(), partners, countries).expect("the partners");
+        let file = Self { place: backend::Place::new() };
+        file.run(&partners::sql(partners, countries));
         file
     }
 
-    /// Where it is
-    pub fn path(&self) -> PathBuf {
-        self.folder.path().join("test.db")
+    /// Where the file is
+    #[cfg(feature = "sqlite")]
+    pub fn path(&self) -> std::path::PathBuf {
+        self.place.path()
     }
 
     /// Its address, as diesel takes it
     pub fn url(&self) -> String {
-        self.path().to_str().expect("a path in UTF-8").to_owned()
+        self.place.url()
     }
 
     /// A connection to it
-    pub fn connect(&self) -> SqliteConnection {
-        let mut connection = SqliteConnection::establish(&self.url()).expect("a connection");
-        connection
-            .batch_execute("PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF")
-            .expect("two settings");
+    pub fn connect(&self) -> Db {
+        let mut connection = Db::establish(&self.url()).expect("a connection");
+        connection.batch_execute(backend::SETTINGS).expect("settings");
         connection
     }
 
     /// A connection to it whose statements are recorded
-    pub fn recorded(&self) -> (SqliteConnection, Statements) {
+    pub fn recorded(&self) -> (Db, Statements) {
         let statements = Statements::default();
         let mut connection = self.connect();
         connection.set_instrumentation(statements.clone());
@@ -63,7 +68,7 @@ impl File {
     }
 
     /// A pool of at most so many connections to it, all recorded
-    pub fn pool(&self, size: u32) -> (Pool<ConnectionManager<SqliteConnection>>, Statements) {
+    pub fn pool(&self, size: u32) -> (Pool<ConnectionManager<Db>>, Statements) {
         let statements = Statements::default();
         let pool = Pool::builder()
             .max_size(size)
@@ -76,14 +81,19 @@ impl File {
 
     /// What a SELECT of one column, called `value`, gives on a connection of its own; `NULL` for what is NULL
     pub fn values(&self, sql: &str) -> Vec<String> {
-        let rows: Vec<Value> =
-            diesel::sql_query(sql).load(&mut self.connect()).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let sql = backend::as_text(sql);
+        let rows: Vec<Value> = diesel::sql_query(&sql)
+            .load(&mut self.connect())
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
         rows.into_iter().map(|row| row.value.unwrap_or_else(|| "NULL".to_owned())).collect()
     }
 
-    /// Runs SQL on a connection of its own, behind the back of every environment.
+    /// Runs SQL, which is SQLite's, on a connection of its own, behind the back of every environment.
     pub fn run(&self, sql: &str) {
-        self.connect().batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let sql = backend::translated(sql);
+        let mut connection = self.connect();
+        connection.batch_execute(&sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+        backend::after_rows_by_hand(&mut connection);
     }
 }
 
@@ -96,9 +106,9 @@ struct Value {
 #[derive(Debug)]
 struct Recorded(Statements);
 
-impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for Recorded {
-    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        connection.batch_execute("PRAGMA busy_timeout = 5000").map_err(diesel::r2d2::Error::QueryError)?;
+impl CustomizeConnection<Db, diesel::r2d2::Error> for Recorded {
+    fn on_acquire(&self, connection: &mut Db) -> Result<(), diesel::r2d2::Error> {
+        connection.batch_execute(backend::SETTINGS).map_err(diesel::r2d2::Error::QueryError)?;
         connection.set_instrumentation(self.0.clone());
         Ok(())
     }
@@ -149,7 +159,7 @@ impl TestDb {
         test_db!(File::new(sql))
     }
 
-    /// A database with so many partners over so many countries, see [`partners::fill`]; its environment is strict
+    /// A database with so many partners over so many countries, see [`partners::sql`]; its environment is strict
     pub fn of_partners(partners: usize, countries: usize) -> Self {
         test_db!(File::of_partners(partners, countries), strict())
     }

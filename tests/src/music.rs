@@ -117,7 +117,7 @@ pub fn sql(size: Size) -> String {
          INSERT INTO artists SELECT value, 'Artist ' || value FROM {};
          INSERT INTO albums SELECT value, 'Album ' || value, 1 + (value * 7919 + value / 7) % {artists} FROM {};
          INSERT INTO tracks SELECT value, 'Track ' || value, 1 + (value * 7919 + value / 5) % {albums} FROM {};
-         INSERT INTO customers SELECT value, 'Customer ' || value, 'Country ' || value % 24 FROM {};
+         INSERT INTO customers SELECT value, 'Customer ' || value, 'Country ' || (value % 24) FROM {};
          INSERT INTO invoices SELECT value, 1 + (value * 7919 + value / 7) % {customers} FROM {};
          INSERT INTO lines SELECT value, 1 + (value * 7919 + value / 11) % {invoices}, 1 + (value * 104729 + value / 3) % {tracks} FROM {};",
         series(artists),

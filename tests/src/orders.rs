@@ -1,5 +1,6 @@
 //! Orders, their lines, and the products of the lines.
 
+#[cfg(feature = "sqlite")]
 use diesel::prelude::*;
 use orm_core::prelude::*;
 
@@ -50,12 +51,18 @@ pub struct Product {
 /// # Errors
 ///
 /// Those of the database.
+#[cfg(feature = "sqlite")]
 pub fn fill(connection: &mut SqliteConnection, orders: usize) -> QueryResult<()> {
     use diesel::connection::SimpleConnection;
+    connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+    connection.batch_execute(&sql(orders))
+}
+
+/// SQLite's SQL for that
+pub fn sql(orders: usize) -> String {
     let series = super::partners::series;
-    connection.batch_execute(&format!(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-         CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, reference TEXT NOT NULL);
+    format!(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, reference TEXT NOT NULL);
          CREATE TABLE lines (id INTEGER PRIMARY KEY NOT NULL, order_id INTEGER NOT NULL, product_id INTEGER NOT NULL,
              quantity INTEGER NOT NULL, remark TEXT);
          CREATE INDEX lines_order ON lines (order_id);
@@ -68,5 +75,5 @@ pub fn fill(connection: &mut SqliteConnection, orders: usize) -> QueryResult<()>
         orders = series(orders),
         lines = series(orders * 10),
         products = series(500),
-    ))
+    )
 }

@@ -118,19 +118,24 @@ pub fn series(n: usize) -> String {
 /// # Errors
 ///
 /// Those of the database.
+#[cfg(feature = "sqlite")]
 pub fn fill(connection: &mut SqliteConnection, partners: usize, countries: usize) -> QueryResult<()> {
     use diesel::connection::SimpleConnection;
     connection.batch_execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
-    connection.batch_execute(SCHEMA)?;
-    connection.batch_execute(&format!(
-        "BEGIN;
+    connection.batch_execute(&sql(partners, countries))
+}
+
+/// SQLite's SQL for that
+pub fn sql(partners: usize, countries: usize) -> String {
+    format!(
+        "BEGIN; {SCHEMA}
          INSERT INTO continents SELECT value, 'Continent ' || value FROM {five};
          INSERT INTO countries SELECT value, 'Country number ' || value, printf('%02X', value), 1 + value % 5
              FROM {all_countries};
          INSERT INTO tags SELECT value, 'Tag ' || value FROM {ten};
-         INSERT INTO partners SELECT value, 'Partner number ' || value, CASE WHEN value % 3 THEN 'en_US' END,
+         INSERT INTO partners SELECT value, 'Partner number ' || value, CASE WHEN value % 3 <> 0 THEN 'en_US' END,
              'partner' || value || '@example.com', '+32 2 290 34 ' || (value % 100), 'City ' || (value % 500),
-             value % 7 > 0, value * 1.25, CASE WHEN value % 20 THEN 1 + (value * 7919) % {countries} END,
+             value % 7 > 0, value * 1.25, CASE WHEN value % 20 <> 0 THEN 1 + (value * 7919) % {countries} END,
              CASE WHEN value > 10 THEN 1 + value % 10 END, 'Notes of ' || value
              FROM {all_partners};
          INSERT INTO partner_tags SELECT id, 1 + id % 10 FROM partners UNION SELECT id, 1 + (id * 3) % 10 FROM partners;
@@ -139,5 +144,5 @@ pub fn fill(connection: &mut SqliteConnection, partners: usize, countries: usize
         ten = series(10),
         all_countries = series(countries),
         all_partners = series(partners),
-    ))
+    )
 }

@@ -23,7 +23,9 @@ impl Statement {
 
     /// Whether it begins or ends a transaction, or a savepoint
     pub fn is_control(&self) -> bool {
-        ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"].iter().any(|word| self.sql.starts_with(word))
+        ["BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"]
+            .iter()
+            .any(|word| self.sql.starts_with(word))
     }
 
     /// Whether it reads
@@ -41,7 +43,11 @@ impl Statement {
             [only] if only.starts_with("\"[") => {
                 elements(&only[1..only.len() - 1].replace("\\\"", "\"").replace("\\\\", "\\"))
             }
-            binds => binds.to_vec(),
+            // PostgreSQL: one array
+            binds => binds
+                .iter()
+                .flat_map(|bind| if bind.starts_with('[') { elements(bind) } else { vec![bind.clone()] })
+                .collect(),
         };
         keys.dedup();
         keys
@@ -54,12 +60,15 @@ impl Statement {
             .strip_prefix("SELECT ")
             .and_then(|rest| rest.split_once(" FROM "))
             .map_or("", |(list, _)| list);
-        list.split(", ").map(|column| column.rsplit('.').next().unwrap_or(column).trim_matches('`')).collect()
+        list.split(", ")
+            .map(|column| column.rsplit('.').next().unwrap_or(column).trim_matches(['`', '"']))
+            .collect()
     }
 
     /// The first table that it reads
     pub fn table(&self) -> &str {
-        self.sql.split_once(" FROM `").and_then(|(_, rest)| rest.split('`').next()).unwrap_or("")
+        let rest = self.sql.split_once(" FROM ").map_or("", |(_, rest)| rest);
+        rest.strip_prefix(['`', '"']).and_then(|rest| rest.split(['`', '"']).next()).unwrap_or("")
     }
 }
 

@@ -118,7 +118,7 @@ fn a_warm_loop_neither_allocates_nor_hashes() -> Result<()> {
     let file = File::new(
         "CREATE TABLE nodes (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, next INTEGER);
          WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 1000)
-         INSERT INTO nodes SELECT n, 'node ' || n, CASE WHEN n % 10 THEN n + 1 END FROM s",
+         INSERT INTO nodes SELECT n, 'node ' || n, CASE WHEN n % 10 <> 0 THEN n + 1 END FROM s",
     );
     let env: Environment = Environment::connect(&file.url())?;
     let set = env.all::<Node>()?;

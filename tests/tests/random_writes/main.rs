@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::Environment;
+use orm_tests::database::{Db, ENFORCING};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use run::Run;
@@ -44,8 +45,8 @@ proptest! {
     ) {
         let url = fresh_url();
         let eyes = Eyes::open(&url);
-        let mut connection = SqliteConnection::establish(&url).expect("a connection");
-        connection.batch_execute("PRAGMA foreign_keys = ON").expect("a setting");
+        let mut connection = Db::establish(&url).expect("a connection");
+        connection.batch_execute(ENFORCING).expect("a setting");
         let env = Environment::builder().connection(connection).prefetch_limit(prefetch_limit).build();
         let run = Run::new(&env, &eyes);
         if let Err(faults) = run.run(&steps) {

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::Environment;
+use orm_tests::database::Db;
 
 use crate::models::*;
 
@@ -37,16 +38,16 @@ pub struct World {
 /// Connections beside the environment's, to a database in memory that all of them share
 pub struct Eyes {
     /// Keeps to what is committed: a table that an open transaction has written is locked to it.
-    committed: RefCell<SqliteConnection>,
+    committed: RefCell<Db>,
     /// Sees what the environment's open transaction has done.
-    uncommitted: RefCell<SqliteConnection>,
+    uncommitted: RefCell<Db>,
 }
 
 impl Eyes {
     pub fn open(url: &str) -> Self {
-        let mut committed = SqliteConnection::establish(url).expect("a connection");
+        let mut committed = Db::establish(url).expect("a connection");
         committed.batch_execute(SCHEMA).expect("the tables");
-        let mut uncommitted = SqliteConnection::establish(url).expect("a connection");
+        let mut uncommitted = Db::establish(url).expect("a connection");
         uncommitted.batch_execute("PRAGMA read_uncommitted = 1").expect("a setting");
         Self { committed: committed.into(), uncommitted: uncommitted.into() }
     }
@@ -61,7 +62,7 @@ impl Eyes {
 }
 
 impl World {
-    fn of(sql: &mut SqliteConnection) -> QueryResult<Self> {
+    fn of(sql: &mut Db) -> QueryResult<Self> {
         let persons: Vec<PersonRow> = persons::table.load(sql)?;
         let teams: Vec<(i32, String, i32)> = teams::table.load(sql)?;
         let badges: Vec<(i32, String, i64)> = badges::table.load(sql)?;

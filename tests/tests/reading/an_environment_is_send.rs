@@ -2,6 +2,7 @@
 
 use orm_core::prelude::*;
 use orm_core::{Cache, Error, Stats};
+use orm_tests::database::Db;
 use orm_tests::partners::*;
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -10,7 +11,7 @@ assert_not_impl_any!(Environment: Sync, Clone);
 assert_not_impl_any!(Record<'static, Partner>: Send, Sync);
 assert_not_impl_any!(RecordSet<'static, Partner>: Send, Sync);
 assert_not_impl_any!(ToMany<'static, Partner>: Send, Sync);
-assert_not_impl_any!(Cache<'static, diesel::SqliteConnection>: Send, Sync);
+assert_not_impl_any!(Cache<'static, Db>: Send, Sync);
 
 assert_impl_all!(Error: Send, Sync, Clone, std::error::Error);
 assert_impl_all!(Stats: Send, Sync, Clone);

@@ -48,7 +48,7 @@ fn pages(count: usize) -> TestDb {
              summary_html TEXT, picture BLOB NOT NULL, site_id INTEGER);
          INSERT INTO sites VALUES (1, 'one'), (2, 'two');
          WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count})
-         INSERT INTO pages SELECT n, 'title ' || n, 'body ' || n, '<p>' || n, CASE WHEN n % 2 THEN '<b>' || n END, x'00ff', 1 + n % 2 FROM s"
+         INSERT INTO pages SELECT n, 'title ' || n, 'body ' || n, '<p>' || n, CASE WHEN n % 2 <> 0 THEN '<b>' || n END, x'00ff', 1 + n % 2 FROM s"
     ))
 }
 

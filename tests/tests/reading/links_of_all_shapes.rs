@@ -33,9 +33,9 @@ fn trips() -> TestDb {
         "CREATE TABLE places (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, note TEXT, within INTEGER);
          CREATE TABLE trips (id INTEGER PRIMARY KEY NOT NULL, from_id INTEGER NOT NULL, to_id INTEGER NOT NULL, over_id INTEGER, back_id INTEGER);
          WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 8)
-         INSERT INTO places SELECT n, 'place ' || n, CASE WHEN n % 2 THEN 'note ' || n END, CASE WHEN n > 1 THEN n - 1 END FROM s;
+         INSERT INTO places SELECT n, 'place ' || n, CASE WHEN n % 2 <> 0 THEN 'note ' || n END, CASE WHEN n > 1 THEN n - 1 END FROM s;
          WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 8)
-         INSERT INTO trips SELECT n, n, 1 + n % 8, CASE WHEN n % 4 = 0 THEN 3 END, CASE WHEN n % 2 THEN n + 1 END FROM s",
+         INSERT INTO trips SELECT n, n, 1 + n % 8, CASE WHEN n % 4 = 0 THEN 3 END, CASE WHEN n % 2 <> 0 THEN n + 1 END FROM s",
     )
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use orm_core::{Error, Result};
+use orm_tests::database::Backend;
 use orm_tests::partners::{Country, Partner, countries, partners};
 use orm_tests::{File, TestDb, test_db};
 
@@ -38,8 +39,7 @@ fn find_gives_one_or_none() -> Result<()> {
 
 #[test]
 fn a_boxed_condition_too() -> Result<()> {
-    type Condition =
-        Box<dyn diesel::BoxableExpression<countries::table, diesel::sqlite::Sqlite, SqlType = Bool>>;
+    type Condition = Box<dyn diesel::BoxableExpression<countries::table, Backend, SqlType = Bool>>;
     let db = TestDb::of_partners(5, 5);
     let by = |code: Option<&'static str>| -> Condition {
         match code {

@@ -158,6 +158,7 @@ struct Move {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's columns need no type")]
 fn columns_may_be_called_as_they_are() -> Result<()> {
     let db = TestDb::new(
         "CREATE TABLE moves (id INTEGER PRIMARY KEY, position, sum, \"any\", \"all\", find, \"partition\", chunks,

@@ -173,6 +173,7 @@ fn all_models_of_a_table_and_keys_of_several_columns() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's one lock")]
 fn a_lock_waits_for_the_right_to_write_and_shows_what_is_there() -> Result<()> {
     let db = schema();
     let ann = db.record::<Person>(1);

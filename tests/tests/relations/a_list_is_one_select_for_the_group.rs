@@ -9,7 +9,7 @@ use orm_tests::{File, TestDb, test_db};
 
 fn of_orders(count: usize) -> TestDb {
     let file = File::new("SELECT 1");
-    orm_tests::orders::fill(&mut file.connect(), count).expect("the orders");
+    file.run(&orm_tests::orders::sql(count));
     test_db!(file)
 }
 

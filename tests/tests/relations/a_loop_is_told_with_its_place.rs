@@ -160,7 +160,7 @@ fn searches() {
     });
     told(Repeated::Search, "").after(9, |db, line| {
         let raw = |id: i32| {
-            diesel::sql_query("SELECT id FROM partners WHERE id = ?")
+            diesel::sql_query(format!("SELECT id FROM partners WHERE id = {}", orm_tests::database::bind(1)))
                 .bind::<diesel::sql_types::Integer, _>(id)
         };
         (1..=20).try_for_each(|id| here!(line, raw(id).records::<Partner>(&db.env).map(drop)))

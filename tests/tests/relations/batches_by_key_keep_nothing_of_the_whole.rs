@@ -39,7 +39,10 @@ fn one_select_for_each_batch_and_level() -> Result<()> {
     for (i, statement) in statements.iter().step_by(2).enumerate() {
         assert_eq!(statement.columns().len(), 10, "the key and all columns: {statement:?}");
         assert!(!statement.sql.contains("OFFSET"), "{statement:?}");
-        assert!(statement.sql.ends_with("ORDER BY `partners`.`id` LIMIT ?"), "{statement:?}");
+        assert!(
+            statement.sql.replace(['"', '`'], "").contains("ORDER BY partners.id LIMIT "),
+            "{statement:?}"
+        );
         let binds =
             if i == 0 { vec!["1000".to_owned()] } else { vec![(i * 1_000).to_string(), "1000".to_owned()] };
         assert_eq!(statement.binds, binds, "the last key, and how many");
@@ -232,7 +235,7 @@ fn the_first_error_ends_it() -> Result<()> {
     assert!(batches.next().is_some_and(|batch| batch.is_ok()));
     db.file.run("ALTER TABLE partners RENAME TO gone");
     let error = batches.next().expect("one more").expect_err("no such table");
-    assert!(error.to_string().starts_with("searching Partner: no such table"), "{error}");
+    assert!(error.to_string().contains(&orm_tests::database::no_table("partners")), "{error}");
     db.assert_queries(0, || assert!(batches.next().is_none() && batches.next().is_none()));
     assert_eq!(db.stats().records, 0);
     Ok(())
@@ -250,7 +253,10 @@ fn what_would_be_lost_of_a_query_is_refused() -> Result<()> {
         keys(db.batches_by_key(all.order(partners::id).limit(5), 10)),
         keys(db.batches_by_key(all.limit(10).offset(5), 10)),
         keys(db.batches_by_key(all.order(partners::id).limit(10).offset(5), 10)),
+        // MySQL has none without a limit.
+        #[cfg(not(feature = "mysql"))]
         keys(db.batches_by_key(all.offset(5), 10)),
+        #[cfg(not(feature = "mysql"))]
         keys(db.batches_by_key(all.order(partners::id).offset(5), 10)),
     ];
     for (i, refused) in refused.into_iter().enumerate() {
@@ -307,6 +313,7 @@ mod other_keys {
     }
 
     #[test]
+    #[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's collations")]
     fn text_goes_by_the_databases_own_order() -> Result<()> {
         for collation in ["BINARY", "NOCASE", "RTRIM"] {
             let db = test_db!(File::new(&format!(
@@ -341,7 +348,7 @@ mod other_keys {
     #[test]
     fn large_and_negative_numbers_and_no_other_column() -> Result<()> {
         let db = test_db!(File::new(
-            "CREATE TABLE events (id INTEGER PRIMARY KEY NOT NULL);
+            "CREATE TABLE events (id BIGINT PRIMARY KEY NOT NULL);
              INSERT INTO events VALUES (-9223372036854775808), (-5), (0), (7), (5000000000), (9223372036854775807)"
         ));
         let expected = [i64::MIN, -5, 0, 7, 5_000_000_000, i64::MAX];

@@ -30,7 +30,7 @@ fn file() -> File {
     File::new(&format!(
         "CREATE TABLE people (id TEXT PRIMARY KEY NOT NULL, name TEXT NOT NULL, team_id INTEGER NOT NULL);
          CREATE TABLE teams (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL);
-         INSERT INTO people SELECT printf('%08x-0000-4000-8000-%012x', value, value * 7), 'n' || value, 1 + value % 300
+         INSERT INTO people SELECT (10000000 + value) || '-0000-4000-8000-' || (100000000000 + value * 7), 'n' || value, 1 + value % 300
              FROM {};
          INSERT INTO teams SELECT value, 't' || value FROM {}",
         series(40_000),

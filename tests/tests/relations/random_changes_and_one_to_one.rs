@@ -59,7 +59,8 @@ fn row(line: &str) -> Option<(i32, Option<i32>)> {
 }
 
 fn rows(db: &TestDb) -> Links {
-    let lines = db.file.values("SELECT id || ' ' || coalesce(partner_id, '-') AS value FROM profiles");
+    let lines =
+        db.file.values("SELECT id || ' ' || coalesce(CAST(partner_id AS TEXT), '-') AS value FROM profiles");
     lines.iter().filter_map(|line| row(line)).collect()
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
-use orm_tests::database::{File, TestDb};
+use orm_tests::database::{ENFORCING, File, TestDb};
 use orm_tests::test_db;
 use proptest::prelude::*;
 
@@ -120,7 +120,8 @@ fn stored(db: &TestDb, what: What) -> Known {
     };
     let of = |owner: i32| {
         let rows = db.file.values(&format!(
-            "SELECT CAST({selected} AS TEXT) AS value FROM items WHERE owner_id = {owner} ORDER BY id"
+            "SELECT CAST({selected} AS TEXT) AS value FROM items WHERE owner_id = {owner} ORDER BY {}",
+            if matches!(what, What::Lists) { "id" } else { "1" }
         ));
         (owner, rows.iter().filter_map(|value| value.parse().ok()).collect())
     };
@@ -253,7 +254,7 @@ mod pairs {
              INSERT INTO rights VALUES (1, 1), (2, 2), (3, 4), (4, 8);
              INSERT INTO pairs VALUES (1, 1), (1, 2), (2, 1), (3, 4)"
         ));
-        db.execute(diesel::sql_query("PRAGMA foreign_keys = ON")).expect("a setting");
+        db.execute(diesel::sql_query(ENFORCING)).expect("a setting");
         db
     }
 

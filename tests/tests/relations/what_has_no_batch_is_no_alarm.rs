@@ -6,6 +6,7 @@ use std::cell::Cell;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
+use orm_tests::database::Backend;
 use orm_tests::partners::*;
 use orm_tests::told::assert_not_told;
 use orm_tests::{File, TestDb, test_db};
@@ -278,7 +279,7 @@ fn the_same_record_again_and_again() {
 #[test]
 fn other_queries_from_one_line() {
     assert_not_told(File::of_partners(200, 10), |db| {
-        let boxed = || partners::table.into_boxed::<diesel::sqlite::Sqlite>();
+        let boxed = || partners::table.into_boxed::<Backend>();
         let queries = [
             boxed().filter(partners::id.eq(1)),
             boxed().filter(partners::name.eq("x")),

@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text};
 use orm_core::Result;
 use orm_core::prelude::*;
+use orm_tests::database::Db;
 use orm_tests::{File, TestDb};
 
 /// In any order: the keys are not checked while the rows come, as `store` and `staff` name each other.
@@ -91,7 +92,7 @@ fn load(folder: &Path) -> std::result::Result<File, Box<dyn std::error::Error>> 
 }
 
 /// An environment over the data, and a connection for plain SQL; `None` without the data
-pub(crate) fn sakila() -> Option<(TestDb, SqliteConnection)> {
+pub(crate) fn sakila() -> Option<(TestDb, Db)> {
     let file = DATABASE.as_ref()?;
     let (connection, statements) = file.recorded();
     let env = Environment::builder().connection(connection).build();
@@ -110,7 +111,7 @@ macro_rules! data {
 pub(crate) use data;
 
 /// What one number is by plain SQL
-pub(crate) fn number(sql: &mut SqliteConnection, query: &str) -> Result<usize> {
+pub(crate) fn number(sql: &mut Db, query: &str) -> Result<usize> {
     #[derive(QueryableByName)]
     struct Number {
         #[diesel(sql_type = BigInt)]
@@ -133,7 +134,7 @@ struct Pair {
 }
 
 /// The names in the order of the rows, by whose they are
-pub(crate) fn by_owner(sql: &mut SqliteConnection, query: &str) -> Result<BTreeMap<i32, Vec<String>>> {
+pub(crate) fn by_owner(sql: &mut Db, query: &str) -> Result<BTreeMap<i32, Vec<String>>> {
     let mut all = BTreeMap::<_, Vec<_>>::new();
     for Pair { of, name } in diesel::sql_query(query).load::<Pair>(sql)? {
         all.entry(of).or_default().push(name);

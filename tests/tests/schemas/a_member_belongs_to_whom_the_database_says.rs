@@ -3,7 +3,7 @@
 
 use orm_core::Result;
 use orm_core::prelude::*;
-use orm_tests::database::{File, TestDb};
+use orm_tests::database::{ENFORCING, File, TestDb};
 use orm_tests::test_db;
 
 diesel::table! { countries (code) { code -> Text, name -> Text } }
@@ -147,7 +147,7 @@ fn what_links_by_other_letters_goes_along() -> Result<()> {
          INSERT INTO countries VALUES ('BE', 'Belgium'), ('NL', 'Netherlands');
          INSERT INTO partners VALUES (1, 'BE'), (2, 'be'), (3, 'Nl')"
     ));
-    db.execute(diesel::sql_query("PRAGMA foreign_keys = ON"))?;
+    db.execute(diesel::sql_query(ENFORCING))?;
     let partners = db.all::<Partner>()?;
     partners.map(|partner| partner.country_code().id())?;
     db.record::<Country>("BE").delete()?;

@@ -17,7 +17,7 @@ mod random_steps_equal_a_plain_map;
 mod random_steps_of_two_environments;
 mod two_fields_may_be_one_column;
 
-type Db = diesel::SqliteConnection;
+type Db = orm_tests::database::Db;
 
 /// A key that the database gives where none is given
 const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";

@@ -1,8 +1,7 @@
 //! A database of a test's own, as tests/servers has them: for the tests that run there too.
 
-use diesel::prelude::*;
 use orm_core::{Environment, Error};
-use orm_tests::database::File;
+use orm_tests::database::{Db, File};
 
 /// What a test returns
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -12,17 +11,17 @@ pub(crate) struct Place<C> {
     connection: std::marker::PhantomData<C>,
 }
 
-impl Place<SqliteConnection> {
+impl Place<Db> {
     /// An empty file
     pub(crate) fn new() -> Outcome<Option<Self>> {
         Ok(Some(Self { file: File::new(""), connection: std::marker::PhantomData }))
     }
 
-    pub(crate) fn connect(&self) -> Outcome<SqliteConnection> {
+    pub(crate) fn connect(&self) -> Outcome<Db> {
         Ok(self.file.connect())
     }
 
-    pub(crate) fn environment(&self) -> Result<Environment<SqliteConnection>, Error> {
+    pub(crate) fn environment(&self) -> Result<Environment<Db>, Error> {
         Environment::connect(&self.file.url())
     }
 }

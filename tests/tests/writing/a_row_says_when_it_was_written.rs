@@ -66,7 +66,7 @@ const LONG_AGO: &str = "2000-01-01 00:00:00";
 fn schema() -> TestDb {
     let sql = format!(
         "CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT NOT NULL DEFAULT '', slug TEXT NOT NULL UNIQUE, parent_id INTEGER, created TIMESTAMP NOT NULL, updated TIMESTAMP,
-            millis INTEGER NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 1);
+            millis BIGINT NOT NULL DEFAULT 0, version INTEGER NOT NULL DEFAULT 1);
         CREATE TABLE others (id INTEGER PRIMARY KEY, name TEXT NOT NULL, updated TEXT NOT NULL);
         INSERT INTO notes (id, slug, created) VALUES (1, 'a', '{LONG_AGO}'), (2, 'b', '{LONG_AGO}'), (3, 'c', '{LONG_AGO}');
         INSERT INTO others VALUES (1, 'x', '')"
@@ -123,7 +123,10 @@ fn what_is_written_says_when_once_a_flush() -> Result<()> {
     assert_eq!(db.record::<Note>(3).updated()?, None);
     let of_other = db.record::<Other>(1).updated()?;
     assert_eq!(notes.updated()?[0].map(|at| at.to_string()), Some(of_other.to_string()));
-    assert_eq!(db.file.values("SELECT millis AS value FROM notes WHERE id = 2"), [written[0].to_string()]);
+    assert_eq!(
+        db.file.values("SELECT millis AS value FROM notes WHERE id = 2 ORDER BY id"),
+        [written[0].to_string()]
+    );
     assert_eq!(notes.version()?, [2, 2, 1]);
     // What is set by hand stays.
     db.transaction(|| {

@@ -7,13 +7,14 @@ use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::File;
 use orm_tests::bank::*;
+use orm_tests::database::Db;
 
 /// The ways to open a transaction on the connection itself
-const WAYS: [fn(&mut SqliteConnection) -> QueryResult<()>; 2] =
+const WAYS: [fn(&mut Db) -> QueryResult<()>; 2] =
     [AnsiTransactionManager::begin_transaction, |connection| connection.batch_execute("BEGIN IMMEDIATE")];
 
 /// What is begun on the lent connection is not left open: it is rolled back at once, and an error.
-fn write_and_leave(env: &Environment, begin: fn(&mut SqliteConnection) -> QueryResult<()>) {
+fn write_and_leave(env: &Environment, begin: fn(&mut Db) -> QueryResult<()>) {
     let error = env
         .with_connection(|connection| {
             begin(connection)?;
@@ -24,6 +25,7 @@ fn write_and_leave(env: &Environment, begin: fn(&mut SqliteConnection) -> QueryR
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_a_connection_of_its_own() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);
@@ -38,6 +40,7 @@ fn on_a_connection_of_its_own() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_one_of_a_pool() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);

@@ -9,12 +9,13 @@ use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::File;
 use orm_tests::bank::*;
+use orm_tests::database::Db;
 
-fn balance(connection: &mut SqliteConnection, id: i32) -> i64 {
+fn balance(connection: &mut Db, id: i32) -> i64 {
     accounts::table.find(id).select(accounts::balance).get_result(connection).expect("an account")
 }
 
-fn set_by_diesel(connection: &mut SqliteConnection, id: i32, balance: i64) -> QueryResult<usize> {
+fn set_by_diesel(connection: &mut Db, id: i32, balance: i64) -> QueryResult<usize> {
     diesel::update(accounts::table.find(id)).set(accounts::balance.eq(balance)).execute(connection)
 }
 
@@ -98,7 +99,7 @@ fn each_statement_of_ours_is_committed_where_they_have_begun_nothing() -> Result
 }
 
 /// How many transactions diesel counts
-fn depth(connection: &mut SqliteConnection) -> u32 {
+fn depth(connection: &mut Db) -> u32 {
     let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
     status.transaction_depth().expect("it is sound").map_or(0, |depth| depth.get())
 }
@@ -206,6 +207,7 @@ fn after_a_panic_it_is_back_and_ours_is_undone() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn an_error_that_has_ended_their_transaction_is_told_though_it_was_swallowed() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run(
@@ -258,15 +260,16 @@ fn errors_of_their_own_come_back_by_value() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_time_out_of_theirs_stays_as_it_is() -> Result<()> {
     let file = File::new(SCHEMA);
-    let timeout = |connection: &mut SqliteConnection| -> QueryResult<i32> {
+    let timeout = |connection: &mut Db| -> QueryResult<i32> {
         diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
             "(SELECT timeout FROM pragma_busy_timeout)",
         ))
         .get_result(connection)
     };
-    let mut connection = SqliteConnection::establish(&file.url())?;
+    let mut connection = Db::establish(&file.url())?;
     assert_eq!(timeout(&mut connection)?, 0);
     Environment::over(&mut connection, |env| env.record::<Account>(1).set_balance(1))?;
     assert_eq!(timeout(&mut connection)?, 0);

@@ -90,12 +90,11 @@ fn what_is_undone_takes_its_own_along() -> Result<()> {
 #[test]
 fn they_see_what_was_committed() -> Result<()> {
     let db = TestDb::of_partners(5, 2);
-    let (file, seen) = (db.file.path(), Arc::new(Mutex::new(String::new())));
+    let (file, seen) = (db.file.url(), Arc::new(Mutex::new(String::new())));
     let shown = Arc::clone(&seen);
     db.transaction(|| {
         db.after_commit(move || {
-            let other: orm_core::Environment =
-                orm_core::Environment::connect(&file.to_string_lossy()).expect("a connection");
+            let other: orm_core::Environment = orm_core::Environment::connect(&file).expect("a connection");
             *shown.lock().expect("a lock") = other.record::<Partner>(1).name().expect("a name").to_string();
         });
         db.record::<Partner>(1).set_name("committed")

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
 mod a_count_is_counted_on;
+#[cfg(feature = "sqlite")]
 mod a_fault_of_the_database_is_an_error;
 mod a_flush_is_few_statements;
 mod a_link_that_a_trigger_keeps;
@@ -16,6 +17,7 @@ mod all_or_none;
 mod an_environment_leaves_no_transaction_open;
 mod batches_can_be_written;
 mod connections_of_the_application;
+#[cfg(feature = "sqlite")]
 mod equal_is_equal_as_stored;
 mod functions_are_called_after_the_commit;
 mod links_are_written_from_both_sides;
@@ -23,6 +25,7 @@ mod lists_follow_their_links;
 mod new_records_have_their_members;
 mod no_update_is_lost;
 mod records_are_created_in_few_statements;
+#[cfg(not(feature = "mysql"))]
 mod rows_that_may_be_there_already;
 mod statements_of_your_own;
 mod threads_lose_no_update;

@@ -11,6 +11,7 @@ use diesel::r2d2::{ConnectionManager, Pool, TestCustomizer};
 use orm_core::prelude::*;
 use orm_core::{Error, Isolation, Result, TransactionOptions, ViolationKind};
 use orm_tests::bank::*;
+use orm_tests::database::Db;
 use orm_tests::{File, TestDb};
 
 /// Does work that may hang for ever, which is a failure after half a minute.
@@ -56,6 +57,7 @@ fn after_a_refused_flush_nothing_is_sent_and_the_first_error_is_told() -> Result
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_statement_that_ends_the_transaction_is_an_error_and_the_last_one() -> Result<()> {
     for sql in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN IMMEDIATE"] {
         for by_execute in [false, true] {
@@ -150,7 +152,7 @@ fn a_savepoint_that_the_application_undoes_itself_does_no_harm() -> Result<()> {
 /// Whatever has begun the application's transaction: ours are savepoints in it, and it is the application that ends it.
 #[test]
 fn the_applications_transaction_goes_on_and_is_never_ended() -> Result<()> {
-    let begun: [fn(&mut SqliteConnection) -> QueryResult<()>; 3] = [
+    let begun: [fn(&mut Db) -> QueryResult<()>; 3] = [
         |connection| connection.begin_test_transaction(),
         AnsiTransactionManager::begin_transaction,
         |connection| connection.batch_execute("BEGIN"),
@@ -183,7 +185,7 @@ fn a_pool_for_tests_keeps_its_transaction_from_one_environment_to_the_next() -> 
     let pool = Pool::builder()
         .max_size(1)
         .connection_customizer(Box::new(TestCustomizer))
-        .build(ConnectionManager::<SqliteConnection>::new(file.url()))
+        .build(ConnectionManager::<Db>::new(file.url()))
         .expect("a pool");
     let first: Environment = Environment::new(pool.clone());
     first.record::<Account>(1).set_balance(1)?;
@@ -217,6 +219,7 @@ fn an_applications_transaction_that_is_gone_is_not_written_without() -> Result<(
 
 /// Threads that read and then write, each its own row of one file: they wait for each other.
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn immediate_transactions_wait_for_each_other() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run("PRAGMA journal_mode = WAL");
@@ -246,6 +249,8 @@ fn immediate_transactions_wait_for_each_other() -> Result<()> {
     Ok(())
 }
 
+/// SQLite's own
+#[cfg(feature = "sqlite")]
 #[test]
 fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() -> Result<()> {
     let timeout = |env: &Environment| {
@@ -257,7 +262,7 @@ fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() ->
     };
     let file = File::new(SCHEMA);
     assert_eq!(timeout(&Environment::connect(&file.url())?)?, 5000);
-    let connect = || SqliteConnection::establish(&file.url()).expect("a connection");
+    let connect = || Db::establish(&file.url()).expect("a connection");
     assert_eq!(timeout(&Environment::builder().connection(connect()).build())?, 5000);
     // Also where the file is locked while the connection is made
     let mut other = connect();
@@ -278,6 +283,7 @@ fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() ->
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
     let db = bank();
     let account = db.record::<Account>(1);
@@ -299,6 +305,7 @@ fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_transaction_is_tried_again_until_it_succeeds_or_too_often() -> Result<()> {
     let db = bank();
     db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;
@@ -367,7 +374,7 @@ fn an_applications_own_error_comes_back_by_value() -> Result<()> {
     let closed = db.try_with_connection(|_| Err::<(), _>(Refusal::Closed(8)));
     assert!(matches!(closed, Err(Refusal::Closed(8))), "{closed:?}");
     // diesel's own, both ways
-    fn count(connection: &mut SqliteConnection) -> QueryResult<i64> {
+    fn count(connection: &mut Db) -> QueryResult<i64> {
         accounts::table.count().get_result(connection)
     }
     fn within(db: &TestDb) -> QueryResult<i64> {
@@ -382,6 +389,7 @@ fn an_applications_own_error_comes_back_by_value() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn errors_say_what_they_call_for_and_print_the_database_once() -> Result<()> {
     let db = bank();
     db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;

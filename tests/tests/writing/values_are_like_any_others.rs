@@ -89,38 +89,44 @@ fn types_in_signatures_have_names_here() -> Result<()> {
     Ok(())
 }
 
-diesel::table! { events { id -> Integer, at -> Timestamp, day -> Nullable<Date>, hour -> Time } }
+/// SQLite's dates and times are text.
+#[cfg(feature = "sqlite")]
+mod dates {
+    use super::*;
 
-/// What diesel writes of a `String`, whatever the column's type
-#[derive(Model)]
-#[model(table = events)]
-struct Event {
-    id: i32,
-    at: String,
-    day: Option<String>,
-    hour: String,
-}
+    diesel::table! { events { id -> Integer, at -> Timestamp, day -> Nullable<Date>, hour -> Time } }
 
-#[test]
-fn text_is_written_wherever_diesel_writes_a_string() -> Result<()> {
-    let sql =
-        "CREATE TABLE events (id INTEGER PRIMARY KEY, at TIMESTAMP NOT NULL, day DATE, hour TIME NOT NULL)";
-    let db = test_db!(File::new(sql), strict());
-    let events = db
-        .create_many((1..4).map(|n| Event::values().at(format!("2026-11-0{n} 12:00:00")).hour("10:00:00")))?;
-    db.transaction(|| {
-        events.iter().try_for_each(|event| event.set_at(format!("2027-01-0{} 00:00:00", event.id())))
-    })?;
-    events.set_day("2027-01-01")?;
-    assert_eq!(
-        db.file.values("SELECT at || day || hour AS value FROM events WHERE id = 2"),
-        ["2027-01-02 00:00:002027-01-0110:00:00"]
-    );
-    events.set_day(None)?;
-    db.cache().clear();
-    assert_eq!(
-        (db.record::<Event>(3).at()?.as_str(), db.record::<Event>(3).day()?),
-        ("2027-01-03 00:00:00", None)
-    );
-    Ok(())
+    /// What diesel writes of a `String`, whatever the column's type
+    #[derive(Model)]
+    #[model(table = events)]
+    struct Event {
+        id: i32,
+        at: String,
+        day: Option<String>,
+        hour: String,
+    }
+
+    #[test]
+    fn text_is_written_wherever_diesel_writes_a_string() -> Result<()> {
+        let sql = "CREATE TABLE events (id INTEGER PRIMARY KEY, at TIMESTAMP NOT NULL, day DATE, hour TIME NOT NULL)";
+        let db = test_db!(File::new(sql), strict());
+        let events = db.create_many(
+            (1..4).map(|n| Event::values().at(format!("2026-11-0{n} 12:00:00")).hour("10:00:00")),
+        )?;
+        db.transaction(|| {
+            events.iter().try_for_each(|event| event.set_at(format!("2027-01-0{} 00:00:00", event.id())))
+        })?;
+        events.set_day("2027-01-01")?;
+        assert_eq!(
+            db.file.values("SELECT at || day || hour AS value FROM events WHERE id = 2"),
+            ["2027-01-02 00:00:002027-01-0110:00:00"]
+        );
+        events.set_day(None)?;
+        db.cache().clear();
+        assert_eq!(
+            (db.record::<Event>(3).at()?.as_str(), db.record::<Event>(3).day()?),
+            ("2027-01-03 00:00:00", None)
+        );
+        Ok(())
+    }
 }

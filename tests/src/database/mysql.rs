@@ -1,0 +1,102 @@
+//! A database of MySQL or MariaDB
+
+use diesel::connection::{Connection as _, SimpleConnection};
+
+use super::sql;
+
+/// The connection of the tests
+pub type Db = diesel::MysqlConnection;
+/// diesel's backend of it
+pub type Backend = diesel::mysql::Mysql;
+
+/// What a connection of the tests is told: it understands SQLite's quotes and `||`
+pub(super) const SETTINGS: &str =
+    "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT'), max_recursive_iterations = 10000000";
+
+/// Has a connection see to it that links lead to rows: it does.
+pub const ENFORCING: &str = "DO 1";
+
+/// A database
+#[derive(Debug)]
+pub(super) struct Place {
+    name: String,
+}
+
+fn server() -> String {
+    std::env::var("ORM_TEST_MYSQL").unwrap_or_else(|_| "mysql://root@127.0.0.1:3306/test".to_owned())
+}
+
+fn admin(sql: &str) {
+    let mut connection = Db::establish(&server()).expect("a MySQL or MariaDB server");
+    connection.batch_execute(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let name = sql::name_of_place();
+        admin(&format!("DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name} COLLATE utf8mb4_nopad_bin"));
+        Self { name }
+    }
+
+    pub(super) fn url(&self) -> String {
+        let server = server();
+        let (address, _) = server.rsplit_once('/').expect("an address with a database");
+        format!("{address}/{}", self.name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        admin(&format!("DROP DATABASE IF EXISTS {}", self.name));
+    }
+}
+
+pub(super) fn translated(text: &str) -> String {
+    let text = sql::replaced(
+        text,
+        &[
+            ("INTEGER PRIMARY KEY", "INTEGER AUTO_INCREMENT PRIMARY KEY"),
+            // What is a key, unique or indexed has a length.
+            ("AS TEXT", "AS CHAR"),
+            ("TEXT", "VARCHAR(700)"),
+            ("AUTOINCREMENT", ""),
+            // A word of MariaDB's own
+            ("lines", "\"lines\""),
+            ("REAL", "DOUBLE"),
+            ("DEFERRABLE INITIALLY DEFERRED", ""),
+            ("AS BIGINT", "AS SIGNED"),
+        ],
+        "x'",
+    );
+    let text = sql::with_named_series(&text, "CAST(1 AS SIGNED)");
+    let text = sql::with_after_insert(&text).replace("printf('%02X', value)", "lpad(hex(value), 2, '0')");
+    let text =
+        sql::or_ignored(&text, "INSERT IGNORE", "").replace("hex(zeroblob(50000))", "repeat('00', 50000)");
+    // Whole numbers divided are one.
+    let text = text.replace(" / ", " DIV ").replace(" DIV 2.0", " / 2.0");
+    sql::with_referenced_columns(&text)
+}
+
+/// A SELECT whose `value` is read as text
+pub(super) fn as_text(text: &str) -> String {
+    format!("SELECT CAST(value AS CHAR) AS value FROM ({}) AS all_values", translated(text))
+}
+
+pub(super) fn after_rows_by_hand(_: &mut Db) {}
+
+/// The database system, as messages call it
+pub const NAME: &str = "MySQL";
+
+/// The database system, as OpenTelemetry calls it
+pub const SYSTEM: &str = "mysql";
+
+/// What an error of the database says of a table that is not there
+pub fn no_table(name: &str) -> String {
+    format!(".{name}' doesn't exist")
+}
+
+/// A bind in SQL of one's own, counted from 1
+pub fn bind(number: usize) -> String {
+    let _ = number;
+    "?".to_owned()
+}

@@ -1,0 +1,66 @@
+//! A SQLite file
+
+use diesel::connection::{Connection as _, SimpleConnection};
+use tempfile::TempDir;
+
+/// The connection of the tests
+pub type Db = diesel::SqliteConnection;
+/// diesel's backend of it
+pub type Backend = diesel::sqlite::Sqlite;
+
+/// What a connection of the tests is told
+pub(super) const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF";
+
+/// Has a connection see to it that links lead to rows.
+pub const ENFORCING: &str = "PRAGMA foreign_keys = ON";
+
+/// A folder with a file
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub(super) fn new() -> Self {
+        let place = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let mut connection = Db::establish(&place.url()).expect("a connection");
+        connection.batch_execute("PRAGMA journal_mode = WAL").expect("a setting");
+        place
+    }
+
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("test.db")
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.path().to_str().expect("a path in UTF-8").to_owned()
+    }
+}
+
+pub(super) fn translated(sql: &str) -> String {
+    sql.to_owned()
+}
+
+/// A SELECT whose `value` is read as text
+pub(super) fn as_text(sql: &str) -> String {
+    sql.to_owned()
+}
+
+pub(super) fn after_rows_by_hand(_: &mut Db) {}
+
+/// The database system, as messages call it
+pub const NAME: &str = "SQLite";
+
+/// The database system, as OpenTelemetry calls it
+pub const SYSTEM: &str = "sqlite";
+
+/// What an error of the database says of a table that is not there
+pub fn no_table(name: &str) -> String {
+    format!("no such table: {name}")
+}
+
+/// A bind in SQL of one's own, counted from 1
+pub fn bind(number: usize) -> String {
+    let _ = number;
+    "?".to_owned()
+}
