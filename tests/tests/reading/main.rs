@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
 mod a_long_chain_can_be_walked;
+#[cfg(feature = "sqlite")]
 mod a_million_records;
 mod a_miss_loads_the_whole_set;
 mod a_missing_row_is_its_own_error;
