@@ -92,10 +92,10 @@ fn text_is_shown_without_the_spaces_that_fill_it_up() -> Outcome {
         "CREATE TABLE padded (id INTEGER PRIMARY KEY, code CHAR(5) NOT NULL, short VARCHAR(3), other_code CHAR(4))",
     )?;
     let (env, read) = (place.environment()?, place.environment()?);
-    let texts = |env: &Environment<Db>| -> Outcome<Vec<(Option<String>, Option<String>, Option<String>)>> {
+    let texts = |env: &Environment<Db>| -> Outcome<Vec<[Option<String>; 3]>> {
         let of = |padded: orm_core::Record<'_, Padded>| -> orm_core::Result<_> {
             let text = |text: Option<orm_core::Str>| text.map(|text| text.to_string());
-            Ok((Some(padded.code()?.to_string()), text(padded.short()?), text(padded.other_code()?)))
+            Ok([Some(padded.code()?.to_string()), text(padded.short()?), text(padded.other_code()?)])
         };
         Ok(env.all::<Padded>()?.iter().map(of).collect::<Result<_, _>>()?)
     };
