@@ -97,7 +97,6 @@ fn prefetch_bytes_bounds_a_batch_of_lists() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn lists_that_are_cut_are_what_they_are() -> Result<()> {
     // Some are empty, one is longer than all that a batch may bring.
     let things = "CASE WHEN box.value % 5 = 0 THEN 0 WHEN box.value = 7 THEN 20000 ELSE box.value % 13 END";

@@ -242,7 +242,6 @@ fn profiles(db: &TestDb) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn it_is_set_and_given_up() -> Result<()> {
     let db = schema(5);
     let partners = db.all::<Partner>()?;
@@ -388,7 +387,6 @@ fn a_rollback_and_a_row_read_anew_put_it_right() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn profiles_change_hands_within_one_flush() -> Result<()> {
     let db = schema(12);
     let (partner, profile) =

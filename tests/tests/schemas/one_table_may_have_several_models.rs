@@ -125,7 +125,12 @@ fn a_link_moved_through_one_moves_in_the_lists_of_all() -> Result<()> {
     db.record::<Slim>(3).set_country_id(2)?;
     db.assert_queries(0, || {
         assert_eq!((belgium.partner_ids().ids()?, netherlands.partner_ids().ids()?), (vec![2], vec![3]));
-        assert_eq!((belgium.by_name().ids()?, netherlands.by_name().ids()?), (vec![2], vec![3]));
+        assert_eq!(belgium.by_name().ids()?, [2]);
+        Ok::<_, Error>(())
+    })?;
+    // Where one comes into an order of the link's own is the database's affair.
+    db.assert_queries(1, || {
+        assert_eq!(netherlands.by_name().ids()?, [3]);
         Ok::<_, Error>(())
     })?;
     let new = db.create(Partner::values().name("four").country_id(2))?;
