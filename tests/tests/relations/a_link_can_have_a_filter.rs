@@ -96,7 +96,7 @@ fn file(clients: usize) -> File {
          INSERT INTO orders SELECT 10 * c.value + n.value, c.value, CASE n.value WHEN 2 THEN 'paid' ELSE 'open' END,
             n.value, 100 * c.value + n.value FROM {numbers} AS c, {three} AS n;
          INSERT INTO lines SELECT id, id, 'p' FROM orders WHERE id % 10 = 1;
-         INSERT INTO labels VALUES (1, 'a', 1), (2, 'b', 0), (3, 'c', 1);
+         INSERT INTO labels VALUES (1, 'a', TRUE), (2, 'b', FALSE), (3, 'c', TRUE);
          INSERT INTO order_labels SELECT o.id, l.id, CASE l.id WHEN 3 THEN 'other' ELSE 'own' END FROM orders AS o, labels AS l;",
         three = orm_tests::partners::series(3),
     ))
