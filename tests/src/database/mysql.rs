@@ -79,9 +79,11 @@ pub(super) fn translated(text: &str) -> String {
 
 /// A SELECT whose `value` is read as text
 pub(super) fn as_text(text: &str) -> String {
-    // Without a limit it would be free to give them in any order.
     let text = translated(text);
-    format!("SELECT CAST(value AS CHAR) AS value FROM ({text} LIMIT 18446744073709551615) AS all_values")
+    // Without a limit it would be free to give them in any order.
+    let limit =
+        if text.contains("ORDER BY") && !text.contains("LIMIT") { " LIMIT 18446744073709551615" } else { "" };
+    format!("SELECT CAST(value AS CHAR) AS value FROM ({text}{limit}) AS all_values")
 }
 
 pub(super) fn after_rows_by_hand(_: &mut Db) {}
