@@ -33,6 +33,8 @@ pub fn file() -> (TempDir, String) {
 /// What is committed
 pub fn names(url: &str) -> Vec<String> {
     let mut connection = SqliteConnection::establish(url).expect("a connection");
+    // The last connection that closes a file in WAL mode locks it for a moment.
+    connection.batch_execute("PRAGMA busy_timeout = 5000").expect("a setting");
     partners::table.order(partners::id).select(partners::name).load(&mut connection).expect("the names")
 }
 
