@@ -600,9 +600,9 @@ impl<'a, C: Connection> TableStore<'a, C> {
         &self.shelf.table
     }
 
-    /// Whether nobody looks at how many rows a write found
+    /// Whether nobody looks at how many rows a write found: not where another model has a version, which is compared by that
     pub(crate) fn is_unchecked(self) -> bool {
-        self.shelf.is_unchecked.get()
+        self.shelf.is_unchecked.get() && self.version().is_none()
     }
 
     /// The field that a column is, and its model

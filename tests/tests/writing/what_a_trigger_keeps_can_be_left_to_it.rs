@@ -5,7 +5,7 @@ use orm_core::prelude::*;
 use orm_core::{Error, Result, assert_queries};
 use orm_tests::database::File;
 
-diesel::table! { notes { id -> Integer, text -> Text, deleted -> Bool } }
+diesel::table! { notes { id -> Integer, text -> Text, deleted -> Bool, version -> Integer } }
 
 #[derive(Model)]
 #[model(unchecked)]
@@ -24,9 +24,20 @@ struct Checked {
     deleted: bool,
 }
 
+/// The same table, its writes counted
+#[derive(Model)]
+#[model(table = notes)]
+struct Counted {
+    id: i32,
+    text: String,
+    #[model(version)]
+    version: i32,
+}
+
 fn db() -> Result<(File, Environment)> {
     let file = File::new(
-        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, deleted BOOLEAN NOT NULL DEFAULT 0);
+        "CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL, deleted BOOLEAN NOT NULL DEFAULT 0,
+             version INTEGER NOT NULL DEFAULT 1);
          INSERT INTO notes (id, text) VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd');
          CREATE TRIGGER marks BEFORE DELETE ON notes BEGIN UPDATE notes SET deleted = 1 WHERE id = OLD.id; SELECT RAISE(IGNORE); END;
          CREATE TRIGGER keeps BEFORE UPDATE OF text ON notes WHEN OLD.id = 2 BEGIN SELECT RAISE(IGNORE); END",
@@ -81,5 +92,19 @@ fn one_model_of_a_table_says_it_for_all_of_them() -> Result<()> {
     assert_queries!(env, 1, { env.record::<Checked>(8).set_text("nobody") })?;
     assert_eq!(env.record::<Checked>(1).text()?, "a");
     assert!(!env.record::<Checked>(1).deleted()?);
+    Ok(())
+}
+
+/// Who counts the writes compares by how many rows were found, whatever another model says.
+#[test]
+#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
+fn a_version_of_another_model_is_compared_all_the_same() -> Result<()> {
+    let (file, env) = db()?;
+    let (note, counted) = (env.record::<Note>(1), env.record::<Counted>(1));
+    assert_eq!((note.text()?, counted.version()?), ("a".into(), 1));
+    file.run("UPDATE notes SET deleted = 1, version = 2 WHERE id = 1");
+    assert!(note.set_text("lost").is_err_and(|error| error.is_conflict()));
+    assert!(env.record::<Counted>(9).set_text("nobody").is_err_and(|error| error.is_missing_record()));
+    assert_eq!(note.text()?, "a");
     Ok(())
 }
