@@ -117,9 +117,6 @@ fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32])
             return send_alone(env, store, slot, !versioned.is_empty());
         }
         // Afterwards nobody could tell which of them had been there.
-        if store.table_store().is_unchecked() {
-            return send_held(env, store, slots);
-        }
         look(env, store, &versioned, &others)?;
         return send_held(env, store, slots);
     }
@@ -146,6 +143,9 @@ pub(super) fn look<C: Connection>(
     versioned: &[u32],
     others: &[u32],
 ) -> Result<()> {
+    if store.table_store().is_unchecked() {
+        return Ok(());
+    }
     if let Some((store, version)) = env.stores.versioned(store.table_store()) {
         versioned.chunks(WINDOW).try_for_each(|slots| version::know(env, store, version, slots))?;
     }
@@ -175,11 +175,7 @@ fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[
             Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
         let which = Which::Keys(store.model().key_list(store.table(), slots));
         if env.run(doing, &Delete { store, which, returning: false })? < slots.len() {
-            if store.table_store().is_unchecked() {
-                kept.extend_from_slice(slots);
-                continue;
-            }
-            query::by_keys_for_write(env, store, slots, &[], "the rows that a DELETE did not find")?;
+            look_for(env, store, slots)?;
             kept.extend(slots.iter().filter(|&&slot| !store.is_absent(slot)));
         }
     }
@@ -202,17 +198,22 @@ fn send_alone<C: Connection>(
     kept(env, store, &slots, versioned)
 }
 
-/// What a DELETE did not find, if it is there all the same: a trigger has kept it; or if nobody looks at how many it found. Else an error
+/// Looks for rows that a DELETE did not find; they count as being there where nobody looks at that.
+fn look_for<C: Connection>(env: &Environment<C>, store: Store<'_, C>, missed: &[u32]) -> Result<()> {
+    if store.table_store().is_unchecked() {
+        return Ok(());
+    }
+    query::by_keys_for_write(env, store, missed, &[], "the rows that a DELETE did not find")
+}
+
+/// What a DELETE did not find, if it is there all the same: a trigger has kept it. Else an error
 fn kept<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     missed: &[u32],
     versioned: bool,
 ) -> Result<Vec<u32>> {
-    if store.table_store().is_unchecked() {
-        return Ok(missed.to_vec());
-    }
-    query::by_keys_for_write(env, store, missed, &[], "the rows that a DELETE did not find")?;
+    look_for(env, store, missed)?;
     if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
         return Err(version::lost(store, missed));
     }

@@ -12,7 +12,6 @@ use super::window::{WINDOW, fitting, fitting_bytes};
 use crate::backend::{Connection, Dialect};
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
-use crate::load::query;
 use crate::store::{self, ColumnId, Link, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
@@ -377,11 +376,9 @@ fn update<C: Connection>(
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
-    if !missed.is_empty() && table.is_unchecked() {
-        return Ok(false);
-    }
     if !missed.is_empty() {
-        return not_found(env, table, &part.columns, &missed, compares).map(|()| false);
+        let model = part.columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
+        return version::missed(env, env.stores.get(model), &missed, compares).map(|()| false);
     }
     if let Some((store, version)) = versioned {
         version::next(env, store, version, slots);
@@ -420,10 +417,7 @@ fn send<C: Connection>(
     let version = match table.version() {
         None => Version::None,
         Some(version) if compares => Version::Compared(assignment(env, table, version, slots)?),
-        Some(version) => {
-            let last = version::last(table.table().column(version));
-            Version::Counted(table.field_of(version).1.columns[0], last)
-        }
+        Some(_) => Version::counted(table),
     };
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
@@ -470,29 +464,4 @@ fn run<C: Connection>(
         return env.run(doing, statement).map(Found::Count);
     }
     Ok(Found::These(SlotSet::of(env.run_returning(store, doing, statement)?)))
-}
-
-/// Why an UPDATE did not tell of rows that it was to write: an error, unless they are there and have no version that could differ
-///
-/// `suppress_redundant_updates_trigger` and its kin keep a row as it is, and that of a view tells what it likes.
-#[cold]
-fn not_found<C: Connection>(
-    env: &Environment<C>,
-    table: TableStore<'_, C>,
-    columns: &[ColumnId],
-    slots: &[u32],
-    compares: bool,
-) -> Result<()> {
-    let model = columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
-    let store = env.stores.get(model);
-    let versioned = env.stores.versioned(table);
-    let asked = "the rows that an UPDATE did not find";
-    match versioned.filter(|_| !compares) {
-        Some((store, version)) => query::by_keys_for_write(env, store, slots, &[version], asked)?,
-        None => query::by_keys_for_write(env, store, slots, &[], asked)?,
-    }
-    if !compares && !slots.iter().any(|&slot| store.is_absent(slot)) {
-        return versioned.map_or(Ok(()), |(store, version)| version::has_next(store, version, slots));
-    }
-    Err(version::lost(store, slots))
 }

@@ -36,6 +36,13 @@ pub(super) enum Version<'a, C: Connection> {
 }
 
 impl<'a, C: Connection> Version<'a, C> {
+    /// What becomes of a table's version where nobody compares it
+    pub(super) fn counted(table: TableStore<'_, C>) -> Self {
+        let Some(version) = table.version() else { return Self::None };
+        let column = table.field_of(version).1.columns.first().copied().unwrap_or_default();
+        Self::Counted(column, version::last(table.table().column(version)))
+    }
+
     fn column(&self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -566,13 +573,7 @@ impl<'a, C: Connection> Insert<'a, C> {
             push_column(self.store, column, out)?;
         }
         self.push_changes(&conflict.action, out)?;
-        if let Some(version) = self.store.version() {
-            // SQLite would count on past what the type holds.
-            let name = self.store.table_store().field_of(version).1.columns[0];
-            let last = version::last(self.store.table().column(version));
-            push_has_next(self.store, &Version::Counted(name, last), " WHERE ", out)?;
-        }
-        Ok(())
+        push_has_next(self.store, &Version::counted(self.store.table_store()), " WHERE ", out)
     }
 
     /// The columns that a row which is there takes from the values
@@ -701,10 +702,8 @@ impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
             }
             which => which.push(self.store, &mut out),
         }?;
-        if let (Which::Keys(_), Some(version)) = (&self.which, self.store.version()) {
-            let name = self.store.table_store().field_of(version).1.columns[0];
-            let last = version::last(self.store.table().column(version));
-            push_has_next(self.store, &Version::Counted(name, last), " AND ", &mut out)?;
+        if let Which::Keys(_) = self.which {
+            push_has_next(self.store, &Version::counted(self.store.table_store()), " AND ", &mut out)?;
         }
         if self.returning { push_returning(self.store, &mut out) } else { Ok(()) }
     }

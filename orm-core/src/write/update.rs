@@ -11,7 +11,6 @@ use crate::backend::{Begin, Connection, Dialect};
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
 use crate::fragment::{items, outside, text_of};
-use crate::load::query;
 use crate::store::{ColumnId, Slots};
 use crate::{Environment, Error, Result};
 
@@ -182,31 +181,14 @@ fn send_one<C: Connection>(
     let rows = slots.len();
     let returning = compares && C::Backend::HAS_RETURNING;
     let update = |which| Update { store, changes, which, rows, returning };
-    let asked = "the rows that an UPDATE did not find";
-    if returning {
+    let missed: Vec<u32> = if returning {
         let found = env.run_returning(store, doing, &update(Which::of(env, store, slots, true)?))?;
         let found: Slots = found.into_iter().collect();
-        let missed: Vec<u32> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
-        if missed.is_empty() {
-            return Ok(());
-        }
-        query::by_keys_for_write(env, store, &missed, &[], asked)?;
-        return Err(version::lost(store, &missed));
-    }
-    let found = env.run(doing, &update(Which::of(env, store, slots, compares)?))?;
-    if found < rows && !store.table_store().is_unchecked() {
-        let versioned = env.stores.versioned(store.table_store()).filter(|_| !compares);
-        match versioned {
-            Some((store, version)) => query::by_keys_for_write(env, store, slots, &[version], asked)?,
-            None => query::by_keys_for_write(env, store, slots, &[], asked)?,
-        }
-        if let Some((store, version)) = versioned {
-            version::has_next(store, version, slots)?;
-        }
-        // A trigger may have kept what is there.
-        if compares || slots.iter().any(|&slot| store.is_absent(slot)) {
-            return Err(version::lost(store, slots));
-        }
-    }
-    Ok(())
+        slots.iter().copied().filter(|slot| !found.contains(slot)).collect()
+    } else if env.run(doing, &update(Which::of(env, store, slots, compares)?))? < rows {
+        slots.to_vec()
+    } else {
+        Vec::new()
+    };
+    if missed.is_empty() { Ok(()) } else { version::missed(env, store, &missed, compares) }
 }

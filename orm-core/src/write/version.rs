@@ -105,6 +105,32 @@ pub(super) fn compare<C: Connection>(
     }
 }
 
+/// Why an UPDATE did not tell of rows that it was to write: an error, unless they are there and have no version that could differ, or
+/// nobody looks at that
+///
+/// `suppress_redundant_updates_trigger` and its kin keep a row as it is, and that of a view tells what it likes.
+#[cold]
+pub(super) fn missed<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+    compares: bool,
+) -> Result<()> {
+    if store.table_store().is_unchecked() {
+        return Ok(());
+    }
+    let versioned = env.stores.versioned(store.table_store());
+    let asked = "the rows that an UPDATE did not find";
+    match versioned.filter(|_| !compares) {
+        Some((store, version)) => query::by_keys_for_write(env, store, slots, &[version], asked)?,
+        None => query::by_keys_for_write(env, store, slots, &[], asked)?,
+    }
+    if compares || slots.iter().any(|&slot| store.is_absent(slot)) {
+        return Err(lost(store, slots));
+    }
+    versioned.map_or(Ok(()), |(store, version)| has_next(store, version, slots))
+}
+
 /// The error of rows that were looked at after a write did not find them: they are not there, or have another version. What was read of
 /// them is no basis for another try; nor is the version, which has been kept for this one.
 pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Error {

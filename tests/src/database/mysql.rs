@@ -56,8 +56,8 @@ pub(super) fn translated(text: &str) -> String {
         text,
         &[
             ("INTEGER PRIMARY KEY", "INTEGER AUTO_INCREMENT PRIMARY KEY"),
-            // What is a key, unique or indexed has a length.
             ("AS TEXT", "AS CHAR"),
+            // What is a key, unique or indexed has a length.
             ("TEXT", "VARCHAR(700)"),
             ("AUTOINCREMENT", ""),
             // A word of MariaDB's own
