@@ -8,9 +8,10 @@ pub use crate::codec::{
 };
 pub use crate::env::stores::Store;
 pub use crate::model::{
-    AnyModel, Entity, FieldInfo, Filter, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo,
-    LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order, Prefetch, SameColumns, Timestamp,
-    ToManyLink, ToOneLink, any, holds_key, holds_keys, one_column, several_columns, table_name,
+    AnyModel, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
+    KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
+    OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
+    any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{Compute, ComputedKind, IntoCell, IntoTime, computed_all, computed_one};

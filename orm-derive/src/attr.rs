@@ -39,6 +39,8 @@ pub(crate) struct StructAttrs {
     pub(crate) view_of: Option<Given<Vec<Path>>>,
     /// Nobody looks at how many rows a write found.
     pub(crate) unchecked: Option<Given>,
+    /// The column that counts the writes, where no field holds it
+    pub(crate) version: Option<Given<Ident>>,
     /// There may be a table's name in what could not be read.
     pub(crate) table_unread: bool,
 }
@@ -76,7 +78,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) faulty: bool,
 }
 
-const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked"];
+const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked", "version"];
 const FIELD_KEYS: &[&str] = &[
     "primary_key",
     "column",
@@ -119,6 +121,7 @@ impl StructAttrs {
                     list(key, input, "view_of(orders, lines)", Path::parse_mod_style)?,
                 ),
                 "unchecked" => set(&mut found.unchecked, flag(key, input)?),
+                "version" => set(&mut found.version, value(key, input, errors, "version = lock_version")?),
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))

@@ -68,7 +68,7 @@ fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
         )]
         const _: () = {
             #[allow(unused_imports)]
-            use ::orm_core::private::ReadOnly as _;
+            use ::orm_core::private::{HasNoVersion as _, HasVersion as _, ReadOnly as _};
             type __Connection = #connection;
             #columns
             #fields

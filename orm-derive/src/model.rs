@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) view_of: Vec<Path>,
     /// Nobody looks at how many rows a write found.
     pub(crate) unchecked: Option<Given>,
+    /// The column that counts the writes, where no field holds it
+    pub(crate) version: Option<Given<Ident>>,
     /// What the struct says of the key
     pub(crate) key_fields: Option<Given<Vec<Ident>>>,
     pub(crate) fields: Vec<Field>,
@@ -79,6 +81,7 @@ impl Model {
             ),
             view_of: attrs.view_of.map_or_else(Vec::new, |tables| tables.value),
             unchecked: attrs.unchecked,
+            version: attrs.version,
             key_fields: attrs.primary_key,
             fields,
         }
@@ -101,6 +104,17 @@ impl Model {
         !self
             .others()
             .any(|field| field.is_column() && field.attrs.deferred.is_none() && field.attrs.group.is_none())
+    }
+
+    /// How many `FIELDS` has
+    pub(crate) fn count(&self) -> usize {
+        self.others().count() + usize::from(self.has_presence()) + usize::from(self.version.is_some())
+    }
+
+    /// Where in `FIELDS` the column is that counts the writes: a field's, or one behind all of them
+    pub(crate) fn version(&self) -> Option<usize> {
+        let behind = self.version.is_some().then(|| self.count() - 1);
+        self.others().position(|field| field.attrs.version.is_some()).or(behind)
     }
 
     /// The fields that have a column in the cache, in the order of `FIELDS`

@@ -20,6 +20,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     one_key(model, errors);
     distinct_constants(model, errors);
     one_version(model, errors);
+    version_is_no_field(model, errors);
     unchecked_has_no_version(model, errors);
     for field in &model.fields {
         computed_by_a_function(model, field, errors);
@@ -96,14 +97,29 @@ fn distinct_constants(model: &Model, errors: &mut Errors) {
 }
 
 fn one_version(model: &Model, errors: &mut Errors) {
-    for second in model.fields.iter().filter_map(|field| field.attrs.version.as_ref()).skip(1) {
-        errors.at(&second.key, "there are two versions; keep one: it counts the writes of the whole row");
+    let of_struct = model.version.as_ref().map(|version| &version.key);
+    let of_fields = model.fields.iter().filter_map(|field| Some(&field.attrs.version.as_ref()?.key));
+    for second in of_struct.into_iter().chain(of_fields).skip(1) {
+        errors.at(second, "there are two versions; keep one: it counts the writes of the whole row");
+    }
+}
+
+fn version_is_no_field(model: &Model, errors: &mut Errors) {
+    let Some(version) = &model.version else { return };
+    let holds = |field: &&Field| field.is_column() && field.columns().contains(&&version.value);
+    if let Some(field) = model.fields.iter().find(holds)
+        && field.attrs.version.is_none()
+    {
+        errors.at(
+            &version.value,
+            format!("the field `{}` holds this column: mark it `#[model(version)]` instead", field.name),
+        );
     }
 }
 
 fn unchecked_has_no_version(model: &Model, errors: &mut Errors) {
     if let Some(unchecked) = &model.unchecked
-        && model.fields.iter().any(|field| field.attrs.version.is_some())
+        && model.version().is_some()
     {
         errors.at(
             &unchecked.key,

@@ -37,8 +37,8 @@ struct Shelf<C: Connection> {
     model: &'static dyn AnyModel<C>,
     /// Which field a column is, of the first model that named it
     columns: Frozen<(&'static dyn AnyModel<C>, usize)>,
-    /// The tables that a view shows, as SQL names them
-    view_of: Vec<String>,
+    /// The tables that a view shows, as one of the models says, as SQL names them
+    view_of: RefCell<Vec<String>>,
     /// The tables whose rows this one may show too
     sources: RefCell<Vec<TableId>>,
     /// The tables that may show rows of this one
@@ -220,8 +220,13 @@ impl<C: Connection> Stores<C> {
         if model.is_unchecked() {
             shelf.is_unchecked.set(true);
         }
-        if let Some(version) = model.version() {
-            shelf.table.set_version(columns[version]);
+        match (model.version(), model.versioned_by()) {
+            (Some(version), _) => shelf.table.set_version(columns[version]),
+            // Whoever writes the table counts its writes, whether that model is used or not.
+            (None, Some(other)) => {
+                self.get(other);
+            }
+            (None, None) => {}
         }
         Entry { model, table, columns, sides, paces: Paces::default(), followed: RefCell::default() }
     }
@@ -273,8 +278,9 @@ impl<C: Connection> Stores<C> {
     fn open_table(&self, model: &'static dyn AnyModel<C>) -> TableId {
         let (sql, key_type) = (model.table(), model.key_type());
         let is_it = |shelf: &Shelf<C>| shelf.sql == sql && shelf.key_type == key_type;
-        if let Some(known) = self.tables.iter().position(is_it) {
-            return TableId(known);
+        if let Some(known) = self.tables.iter().position(is_it).map(TableId) {
+            self.add_view_of(known, model.view_of());
+            return known;
         }
         let number = TableId(self.tables.len());
         let join = self.joins.iter().find(|join| join.sql == sql);
@@ -287,7 +293,7 @@ impl<C: Connection> Stores<C> {
             key_type,
             model,
             columns: Frozen::default(),
-            view_of: model.view_of(),
+            view_of: RefCell::default(),
             sources: RefCell::default(),
             shown_in: RefCell::default(),
             is_join: Cell::new(join.is_some()),
@@ -298,11 +304,11 @@ impl<C: Connection> Stores<C> {
         for (other, known) in self.tables.iter().enumerate() {
             let other = TableId(other);
             let are_twins = bare(&known.sql).eq_ignore_ascii_case(bare(&shelf.sql));
-            if are_twins || shelf.view_of.contains(&known.sql) {
+            if are_twins {
                 shelf.sources.borrow_mut().push(other);
                 known.shown_in.borrow_mut().push(number);
             }
-            if are_twins || known.view_of.contains(&shelf.sql) {
+            if are_twins || known.view_of.borrow().contains(&shelf.sql) {
                 known.sources.borrow_mut().push(number);
                 shelf.shown_in.borrow_mut().push(other);
             }
@@ -314,7 +320,23 @@ impl<C: Connection> Stores<C> {
             shelf.table.add_follower(Follower::new(*aggregate, None, None));
         }
         self.tables.push(shelf);
+        self.add_view_of(number, model.view_of());
         number
+    }
+
+    /// Notes the tables that a view shows: each of its models may be the one that says so.
+    fn add_view_of(&self, number: TableId, tables: Vec<String>) {
+        let view = self.shelf(number);
+        for sql in tables {
+            if view.view_of.borrow().contains(&sql) {
+                continue;
+            }
+            for (other, known) in self.tables.iter().enumerate().filter(|(_, known)| known.sql == sql) {
+                view.sources.borrow_mut().push(TableId(other));
+                known.shown_in.borrow_mut().push(number);
+            }
+            view.view_of.borrow_mut().push(sql);
+        }
     }
 
     /// The table that a join table is, if a model has named it
@@ -486,7 +508,7 @@ impl<C: Connection> Stores<C> {
 
     /// Whether a table's rows may show pairs of a join table
     pub(crate) fn shows_join(&self, table: TableId, join: usize) -> bool {
-        let shows = |shelf: &Shelf<C>| shelf.view_of.iter().any(|sql| sql == self.join_sql(join));
+        let shows = |shelf: &Shelf<C>| shelf.view_of.borrow().iter().any(|sql| sql == self.join_sql(join));
         self.table_of_join(join) == Some(table) || shows(self.shelf(table))
     }
 

@@ -10,7 +10,7 @@ use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 
-use super::{DbOf, Entity, FieldInfo};
+use super::{DbOf, Entity, FieldInfo, OtherModel};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
@@ -29,6 +29,8 @@ pub trait AnyModel<C: Connection>: Sync {
     fn fields(&self) -> &'static [FieldInfo<C>];
     /// The field that counts the writes of each row
     fn version(&self) -> Option<usize>;
+    /// The model that counts the writes of the table's rows, if it is not this one
+    fn versioned_by(&self) -> OtherModel<C>;
     /// Whether nobody looks at how many rows a write found
     fn is_unchecked(&self) -> bool;
     /// The model's number in this process
@@ -124,6 +126,10 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
 
     fn version(&self) -> Option<usize> {
         M::VERSION
+    }
+
+    fn versioned_by(&self) -> OtherModel<M::Connection> {
+        M::versioned_by()
     }
 
     fn is_unchecked(&self) -> bool {

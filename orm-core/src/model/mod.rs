@@ -5,6 +5,7 @@ mod erased;
 mod id;
 mod key_columns;
 mod link;
+mod versioned;
 
 use std::any::Any;
 use std::fmt;
@@ -24,6 +25,7 @@ pub use key_columns::{
     HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
 };
 pub use link::{ToManyLink, ToOneLink};
+pub use versioned::{HasNoVersion, HasVersion, OtherModel, VersionOf, VersionType, VersionedBy};
 
 use crate::backend::Connection;
 use crate::codec::{Decode, Encode, KeyCodec};
@@ -65,6 +67,11 @@ pub trait Entity: Sized + 'static {
     /// The field that counts the writes of each row
     #[doc(hidden)]
     const VERSION: Option<usize>;
+    /// The model that counts the writes of the table's rows, if it is not this one
+    #[doc(hidden)]
+    fn versioned_by() -> OtherModel<Self::Connection> {
+        None
+    }
     /// Nobody looks at how many rows a write found.
     #[doc(hidden)]
     const UNCHECKED: bool = false;

@@ -1,6 +1,6 @@
 //! `impl Entity`, `impl Model`: names, types, and what is known of each field.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Expr;
 use syn::ext::IdentExt;
@@ -35,10 +35,12 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
         .others()
         .map(|field| info(model, field, is_stub))
         .chain(model.has_presence().then(|| presence(model)));
-    let version = match model.others().position(|field| field.attrs.version.is_some()) {
+    let infos = infos.chain(model.version.as_ref().map(|version| hidden_version(model, &version.value)));
+    let version = match model.version() {
         Some(version) => quote!(::core::option::Option::Some(#version)),
         None => quote!(::core::option::Option::None),
     };
+    let (versioned, versioned_by) = versioned(model, &ty, is_stub);
     let unchecked = model.unchecked.is_some().then(|| {
         quote!(
             const UNCHECKED: bool = true;
@@ -70,8 +72,11 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER
             }
+            #versioned_by
             #view_of
         }
+
+        #versioned
 
         #[automatically_derived]
         impl ::orm_core::private::Model for #ident {
@@ -108,6 +113,29 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
 
         #whole_key
     }
+}
+
+/// That the model counts the writes of its rows, for the other models of the table; and for one that does not, which does
+fn versioned(model: &Model, key: &TokenStream, is_stub: bool) -> (Option<TokenStream>, Option<TokenStream>) {
+    let (ident, table) = (&model.ident, &model.table);
+    if is_stub {
+        return (None, None);
+    }
+    if model.version().is_some() {
+        let says = quote! {
+            #[automatically_derived]
+            impl ::orm_core::private::VersionedBy<__Connection, #ident> for #table::table {}
+        };
+        return (Some(says), None);
+    }
+    // The error, if there are several, is at the struct's name.
+    let asked = quote_spanned!(ident.span()=> (&&::orm_core::private::VersionOf::<#table::table, __Connection, #key>::NEW).model());
+    let asks = quote! {
+        fn versioned_by() -> ::orm_core::private::OtherModel<__Connection> {
+            #asked
+        }
+    };
+    (None, Some(asks))
 }
 
 struct Key {
@@ -195,6 +223,32 @@ fn presence(model: &Model) -> TokenStream {
             cells: ::orm_core::private::cells::<::orm_core::private::Presence>,
             decode: ::core::option::Option::Some(&::orm_core::private::Presence),
             encode: ::core::option::Option::None,
+            is_nullable: false,
+            is_made: false,
+            link: ::core::option::Option::None,
+            stamp: ::core::option::Option::None,
+        }
+    }
+}
+
+/// The version that no field of the struct holds
+fn hidden_version(model: &Model, column: &Ident) -> TokenStream {
+    let (table, name) = (&model.table, column.unraw().to_string());
+    let at = span_of(column);
+    let sql_type = quote_spanned!(at=> ::orm_core::private::SqlTypeOf<#table::#column>);
+    let number = quote_spanned!(at=> <#sql_type as ::orm_core::private::VersionType>::Number);
+    let codec = quote_spanned!(at=> ::orm_core::private::Scalar<#number, #sql_type>);
+    let cells = quote_spanned!(at=> ::orm_core::private::cells::<#codec>);
+    let decode = quote_spanned!(at=> ::core::option::Option::Some(&<#codec>::DECODE));
+    let encode = quote_spanned!(at=> <::orm_core::private::EncodeOf<__Connection, #codec>>::ENCODE);
+    quote! {
+        ::orm_core::private::FieldInfo {
+            name: #name,
+            columns: &[::orm_core::private::column_name::<#table::#column>()],
+            prefetch: ::orm_core::private::Prefetch::Always,
+            cells: #cells,
+            decode: #decode,
+            encode: #encode,
             is_nullable: false,
             is_made: false,
             link: ::core::option::Option::None,

@@ -14,8 +14,7 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
         let (ident, stored) = (&field.ident, stored(field));
         quote!(#ident: ::core::option::Option<#stored>,)
     });
-    let behind = model.others().count() + usize::from(model.has_presence());
-    let key = model.key().map(|field| (behind, &field.ident));
+    let key = model.key().map(|field| (model.count(), &field.ident));
     let others = model.others().enumerate().filter(|(_, field)| field.is_given());
     let (indices, idents): (Vec<_>, Vec<_>) =
         others.map(|(index, field)| (index, &field.ident)).chain(key).unzip();

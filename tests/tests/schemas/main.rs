@@ -8,6 +8,7 @@ mod a_key_that_is_none_is_an_error;
 mod a_link_leads_where_the_database_says;
 mod a_member_belongs_to_whom_the_database_says;
 mod a_model_may_have_nothing_but_its_key;
+mod a_version_is_its_tables;
 mod a_view_shows_what_waits;
 mod keys_have_several_columns;
 mod one_struct_serves_diesel_too;
