@@ -10,7 +10,7 @@ use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 
-use super::{DbOf, Entity, FieldInfo, OtherModel};
+use super::{DbOf, Entity, FieldInfo};
 use crate::backend::{Connection, Dialect, KeyList};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
@@ -58,6 +58,9 @@ pub trait AnyModel<C: Connection>: Sync {
     /// Reads keys, as slots.
     fn key_reader<'a>(&self, table: &'a Table) -> Box<dyn KeyReader<C::Backend> + 'a>;
 }
+
+/// Another model, if there is one
+pub type OtherModel<C> = Option<&'static dyn AnyModel<C>>;
 
 impl<C: Connection> fmt::Debug for dyn AnyModel<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,14 +18,14 @@ use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 use diesel::{Expression, Table};
 
-pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, any, table_name};
+pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, OtherModel, any, table_name};
 pub(crate) use id::PlainKey;
 pub use id::{Id, IntoKey};
 pub use key_columns::{
     HoldsKey, HoldsKeys, OneColumn, SameColumns, holds_key, holds_keys, one_column, several_columns,
 };
 pub use link::{ToManyLink, ToOneLink};
-pub use versioned::{HasNoVersion, HasVersion, OtherModel, VersionOf, VersionType, VersionedBy};
+pub use versioned::{HasNoVersion, HasVersion, VersionOf, VersionType, VersionedBy};
 
 use crate::backend::Connection;
 use crate::codec::{Decode, Encode, KeyCodec};

@@ -9,11 +9,8 @@ use std::marker::PhantomData;
 
 use diesel::sql_types::{BigInt, Integer, SmallInt};
 
-use super::{AnyModel, Entity, any};
+use super::{AnyModel, Entity, OtherModel, any};
 use crate::backend::Connection;
-
-/// Another model, if there is one
-pub type OtherModel<C> = Option<&'static dyn AnyModel<C>>;
 
 /// Says that the model `M` counts the writes of a table's rows: each other model of that table, over the same connection, counts them
 /// as well.

@@ -23,5 +23,8 @@ type Db = orm_tests::database::Db;
 /// A key that the database gives where none is given
 const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTOINCREMENT";
 
+/// A type of moments
+const MOMENT: &str = "TIMESTAMP";
+
 /// A type of text keys that does not tell letters by their case, and the SQL that makes it
 const CASELESS: (&str, &str) = ("VARCHAR(20) COLLATE NOCASE", "");
