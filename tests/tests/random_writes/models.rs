@@ -86,6 +86,14 @@ pub struct Person {
     liked_by_ids: ManyToMany<Person>,
 }
 
+/// The same rows; says nothing of a version
+#[derive(Model)]
+#[model(table = persons)]
+pub struct Name {
+    id: i64,
+    name: String,
+}
+
 #[derive(Model)]
 #[model(table = badges)]
 pub struct Badge {

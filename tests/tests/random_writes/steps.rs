@@ -234,6 +234,11 @@ impl Run<'_> {
                 boss.set_name(format!("name {b}"))?;
                 self.wrote("name", boss.id()?.expect("it was written"), format!("name {b}"));
             }
+            // Through a struct that does not know of the version
+            Kind::SetName if c % 4 == 1 => {
+                env.record::<Name>(a as i64).set_name(format!("name {b}"))?;
+                self.wrote("name", a, format!("name {b}"));
+            }
             Kind::SetName => {
                 self.person(a).set_name(format!("name {b}"))?;
                 self.wrote("name", a, format!("name {b}"));

@@ -388,6 +388,11 @@ fn write_pair(env: &Environment<Db>, rows: &mut Rows, dice: &mut Dice, id: i32) 
     Ok(())
 }
 
+/// What PostgreSQL has filled up with spaces is shown without them.
+fn unpadded(text: &str) -> &str {
+    if text.len() == 4 { text.trim_end() } else { text }
+}
+
 /// Whether a value is as it was given, or what the database may have made of it
 fn is_close(row: &Row, at: Option<NaiveDateTime>, short: Option<&str>) -> bool {
     let moments = row.at.zip(at).is_none_or(|(a, b)| (a - b).num_milliseconds().abs() < 1_000);
@@ -404,7 +409,10 @@ fn read(env: &Environment<Db>, rows: &Rows, dice: &mut Dice, waits: bool) -> Res
     let (row, account) = (&rows.accounts[&id], env.record::<Account>(id));
     match dice.roll(11) {
         7 if waits => assert!(is_close(row, account.at()?, account.short()?.as_deref())),
-        7 => assert_eq!((account.at()?, account.short()?.as_deref()), (row.at, row.short.as_deref())),
+        7 => assert_eq!(
+            (account.at()?, account.short()?.as_deref()),
+            (row.at, row.short.as_deref().map(unpadded))
+        ),
         8 => assert_eq!(account.tag_codes().ids()?, rows.tags_of(id)),
         9 => {
             let code = dice.one_of(&TAGS);

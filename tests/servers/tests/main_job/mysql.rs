@@ -115,9 +115,6 @@ pub fn terminate(connection: i64) -> String {
 /// A key that the database gives where none is given
 pub const NEW_KEYS: &str = "INTEGER PRIMARY KEY AUTO_INCREMENT";
 
-/// A type of moments, whole seconds
-pub const MOMENT: &str = "DATETIME";
-
 /// A type of text keys that does not tell letters by their case, and the SQL that makes it
 pub const CASELESS: (&str, &str) = ("VARCHAR(20)", "");
 
