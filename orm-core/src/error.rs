@@ -51,9 +51,9 @@ pub enum Error {
         /// How many there are
         count: usize,
     },
-    /// Members were to be added to, or taken from, a link with a filter: which records are its members, their own fields say
+    /// Members were to be added to, or taken from, a link with a filter or a limit: which records are its members, their own fields say
     #[error(
-        "{model}.{field} has a filter, so it is read only: write the members' fields, or through a link without one"
+        "{model}.{field} has a filter or a limit, so it is read only: write the members' fields, or through a link without one"
     )]
     FilteredLink {
         /// The model's name

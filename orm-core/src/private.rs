@@ -8,7 +8,7 @@ pub use crate::codec::{
 };
 pub use crate::env::stores::Store;
 pub use crate::model::{
-    AnyModel, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
+    AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
     KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
     OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
     any, holds_key, holds_keys, one_column, several_columns, table_name,

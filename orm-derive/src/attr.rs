@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Expr, ExprPath, LitStr, Meta, Path, Token, Type};
+use syn::{Attribute, Expr, ExprPath, LitInt, LitStr, Meta, Path, Token, Type};
 
 use crate::error::Errors;
 use crate::names;
@@ -58,6 +58,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) order: Option<Given<Expr>>,
     /// Which of the records that a to-many link leads to are members
     pub(crate) filter: Option<Given<Expr>>,
+    /// How many members each record's list has at most
+    pub(crate) limit: Option<Given<LitInt>>,
     pub(crate) version: Option<Given>,
     /// The database makes the value, nobody else
     pub(crate) read_only: Option<Given>,
@@ -89,6 +91,7 @@ const FIELD_KEYS: &[&str] = &[
     "through",
     "order",
     "filter",
+    "limit",
     "version",
     "read_only",
     "refresh",
@@ -158,6 +161,7 @@ impl FieldAttrs {
                     &mut found.filter,
                     value(key, input, errors, "filter = partners::is_company.eq(true)")?,
                 ),
+                "limit" => set(&mut found.limit, value(key, input, errors, "limit = 5")?),
                 "compute" => set(&mut found.compute, value(key, input, errors, "compute = display_name")?),
                 "compute_all" => {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)

@@ -34,6 +34,7 @@
 //! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 //! | `filter = partners::is_company.eq(true)` | of either: which of the records are in it; a link with a filter is read, not written |
+//! | `limit = 5` | of either: how many are in it at most, the first by its order; a link with a limit is read, not written |
 
 mod attr;
 mod error;

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span};
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Expr, ExprPath, Fields, Path, Type, Visibility};
+use syn::{Attribute, Data, DeriveInput, Expr, ExprPath, Fields, LitInt, Path, Type, Visibility};
 
 use crate::attr::{FieldAttrs, Given, StructAttrs};
 use crate::error::Errors;
@@ -230,6 +230,10 @@ impl Field {
 
     pub(crate) fn filter(&self) -> Option<&Expr> {
         self.attrs.filter.as_ref().map(|filter| &filter.value)
+    }
+
+    pub(crate) fn limit(&self) -> Option<&LitInt> {
+        self.attrs.limit.as_ref().map(|limit| &limit.value)
     }
 
     /// Where an error about the field's type shows

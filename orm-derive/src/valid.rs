@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use quote::ToTokens;
-use syn::{Data, DeriveInput, Fields, Type};
+use syn::{Data, DeriveInput, Fields, LitInt, Type};
 
 use crate::error::Errors;
 use crate::model::{Field, Model};
@@ -33,7 +33,8 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
         source_fits_the_type(field, errors);
         column_keys_on_columns(field, errors);
         columns_of_a_link(field, errors);
-        order_and_filter_on_to_many(field, errors);
+        clauses_on_to_many(field, errors);
+        limit_is_a_number(field, errors);
         callable_accessor(model, field, errors);
         free_setter(model, field, errors);
         version_is_counted(field, errors);
@@ -420,7 +421,7 @@ fn columns_of_a_link(field: &Field, errors: &mut Errors) {
     }
 }
 
-fn order_and_filter_on_to_many(field: &Field, errors: &mut Errors) {
+fn clauses_on_to_many(field: &Field, errors: &mut Errors) {
     if matches!(field.shape, Shape::OneToMany(_) | Shape::ManyToMany(_) | Shape::Unsupported(_)) {
         return;
     }
@@ -429,6 +430,17 @@ fn order_and_filter_on_to_many(field: &Field, errors: &mut Errors) {
     }
     if let Some(filter) = &field.attrs.filter {
         errors.at(&filter.key, "only a to-many link has a filter; leave `filter` out");
+    }
+    if let Some(limit) = &field.attrs.limit {
+        errors.at(&limit.key, "only a to-many link has a limit; leave `limit` out");
+    }
+}
+
+fn limit_is_a_number(field: &Field, errors: &mut Errors) {
+    let is_fine =
+        |limit: &LitInt| limit.suffix().is_empty() && limit.base10_parse::<u32>().is_ok_and(|most| most > 0);
+    if let Some(limit) = field.limit().filter(|limit| !is_fine(limit)) {
+        errors.at(limit, "a limit is how many members a list has at most, one or more: `limit = 5`");
     }
 }
 

@@ -60,6 +60,15 @@ pub struct Contact {
     pub label_ids: ManyToMany<Label>,
     #[model(through(contact_labels::contact_id, contact_labels::label_id), filter = labels::name.eq("0"))]
     pub zero_ids: ManyToMany<Label>,
+    /// The two that come first, by their keys
+    #[model(inverse = Invoice::CONTACT_ID, limit = 2)]
+    first_ids: OneToMany<Invoice>,
+    /// The two open ones with the largest amounts
+    #[model(inverse = Invoice::CONTACT_ID, filter = invoices::state.eq("open"), order = invoices::amount.desc(), limit = 2)]
+    top_ids: OneToMany<Invoice>,
+    /// The label whose name comes last
+    #[model(through(contact_labels::contact_id, contact_labels::label_id), order = labels::name.desc(), limit = 1)]
+    last_label_ids: ManyToMany<Label>,
     /// `Azure (Belgium)`
     #[model(compute = display_name)]
     pub display_name: Computed<String>,

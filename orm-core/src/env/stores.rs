@@ -875,11 +875,11 @@ impl<'a, C: Connection> Store<'a, C> {
         }
     }
 
-    /// Who is a member by a filter is not decided by who is added.
-    pub(crate) fn refuse_filtered(self, field: usize) -> crate::Result<()> {
-        let is_filtered = self.field(field).link.as_ref().is_some_and(|link| link.filter().is_some());
+    /// Who is a member by a filter, or within a limit, is not decided by who is added.
+    pub(crate) fn refuse_selective(self, field: usize) -> crate::Result<()> {
+        let is_selective = self.field(field).link.as_ref().is_some_and(|link| link.joining().is_selective());
         let (model, field) = (self.name(), self.field_name(field));
-        if is_filtered { Err(Error::FilteredLink { model, field }) } else { Ok(()) }
+        if is_selective { Err(Error::FilteredLink { model, field }) } else { Ok(()) }
     }
 
     pub(crate) fn missing_record(self, slot: u32) -> Error {

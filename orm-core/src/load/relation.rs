@@ -12,11 +12,11 @@ use crate::codec::ColumnNames;
 use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
 use crate::env::stores::{Store, Want};
-use crate::fragment::{joined, separated};
-use crate::load::condition::{self, Whose};
+use crate::fragment::separated;
+use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
-use crate::model::{Filter, KeyCondition, LinkKind, Order};
+use crate::model::{Clauses, KeyCondition, LinkKind};
 use crate::store::{ColumnId, List, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
@@ -36,9 +36,7 @@ pub(super) struct Source<'a, C: Connection> {
     other: Option<&'static [&'static str]>,
     /// The members' field that is the owner's key, if there is one
     field: Option<usize>,
-    order: Option<Order<C>>,
-    /// Which of the records that lead there are members, if not all are
-    filter: Option<Filter<C>>,
+    clauses: Clauses<C>,
     /// Whether it cannot bring a member of an owner twice
     pub(super) is_unique: bool,
     /// Whether an owner has one member at most
@@ -55,7 +53,7 @@ impl<C: Connection> Copy for Source<'_, C> {}
 impl<'a, C: Connection> Source<'a, C> {
     pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
-        let (members, order, filter) = (env.stores.get(link.target), link.order(), link.filter());
+        let (members, clauses) = (env.stores.get(link.target), link.clauses());
         condition::follow(env, store, field);
         Some(match link.kind {
             LinkKind::ToOne => return None,
@@ -68,8 +66,7 @@ impl<'a, C: Connection> Source<'a, C> {
                     own,
                     other: None,
                     field: Some(field),
-                    order,
-                    filter,
+                    clauses,
                     is_unique: true,
                     is_one,
                 }
@@ -85,8 +82,7 @@ impl<'a, C: Connection> Source<'a, C> {
                     own,
                     other: Some(other),
                     field: None,
-                    order,
-                    filter,
+                    clauses,
                     is_unique: is_key(),
                     is_one: false,
                 }
@@ -97,18 +93,23 @@ impl<'a, C: Connection> Source<'a, C> {
     /// Records by their own keys
     pub(super) fn themselves(members: Store<'a, C>) -> Self {
         let (table, own) = (members.sql(), members.model().key_columns());
-        let (other, field, order, filter) = (None, None, None, None);
-        Source { members, table, own, other, field, order, filter, is_unique: true, is_one: false }
+        let clauses = Clauses { order: None, filter: None, limit: None };
+        Source { members, table, own, other: None, field: None, clauses, is_unique: true, is_one: false }
     }
 
     /// Whether its lists are in an order of their own, or have a filter, which may look at whatever they like
     pub(super) fn is_conditional(self) -> bool {
-        self.order.is_some() || self.filter.is_some()
+        self.clauses.order.is_some() || self.is_selective()
+    }
+
+    /// Whether not all records that lead there are members
+    fn is_selective(self) -> bool {
+        self.clauses.filter.is_some() || self.clauses.limit.is_some()
     }
 
     /// Which of the members, of the owners with these keys
     pub(super) fn whose(self, keys: Box<dyn KeyCondition<C::Backend>>) -> Whose<'a, C> {
-        Whose::new(self.owner(), keys, self.filter)
+        Whose::new(self.owner(), keys, self.clauses, self.joined())
     }
 
     /// Whether a join table says whose the members are
@@ -120,19 +121,14 @@ impl<'a, C: Connection> Source<'a, C> {
         ColumnNames { table: self.table, names: self.own }
     }
 
+    fn joined(self) -> Joined<'a> {
+        let Source { members, table, other, .. } = self;
+        Joined { table, members: members.sql(), key: key_columns(members), other }
+    }
+
     /// What stands behind `FROM`
     pub(super) fn push_from(self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
-        out.push_sql(self.table);
-        let Some(other) = self.other else { return Ok(()) };
-        out.push_sql(" INNER JOIN ");
-        out.push_sql(self.members.sql());
-        let (key, other) = (key_columns(self.members), ColumnNames { table: self.table, names: other });
-        out.push_sql(" ON ");
-        joined(" AND ", out, 0..key.names.len(), |out, part| {
-            key.push(part, out)?;
-            out.push_sql(" = ");
-            other.push(part, out)
-        })
+        self.joined().push(out)
     }
 }
 
@@ -156,7 +152,7 @@ pub(crate) fn load_lists<C: Connection>(
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
-    let sort_here = source.order.is_none() && members.are_keys_numbers();
+    let sort_here = source.clauses.order.is_none() && members.are_keys_numbers();
     let most = if source.is_one { None } else { most_rows(env, store, slots.len(), field, &fields) };
     let selection = Selection::of_model(members.model(), &fields);
     let is_read = source.field.filter(|owner| fields.contains(owner));
@@ -173,7 +169,7 @@ pub(crate) fn load_lists<C: Connection>(
         with_owner: is_read.is_none(),
         sorted: !sort_here,
         whose: source.whose(store.model().key_list(store.table(), slots)),
-        order: source.order.map(|order| order()),
+        order: source.clauses.order.map(|order| order()),
         most,
     };
     let name = format!("{}.{}", store.name(), store.field_name(field));
@@ -217,7 +213,7 @@ pub(crate) fn load_lists<C: Connection>(
     if owners.iter().chain(slots.first()).any(|&slot| store.count_of(column, slot).is_some()) {
         paces.note_counted_first(field);
     }
-    if source.order.is_some() && source.other.is_some() {
+    if source.clauses.order.is_some() && source.other.is_some() {
         // In an order of the link's own the two of a pair that is there twice need not be neighbours.
         let mut seen = HashSet::with_hasher(FixedState::default());
         rows.retain(|&(owner, _, member)| seen.insert((owner, member)));
@@ -230,7 +226,7 @@ pub(crate) fn load_lists<C: Connection>(
         // What was sent before may have made others missing, but not what has come after it.
         env.settle();
     }
-    if source.filter.is_some() {
+    if source.is_selective() {
         store.table().note_arrived(column, begun, owners.clone());
     }
     keep(env, store, column, &owners, rows);

@@ -173,29 +173,45 @@ pub struct LinkInfo<C: Connection> {
 }
 
 impl<C: Connection> LinkInfo<C> {
-    /// The order of the members, if it is one of the link's own
-    pub(crate) fn order(&self) -> Option<Order<C>> {
+    /// Which of the members, and in what order
+    pub(crate) fn clauses(&self) -> Clauses<C> {
         match self.kind {
-            LinkKind::ToOne => None,
-            LinkKind::Inverse { order, .. } | LinkKind::Through { order, .. } => order,
+            LinkKind::ToOne => Clauses { order: None, filter: None, limit: None },
+            LinkKind::Inverse { clauses, .. } | LinkKind::Through { clauses, .. } => clauses,
         }
     }
 
-    /// Which of the records that it leads to are members, if not all are
-    pub(crate) fn filter(&self) -> Option<Filter<C>> {
-        match self.kind {
-            LinkKind::ToOne => None,
-            LinkKind::Inverse { filter, .. } | LinkKind::Through { filter, .. } => filter,
-        }
-    }
-
-    /// How its lists are put right where a record comes
+    /// How its lists are put right where a record comes or goes
     pub(crate) fn joining(&self) -> Joining {
-        match (self.filter(), self.order()) {
-            (Some(_), _) => Joining::Unknown,
-            (None, Some(_)) => Joining::Anywhere,
-            (None, None) => Joining::ByKey,
+        match self.clauses() {
+            Clauses { limit: Some(_), .. } => Joining::Limited,
+            Clauses { filter: Some(_), .. } => Joining::Unknown,
+            Clauses { order: Some(_), .. } => Joining::Anywhere,
+            Clauses { .. } => Joining::ByKey,
         }
+    }
+}
+
+/// Which of the records that a to-many link leads to are members, and in what order
+pub struct Clauses<C: Connection> {
+    /// The order of the members, if it is one of the link's own
+    pub order: Option<Order<C>>,
+    /// Which of the records are members, if not all are
+    pub filter: Option<Filter<C>>,
+    /// How many members there are at most, the first in that order
+    pub limit: Option<u32>,
+}
+
+impl<C: Connection> Clone for Clauses<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<C: Connection> Copy for Clauses<C> {}
+
+impl<C: Connection> fmt::Debug for Clauses<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clauses").field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 
@@ -207,10 +223,8 @@ pub enum LinkKind<C: Connection> {
     Inverse {
         /// The members' field
         field: fn() -> usize,
-        /// The order of the members
-        order: Option<Order<C>>,
-        /// Which of the records are members
-        filter: Option<Filter<C>>,
+        /// Which of the records are members, and in what order
+        clauses: Clauses<C>,
         /// Whether there is one member at most
         is_one: bool,
     },
@@ -224,10 +238,8 @@ pub enum LinkKind<C: Connection> {
         own: &'static [&'static str],
         /// Its columns that say who is a member
         other: &'static [&'static str],
-        /// The order of the members
-        order: Option<Order<C>>,
-        /// Which of the records are members
-        filter: Option<Filter<C>>,
+        /// Which of the records are members, and in what order
+        clauses: Clauses<C>,
     },
 }
 

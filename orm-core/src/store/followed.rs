@@ -22,7 +22,7 @@ impl Table {
         affected: Affected,
         joining: Joining,
     ) -> bool {
-        let is_filtered = joining == Joining::Unknown;
+        let is_filtered = joining.is_selective();
         let before = self.column(column).count();
         match affected {
             Affected::None => return false,

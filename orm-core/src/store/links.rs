@@ -166,6 +166,15 @@ pub(crate) enum Joining {
     Anywhere,
     /// Only the database knows whether it is a member.
     Unknown,
+    /// The same, and where one goes another one may come in.
+    Limited,
+}
+
+impl Joining {
+    /// Whether not all records that the link leads to are members
+    pub(crate) fn is_selective(self) -> bool {
+        matches!(self, Self::Unknown | Self::Limited)
+    }
 }
 
 /// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
@@ -184,8 +193,13 @@ pub(crate) fn edit(
         let owner = edits[0].0;
         let Some(list) = lists.get(owner) else { continue };
         let is_member = |member: u32| list.0.contains(&member);
-        let leaves_it = |edit: &Edit| !edit.add || (joining == Joining::Anywhere && is_member(edit.member));
-        if joining != Joining::ByKey && !edits.iter().all(|(_, edit)| leaves_it(edit)) {
+        let leaves_it = |edit: &Edit| match joining {
+            Joining::ByKey => true,
+            Joining::Anywhere => !edit.add || is_member(edit.member),
+            Joining::Unknown => !edit.add,
+            Joining::Limited => false,
+        };
+        if !edits.iter().all(|(_, edit)| leaves_it(edit)) {
             lists.remove(owner);
             continue;
         }
@@ -253,8 +267,18 @@ fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + C
 }
 
 /// Takes records out of the lists of some owners.
-pub(crate) fn remove_members(lists: &mut Column<List>, owners: &[u32], gone: &Slots, now: Moment) {
+pub(crate) fn remove_members(
+    lists: &mut Column<List>,
+    owners: &[u32],
+    gone: &Slots,
+    now: Moment,
+    joining: Joining,
+) {
     for &owner in owners {
+        if joining == Joining::Limited {
+            lists.remove(owner);
+            continue;
+        }
         let Some(list) = lists.get(owner) else { continue };
         let left = list.0.iter().copied().filter(|member| !gone.contains(member)).collect();
         lists.edit(owner, now, List(left));
@@ -304,7 +328,7 @@ mod tests {
         [vec![1, 2], vec![2, 3]].into_iter().zip(0..).for_each(|(list, owner)| {
             lists.set(owner, NOW, List(list.into()));
         });
-        remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW);
+        remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW, Joining::ByKey);
         let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1, is_pair: false };
         let edits = [join, Edit { owner: Some(9), ..join }];
         edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), Joining::ByKey);

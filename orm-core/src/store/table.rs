@@ -1295,7 +1295,7 @@ impl Table {
         members: &Self,
         now: Moment,
     ) {
-        let is_filtered = joining == Joining::Unknown;
+        let is_filtered = joining.is_selective();
         let is_alike = |edit: &Edit| edit.owner.is_some_and(|owner| self.may_be_alike(owner));
         if edits.iter().any(is_alike) {
             self.forget_alike(column, edits);
@@ -1311,7 +1311,7 @@ impl Table {
             }
         }
         let anywhere = edits.iter().filter(|edit| self.is_anywhere(column, edit));
-        self.remove_members(column, &anywhere.map(|edit| edit.member).collect(), now);
+        self.remove_members(column, &anywhere.map(|edit| edit.member).collect(), now, joining);
         if let Some(lists) = links::lists(self.column(column)) {
             links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_number(member), joining);
         }
@@ -1350,10 +1350,10 @@ impl Table {
     }
 
     /// Takes members out of whatever lists of a to-many link they are in.
-    pub(crate) fn remove_members(&self, column: ColumnId, members: &Slots, now: Moment) {
+    pub(crate) fn remove_members(&self, column: ColumnId, members: &Slots, now: Moment, joining: Joining) {
         let Some(lists) = links::lists(self.column(column)).filter(|_| !members.is_empty()) else { return };
         let owners = self.leading_to(column, members);
-        links::remove_members(&mut lists.borrow_mut(), &owners, members, now);
+        links::remove_members(&mut lists.borrow_mut(), &owners, members, now, joining);
     }
 
     /// Notes that a link leads to a row by another key than its own.

@@ -269,9 +269,9 @@ pub(super) fn forget_what_went_along<C: Connection>(
         for other in env.tables() {
             let listed = |column: ColumnId| {
                 let side = Side::Inverse { table: other.number(), columns: other.field_of(column).1.columns };
-                // Who is a member by a filter does not say who links there.
+                // Who is a member by a filter, or within a limit, does not say who links there.
                 let mut lists = env.stores.lists(table, side);
-                lists.retain(|lists| lists.joining != Joining::Unknown);
+                lists.retain(|lists| !lists.joining.is_selective());
                 let of = |lists: &Lists| targets.members_of(lists.column, &owners);
                 let (members, are_all): (Vec<_>, Vec<bool>) = lists.iter().map(of).unzip();
                 (members.concat(), are_all.contains(&true))
@@ -340,7 +340,7 @@ pub(super) fn leave_lists<C: Connection>(
             let joining = env.stores.joining(owners, lists).unwrap_or(Joining::ByKey);
             owners.edit_lists(lists, &edits, joining, members.table(), now);
             // Whatever its link says: a list may be older, or younger, than that.
-            owners.remove_members(lists, gone, now);
+            owners.remove_members(lists, gone, now, joining);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn change_list<C: Connection>(
     add: bool,
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
-    store.refuse_filtered(field)?;
+    store.refuse_selective(field)?;
     let target = env.stores.get(link.target);
     match &link.kind {
         LinkKind::ToOne => Ok(()),

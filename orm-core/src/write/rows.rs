@@ -72,7 +72,7 @@ pub(crate) struct Link<C: Connection> {
 impl<C: Connection> Link<C> {
     /// The members' own link that makes a new record a member of a record's list; `None` for a join table
     pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
-        store.refuse_filtered(field)?;
+        store.refuse_selective(field)?;
         let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
         else {
             return Ok(None);

@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::Expr;
 use syn::ext::IdentExt;
+use syn::{Expr, LitInt};
 
 use super::columns::{codec, opened};
 use super::{Names, cached, key};
@@ -378,6 +378,11 @@ fn link(model: &Model, field: &Field) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let (order, filter) = (checked(field.order(), quote!(order)), checked(field.filter(), quote!(filter)));
+    let limit = match field.limit().map(LitInt::base10_parse::<u32>) {
+        Some(Ok(limit)) => quote!(::core::option::Option::Some(#limit)),
+        _ => quote!(::core::option::Option::None),
+    };
+    let clauses = quote!(::orm_core::private::Clauses { order: #order, filter: #filter, limit: #limit });
     let ident = &model.ident;
     let mut checked = TokenStream::new();
     let kind = match (&field.shape, field.inverse(), field.through()) {
@@ -399,7 +404,7 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             let at = span_of(inverse);
             let position = quote_spanned!(at=> ::orm_core::private::inverse::<#ident, #target, _>(#inverse));
             let is_one = field.is_one_to_one();
-            quote!(Inverse { field: || #position, order: #order, filter: #filter, is_one: #is_one })
+            quote!(Inverse { field: || #position, clauses: #clauses, is_one: #is_one })
         }
         (Shape::ManyToMany(_), _, Some((own, other))) => {
             let (first, last) = (&own[0], &other[0]);
@@ -415,8 +420,7 @@ fn link(model: &Model, field: &Field) -> TokenStream {
                     is_key: #is_key,
                     own: &[#(::orm_core::private::column_name::<#own>()),*],
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
-                    order: #order,
-                    filter: #filter,
+                    clauses: #clauses,
                 }
             }
         }

@@ -33,6 +33,9 @@ struct Client {
     /// By words of which nobody knows what they read
     #[model(inverse = Order::CLIENT_ID, filter = diesel::dsl::sql::<Bool>("iif(amount > 300, 1, 0)"))]
     large_ids: OneToMany<Order>,
+    /// The two that were placed last
+    #[model(inverse = Order::CLIENT_ID, order = orders::placed.desc(), limit = 2)]
+    last_ids: OneToMany<Order>,
     #[model(compute = open_amount)]
     open_amount: Computed<i64>,
 }
@@ -385,7 +388,7 @@ fn it_is_read_and_not_written() -> Result<()> {
         assert!(matches!(error, Error::FilteredLink { model: "Client", field: "open_ids" }), "{error:?}");
         assert_eq!(
             error.to_string(),
-            "Client.open_ids has a filter, so it is read only: write the members' fields, or through a link without one"
+            "Client.open_ids has a filter or a limit, so it is read only: write the members' fields, or through a link without one"
         );
     }
     let (shown, label) = (order.shown_ids(), db.record::<Label>(2));
@@ -398,5 +401,51 @@ fn it_is_read_and_not_written() -> Result<()> {
     // Nothing has happened.
     assert_eq!(db.file.values("SELECT CAST(COUNT(*) AS TEXT) AS value FROM labels"), ["3"]);
     assert_eq!(self::open(&db, 3)?, [33, 31]);
+    Ok(())
+}
+
+#[test]
+fn a_limit_is_of_each_owner() -> Result<()> {
+    let db = db(40);
+    let clients = db.all::<Client>()?;
+    let last = || clients.map(|client| Ok(client.last_ids().load()?.ids()));
+    let (found, statements) = db.watch(last);
+    assert_eq!(found?, (1..=40).map(|id| vec![10 * id + 3, 10 * id + 2]).collect::<Vec<_>>());
+    assert_eq!(statements.len(), 1, "{statements:?}");
+    // The members came with it; counts and aggregates keep to it.
+    assert_eq!(db.assert_queries(0, || clients.last_ids().amount())?.len(), 80);
+    db.cache().clear();
+    let clients = db.all::<Client>()?;
+    let of_each =
+        |client: &Record<Client>| Ok((client.last_ids().len()?, client.last_ids().sum(Order::AMOUNT)?));
+    assert_eq!(db.assert_queries(2, || clients.map(of_each))?[2], (2, 302 + 303));
+    assert_eq!(db.assert_queries(0, || clients.map(of_each))?[39], (2, 4002 + 4003));
+    Ok(())
+}
+
+#[test]
+fn another_one_comes_in_for_one_that_goes() -> Result<()> {
+    let db = db(3);
+    let clients = db.all::<Client>()?;
+    let last = || clients.map(|client| client.last_ids().ids());
+    db.all::<Order>()?;
+    assert_eq!(last()?, [[13, 12], [23, 22], [33, 32]]);
+    db.record::<Order>(13).delete()?;
+    assert_eq!(db.assert_queries(1, last)?, [[12, 11], [23, 22], [33, 32]]);
+    // Who goes to another one, and who goes by what the order reads; the others' lists stay.
+    db.record::<Order>(23).set_client_id(3)?;
+    assert_eq!(db.assert_queries(1, last)?, [[12, 11], [22, 21], [23, 33]]);
+    db.record::<Order>(31).set_placed(9)?;
+    assert_eq!(db.assert_queries(1, last)?, [[12, 11], [22, 21], [31, 23]]);
+    db.create(Order::values().client_id(1).state("new").placed(8).amount(0))?;
+    assert_eq!(db.assert_queries(1, || clients.get(0).unwrap().last_ids().len())?, 2);
+    assert!(matches!(
+        clients.get(0).unwrap().last_ids().add(&db.record::<Order>(11)),
+        Err(Error::FilteredLink { .. })
+    ));
+    // What goes along with an owner is not only who is listed.
+    clients.get(2).unwrap().last_ids().ids()?;
+    clients.get(2).unwrap().delete()?;
+    assert_eq!(db.browse::<Order>([31, 32, 33, 23]).exists()?.len(), 0);
     Ok(())
 }

@@ -275,12 +275,36 @@ impl Run {
             open.iter().filter(|of| of.0 > 0).count()
         );
         assert_eq!(contact.smallest_ids().ids().unwrap(), ids(&all));
+        self.check_limited(world, contact, &ids(&open));
         let pairs = world.pairs.iter().filter(|pair| pair.0 == contact.id() && world.labels[&pair.1] == "0");
         let zero: Vec<i32> = pairs.map(|pair| pair.1).collect();
         assert_eq!(
             (contact.zero_ids().len().unwrap(), contact.zero_ids().ids().unwrap()),
             (zero.len(), zero)
         );
+    }
+
+    /// The first of each list
+    fn check_limited(&self, world: &World, contact: &Record<Contact>, open: &[i32]) {
+        let own = world.invoices.iter().filter(|(_, invoice)| invoice.0 == contact.id());
+        let first: Vec<(i32, i64)> = own.map(|(&id, invoice)| (id, invoice.1)).take(2).collect();
+        let top = &open[..open.len().min(2)];
+        let amount: i64 = first.iter().map(|of| of.1).sum();
+        let mut labels: Vec<i32> =
+            world.pairs.iter().filter(|pair| pair.0 == contact.id()).map(|pair| pair.1).collect();
+        labels.sort_by_key(|id| (std::cmp::Reverse(&world.labels[id]), *id));
+        labels.truncate(1);
+        // Counted and added up before they are listed, for some
+        if contact.id() % 3 == 0 {
+            assert_eq!(contact.first_ids().len().unwrap(), first.len());
+            assert_eq!(contact.first_ids().sum(Invoice::AMOUNT).unwrap(), amount);
+            assert_eq!(contact.top_ids().len().unwrap(), top.len());
+            assert_eq!(contact.last_label_ids().len().unwrap(), labels.len());
+        }
+        assert_eq!(contact.first_ids().ids().unwrap(), first.iter().map(|of| of.0).collect::<Vec<_>>());
+        assert_eq!(contact.first_ids().sum(Invoice::AMOUNT).unwrap(), amount);
+        assert_eq!(contact.top_ids().ids().unwrap(), top);
+        assert_eq!(contact.last_label_ids().ids().unwrap(), labels);
     }
 
     fn check(&self) {
