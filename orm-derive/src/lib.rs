@@ -11,7 +11,7 @@
 //! | `primary_key(order_id, number)` | the fields of a key of two to four columns, in the order of diesel's `table!`; marking each does as well |
 //! | `view_of(orders, lines)` | the model is over a view of these tables: what waits for them is sent before it is read, and a write to them makes it missing |
 //! | `unchecked` | a write that finds fewer rows than it names is no error: for tables whose triggers or rules tell the client another number |
-//! | `connection = PgConnection` | the diesel connection of the model's rows; without it that of the only backend feature turned on |
+//! | `connection = PgConnection` | the diesel connection of the model's rows; without it that which `orm_core::connection!` says in the crate root, else that of the only backend feature turned on |
 //!
 //! # On a field
 //!
