@@ -93,7 +93,8 @@ mod write;
 
 #[cfg(all(feature = "any", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 pub use any::AnyConnection;
-pub use backend::{Connection, DefaultConnection, Isolation};
+pub use backend::default::DefaultConnection;
+pub use backend::{Connection, Isolation};
 pub use bytes::Bytes;
 pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};

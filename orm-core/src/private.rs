@@ -1,16 +1,16 @@
 //! What generated code may name. Not part of the public interface: it changes without notice.
 
 pub use crate::assert::Recording;
-pub use crate::backend::{
-    Begin, BindsKeys, Connection, DefaultConnection as OrmConnection, Dialect, KeyList, Knows, Numbers, Standing, System, nobody_takes, takes, weight_of,
-};
-pub use crate::fragment::{text_by, told_by};
-pub use crate::key::Key;
+pub use crate::backend::default::DefaultConnection as OrmConnection;
+pub use crate::backend::several::{nobody_takes, takes, weight_of};
+pub use crate::backend::{Begin, BindsKeys, Connection, Dialect, KeyList, Knows, Numbers, Standing, System};
 pub use crate::codec::{
     Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, ColumnNames, ComputedCell, Decode, Encode, EncodeOf,
     KeyCodec, KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
+pub use crate::fragment::{text_by, told_by};
+pub use crate::key::Key;
 pub use crate::model::{
     AnyModel, Entity, FieldInfo, Filter, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo,
     LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order, Prefetch, SameColumns, Timestamp,

@@ -97,7 +97,8 @@ impl AnyConnection {
     /// [`Error::Connection`].
     pub fn manager(url: &str) -> Result<ConnectionManager<Self>> {
         drop(Self::connect(url)?);
-        let address = Self::database_url(url).map_err(|message| Error::connection("the database", message))?;
+        let address =
+            Self::database_url(url).map_err(|message| Error::connection("the database", message))?;
         Ok(ConnectionManager::new(address))
     }
 }

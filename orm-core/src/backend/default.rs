@@ -11,7 +11,7 @@ pub type DefaultConnection = diesel::PgConnection;
 pub type DefaultConnection = diesel::MysqlConnection;
 /// That of the tests, which are run on it too
 #[cfg(feature = "__default_any")]
-pub type DefaultConnection = crate::AnyConnection;
+pub type DefaultConnection = super::any::AnyConnection;
 /// No or several backend features are on: the crate says which one by [`connection!`](crate::connection), or each model by
 /// `#[model(connection = …)]`
 #[cfg(not(any(

@@ -3,12 +3,12 @@
 #[cfg(all(feature = "any", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 pub(crate) mod any;
 mod begin;
-mod default;
+pub(crate) mod default;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod several;
+pub(crate) mod several;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -25,8 +25,6 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType};
 
 pub use begin::{Begin, Isolation};
-pub use default::DefaultConnection;
-pub use several::{nobody_takes, takes, weight_of};
 
 use crate::Error;
 use crate::error::Address;
@@ -34,7 +32,8 @@ use crate::key::Key;
 
 /// A diesel connection that an [`Environment`](crate::Environment) can stand on
 ///
-/// Implemented for diesel's connections whose feature is on: `SqliteConnection`, `PgConnection`, `MysqlConnection`.
+/// Implemented for diesel's connections whose feature is on: `SqliteConnection`, `PgConnection`, `MysqlConnection`; for `AnyConnection`
+/// (feature "any"), and by [`multi_connection!`](crate::multi_connection) for an application's own `MultiConnection`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connection that orm-core can use",
     note = "with one backend feature of orm-core on (\"sqlite\", \"postgres\", \"mysql\") the model uses that one; \

@@ -10,7 +10,10 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Double, HasSqlType, Nullable, SingleValue, Text, Unsigned};
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
-use super::{Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, System, of_one_system, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::key::Key;
 
 impl Connection for MysqlConnection {

@@ -14,7 +14,10 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, System, of_one_system, Numbers, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Numbers, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::error::has_nature;
 use crate::key::Key;
 

@@ -12,7 +12,10 @@ use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 use diesel::{QueryResult, sql_query};
 
-use super::{Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, System, of_one_system, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::key::Key;
 
 impl Connection for SqliteConnection {

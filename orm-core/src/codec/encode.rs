@@ -357,7 +357,9 @@ where
     ST: 'static,
 {
     fn may_alter(system: &System, value: &V) -> bool {
-        DB::may_alter(system, <DB as Knows<ST>>::check()) || is_odd(value) || (system.cuts_spaces && ends_with_space(value))
+        DB::may_alter(system, <DB as Knows<ST>>::check())
+            || is_odd(value)
+            || (system.cuts_spaces && ends_with_space(value))
     }
 
     fn can_mix(system: &System) -> bool {

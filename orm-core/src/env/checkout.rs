@@ -13,7 +13,8 @@ use crate::{Error, Result};
 impl<C: Connection> Environment<C> {
     /// The connection, taken from the pool if this is the first query
     pub(crate) fn connection(&self) -> Result<RefMut<'_, impl DerefMut<Target = C> + use<C>>> {
-        let mut held = self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: self.system().name })?;
+        let mut held =
+            self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: self.system().name })?;
         if held.is_none() {
             let mut connection = self.take_connection()?;
             self.stores.is_of(connection.system())?;
@@ -29,9 +30,10 @@ impl<C: Connection> Environment<C> {
         match &self.supply {
             Supply::Pool(pool) => ask_pool(pool),
             Supply::Address(address) => address.connect().map(Held::Own),
-            Supply::Nothing => {
-                Err(Error::connection(self.system().name, "the environment has neither a pool nor a connection"))
-            }
+            Supply::Nothing => Err(Error::connection(
+                self.system().name,
+                "the environment has neither a pool nor a connection",
+            )),
         }
     }
 

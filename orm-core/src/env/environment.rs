@@ -186,10 +186,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// A statement's text, without its values
-    pub(crate) fn text_of(
-        &self,
-        statement: &dyn QueryFragment<C::Backend>,
-    ) -> diesel::QueryResult<String> {
+    pub(crate) fn text_of(&self, statement: &dyn QueryFragment<C::Backend>) -> diesel::QueryResult<String> {
         C::Backend::text(self.system(), statement)
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::backend::{Connection, System};
 use crate::env::pace::Paces;
-use crate::model::{AnyModel, KeyCondition, FieldInfo, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
+use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
     self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
     Signal, SlotSet, Subject, Table, TableId,
@@ -161,7 +161,8 @@ impl<C: Connection> Stores<C> {
             return Ok(());
         }
         self.system.set(known);
-        let message = "the environment was used before a connection had told which database it is; make another";
+        let message =
+            "the environment was used before a connection had told which database it is; make another";
         Err(Error::connection(system.name, message))
     }
 

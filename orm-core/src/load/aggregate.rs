@@ -164,8 +164,11 @@ pub(crate) fn of_all<C: Connection>(
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
-    let flushed =
-        env.flush_before_list(source.members, side, aggregate.looks_around(env.system()) || source.is_conditional())?;
+    let flushed = env.flush_before_list(
+        source.members,
+        side,
+        aggregate.looks_around(env.system()) || source.is_conditional(),
+    )?;
     let whose = source.whose(store.key_list(slots));
     let mut query = Query { source, whose, aggregate, is_grouped: false, in_halves: false };
     let name = field
@@ -343,7 +346,9 @@ impl<C: Connection> Query<'_, C> {
         let Aggregate { function, numbers, .. } = *self.aggregate;
         separated(out, self.aggregate.parts(self.in_halves), |out, part| {
             let [before, behind] = match part {
-                Part::Value => C::Backend::around(self.source.members.system(), self.aggregate.name(), numbers),
+                Part::Value => {
+                    C::Backend::around(self.source.members.system(), self.aggregate.name(), numbers)
+                }
                 Part::High => ["SUM((".to_owned(), ") / 4294967296)".to_owned()],
                 Part::Low => ["SUM((".to_owned(), ") % 4294967296)".to_owned()],
                 Part::Count => ["COUNT(".to_owned(), ")".to_owned()],

@@ -17,7 +17,9 @@ use crate::{Environment, Error, Result};
 /// The places of the key and of those of the fields that are there
 pub(crate) fn layout<M: Model>(
     env: &Environment<M::Connection>,
-    query: &impl QueryFragment<DbOf<M>>, fields: &[usize]) -> Result<Layout> {
+    query: &impl QueryFragment<DbOf<M>>,
+    fields: &[usize],
+) -> Result<Layout> {
     let (text, mut lists) = (text::<M>(env, query)?, Vec::new());
     parts(&text, &mut lists);
     // As diesel would write them in any select clause: the key, then the fields.

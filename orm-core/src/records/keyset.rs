@@ -80,8 +80,7 @@ pub(crate) fn text<M: Model>(
     env: &Environment<M::Connection>,
     query: &impl QueryFragment<DbOf<M>>,
 ) -> Result<String> {
-    env.text_of(query)
-        .map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))
+    env.text_of(query).map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))
 }
 
 /// The rows whose key comes after one, as a diesel filter; all rows where there is none

@@ -358,7 +358,12 @@ where
     M: Model,
     Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
 {
-    fn with_query(self, _: &Environment<M::Connection>, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        _: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         let columns = fields.map_or_else(ModelColumns::<M>::always, ModelColumns::<M>::of);
         let layout = columns.layout().clone();
         run(Laid::Out(&layout), &SelectDsl::select(self, columns))
@@ -370,7 +375,12 @@ where
     M: Model,
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
 {
-    fn with_query(self, env: &Environment<M::Connection>, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         let all = columns::<M>();
         run(Laid::Out(&combination::layout::<M>(env, &self, fields.unwrap_or(&all))?), &self)
     }
@@ -381,7 +391,12 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn with_query(self, _: &Environment<M::Connection>, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        _: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         run(Laid::ByName(fields.unwrap_or(&columns::<M>())), &self)
     }
 }

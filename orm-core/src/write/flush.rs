@@ -178,8 +178,9 @@ fn changes<C: Connection>(table: TableStore<'_, C>, only: Option<&SlotSet>) -> V
         all.sort_unstable();
         // Two fields may show one column.
         let is_each_once = all.windows(2).all(|pair| pair[0] != pair[1]);
-        let can_mix =
-            |&column: &ColumnId| table.field_of(column).1.encode.is_some_and(|encode| encode.can_mix(table.system()));
+        let can_mix = |&column: &ColumnId| {
+            table.field_of(column).1.encode.is_some_and(|encode| encode.can_mix(table.system()))
+        };
         if columns.len() <= MASKED && is_each_once && columns.iter().all(can_mix) {
             let slots = groups.drain(..).flat_map(|(_, slots)| slots).collect();
             mixed = Some(Change { columns, slots, is_mixed: true });
@@ -274,7 +275,10 @@ fn send_part<C: Connection>(
         for &slot in &*written.slots {
             cells.clean(slot);
             // What a database makes of it has to be read; so has what a trigger left of it.
-            if !is_taken || !is_ground || info.encode.is_some_and(|encode| !encode.is_kept(env.system(), cells, slot)) {
+            if !is_taken
+                || !is_ground
+                || info.encode.is_some_and(|encode| !encode.is_kept(env.system(), cells, slot))
+            {
                 cells.remove(slot);
             }
         }

@@ -95,7 +95,8 @@ fn row_of<C: Connection>(
     };
     let Some(value) = &violation.value else {
         // SQLite says no value; what is unique of it can be compared, with the other rows and with those that are there.
-        let parts = named.filter(|_| violation.kind == ViolationKind::Unique && !insert.store.system().has_server)?;
+        let parts =
+            named.filter(|_| violation.kind == ViolationKind::Unique && !insert.store.system().has_server)?;
         return twin(&texts_in(&parts)).or_else(|| there(env, insert, &parts));
     };
     let row_in = |parts: Vec<Part>| {
@@ -137,8 +138,7 @@ fn texts_of<C: Connection>(insert: &Insert<'_, C>, parts: &[Part], row: &dyn Any
     parts
         .iter()
         .map(|&part| {
-            let shown =
-                C::Backend::told(insert.store.system(), &Value { insert, part, row });
+            let shown = C::Backend::told(insert.store.system(), &Value { insert, part, row });
             let bound =
                 shown.rsplit_once(" -- binds: [").map_or("", |(_, bound)| bound.trim_end_matches(']'));
             let bound =

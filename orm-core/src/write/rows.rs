@@ -161,7 +161,14 @@ fn given_link<C: Connection>(
     let (value, encode) = (values.given(field)?, info.encode?);
     let given = RefCell::new(Column::<store::Link>::default());
     let mut ignore = |_| {};
-    let put = Put { system: env.system(), slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
+    let put = Put {
+        system: env.system(),
+        slots: &[0],
+        state: State::Stored,
+        now: env.moment(),
+        changed: &mut ignore,
+        moved: None,
+    };
     encode.put(&given, env.stores.target(info), Given::Same(value), put);
     given.borrow().get(0).map(|link| link.0)
 }

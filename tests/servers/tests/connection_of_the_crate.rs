@@ -41,7 +41,11 @@ mod shop {
         let found: RecordSet<'_, Partner> = partners::table.order(partners::name).records(env)?;
         let mut names = Vec::new();
         for partner in &found {
-            names.push(format!("{} in {}", partner.name()?, partner.country_id().name()?.unwrap_or_default()));
+            names.push(format!(
+                "{} in {}",
+                partner.name()?,
+                partner.country_id().name()?.unwrap_or_default()
+            ));
         }
         Ok(names)
     }
@@ -79,8 +83,10 @@ mod elsewhere {
 fn models_have_the_connection_of_their_crate() -> orm_core::Result<()> {
     let env: Environment = Environment::connect(":memory:")?;
     env.with_connection(|connection| {
-        diesel::sql_query("CREATE TABLE countries (id INTEGER PRIMARY KEY, name TEXT NOT NULL)").execute(connection)?;
-        let partners = "CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL, country_id INTEGER)";
+        diesel::sql_query("CREATE TABLE countries (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
+            .execute(connection)?;
+        let partners =
+            "CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL, country_id INTEGER)";
         Ok(diesel::sql_query(partners).execute(connection)?)
     })?;
     shop::create(&env)?;

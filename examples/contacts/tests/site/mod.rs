@@ -53,7 +53,8 @@ impl Place {
     fn new(folder: &TempDir) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("contacts_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let of = |variable: &str, otherwise: &str| std::env::var(variable).unwrap_or_else(|_| otherwise.into());
+        let of =
+            |variable: &str, otherwise: &str| std::env::var(variable).unwrap_or_else(|_| otherwise.into());
         let (server, made, removed, address) = match &*server() {
             "" | "sqlite" => {
                 let address = folder.path().join("contacts.db").to_str().unwrap().to_owned();

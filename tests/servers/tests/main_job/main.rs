@@ -4,8 +4,6 @@
 //! `ORM_TEST_REQUIRE=postgres,mysql` that is a failure.
 #![allow(missing_docs, unreachable_pub, missing_debug_implementations)]
 
-#[cfg(all(feature = "postgres", feature = "mysql"))]
-mod any;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
