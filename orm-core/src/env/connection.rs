@@ -175,7 +175,7 @@ pub(super) fn may_be_broken(error: &diesel::result::Error) -> bool {
 }
 
 /// Takes a connection from a pool.
-pub(crate) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Result<Held<C>> {
+pub(super) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Result<Held<C>> {
     pool.get().map(Held::pooled).map_err(|error| {
         let (state, size) = (pool.state(), pool.max_size());
         if state.connections >= size && state.idle_connections == 0 {

@@ -11,7 +11,7 @@ use diesel::query_builder::QueryFragment;
 use crate::Result;
 use crate::backend::{Connection, Dialect, System};
 use crate::env::clock::Clock;
-use crate::env::connection::{Held, Supply};
+use crate::env::connection::{Held, Supply, ask_pool};
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
@@ -122,6 +122,17 @@ impl<C: Connection> Environment<C> {
         limits: Limits,
         send: fn(&Self) -> Result<()>,
     ) -> Self {
+        // Which of several databases it is, only a connection can say. If there is none now, the first statement tells why.
+        let connection = match &supply {
+            Supply::Pool(pool) if C::Backend::IS_SEVERAL => {
+                let taken = ask_pool(pool).ok();
+                taken.map(|mut connection| {
+                    settings.set_up(&mut *connection);
+                    connection
+                })
+            }
+            _ => connection,
+        };
         let system = connection.as_ref().map_or(C::Backend::SYSTEM, |connection| connection.system());
         Self {
             supply,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::backend::{Connection, Dialect as _, MayBeSqlite};
-use crate::env::connection::{Address, Held, Supply, adopt, ask_pool};
+use crate::backend::{Connection, MayBeSqlite};
+use crate::env::connection::{Address, Held, Supply, adopt};
 use crate::env::settings::{Limits, Settings};
 use crate::write::flush;
 use crate::{Environment, Error, Result};
@@ -256,13 +256,6 @@ impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
             self.settings.set_up(connection);
             adopt(connection)
         });
-        // Which database it is, only a connection can say. If there is none now, the first statement tells why.
-        if let (Supply::Pool(pool), true) = (&supply, C::Backend::IS_SEVERAL) {
-            held = ask_pool(pool).ok();
-            if let Some(connection) = held.as_deref_mut() {
-                self.settings.set_up(connection);
-            }
-        }
         let env = Environment::assemble(supply, held, self.settings, self.limits, flush::pending);
         env.transactions.adopt(adopted.unwrap_or_default());
         env

@@ -264,7 +264,7 @@ fn the_same_work_gives_the_same_everywhere() -> Outcome {
     for database in all()? {
         let (name, address) = (database.system, &*database.address);
         // By a pool, which has to be asked which database it is
-        let pool = Pool::builder().max_size(2).build(AnyConnection::manager(address)?)?;
+        let pool = Pool::builder().max_size(4).build(AnyConnection::manager(address)?)?;
         let env = Environment::<AnyConnection>::new(pool.clone());
         assert_eq!(env.database_system(), name);
         let (belgium, _) = env.transaction(|| {
