@@ -82,6 +82,7 @@ mod fragment;
 mod key;
 mod load;
 mod model;
+mod of_crate;
 #[doc(hidden)]
 pub mod private;
 mod records;
