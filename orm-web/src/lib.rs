@@ -117,7 +117,7 @@ impl<C: Connection> Environments<C> {
         E: From<Error> + Send + 'static,
     {
         let make = Arc::clone(&self.make);
-        match tokio::task::spawn_blocking(move || work(&make())).await {
+        match tokio::task::spawn_blocking(move || work(&make.make())).await {
             Ok(done) => done,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
