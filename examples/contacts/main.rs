@@ -1,14 +1,15 @@
 //! Run with: cargo run --example contacts, and open the address that it prints.
 //!
 //! A web application: partners, their tags and orders, with what the database was asked for under each page. It makes its own SQLite
-//! file, `contacts.db`, and fills it at its first start.
+//! file, `contacts.db`, and fills it at its first start. Built with `--features postgres,mysql` it takes an empty database of these as
+//! well: `--database-url postgres://…` or `mysql://…`.
 //!
 //! ```text
-//! contacts [--database FILE] [serve [PORT]]       the pages, at http://127.0.0.1:8080
-//! contacts [--database FILE] sample FILE [ROWS]   writes a CSV file of 50,000 partners …
-//! contacts [--database FILE] import FILE          … and imports one
-//! contacts [--database FILE] nightly              the job of the night, over all orders
-//! contacts check                                  all of it once, on a database that is thrown away
+//! contacts [--database-url URL] [serve [PORT]]       the pages, at http://127.0.0.1:8080
+//! contacts [--database-url URL] sample FILE [ROWS]   writes a CSV file of 50,000 partners …
+//! contacts [--database-url URL] import FILE          … and imports one
+//! contacts [--database-url URL] nightly              the job of the night, over all orders
+//! contacts check                                    all of it once, on a database that is thrown away
 //! ```
 #![allow(clippy::print_stdout)]
 
@@ -30,7 +31,8 @@ const ROWS: usize = 50_000;
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut database = "contacts.db".to_owned();
-    if arguments.first().is_some_and(|first| first == "--database") && arguments.len() > 1 {
+    let names = ["--database-url", "--database"];
+    if arguments.len() > 1 && names.contains(&&*arguments[0]) {
         database = arguments.drain(..2).next_back().unwrap_or_default();
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -43,7 +45,7 @@ fn main() -> Result<()> {
         ["nightly"] => nightly(&filled(&database)?),
         ["check"] => check(),
         _ => Err(
-            "contacts [--database FILE] [serve [PORT] | sample FILE [ROWS] | import FILE | nightly | check]"
+            "contacts [--database-url URL] [serve [PORT] | sample FILE [ROWS] | import FILE | nightly | check]"
                 .into(),
         ),
     }

@@ -4,6 +4,7 @@
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::expression::expression_types::Untyped;
+use diesel::internal::derives::multiconnection::AstPassHelper;
 use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
 
 /// A statement, its type forgotten; prepared ones are found again by their text
@@ -24,14 +25,27 @@ impl<DB: Backend> Query for Fragment<'_, DB> {
     type SqlType = Untyped;
 }
 
-/// A statement's text, without its values
-pub(crate) fn text_of<DB>(statement: &dyn QueryFragment<DB>) -> QueryResult<String>
-where
-    DB: Backend<QueryBuilder: Default> + Default,
-{
-    let mut out = DB::QueryBuilder::default();
-    Fragment(statement).to_sql(&mut out, &DB::default())?;
+/// A statement's text, without its values, by a builder of the backend's
+pub fn text_by<DB: Backend>(
+    statement: &dyn QueryFragment<DB>,
+    mut out: DB::QueryBuilder,
+    backend: &DB,
+) -> QueryResult<String> {
+    Fragment(statement).to_sql(&mut out, backend)?;
     Ok(out.finish())
+}
+
+/// The same with its values, as `diesel::debug_query` tells of them, which knows no backend that is chosen when the program runs
+pub fn told_by<DB: Backend>(
+    statement: &dyn QueryFragment<DB>,
+    out: DB::QueryBuilder,
+    backend: &DB,
+) -> String {
+    let mut binds = Vec::new();
+    let pass = AstPass::collect_debug_binds_pass(&mut binds, backend);
+    let walked = statement.walk_ast(pass);
+    let text = walked.and_then(|()| text_by(statement, out, backend));
+    text.map_or_else(|error| error.to_string(), |text| format!("{text} -- binds: {binds:?}"))
 }
 
 /// Calls for each item, with the same between each two.

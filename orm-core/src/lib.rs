@@ -69,7 +69,8 @@
 //! # Features
 //!
 //! `sqlite` (built from source), `postgres`, `postgres-bundled`, `mysql`: none by default. With one of them on, its
-//! connection is [`DefaultConnection`]; with several, a model names its own: `#[model(connection = PgConnection)]`.
+//! connection is [`DefaultConnection`]; with several, a crate says by [`connection!`](connection) which one its models have, or a
+//! model names its own: `#[model(connection = PgConnection)]`. `any`: `AnyConnection`, the database chosen when the program runs.
 //! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers. `numeric`: sums of NUMERIC columns.
 
 mod assert;
@@ -81,6 +82,7 @@ mod fragment;
 mod key;
 mod load;
 mod model;
+mod of_crate;
 #[doc(hidden)]
 pub mod private;
 mod records;
@@ -90,7 +92,10 @@ mod store;
 mod text;
 mod write;
 
-pub use backend::{Connection, DefaultConnection, Isolation};
+#[cfg(all(feature = "any", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+pub use any::AnyConnection;
+pub use backend::default::DefaultConnection;
+pub use backend::{Connection, Isolation};
 pub use bytes::Bytes;
 pub use env::environment::Environment;
 pub use error::{Error, Repeated, Result, Violation, ViolationKind};
@@ -112,9 +117,17 @@ pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use write::TransactionOptions;
 
+#[cfg(all(feature = "any", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+pub mod any {
+    //! The database chosen when the program runs: [`AnyConnection`], and what diesel's traits name of it, for column types of your own
+
+    pub use crate::backend::any::{AnyConnection, MultiBackend as AnyBackend, MultiRawValue as AnyValue};
+}
+
 pub mod bounds {
     //! What stands in the bounds of public functions: for code that is generic over fields, keys, queries or kinds of records
 
+    pub use crate::backend::MayBeSqlite;
     pub use crate::load::query::ModelColumns;
     pub use crate::model::{Entity, IntoKey};
     pub use crate::records::aggregates::{Aggregable, Compared, Counted, Number, SqlNumber, Summed, Total};

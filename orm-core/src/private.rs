@@ -1,12 +1,16 @@
 //! What generated code may name. Not part of the public interface: it changes without notice.
 
 pub use crate::assert::Recording;
-pub use crate::backend::{Connection, DefaultConnection, Dialect, KeyList};
+pub use crate::backend::default::DefaultConnection as OrmConnection;
+pub use crate::backend::several::{nobody_takes, takes, weight_of};
+pub use crate::backend::{Begin, BindsKeys, Connection, Dialect, KeyList, Knows, Numbers, Standing, System};
 pub use crate::codec::{
     Binds, Blob, BlobCell, CellWriter, Cells, CellsOf, ColumnNames, ComputedCell, Decode, Encode, EncodeOf,
     KeyCodec, KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
+pub use crate::fragment::{text_by, told_by};
+pub use crate::key::Key;
 pub use crate::model::{
     AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
     KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
@@ -27,6 +31,8 @@ pub use crate::records::{
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
 pub use crate::{Computed, Id, ManyToMany, OneToMany, OneToOne, Record, RecordSet, Result, Str, ToMany};
+#[cfg(feature = "numeric")]
+pub use bigdecimal::BigDecimal;
 pub use bytes::Bytes;
 pub use diesel;
 pub use diesel::query_builder::QueryFragment;
@@ -34,6 +40,12 @@ pub use std::{boxed::Box, string::String, vec, vec::Vec};
 
 /// The SQL type of a diesel column
 pub type SqlTypeOf<Col> = <Col as diesel::Expression>::SqlType;
+/// Which connection the models of a crate have that name none: that which the crate root calls `OrmConnection`, else
+/// [`OrmConnection`]
+pub trait OfCrate {
+    /// The connection
+    type Connection;
+}
 /// The diesel backend of a connection
 pub type BackendOf<C> = <C as diesel::Connection>::Backend;
 

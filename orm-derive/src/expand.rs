@@ -12,6 +12,7 @@ mod values;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
+use syn::Type;
 use syn::ext::IdentExt;
 
 use crate::model::{Field, Model};
@@ -41,7 +42,7 @@ fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
         accessors: format_ident!("{}Accessors", model.ident.unraw()),
         values: format_ident!("{}Values", model.ident.unraw()),
     };
-    let connection = &model.connection;
+    let connection = connection(model.connection.as_ref());
     let columns = columns::expand(model, &names);
     let fields = fields::expand(model, &names, is_stub);
     let accessors = accessors::expand(model, &names, is_stub);
@@ -69,13 +70,36 @@ fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
         const _: () = {
             #[allow(unused_imports)]
             use ::orm_core::private::{HasNoVersion as _, HasVersion as _, ReadOnly as _};
-            type __Connection = #connection;
+            #connection
             #columns
             #fields
             #accessors
             #values
             #model
         };
+    }
+}
+
+/// The connection of the model's rows: its own, else what the crate root calls `OrmConnection`, else that of the only backend
+///
+/// Found by name resolution: what the inner block imports from the crate root goes before what the outer one imports by name.
+fn connection(own: Option<&Type>) -> TokenStream {
+    if let Some(own) = own {
+        return quote!(type __Connection = #own;);
+    }
+    quote! {
+        pub struct __OfCrate;
+        #[allow(non_local_definitions, unused_imports)]
+        const _: () = {
+            use ::orm_core::private::OrmConnection;
+            const _: () = {
+                use crate::*;
+                impl ::orm_core::private::OfCrate for __OfCrate {
+                    type Connection = OrmConnection;
+                }
+            };
+        };
+        type __Connection = <__OfCrate as ::orm_core::private::OfCrate>::Connection;
     }
 }
 

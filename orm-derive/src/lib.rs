@@ -12,7 +12,7 @@
 //! | `view_of(orders, lines)` | the model is over a view of these tables: what waits for them is sent before it is read, and a write to them makes it missing |
 //! | `unchecked` | a write that finds fewer rows than it names is no error: for tables whose triggers or rules tell the client another number |
 //! | `version = lock_version` | the column that counts the writes (`version` below), where no field of this struct holds it; without it a struct of the same table that has a version is found, if there is one in this crate or in those it depends on |
-//! | `connection = PgConnection` | the diesel connection of the model's rows; without it that of the only backend feature turned on |
+//! | `connection = PgConnection` | the diesel connection of the model's rows; without it that which `orm_core::connection!` says in the crate root, else that of the only backend feature turned on |
 //!
 //! # On a field
 //!

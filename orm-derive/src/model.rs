@@ -1,7 +1,7 @@
 //! The struct as the derive sees it: read from syn, checked by `valid`, written out by `expand`.
 
 use proc_macro2::{Ident, Span};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprPath, Fields, LitInt, Path, Type, Visibility};
@@ -17,7 +17,8 @@ pub(crate) struct Model {
     /// The diesel `table!`'s module
     pub(crate) table: Path,
     pub(crate) table_is: TableIs,
-    pub(crate) connection: Type,
+    /// `None`: that of the crate
+    pub(crate) connection: Option<Type>,
     /// The tables that a view shows
     pub(crate) view_of: Vec<Path>,
     /// Nobody looks at how many rows a write found.
@@ -75,10 +76,7 @@ impl Model {
                 None => TableIs::Inferred,
             },
             table: attrs.table.map_or_else(|| names::table(&input.ident).into(), |table| table.value),
-            connection: attrs.connection.map_or_else(
-                || Type::Verbatim(quote!(::orm_core::private::DefaultConnection)),
-                |connection| connection.value,
-            ),
+            connection: attrs.connection.map(|connection| connection.value),
             view_of: attrs.view_of.map_or_else(Vec::new, |tables| tables.value),
             unchecked: attrs.unchecked,
             version: attrs.version,

@@ -48,8 +48,23 @@ use orm_core::{Connection, DefaultConnection, Environment, Error, Result, Transa
 /// What makes the environments of requests: cheap to clone, and an extractor of axum's, where it is the state or a part of it
 ///
 /// A part of a state implements axum's [`FromRef`] for it.
-pub struct Environments<C: Connection = DefaultConnection> {
-    make: Arc<dyn Fn() -> Environment<C> + Send + Sync>,
+///
+/// Where several backends are on, its connection is named: `Environments<SqliteConnection>`.
+pub struct Environments<C = DefaultConnection> {
+    make: Arc<dyn Make<C>>,
+}
+
+/// Without a bound on `C`, so that the struct may have a default that is no connection.
+trait Make<C>: Send + Sync {
+    fn make(&self) -> Environment<C>
+    where
+        C: Connection;
+}
+
+impl<C: Connection, F: Fn() -> Environment<C> + Send + Sync> Make<C> for F {
+    fn make(&self) -> Environment<C> {
+        self()
+    }
 }
 
 impl<C: Connection> Environments<C> {
@@ -102,7 +117,7 @@ impl<C: Connection> Environments<C> {
         E: From<Error> + Send + 'static,
     {
         let make = Arc::clone(&self.make);
-        match tokio::task::spawn_blocking(move || work(&make())).await {
+        match tokio::task::spawn_blocking(move || work(&make.make())).await {
             Ok(done) => done,
             Err(ended) => match ended.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -142,13 +157,13 @@ impl<C: Connection> Environments<C> {
 }
 
 // A derive would ask for `C: Clone`.
-impl<C: Connection> Clone for Environments<C> {
+impl<C> Clone for Environments<C> {
     fn clone(&self) -> Self {
         Self { make: Arc::clone(&self.make) }
     }
 }
 
-impl<C: Connection> fmt::Debug for Environments<C> {
+impl<C> fmt::Debug for Environments<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environments").finish_non_exhaustive()
     }

@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["load"],
     &["write"],
     &["records"],
-    &["assert", "serde"],
+    &["assert", "of_crate", "serde"],
 ];
 
 /// A handle reads a field, a field reads a handle, the cardinality says how, and the model names them all.

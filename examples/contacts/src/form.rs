@@ -119,7 +119,7 @@ impl Form {
             return Ok(Err(Errors::from([("", wrong.to_owned())])));
         }
         self.written(|| {
-            env.transaction_with(crate::db::reads_then_writes(), || {
+            env.transaction_with(crate::db::reads_then_writes(env), || {
                 partner.write(self.values())?;
                 partner.tag_ids().set(&env.browse::<Tag>(self.tags.clone()))
             })

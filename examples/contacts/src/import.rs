@@ -97,7 +97,7 @@ fn checked(record: &csv::StringRecord, countries: &HashMap<Str, i32>) -> std::re
 }
 
 fn save(env: &Environment, rows: &[Row], countries: &HashMap<Str, i32>) -> Result<usize> {
-    env.transaction_with(reads_then_writes(), || {
+    env.transaction_with(reads_then_writes(env), || {
         let names = rows.iter().flat_map(|row| row.tags.split(';')).filter(|name| !name.is_empty());
         let names: std::collections::BTreeSet<&str> = names.collect();
         env.create_missing(Tag::NAME, names.iter().map(|name| Tag::values().name(*name).hue(hue(name))))?;

@@ -27,6 +27,9 @@ use axum::routing::{get, post};
 
 pub use web::App;
 
+// Of all models, and of the application's environments
+orm_core::connection!(pub orm_core::AnyConnection);
+
 /// The guide's chapter, whose code is compiled and run here, as nothing else that it stands on knows of axum
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/src/web.md")]

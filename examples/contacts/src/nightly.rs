@@ -41,7 +41,7 @@ pub fn run(env: &Environment, today: NaiveDate, bar: &ProgressBar) -> Result<Rep
     bar.set_length(orders::table.count_records::<Order>(env)? as u64);
     for batch in env.batches_by_key::<Order, _>(orders::table, 1_000) {
         let orders = batch?;
-        env.transaction_with(reads_then_writes(), || {
+        env.transaction_with(reads_then_writes(env), || {
             for order in &orders {
                 if order.state()? == State::Open && order.due_on()? < today {
                     order.set_state(State::Overdue)?;

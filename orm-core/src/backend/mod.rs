@@ -1,10 +1,14 @@
 //! What differs between the databases: how keys are bound, what a column may hold, how a connection is named.
 
+#[cfg(all(feature = "any", any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+pub(crate) mod any;
 mod begin;
+pub(crate) mod default;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub(crate) mod several;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -15,43 +19,50 @@ use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
 use diesel::deserialize::FromSql;
-use diesel::query_builder::{AstPass, BindCollector};
+use diesel::query_builder::{AstPass, BindCollector, QueryFragment};
 use diesel::r2d2::R2D2Connection;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, SingleValue};
+use diesel::sql_types::{BigInt, HasSqlType};
 
-pub(crate) use begin::Begin;
-pub use begin::Isolation;
+pub use begin::{Begin, Isolation};
 
+use crate::Error;
+use crate::error::Address;
 use crate::key::Key;
 
 /// A diesel connection that an [`Environment`](crate::Environment) can stand on
 ///
-/// Implemented for diesel's connections whose feature is on: `SqliteConnection`, `PgConnection`, `MysqlConnection`.
+/// Implemented for diesel's connections whose feature is on: `SqliteConnection`, `PgConnection`, `MysqlConnection`; for `AnyConnection`
+/// (feature "any"), and by [`multi_connection!`](crate::multi_connection) for an application's own `MultiConnection`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no connection that orm-core can use",
     note = "with one backend feature of orm-core on (\"sqlite\", \"postgres\", \"mysql\") the model uses that one; \
-            with several, say which: `#[model(connection = diesel::PgConnection)]`; with none, turn one on"
+            with several, say which, once in the crate root: `orm_core::connection!(diesel::PgConnection);`, \
+            or for one model: `#[model(connection = diesel::PgConnection)]`; with none, turn one on"
 )]
 pub trait Connection:
     LoadConnection + diesel::Connection<Backend: Dialect> + R2D2Connection + Send + Sized + 'static
 {
-    /// The database system's name, for messages
+    /// Which database system it is
     #[doc(hidden)]
-    const NAME: &'static str;
+    fn system(&self) -> &'static System {
+        Self::Backend::SYSTEM
+    }
+
+    /// Connects, by what a user may write.
+    #[doc(hidden)]
+    fn open(url: &str) -> crate::Result<Self> {
+        let system = Self::Backend::SYSTEM;
+        let address = Self::database_url(url).map_err(|message| Error::connection(system.name, message))?;
+        Self::establish(address).map_err(|error| {
+            let shown = if system.has_server { Address::of_server(url) } else { Address::of_file(url) };
+            Error::connection(system.name, shown.failed(&error))
+        })
+    }
 
     /// What diesel's `establish` takes, from what a user may write; an error says what is wrong with it.
     #[doc(hidden)]
     fn database_url(url: &str) -> Result<&str, String>;
-
-    /// Whether a connection may break, and one that is made after it leads to the same rows; one to a database in this process neither
-    /// breaks nor would, if that is in memory
-    #[doc(hidden)]
-    const HAS_SERVER: bool = true;
-
-    /// Whether the database commits an open transaction before it runs statements of some kinds
-    #[doc(hidden)]
-    const COMMITS_BY_ITSELF: bool = false;
 
     /// What a statement that failed in a transaction has left of it.
     #[doc(hidden)]
@@ -76,7 +87,7 @@ pub trait Connection:
 
     /// What of the options this database does not have
     #[doc(hidden)]
-    fn lacks(begin: &Begin) -> Option<&'static str>;
+    fn lacks(&self, begin: &Begin) -> Option<&'static str>;
 
     /// Begins a transaction with options; gives the statement that is to be sent when it is over.
     #[doc(hidden)]
@@ -103,22 +114,15 @@ pub trait Connection:
     }
 }
 
-/// The connection of models and environments that do not name one: that of the only backend feature turned on
-#[cfg(all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))))]
-pub type DefaultConnection = diesel::SqliteConnection;
-/// The connection of models and environments that do not name one: that of the only backend feature turned on
-#[cfg(all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))))]
-pub type DefaultConnection = diesel::PgConnection;
-/// The connection of models and environments that do not name one: that of the only backend feature turned on
-#[cfg(all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))))]
-pub type DefaultConnection = diesel::MysqlConnection;
-/// No or several backend features are on: each model says `#[model(connection = …)]`
-#[cfg(not(any(
-    all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
-    all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
-    all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
-)))]
-pub type DefaultConnection = Unspecified;
+/// A connection that is to SQLite, or may be
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no busy time-out",
+    note = "it is SQLite's; of other databases see `TransactionOptions::lock_timeout`"
+)]
+pub trait MayBeSqlite: Connection {}
+
+#[cfg(feature = "sqlite")]
+impl MayBeSqlite for diesel::SqliteConnection {}
 
 /// What there is left of a transaction
 #[doc(hidden)]
@@ -135,16 +139,6 @@ pub enum Standing {
     Lost,
 }
 
-/// Stands for the connection that has to be named when no or several backend features are on
-#[derive(Debug)]
-#[allow(unreachable_pub)]
-#[cfg(not(any(
-    all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
-    all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
-    all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
-)))]
-pub enum Unspecified {}
-
 /// The keys of one statement, in the form that the backend binds them
 #[derive(Debug)]
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code))]
@@ -154,6 +148,20 @@ pub struct KeyList<K> {
     pub(crate) json: Option<String>,
     /// SQLite: the first and the last, if the keys are all whole numbers between them
     pub(crate) ends: Option<(K, K)>,
+    pub(crate) system: &'static System,
+}
+
+impl<K> KeyList<K> {
+    /// Keys with a bind for each
+    #[doc(hidden)]
+    pub fn plain(system: &'static System, keys: Vec<K>) -> Self {
+        Self { keys, json: None, ends: None, system }
+    }
+
+    /// Which database system it is for
+    pub fn system(&self) -> &'static System {
+        self.system
+    }
 }
 
 /// In what an aggregate is counted, and so how it is asked for and read
@@ -167,52 +175,77 @@ pub enum Numbers {
     Own,
 }
 
-/// What the statements of this crate need to know of a backend
-pub trait Dialect: Backend<QueryBuilder: Default> + Default {
+/// What the statements of this crate need to know of a database system
+#[doc(hidden)]
+#[derive(Debug)]
+#[allow(unreachable_pub)]
+pub struct System {
+    pub(crate) kind: Kind,
+    /// Its name, for messages
+    pub(crate) name: &'static str,
+    /// Whether a connection may break, and one that is made after it leads to the same rows; one to a database in this process neither
+    /// breaks nor would, if that is in memory
+    pub(crate) has_server: bool,
+    /// Whether it commits an open transaction before it runs statements of some kinds
+    pub(crate) commits_by_itself: bool,
+    /// The most binds that one statement takes
+    pub(crate) max_binds: usize,
+    /// Whether a list of `VALUES` may stand in place of a table, in an UPDATE too; the other way is `CASE`
+    pub(crate) has_values: bool,
+    /// Whether a statement that writes can return the keys of its rows; the other ways are to look at the rows before,
+    /// and to ask for the number of the first one that was inserted
+    pub(crate) has_returning: bool,
+    /// Whether single rows can be locked
+    pub(crate) has_row_locks: bool,
+    /// Whether an INSERT can be told by which unique key rows may be there already; the other way is to look at the key in the
+    /// assignments, and for the rows afterwards
+    pub(crate) has_on_conflict: bool,
+    /// Whether columns cut spaces off the end of a text: those that are too many, or all of them
+    pub(crate) cuts_spaces: bool,
+    /// Whether `DEFAULT` may stand in place of a value that is inserted
+    pub(crate) has_default: bool,
+}
+
+/// The database systems
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(unreachable_pub)]
+#[cfg_attr(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+    Mysql,
+}
+
+/// What the statements of this crate need to know of a backend of diesel's, which may be that of several database systems: `system` says
+/// which one it is
+pub trait Dialect: Backend {
     /// A check of what a column really holds, for backends whose columns may hold anything
     type Check: Copy;
 
-    /// The most binds that one statement takes
-    const MAX_BINDS: usize;
-    /// Whether a list of `VALUES` may stand in place of a table, in an UPDATE too; the other way is `CASE`
-    const HAS_VALUES: bool;
-    /// Whether a statement that writes can return the keys of its rows; the other ways are to look at the rows before,
-    /// and to ask for the number of the first one that was inserted
-    const HAS_RETURNING: bool;
-    /// Whether single rows can be locked
-    const HAS_ROW_LOCKS: bool;
-    /// Whether an INSERT can be told by which unique key rows may be there already; the other way is to look at the key in the
-    /// assignments, and for the rows afterwards
-    const HAS_ON_CONFLICT: bool;
-    /// Whether columns cut spaces off the end of a text: those that are too many, or all of them
-    const CUTS_SPACES: bool;
-    /// Whether `DEFAULT` may stand in place of a value that is inserted
-    const HAS_DEFAULT: bool;
+    /// The database system; of a backend that can be several one of them, which a connection puts right
+    const SYSTEM: &'static System;
+
+    /// Whether a connection has to be asked which it is
+    const IS_SEVERAL: bool = false;
+
+    /// A statement's text, without its values
+    fn text(system: &System, statement: &dyn QueryFragment<Self>) -> QueryResult<String>;
+
+    /// A statement's text, and its values, as diesel tells of them
+    fn told(system: &System, statement: &dyn QueryFragment<Self>) -> String;
 
     /// Brings keys into the form in which they are bound.
-    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K>;
-
-    /// Writes ` = ?`, ` IN (…)` or what else the backend does best with.
-    ///
-    /// A statement's text depends on as few different list lengths as possible, so that prepared statements are
-    /// found again.
-    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>
-    where
-        Self: HasSqlType<ST>,
-        ST: SingleValue + 'static,
-        K: Key + ToSql<ST, Self>;
-
-    /// The check for columns of a type
-    fn check<ST>() -> Self::Check
-    where
-        Self: HasSqlType<ST>;
+    fn key_list<K: Key>(system: &'static System, keys: Vec<K>) -> KeyList<K> {
+        KeyList::plain(system, keys)
+    }
 
     /// Whether a column of a type may hold another value than it was given: it rounds, cuts or pads
-    fn may_alter(check: Self::Check) -> bool;
+    fn may_alter(system: &System, check: Self::Check) -> bool;
 
     /// Whether values of a type, and what a column holds already, may be the values of one expression, unchanged
-    fn can_mix(check: Self::Check) -> bool {
-        let _ = check;
+    fn can_mix(system: &System, check: Self::Check) -> bool {
+        let _ = (system, check);
         true
     }
 
@@ -235,8 +268,8 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     fn read_count(value: Option<Self::RawValue<'_>>) -> diesel::deserialize::Result<usize>;
 
     /// What stands before and behind the argument of an aggregate function, so that what it gives can be read
-    fn around(function: &str, numbers: Numbers) -> [String; 2] {
-        let _ = numbers;
+    fn around(system: &System, function: &str, numbers: Numbers) -> [String; 2] {
+        let _ = (system, numbers);
         [format!("{function}("), ")".to_owned()]
     }
 
@@ -260,11 +293,42 @@ pub trait Dialect: Backend<QueryBuilder: Default> + Default {
     fn verify(check: Self::Check, value: &mut Self::RawValue<'_>) -> Result<(), String>;
 }
 
+/// A backend that has columns of an SQL type
+pub trait Knows<ST>: Dialect + HasSqlType<ST> {
+    /// The check for columns of the type
+    fn check() -> Self::Check;
+}
+
+/// A backend that is asked for rows by keys of a type
+pub trait BindsKeys<ST, K>: Knows<ST> {
+    /// Writes ` = ?`, ` IN (…)` or what else the backend does best with.
+    ///
+    /// A statement's text depends on as few different list lengths as possible, so that prepared statements are
+    /// found again.
+    fn push_keys<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>;
+}
+
 /// As the databases take time-outs: at least one millisecond, as most take 0 for none at all, and as many as they can count
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]
 fn milliseconds(timeout: Duration) -> u32 {
     u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX as u32)
 }
+
+/// [`Dialect::text`] and [`Dialect::told`] of the backend of one database system
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+macro_rules! of_one_system {
+    () => {
+        fn text(_: &System, statement: &dyn QueryFragment<Self>) -> QueryResult<String> {
+            crate::fragment::text_by(statement, Default::default(), &Self::default())
+        }
+
+        fn told(_: &System, statement: &dyn QueryFragment<Self>) -> String {
+            diesel::debug_query::<Self, _>(&crate::fragment::Fragment(statement)).to_string()
+        }
+    };
+}
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+use of_one_system;
 
 /// [`Dialect::read_count`] of every backend
 #[cfg_attr(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")), allow(dead_code))]

@@ -4,18 +4,19 @@ use diesel::connection::{AnsiTransactionManager, CacheSize, Connection as _, Sim
 use diesel::deserialize::{FromSql, FromSqlRow};
 use diesel::dsl::sql;
 use diesel::mysql::{Mysql, MysqlConnection, MysqlType, MysqlValue};
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Double, HasSqlType, Nullable, SingleValue, Text, Unsigned};
 use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
-use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::key::Key;
 
 impl Connection for MysqlConnection {
-    const NAME: &'static str = "MySQL";
-
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("mysql", _)) => Ok(url),
@@ -25,8 +26,6 @@ impl Connection for MysqlConnection {
             None => Err("mysql://user:password@host:port/database was expected".to_owned()),
         }
     }
-
-    const COMMITS_BY_ITSELF: bool = true;
 
     /// A deadlock rolls back everything, a lock that was waited for too long if `innodb_rollback_on_timeout` is on.
     fn standing(&mut self, error: &Error) -> Standing {
@@ -69,7 +68,7 @@ impl Connection for MysqlConnection {
         Ok(found.into_iter().find_map(ColumnDefault::expression))
     }
 
-    fn lacks(begin: &Begin) -> Option<&'static str> {
+    fn lacks(&self, begin: &Begin) -> Option<&'static str> {
         if begin.deferrable {
             Some("deferrable transactions")
         } else {
@@ -186,44 +185,31 @@ impl Dialect for Mysql {
     /// The type in which the field's values are sent
     type Check = MysqlType;
 
-    const MAX_BINDS: usize = 65_535;
-    const HAS_VALUES: bool = false;
-    const HAS_RETURNING: bool = false;
-    const HAS_ON_CONFLICT: bool = false;
-    const HAS_ROW_LOCKS: bool = true;
-    const CUTS_SPACES: bool = true;
-    const HAS_DEFAULT: bool = true;
+    const SYSTEM: &'static System = &System {
+        kind: Kind::Mysql,
+        name: "MySQL",
+        has_server: true,
+        commits_by_itself: true,
+        max_binds: 65_535,
+        has_values: false,
+        has_returning: false,
+        has_on_conflict: false,
+        has_row_locks: true,
+        cuts_spaces: true,
+        has_default: true,
+    };
 
-    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
-        KeyList { keys, json: None, ends: None }
-    }
-
-    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()>
-    where
-        Self: HasSqlType<ST>,
-        ST: SingleValue + 'static,
-        K: Key + ToSql<ST, Self>,
-    {
-        super::push_key_binds(&list.keys, out)
-    }
-
-    #[inline]
-    fn check<ST>() -> MysqlType
-    where
-        Self: HasSqlType<ST>,
-    {
-        <Self as HasSqlType<ST>>::metadata(&mut ())
-    }
+    of_one_system!();
 
     /// Fractions of numbers and of seconds are rounded to what the column has places for; a name of an ENUM is written as it was
     /// declared.
-    fn may_alter(check: MysqlType) -> bool {
+    fn may_alter(_: &System, check: MysqlType) -> bool {
         use MysqlType::{DateTime, Enum, Float, Numeric, Set, Time, Timestamp};
         matches!(check, Numeric | Float | DateTime | Timestamp | Time | Enum | Set)
     }
 
     /// A `CASE` of a double and of what a DECIMAL column holds is a double: the decimal loses its last places.
-    fn can_mix(check: MysqlType) -> bool {
+    fn can_mix(_: &System, check: MysqlType) -> bool {
         !matches!(check, MysqlType::Double | MysqlType::Float)
     }
 
@@ -277,6 +263,27 @@ impl Dialect for Mysql {
     #[inline]
     fn verify(wanted: MysqlType, value: &mut MysqlValue<'_>) -> Result<(), String> {
         if value.value_type() == wanted { Ok(()) } else { compare(wanted, value) }
+    }
+}
+
+impl<ST> Knows<ST> for Mysql
+where
+    Self: HasSqlType<ST>,
+{
+    #[inline]
+    fn check() -> Self::Check {
+        <Self as HasSqlType<ST>>::metadata(&mut ())
+    }
+}
+
+impl<ST, K> BindsKeys<ST, K> for Mysql
+where
+    Self: HasSqlType<ST>,
+    ST: SingleValue + 'static,
+    K: Key + ToSql<ST, Self>,
+{
+    fn push_keys<'b>(list: &'b KeyList<K>, out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        super::push_key_binds(&list.keys, out)
     }
 }
 

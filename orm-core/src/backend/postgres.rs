@@ -6,7 +6,7 @@ use diesel::connection::{
 use diesel::deserialize::FromSql;
 use diesel::dsl::sql;
 use diesel::pg::{Pg, PgConnection, PgMetadataLookup, PgTypeMetadata, PgValue};
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::r2d2::R2D2Connection;
 use diesel::result::DatabaseErrorKind::{ClosedConnection, UnableToSendCommand, Unknown};
 use diesel::result::Error;
@@ -14,13 +14,14 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{Array, BigInt, Bool, Double, HasSqlType, SingleValue, Text};
 use diesel::{QueryResult, RunQueryDsl};
 
-use super::{Begin, Connection, Dialect, KeyList, Numbers, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Numbers, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::error::has_nature;
 use crate::key::Key;
 
 impl Connection for PgConnection {
-    const NAME: &'static str = "PostgreSQL";
-
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("postgres" | "postgresql", _)) => Ok(url),
@@ -86,7 +87,7 @@ impl Connection for PgConnection {
         }
     }
 
-    fn lacks(begin: &Begin) -> Option<&'static str> {
+    fn lacks(&self, begin: &Begin) -> Option<&'static str> {
         begin.immediate.then_some("immediate transactions")
     }
 
@@ -169,41 +170,25 @@ impl Dialect for Pg {
     /// The number of the type, 0 where it is not built in
     type Check = u32;
 
-    const MAX_BINDS: usize = 65_535;
-    const HAS_VALUES: bool = true;
-    const HAS_RETURNING: bool = true;
-    const HAS_ON_CONFLICT: bool = true;
-    const HAS_ROW_LOCKS: bool = true;
-    const CUTS_SPACES: bool = true;
-    const HAS_DEFAULT: bool = true;
+    const SYSTEM: &'static System = &System {
+        kind: Kind::Postgres,
+        name: "PostgreSQL",
+        has_server: true,
+        commits_by_itself: false,
+        max_binds: 65_535,
+        has_values: true,
+        has_returning: true,
+        has_on_conflict: true,
+        has_row_locks: true,
+        cuts_spaces: true,
+        has_default: true,
+    };
 
-    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
-        KeyList { keys, json: None, ends: None }
-    }
-
-    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()>
-    where
-        Self: HasSqlType<ST>,
-        ST: SingleValue + 'static,
-        K: Key + ToSql<ST, Self>,
-    {
-        out.push_sql(" = ANY(");
-        out.push_bind_param::<Array<ST>, Vec<K>>(&list.keys)?;
-        out.push_sql(")");
-        Ok(())
-    }
-
-    #[inline]
-    fn check<ST>() -> u32
-    where
-        Self: HasSqlType<ST>,
-    {
-        <Self as HasSqlType<ST>>::metadata(&mut BuiltIn).oid().unwrap_or(0)
-    }
+    of_one_system!();
 
     /// Times are kept to the microsecond, numbers as their column says, bounds of ranges in one form; `CHAR(n)` is padded. Arrays are
     /// as their items.
-    fn may_alter(oid: u32) -> bool {
+    fn may_alter(_: &System, oid: u32) -> bool {
         const NUMBERS: [u32; 2] = [NUMERIC, NUMERICS];
         const TIMES: [u32; 10] = [1083, 1183, 1114, 1115, 1184, 1185, 1186, 1187, 1266, 1270];
         const RANGES: [u32; 12] = [3904, 3905, 3906, 3907, 3908, 3909, 3910, 3911, 3912, 3913, 3926, 3927];
@@ -236,7 +221,7 @@ impl Dialect for Pg {
     }
 
     /// The sum of BIGINTs is a NUMERIC, of others a BIGINT; of REALs a REAL, which has six digits.
-    fn around(function: &str, numbers: Numbers) -> [String; 2] {
+    fn around(_: &System, function: &str, numbers: Numbers) -> [String; 2] {
         match numbers {
             Numbers::Whole => [format!("CAST({function}("), ") AS TEXT)".to_owned()],
             Numbers::Real => [format!("{function}(CAST("), " AS DOUBLE PRECISION))".to_owned()],
@@ -262,5 +247,29 @@ impl Dialect for Pg {
     fn verify(wanted: u32, value: &mut PgValue<'_>) -> Result<(), String> {
         let found = value.get_oid().get();
         if found == wanted { Ok(()) } else { compare(wanted, found) }
+    }
+}
+
+impl<ST> Knows<ST> for Pg
+where
+    Self: HasSqlType<ST>,
+{
+    #[inline]
+    fn check() -> Self::Check {
+        <Self as HasSqlType<ST>>::metadata(&mut BuiltIn).oid().unwrap_or(0)
+    }
+}
+
+impl<ST, K> BindsKeys<ST, K> for Pg
+where
+    Self: HasSqlType<ST>,
+    ST: SingleValue + 'static,
+    K: Key + ToSql<ST, Self>,
+{
+    fn push_keys<'b>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        out.push_sql(" = ANY(");
+        out.push_bind_param::<Array<ST>, Vec<K>>(&list.keys)?;
+        out.push_sql(")");
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::connection::{AnsiTransactionManager, LoadConnection, SimpleConnection};
 use diesel::deserialize::FromSql;
-use diesel::query_builder::AstPass;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error;
 use diesel::row::{Field as _, Row};
 use diesel::serialize::ToSql;
@@ -12,14 +12,13 @@ use diesel::sql_types::{BigInt, HasSqlType, SingleValue, Text};
 use diesel::sqlite::{Sqlite, SqliteConnection, SqliteType, SqliteValue};
 use diesel::{QueryResult, sql_query};
 
-use super::{Begin, Connection, Dialect, KeyList, Standing, milliseconds};
+use super::{
+    Begin, BindsKeys, Connection, Dialect, KeyList, Kind, Knows, Standing, System, milliseconds,
+    of_one_system,
+};
 use crate::key::Key;
 
 impl Connection for SqliteConnection {
-    const NAME: &'static str = "SQLite";
-
-    const HAS_SERVER: bool = false;
-
     fn database_url(url: &str) -> Result<&str, String> {
         match url.split_once("://") {
             Some(("sqlite", path)) => Ok(path),
@@ -45,7 +44,7 @@ impl Connection for SqliteConnection {
     }
 
     /// Transactions are serializable, whatever was asked.
-    fn lacks(begin: &Begin) -> Option<&'static str> {
+    fn lacks(&self, begin: &Begin) -> Option<&'static str> {
         if begin.deferrable {
             Some("deferrable transactions")
         } else {
@@ -99,16 +98,24 @@ fn pragma(connection: &mut SqliteConnection, name: &str) -> QueryResult<i64> {
 impl Dialect for Sqlite {
     type Check = SqliteType;
 
-    const MAX_BINDS: usize = 32_766;
-    const HAS_VALUES: bool = true;
-    const HAS_RETURNING: bool = true;
-    const HAS_ON_CONFLICT: bool = true;
-    const HAS_ROW_LOCKS: bool = false;
-    const CUTS_SPACES: bool = false;
-    const HAS_DEFAULT: bool = false;
+    const SYSTEM: &'static System = &System {
+        kind: Kind::Sqlite,
+        name: "SQLite",
+        has_server: false,
+        commits_by_itself: false,
+        max_binds: 32_766,
+        has_values: true,
+        has_returning: true,
+        has_on_conflict: true,
+        has_row_locks: false,
+        cuts_spaces: false,
+        has_default: false,
+    };
 
-    fn key_list<K: Key>(keys: Vec<K>) -> KeyList<K> {
-        let mut list = KeyList { ends: ends(&keys), keys, json: None };
+    of_one_system!();
+
+    fn key_list<K: Key>(system: &'static System, keys: Vec<K>) -> KeyList<K> {
+        let mut list = KeyList { ends: ends(&keys), ..KeyList::plain(system, keys) };
         if list.keys.len() > 1 && list.ends.is_none() {
             let mut text = String::with_capacity(2 + 8 * list.keys.len());
             text.push('[');
@@ -124,35 +131,8 @@ impl Dialect for Sqlite {
         list
     }
 
-    fn push_keys<'b, ST, K>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()>
-    where
-        Self: HasSqlType<ST>,
-        ST: SingleValue + 'static,
-        K: Key + ToSql<ST, Self>,
-    {
-        if let Some((first, last)) = &list.ends {
-            out.push_sql(" BETWEEN ");
-            out.push_bind_param::<ST, K>(first)?;
-            out.push_sql(" AND ");
-            return out.push_bind_param::<ST, K>(last);
-        }
-        let Some(json) = &list.json else { return super::push_key_binds(&list.keys, out) };
-        out.push_sql(" IN (SELECT value FROM json_each(");
-        out.push_bind_param::<Text, str>(json)?;
-        out.push_sql("))");
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn check<ST>() -> SqliteType
-    where
-        Self: HasSqlType<ST>,
-    {
-        <Self as HasSqlType<ST>>::metadata(&mut ())
-    }
-
     /// What is bound is what is kept.
-    fn may_alter(_: SqliteType) -> bool {
+    fn may_alter(_: &System, _: SqliteType) -> bool {
         false
     }
 
@@ -217,6 +197,37 @@ impl Dialect for Sqlite {
             Float | Double => matches!(value.value_type(), Some(Long | Double)),
         };
         if sound { Ok(()) } else { Err(unsound(check, value)) }
+    }
+}
+
+impl<ST> Knows<ST> for Sqlite
+where
+    Self: HasSqlType<ST>,
+{
+    #[inline(always)]
+    fn check() -> Self::Check {
+        <Self as HasSqlType<ST>>::metadata(&mut ())
+    }
+}
+
+impl<ST, K> BindsKeys<ST, K> for Sqlite
+where
+    Self: HasSqlType<ST>,
+    ST: SingleValue + 'static,
+    K: Key + ToSql<ST, Self>,
+{
+    fn push_keys<'b>(list: &'b KeyList<K>, mut out: AstPass<'_, 'b, Self>) -> QueryResult<()> {
+        if let Some((first, last)) = &list.ends {
+            out.push_sql(" BETWEEN ");
+            out.push_bind_param::<ST, K>(first)?;
+            out.push_sql(" AND ");
+            return out.push_bind_param::<ST, K>(last);
+        }
+        let Some(json) = &list.json else { return super::push_key_binds(&list.keys, out) };
+        out.push_sql(" IN (SELECT value FROM json_each(");
+        out.push_bind_param::<Text, str>(json)?;
+        out.push_sql("))");
+        Ok(())
     }
 }
 

@@ -8,9 +8,8 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use diesel::backend::Backend;
 use diesel::deserialize::FromSql;
-use diesel::sql_types::HasSqlType;
 
-use crate::backend::{Connection, Dialect};
+use crate::backend::{Connection, Dialect, Knows};
 use crate::error::BoxError;
 use crate::store::{AnyColumn, Column, Filling, Table};
 
@@ -194,14 +193,14 @@ trait Value<DB: Dialect> {
 
 impl<DB, V, ST> Value<DB> for Scalar<V, ST>
 where
-    DB: Dialect + HasSqlType<ST>,
+    DB: Knows<ST>,
     V: FromSql<ST, DB> + 'static,
 {
     type Cell = V;
 
     #[inline(always)]
     fn check() -> DB::Check {
-        DB::check::<ST>()
+        <DB as Knows<ST>>::check()
     }
 
     #[inline(always)]
@@ -212,14 +211,14 @@ where
 
 impl<DB, V, ST> Value<DB> for Blob<V, ST>
 where
-    DB: Dialect + HasSqlType<ST>,
+    DB: Knows<ST>,
     V: BlobCell<Read: FromSql<ST, DB>>,
 {
     type Cell = V;
 
     #[inline(always)]
     fn check() -> DB::Check {
-        DB::check::<ST>()
+        <DB as Knows<ST>>::check()
     }
 
     #[inline(always)]
@@ -271,7 +270,7 @@ impl<V: Send + 'static, ST: 'static> Cells for Scalar<V, ST> {
 
 impl<C, V, ST> Decode<C> for Scalar<V, ST>
 where
-    C: Connection<Backend: HasSqlType<ST>>,
+    C: Connection<Backend: Knows<ST>>,
     V: FromSql<ST, C::Backend> + Send + 'static,
     ST: 'static,
 {
@@ -291,7 +290,7 @@ impl<V: BlobCell, ST: 'static> Cells for Blob<V, ST> {
 
 impl<C, V, ST> Decode<C> for Blob<V, ST>
 where
-    C: Connection<Backend: HasSqlType<ST>>,
+    C: Connection<Backend: Knows<ST>>,
     V: BlobCell<Read: FromSql<ST, C::Backend>>,
     ST: 'static,
 {

@@ -12,12 +12,12 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 use diesel::result::Error::QueryBuilderError;
 use diesel::serialize::ToSql;
-use diesel::sql_types::{Binary, HasSqlType, Nullable};
+use diesel::sql_types::{Binary, Nullable};
 
 use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
 use crate::Str;
-use crate::backend::{Connection, Dialect};
+use crate::backend::{Connection, Dialect, Knows, System};
 use crate::store::{AnyColumn, Column, Link, Moment, Stamp, Table, heap_bytes};
 
 /// What makes a field's type one that can be written
@@ -54,8 +54,8 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
 
     /// Whether the database holds what the record's cell does, once that was written
-    fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
-        let _ = (cells, slot);
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, slot: u32) -> bool {
+        let _ = (system, cells, slot);
         true
     }
 
@@ -66,7 +66,8 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     }
 
     /// Whether a statement may write the values of some rows and leave those of others as they are
-    fn can_mix(&self) -> bool {
+    fn can_mix(&self, system: &System) -> bool {
+        let _ = system;
         true
     }
 
@@ -113,6 +114,7 @@ impl<'a> Given<'a> {
 
 /// Into which cells values go, and what is to be known of it afterwards
 pub struct Put<'a> {
+    pub(crate) system: &'static System,
     pub(crate) slots: &'a [u32],
     pub(crate) state: State,
     pub(crate) now: Moment,
@@ -161,7 +163,7 @@ impl<C: Connection, D> ReadOnly<C> for EncodeOf<C, D> {}
 
 impl<C, V, ST> EncodeOf<C, Scalar<V, ST>>
 where
-    C: Connection<Backend: HasSqlType<ST>>,
+    C: Connection<Backend: Knows<ST>>,
     V: Writable<ST, C::Backend> + Clone + Send + 'static,
     ST: 'static,
 {
@@ -320,13 +322,14 @@ const NO_VALUE: &str = "a record has no value to be written";
 /// How a value that stands in the cache as it is becomes a bind
 trait Bind<V, DB: Backend>: 'static {
     /// Whether the column may hold something else than this value, once it was written.
-    fn may_alter(value: &V) -> bool {
-        let _ = value;
+    fn may_alter(system: &System, value: &V) -> bool {
+        let _ = (system, value);
         false
     }
 
     /// Whether the values of other rows may stand beside them in one expression.
-    fn can_mix() -> bool {
+    fn can_mix(system: &System) -> bool {
+        let _ = system;
         true
     }
 
@@ -349,16 +352,18 @@ struct AsSql<ST>(PhantomData<ST>);
 
 impl<DB, V, ST> Bind<V, DB> for AsSql<ST>
 where
-    DB: Dialect + HasSqlType<ST>,
+    DB: Knows<ST>,
     V: PartialEq + ToSql<ST, DB> + 'static,
     ST: 'static,
 {
-    fn may_alter(value: &V) -> bool {
-        DB::may_alter(DB::check::<ST>()) || is_odd(value) || (DB::CUTS_SPACES && ends_with_space(value))
+    fn may_alter(system: &System, value: &V) -> bool {
+        DB::may_alter(system, <DB as Knows<ST>>::check())
+            || is_odd(value)
+            || (system.cuts_spaces && ends_with_space(value))
     }
 
-    fn can_mix() -> bool {
-        DB::can_mix(DB::check::<ST>())
+    fn can_mix(system: &System) -> bool {
+        DB::can_mix(system, <DB as Knows<ST>>::check())
     }
 
     fn bound(value: &V) -> Option<String> {
@@ -445,11 +450,12 @@ where
     B: Bind<V, C::Backend>,
 {
     fn put(&self, cells: &dyn AnyColumn, _: Option<&Table>, given: Given<'_>, put: Put<'_>) {
+        let system = put.system;
         put_cells(
             &mut typed::<V>(cells).borrow_mut(),
             |row| given.of(row).map(value::<V>),
             put,
-            B::may_alter,
+            |value| B::may_alter(system, value),
             B::bound,
             |_, _, _| {},
         );
@@ -477,12 +483,12 @@ where
         all_equal(&typed::<V>(cells).borrow(), slots, B::bound)
     }
 
-    fn is_kept(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
-        !typed::<V>(cells).borrow().get(slot).is_some_and(B::may_alter)
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, slot: u32) -> bool {
+        !typed::<V>(cells).borrow().get(slot).is_some_and(|value| B::may_alter(system, value))
     }
 
-    fn can_mix(&self) -> bool {
-        B::can_mix()
+    fn can_mix(&self, system: &System) -> bool {
+        B::can_mix(system)
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {

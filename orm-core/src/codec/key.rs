@@ -8,9 +8,9 @@ use diesel::deserialize::FromSql;
 use diesel::query_builder::AstPass;
 use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::is_nullable::NotNull;
-use diesel::sql_types::{HasSqlType, Nullable, SingleValue, SqlType};
+use diesel::sql_types::{Nullable, SingleValue, SqlType};
 
-use crate::backend::{Dialect, KeyList};
+use crate::backend::{BindsKeys, Dialect, KeyList, Knows};
 use crate::error::BoxError;
 use crate::fragment::{joined, separated};
 use crate::key::Key;
@@ -73,7 +73,7 @@ pub struct KeyOf<K, ST>(PhantomData<(K, ST)>);
 
 impl<DB, K, ST> KeyCodec<DB> for KeyOf<K, ST>
 where
-    DB: Dialect + HasSqlType<ST>,
+    DB: BindsKeys<ST, K>,
     ST: SingleValue + SqlType<IsNull = NotNull> + 'static,
     K: Key + ToSql<ST, DB> + FromSql<ST, DB>,
 {
@@ -93,7 +93,7 @@ where
         mut out: AstPass<'_, 'b, DB>,
     ) -> QueryResult<()> {
         columns.push(0, &mut out)?;
-        DB::push_keys::<ST, K>(list, out)
+        <DB as BindsKeys<ST, K>>::push_keys(list, out)
     }
 
     fn part((): &mut (), _: usize, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
@@ -111,10 +111,10 @@ where
 #[inline(always)]
 pub(crate) fn read_key<ST, K, DB>(mut value: DB::RawValue<'_>) -> Result<K, BoxError>
 where
-    DB: Dialect + HasSqlType<ST>,
+    DB: Knows<ST>,
     K: Key + FromSql<ST, DB>,
 {
-    DB::verify(DB::check::<ST>(), &mut value)?;
+    DB::verify(<DB as Knows<ST>>::check(), &mut value)?;
     K::from_sql(value)
 }
 
@@ -124,13 +124,13 @@ pub struct KeyOfSeveral<T>(PhantomData<T>);
 
 /// `(a, b) IN (…)`, with the last key repeated up to a power of two
 fn push_rows<'b, DB: Dialect, K>(
-    keys: &'b [K],
+    list: &'b KeyList<K>,
     columns: ColumnNames<'b>,
     mut out: AstPass<'_, 'b, DB>,
     push_one: impl Fn(&'b K, usize, AstPass<'_, 'b, DB>) -> QueryResult<()>,
 ) -> QueryResult<()> {
     let parts = columns.names.len();
-    match keys {
+    match &*list.keys {
         [] => {
             out.push_sql("1 = 0");
             Ok(())
@@ -143,9 +143,9 @@ fn push_rows<'b, DB: Dialect, K>(
         [.., last] => {
             out.push_sql("(");
             columns.push_all(&mut out)?;
-            out.push_sql(if DB::HAS_VALUES { ") IN (VALUES " } else { ") IN (" });
-            let padding = keys.len().next_power_of_two() - keys.len();
-            let padded = keys.iter().chain(std::iter::repeat_n(last, padding));
+            out.push_sql(if list.system.has_values { ") IN (VALUES " } else { ") IN (" });
+            let padding = list.keys.len().next_power_of_two() - list.keys.len();
+            let padded = list.keys.iter().chain(std::iter::repeat_n(last, padding));
             separated(&mut out, padded, |out, key| {
                 out.push_sql("(");
                 separated(out, 0..parts, |out, part| push_one(key, part, out.reborrow()))?;
@@ -182,7 +182,7 @@ macro_rules! keys_of_several {
                 columns: ColumnNames<'b>,
                 out: AstPass<'_, 'b, DB>,
             ) -> QueryResult<()> {
-                push_rows(&list.keys, columns, out, |key, part, out| Self::push_one(Some(key), part, out))
+                push_rows(list, columns, out, |key, part, out| Self::push_one(Some(key), part, out))
             }
 
             fn part(

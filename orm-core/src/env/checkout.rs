@@ -13,24 +13,27 @@ use crate::{Error, Result};
 impl<C: Connection> Environment<C> {
     /// The connection, taken from the pool if this is the first query
     pub(crate) fn connection(&self) -> Result<RefMut<'_, impl DerefMut<Target = C> + use<C>>> {
-        let mut held = self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: C::NAME })?;
+        let mut held =
+            self.connection.try_borrow_mut().map_err(|_| Error::InUse { backend: self.system().name })?;
         if held.is_none() {
             let mut connection = self.take_connection()?;
+            self.stores.is_of(connection.system())?;
             self.settings.set_up(&mut *connection);
             self.transactions.forget_connection();
             *held = Some(connection);
         }
         RefMut::filter_map(held, Option::as_mut)
-            .map_err(|_| Error::connection(C::NAME, "the environment has no connection"))
+            .map_err(|_| Error::connection(self.system().name, "the environment has no connection"))
     }
 
     fn take_connection(&self) -> Result<Held<C>> {
         match &self.supply {
             Supply::Pool(pool) => ask_pool(pool),
             Supply::Address(address) => address.connect().map(Held::Own),
-            Supply::Nothing => {
-                Err(Error::connection(C::NAME, "the environment has neither a pool nor a connection"))
-            }
+            Supply::Nothing => Err(Error::connection(
+                self.system().name,
+                "the environment has neither a pool nor a connection",
+            )),
         }
     }
 
@@ -39,7 +42,7 @@ impl<C: Connection> Environment<C> {
         self.transactions.refuse_if_doomed()?;
         let in_transaction = || Error::InTransaction { what: "giving the connection back" };
         let Ok(mut held) = self.connection.try_borrow_mut() else {
-            return Err(Error::InUse { backend: C::NAME });
+            return Err(Error::InUse { backend: self.system().name });
         };
         match &mut *held {
             Some(Held::Pooled { connection, .. }) if self.supply.has_another() => {

@@ -12,8 +12,8 @@ use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::backend::Connection;
-use crate::error::{Address as Shown, without_secrets};
+use crate::backend::{Connection, Dialect};
+use crate::error::without_secrets;
 use crate::{Error, Result};
 
 /// Where an environment has its connections from
@@ -47,12 +47,7 @@ impl<C: Connection> Address<C> {
     }
 
     pub(crate) fn connect(&self) -> Result<C> {
-        let url = &*self.url;
-        let address = C::database_url(url).map_err(|message| Error::connection(C::NAME, message))?;
-        let mut connection = C::establish(address).map_err(|error| {
-            let shown = if C::HAS_SERVER { Shown::of_server(url) } else { Shown::of_file(url) };
-            Error::connection(C::NAME, shown.failed(&error))
-        })?;
+        let mut connection = C::open(&self.url)?;
         self.prepare.as_ref().map_or(Ok(()), |prepare| prepare(&mut connection))?;
         Ok(connection)
     }
@@ -185,7 +180,7 @@ pub(super) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Resu
         let (state, size) = (pool.state(), pool.max_size());
         if state.connections >= size && state.idle_connections == 0 {
             let (waited, here) = (pool.connection_timeout(), Taken::counter::<C>().load(Ordering::Relaxed));
-            return Error::PoolExhausted { backend: C::NAME, size, waited, here };
+            return Error::PoolExhausted { backend: C::Backend::SYSTEM.name, size, waited, here };
         }
         let message = format_args!(
             "the pool had none to give: {} ({} of at most {size} connections open, {} idle)",
@@ -193,6 +188,6 @@ pub(super) fn ask_pool<C: Connection>(pool: &Pool<ConnectionManager<C>>) -> Resu
             state.connections,
             state.idle_connections
         );
-        Error::connection(C::NAME, message)
+        Error::connection(C::Backend::SYSTEM.name, message)
     })
 }

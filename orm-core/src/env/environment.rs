@@ -9,16 +9,15 @@ use std::time::{Duration, Instant};
 use diesel::query_builder::QueryFragment;
 
 use crate::Result;
-use crate::backend::Connection;
+use crate::backend::{Connection, Dialect, System};
 use crate::env::clock::Clock;
-use crate::env::connection::{Held, Supply};
+use crate::env::connection::{Held, Supply, ask_pool};
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
 use crate::env::telling::Telling;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Watch;
-use crate::fragment::Fragment;
 use crate::model::{self, Entity};
 use crate::store::{ColumnId, Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
 
@@ -41,16 +40,18 @@ const MOST_LOOKS: usize = 1 << 20;
 /// ```
 pub struct Environment<
     #[cfg(any(
+        feature = "__default_any",
         all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
         all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
         all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
     ))] C: Connection = crate::DefaultConnection,
     // With no backend feature, or several, there is no default: `Unspecified` is no connection.
     #[cfg(not(any(
+        feature = "__default_any",
         all(feature = "sqlite", not(any(feature = "postgres", feature = "mysql"))),
         all(feature = "postgres", not(any(feature = "sqlite", feature = "mysql"))),
         all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
-    )))] C: Connection,
+    )))] C: Connection, // with several backends on: `orm_core::connection!(SqliteConnection);` in the crate root, and `use crate::Environment;`
 > {
     pub(crate) supply: Supply<C>,
     /// Taken at the first query, and anew after it broke
@@ -121,10 +122,22 @@ impl<C: Connection> Environment<C> {
         limits: Limits,
         send: fn(&Self) -> Result<()>,
     ) -> Self {
+        // Which of several databases it is, only a connection can say. If there is none now, the first statement tells why.
+        let connection = match &supply {
+            Supply::Pool(pool) if C::Backend::IS_SEVERAL => {
+                let taken = ask_pool(pool).ok();
+                taken.map(|mut connection| {
+                    settings.set_up(&mut *connection);
+                    connection
+                })
+            }
+            _ => connection,
+        };
+        let system = connection.as_ref().map_or(C::Backend::SYSTEM, |connection| connection.system());
         Self {
             supply,
             connection: RefCell::new(connection),
-            stores: Stores::new(Signal::new(u32::from(settings.max_age.is_none()))),
+            stores: Stores::new(system, Signal::new(u32::from(settings.max_age.is_none()))),
             settings,
             limits,
             clock: Clock::default(),
@@ -170,6 +183,24 @@ impl<C: Connection> Environment<C> {
         }
     }
 
+    /// The database system that the connection is to, as messages call it: `SQLite`, `PostgreSQL` or `MySQL` (MariaDB too)
+    ///
+    /// For what is to be said otherwise to one of them, where a connection may be to any (`AnyConnection`).
+    pub fn database_system(&self) -> &'static str {
+        self.system().name
+    }
+
+    /// Which database system the connection is to
+    #[inline]
+    pub(crate) fn system(&self) -> &'static System {
+        self.stores.system()
+    }
+
+    /// A statement's text, without its values
+    pub(crate) fn text_of(&self, statement: &dyn QueryFragment<C::Backend>) -> diesel::QueryResult<String> {
+        C::Backend::text(self.system(), statement)
+    }
+
     #[inline]
     pub(crate) fn store<M: Entity<Connection = C>>(&self) -> Store<'_, C> {
         self.stores.get(model::any::<M>())
@@ -193,7 +224,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn note_statement(&self, query: &dyn QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
-            statements.push(diesel::debug_query::<C::Backend, _>(&Fragment(query)).to_string());
+            statements.push(C::Backend::told(self.system(), query));
         }
     }
 
@@ -347,7 +378,7 @@ impl<C: Connection> Environment<C> {
 impl<C: Connection> fmt::Debug for Environment<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Environment")
-            .field("backend", &C::NAME)
+            .field("backend", &self.system().name)
             .field("queries", &self.queries.get())
             .field("stores", &self.stores)
             .finish_non_exhaustive()

@@ -172,8 +172,8 @@ impl<C: Connection> Environment<C> {
         if diesel_depth(&mut **connection).map_err(fault)? > 0 {
             return Err(Error::Nested { what: "isolation, mode or time-out" });
         }
-        if let Some(what) = C::lacks(begin) {
-            return Err(Error::Unsupported { backend: C::NAME, what });
+        if let Some(what) = connection.lacks(begin) {
+            return Err(Error::Unsupported { backend: self.system().name, what });
         }
         connection.begin_with(begin).map_err(fault)
     }

@@ -7,13 +7,13 @@ use std::time::Instant;
 use diesel::query_builder::QueryFragment;
 use diesel::query_dsl::methods::ExecuteDsl;
 
-use crate::backend::Connection;
+use crate::backend::{Connection, Dialect};
 use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::env::telling::Statement;
 use crate::env::watch::Place;
 use crate::error::Doing;
-use crate::fragment::{Fragment, text_of};
+use crate::fragment::Fragment;
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -78,9 +78,9 @@ impl<C: Connection> Environment<C> {
     ) -> Result<T> {
         let text = || {
             if self.settings.trace_values {
-                diesel::debug_query::<C::Backend, _>(&Fragment(query)).to_string()
+                C::Backend::told(self.system(), query)
             } else {
-                text_of::<C::Backend>(query).unwrap_or_default()
+                self.text_of(query).unwrap_or_default()
             }
         };
         self.told_of(statement, &text, run)
@@ -97,7 +97,7 @@ impl<C: Connection> Environment<C> {
         let result = run(&rows);
         if self.telling.is_on() {
             let rows = result.as_ref().map(|_| rows.get()).map_err(|error| error as &dyn Display);
-            self.telling.tell(C::NAME, statement, &text(), start, rows);
+            self.telling.tell(self.system().name, statement, &text(), start, rows);
         }
         result
     }
@@ -108,7 +108,7 @@ impl<C: Connection> Environment<C> {
         let value = run();
         if self.telling.is_on() {
             let lent = Statement { kind: "lent", model: "", reason: &"with_connection", keys: None };
-            self.telling.tell(C::NAME, &lent, "", start, Ok(0));
+            self.telling.tell(self.system().name, &lent, "", start, Ok(0));
         }
         value
     }

@@ -6,17 +6,19 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::backend::Connection;
+use crate::backend::{Connection, System};
 use crate::env::pace::Paces;
-use crate::model::{AnyModel, FieldInfo, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
+use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
     self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
     Signal, SlotSet, Subject, Table, TableId,
 };
-use crate::{Error, Str};
+use crate::{Error, Result, Str};
 
 /// All tables of an environment, and the models that were used
 pub(crate) struct Stores<C: Connection> {
+    /// Which database system they are of
+    system: Cell<&'static System>,
     tables: Frozen<Shelf<C>>,
     /// By model number
     models: Frozen<Entry<C>>,
@@ -30,6 +32,7 @@ pub(crate) struct Stores<C: Connection> {
 /// A table, and what SQL has to know of it
 struct Shelf<C: Connection> {
     table: Table,
+    system: &'static System,
     /// As SQL names it
     sql: String,
     key_type: TypeId,
@@ -136,14 +139,31 @@ impl Side {
 }
 
 impl<C: Connection> Stores<C> {
-    pub(super) fn new(signal: Signal) -> Self {
+    pub(super) fn new(system: &'static System, signal: Signal) -> Self {
         Self {
+            system: Cell::new(system),
             tables: Frozen::default(),
             models: Frozen::default(),
             joins: Frozen::default(),
             looking: RefCell::default(),
             signal: Arc::new(signal),
         }
+    }
+
+    pub(crate) fn system(&self) -> &'static System {
+        self.system.get()
+    }
+
+    /// Learns which database system a connection is to; an error if statements were made for another one.
+    pub(super) fn is_of(&self, system: &'static System) -> Result<()> {
+        let known = self.system.replace(system);
+        if known.kind == system.kind || self.tables.len() + self.joins.len() == 0 {
+            return Ok(());
+        }
+        self.system.set(known);
+        let message =
+            "the environment was used before a connection had told which database it is; make another";
+        Err(Error::connection(system.name, message))
     }
 
     /// What is cached of a model
@@ -258,7 +278,7 @@ impl<C: Connection> Stores<C> {
                 Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
             }
             LinkKind::Through { table, own, other, .. } => {
-                Some(Side::Pairs { join: self.open_join(table()), own, other })
+                Some(Side::Pairs { join: self.open_join(table(self.system())), own, other })
             }
         }
     }
@@ -276,10 +296,10 @@ impl<C: Connection> Stores<C> {
 
     /// The number of a model's table
     fn open_table(&self, model: &'static dyn AnyModel<C>) -> TableId {
-        let (sql, key_type) = (model.table(), model.key_type());
+        let (sql, key_type) = (model.table(self.system()), model.key_type());
         let is_it = |shelf: &Shelf<C>| shelf.sql == sql && shelf.key_type == key_type;
         if let Some(known) = self.tables.iter().position(is_it).map(TableId) {
-            self.add_view_of(known, model.view_of());
+            self.add_view_of(known, model.view_of(self.system()));
             return known;
         }
         let number = TableId(self.tables.len());
@@ -289,6 +309,7 @@ impl<C: Connection> Stores<C> {
         }
         let shelf = Shelf {
             table: Table::new(model.new_keys().0, &self.signal),
+            system: self.system(),
             sql,
             key_type,
             model,
@@ -320,7 +341,7 @@ impl<C: Connection> Stores<C> {
             shelf.table.add_follower(Follower::new(*aggregate, None, None));
         }
         self.tables.push(shelf);
-        self.add_view_of(number, model.view_of());
+        self.add_view_of(number, model.view_of(self.system()));
         number
     }
 
@@ -641,6 +662,11 @@ impl<'a, C: Connection> TableStore<'a, C> {
         made.iter().flat_map(|&column| [vec![column], self.twins(column)]).flatten().collect()
     }
 
+    /// Which database system it is in
+    pub(crate) fn system(self) -> &'static System {
+        self.shelf.system
+    }
+
     /// The table, as SQL names it
     pub(crate) fn sql(self) -> &'a str {
         &self.shelf.sql
@@ -685,6 +711,16 @@ impl<'a, C: Connection> Store<'a, C> {
     /// The cells of a field; for generated code.
     pub fn cells<D: crate::codec::Cells>(self, field: usize) -> crate::codec::CellsOf<'a, D> {
         self.shelf.table.cells(self.entry.columns[field])
+    }
+
+    /// Which database system it is in
+    pub(crate) fn system(self) -> &'static System {
+        self.shelf.system
+    }
+
+    /// The keys of records, for a condition
+    pub(crate) fn key_list(self, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>> {
+        self.entry.model.key_list(self.shelf.system, &self.shelf.table, slots)
     }
 
     pub(crate) fn table(self) -> &'a Table {

@@ -6,7 +6,6 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::watch::{For, MANY_ROWS, Named, Place, Spot, TOLERATED};
 use crate::error::Repeated;
-use crate::fragment::text_of;
 use crate::model::Entity;
 use crate::{Error, Result};
 
@@ -56,7 +55,7 @@ impl<C: Connection> Environment<C> {
         run: impl FnOnce(&str) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
         // A statement that has no text is refused when it is run.
-        let text = text_of(query).unwrap_or_default();
+        let text = self.text_of(query).unwrap_or_default();
         let spot = Spot::new(at, Repeated::Search, M::NAME, "").with_text(&text);
         self.watch(spot, None)?;
         let rows = run(&text)?;

@@ -6,17 +6,16 @@ use std::fmt;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
-use diesel::debug_query;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::{Field as _, Row};
 
-use crate::backend::{Connection, Dialect, Numbers};
+use crate::backend::{Connection, Dialect, Numbers, System};
 use crate::codec::ColumnNames;
 use crate::env::keys::read_key;
 use crate::env::pending::Flushed;
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::BoxError;
-use crate::fragment::{Fragment, separated, text_of};
+use crate::fragment::{Fragment, separated};
 use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each};
@@ -83,11 +82,11 @@ impl<C: Connection> Aggregate<'_, C> {
         match self.argument {
             Argument::Field(field) => Some(Subject::Column(members.column_of(field))),
             Argument::Expression(expression) => {
-                let text = text_of(expression).ok()?;
+                let text = C::Backend::text(members.system(), expression).ok()?;
                 if !is_fixed(&text) {
                     return None;
                 }
-                let told = debug_query::<C::Backend, _>(&Fragment(expression)).to_string();
+                let told = C::Backend::told(members.system(), expression);
                 let values = told.get(text.len()..)?.strip_prefix(" -- binds: ")?;
                 are_plain(values).then(|| Subject::Text(told.into()))
             }
@@ -114,11 +113,11 @@ impl<C: Connection> Aggregate<'_, C> {
     }
 
     /// Whether it may look at rows that are no members
-    fn looks_around(&self) -> bool {
+    fn looks_around(&self, system: &System) -> bool {
         match self.argument {
             Argument::Field(_) => false,
             Argument::Expression(expression) => {
-                text_of::<C::Backend>(expression).is_ok_and(|text| is_sub_select(&text))
+                C::Backend::text(system, expression).is_ok_and(|text| is_sub_select(&text))
             }
         }
     }
@@ -140,16 +139,16 @@ pub(crate) fn by_owner<C: Connection>(
     let flushed = env.flush_before_list(
         source.members,
         store.side(field),
-        aggregate.looks_around() || source.is_conditional(),
+        aggregate.looks_around(env.system()) || source.is_conditional(),
     )?;
-    let whose = source.whose(store.model().key_list(store.table(), slots));
+    let whose = source.whose(store.key_list(slots));
     let mut query = Query { source, whose, aggregate, is_grouped: true, in_halves: false };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let meant = meant(store, field, slots);
     let select = Select { store, name: &name, keys: slots.len() };
     let faults = select.run(env, flushed, &mut query, &meant, reading)?;
     if !is_kept {
-        env.note_search(|| text_of::<C::Backend>(&query).unwrap_or_default());
+        env.note_search(|| env.text_of(&query).unwrap_or_default());
     }
     Ok(Brought { owners: slots.to_vec(), faults })
 }
@@ -165,15 +164,18 @@ pub(crate) fn of_all<C: Connection>(
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
-    let flushed =
-        env.flush_before_list(source.members, side, aggregate.looks_around() || source.is_conditional())?;
-    let whose = source.whose(store.model().key_list(store.table(), slots));
+    let flushed = env.flush_before_list(
+        source.members,
+        side,
+        aggregate.looks_around(env.system()) || source.is_conditional(),
+    )?;
+    let whose = source.whose(store.key_list(slots));
     let mut query = Query { source, whose, aggregate, is_grouped: false, in_halves: false };
     let name = field
         .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
     let select = Select { store, name: &name, keys: slots.len() };
     let faults = select.run(env, flushed, &mut query, &Ok, reading)?;
-    env.note_search(|| text_of::<C::Backend>(&query).unwrap_or_default());
+    env.note_search(|| env.text_of(&query).unwrap_or_default());
     Ok(faults)
 }
 
@@ -344,7 +346,9 @@ impl<C: Connection> Query<'_, C> {
         let Aggregate { function, numbers, .. } = *self.aggregate;
         separated(out, self.aggregate.parts(self.in_halves), |out, part| {
             let [before, behind] = match part {
-                Part::Value => C::Backend::around(self.aggregate.name(), numbers),
+                Part::Value => {
+                    C::Backend::around(self.source.members.system(), self.aggregate.name(), numbers)
+                }
                 Part::High => ["SUM((".to_owned(), ") / 4294967296)".to_owned()],
                 Part::Low => ["SUM((".to_owned(), ") % 4294967296)".to_owned()],
                 Part::Count => ["COUNT(".to_owned(), ")".to_owned()],

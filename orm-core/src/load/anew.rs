@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 
 use super::prefetch::window;
 use super::query;
-use crate::backend::{Connection, Dialect};
+use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::error::Doing;
 use crate::fragment::separated;
@@ -37,7 +37,7 @@ pub(crate) fn anew<C: Connection>(
     slots.dedup();
     store.sort_by_key(&mut slots);
     for slots in slots.chunks(window) {
-        query::anew_by_keys(env, store, slots, &fields, locked && C::Backend::HAS_ROW_LOCKS)?;
+        query::anew_by_keys(env, store, slots, &fields, locked && env.system().has_row_locks)?;
     }
     Ok(())
 }
@@ -46,7 +46,7 @@ fn before_lock<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Resu
     if !env.is_in_transaction()? {
         return Err(Error::NoTransaction { what: "lock of rows" });
     }
-    if C::Backend::HAS_ROW_LOCKS {
+    if env.system().has_row_locks {
         return Ok(());
     }
     let doing = Doing { model: store.name(), text: &|| format!("locking {}", store.name()) };

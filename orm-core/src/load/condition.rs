@@ -9,7 +9,7 @@ use crate::Environment;
 use crate::backend::Connection;
 use crate::codec::ColumnNames;
 use crate::env::stores::{Side, Store};
-use crate::fragment::{joined, separated, text_of};
+use crate::fragment::{joined, separated};
 use crate::load::expression::reads;
 use crate::model::{Clauses, Filter, KeyCondition};
 
@@ -126,7 +126,7 @@ pub(super) fn follow<C: Connection>(env: &Environment<C>, store: Store<'_, C>, f
     if clauses.iter().all(Option::is_none) || !store.note_followed(field) {
         return;
     }
-    let text = |clause: Filter<C>| text_of::<C::Backend>(&*clause());
+    let text = |clause: Filter<C>| env.text_of(&*clause());
     let texts: Result<Vec<String>, _> = clauses.into_iter().flatten().map(text).collect();
     let text = texts.unwrap_or_default().join(", ");
     let join =

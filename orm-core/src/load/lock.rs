@@ -1,11 +1,11 @@
 //! Whether a query locks the rows that it finds.
 
-use crate::backend::Dialect;
+use crate::backend::System;
 
 /// Whether a query of this text locks the rows that it finds. One that is taken for such is right, too, only that it renews what is
 /// cached.
-pub(super) fn locks_rows<DB: Dialect>(sql: &str) -> bool {
-    DB::HAS_ROW_LOCKS && says_lock(sql)
+pub(super) fn locks_rows(system: &System, sql: &str) -> bool {
+    system.has_row_locks && says_lock(sql)
 }
 
 fn says_lock(sql: &str) -> bool {

@@ -22,7 +22,7 @@ use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::{BoxError, Doing};
-use crate::fragment::{Fragment, separated, text_of};
+use crate::fragment::{Fragment, separated};
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, told};
@@ -155,7 +155,7 @@ pub(crate) fn by_keys_for_write<C: Connection>(
     fields: &[usize],
     asked: &str,
 ) -> Result<()> {
-    let reading = Reading { asked, renews: false, locked: !C::Backend::HAS_RETURNING };
+    let reading = Reading { asked, renews: false, locked: !env.system().has_returning };
     read_by_keys(env, Flushed::not_for_a_write(), store, slots, fields, reading)
 }
 
@@ -184,7 +184,7 @@ fn read_by_keys<C: Connection>(
         make_room(env, fresh, u32::MAX);
     }
     let selection = Selection::of_model(store.model(), fields);
-    let keys = store.model().key_list(store.table(), slots);
+    let keys = store.key_list(slots);
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0, renews };
     let again = flushed.again();
@@ -281,7 +281,7 @@ pub(crate) fn next_rows<C: Connection>(
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
-    let renews = lock::locks_rows::<C::Backend>(&text_of(query).unwrap_or_default());
+    let renews = lock::locks_rows(env.system(), &env.text_of(query).unwrap_or_default());
     found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, renews)
 }
 
@@ -295,7 +295,7 @@ pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
 ) -> Result<Vec<u32>> {
     env.watch_search::<M, _>(at, query, |text| {
         // What a lock holds is as it is now, whatever was read before.
-        let renews = anew || lock::locks_rows::<C::Backend>(text);
+        let renews = anew || lock::locks_rows(env.system(), text);
         found(env, env.store::<M>(), laid, query, renews)
     })
 }
@@ -319,7 +319,7 @@ fn found<C: Connection>(
         Ok(())
     })?;
     store.set_present(slots.iter().copied());
-    env.note_search(|| text_of::<C::Backend>(query).unwrap_or_default());
+    env.note_search(|| env.text_of(query).unwrap_or_default());
     Ok(slots)
 }
 

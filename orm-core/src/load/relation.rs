@@ -168,7 +168,7 @@ pub(crate) fn load_lists<C: Connection>(
         selection: &selection,
         with_owner: is_read.is_none(),
         sorted: !sort_here,
-        whose: source.whose(store.model().key_list(store.table(), slots)),
+        whose: source.whose(store.key_list(slots)),
         order: source.clauses.order.map(|order| order()),
         most,
     };
@@ -374,7 +374,7 @@ pub(crate) fn count_lists<C: Connection>(
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let slots = &*one_of_each(store, slots);
     let flushed = env.flush_before_list(source.members, store.side(field), source.is_conditional())?;
-    let query = Counts { source, whose: source.whose(store.model().key_list(store.table(), slots)) };
+    let query = Counts { source, whose: source.whose(store.key_list(slots)) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0, renews: false };
     let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };

@@ -441,7 +441,7 @@ impl<C: Connection> Select<'_, C> {
     fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
         let selection = Selection::of_model(model, &[]);
-        let keys = model.key_list(store.table(), &[slot]);
+        let keys = store.key_list(&[slot]);
         let query = ByKeys { store, selection: &selection, keys, locked: false };
         let rows = env.reading(|_| {
             let mut connection = env.connection()?;

@@ -11,10 +11,9 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 
 use super::{DbOf, Entity, FieldInfo};
-use crate::backend::{Connection, Dialect, KeyList};
+use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
-use crate::fragment::text_of;
 use crate::store::{self, AnyKeys, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
@@ -36,16 +35,21 @@ pub trait AnyModel<C: Connection>: Sync {
     /// The model's number in this process
     fn number(&self) -> usize;
     /// The table, as SQL names it
-    fn table(&self) -> String;
+    fn table(&self, system: &System) -> String;
     /// The tables that a view shows, as SQL names them
-    fn view_of(&self) -> Vec<String>;
+    fn view_of(&self, system: &System) -> Vec<String>;
     /// The type of the keys
     fn key_type(&self) -> TypeId;
     /// Keys for a table that has not been met
     #[doc(hidden)]
     fn new_keys(&self) -> NewKeys;
     /// The keys of records, for a condition
-    fn key_list(&self, table: &Table, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>>;
+    fn key_list(
+        &self,
+        system: &'static System,
+        table: &Table,
+        slots: &[u32],
+    ) -> Box<dyn KeyCondition<C::Backend>>;
     /// The keys of records, as binds; NULL for what is none
     fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
     /// Binds one column of a key of the model's type.
@@ -101,13 +105,13 @@ pub const fn any<M: Entity>() -> &'static dyn AnyModel<M::Connection> {
 }
 
 /// A table as SQL names it, in diesel's own quoting
-pub fn table_name<T, DB>(table: &T) -> String
+pub fn table_name<T, DB>(system: &System, table: &T) -> String
 where
     T: QueryFragment<DB>,
     DB: Dialect,
 {
     // A name is pushed, nothing else: that cannot fail.
-    text_of::<DB>(table).unwrap_or_default()
+    DB::text(system, table).unwrap_or_default()
 }
 
 impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
@@ -143,12 +147,12 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         M::number().get()
     }
 
-    fn table(&self) -> String {
-        table_name::<_, DbOf<M>>(&M::Table::table())
+    fn table(&self, system: &System) -> String {
+        table_name::<_, DbOf<M>>(system, &M::Table::table())
     }
 
-    fn view_of(&self) -> Vec<String> {
-        M::view_of()
+    fn view_of(&self, system: &System) -> Vec<String> {
+        M::view_of(system)
     }
 
     fn key_type(&self) -> TypeId {
@@ -159,8 +163,13 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         NewKeys(Box::<RefCell<store::Keys<M::Key>>>::default())
     }
 
-    fn key_list(&self, table: &Table, slots: &[u32]) -> Box<dyn KeyCondition<DbOf<M>>> {
-        Box::new(Condition::<M>(DbOf::<M>::key_list(table.keys_of(slots))))
+    fn key_list(
+        &self,
+        system: &'static System,
+        table: &Table,
+        slots: &[u32],
+    ) -> Box<dyn KeyCondition<DbOf<M>>> {
+        Box::new(Condition::<M>(DbOf::<M>::key_list(system, table.keys_of(slots))))
     }
 
     fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use diesel::deserialize::{self, FromSql, Queryable};
 use diesel::expression::{AsExpression, TypedExpressionType};
 use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::{HasSqlType, SingleValue, SqlType};
+use diesel::sql_types::{SingleValue, SqlType};
 
 use super::Entity;
 use crate::Str;
-use crate::backend::Dialect;
+use crate::backend::{Dialect, Knows};
 use crate::codec::read_key;
 use crate::key::Key;
 
@@ -205,7 +205,7 @@ where
 impl<M, ST, DB> FromSql<ST, DB> for Id<M>
 where
     M: Entity<Key: FromSql<ST, DB>>,
-    DB: Dialect + HasSqlType<ST>,
+    DB: Knows<ST>,
 {
     fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
         read_key::<ST, M::Key, DB>(value).map(Self)

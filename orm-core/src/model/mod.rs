@@ -27,7 +27,7 @@ pub use key_columns::{
 pub use link::{ToManyLink, ToOneLink};
 pub use versioned::{HasNoVersion, HasVersion, VersionOf, VersionType, VersionedBy};
 
-use crate::backend::Connection;
+use crate::backend::{Connection, System};
 use crate::codec::{Decode, Encode, KeyCodec};
 use crate::key::Key;
 use crate::store::{AnyColumn, Joining};
@@ -82,7 +82,8 @@ pub trait Entity: Sized + 'static {
 
     /// The tables that a view shows, as SQL names them
     #[doc(hidden)]
-    fn view_of() -> Vec<String> {
+    fn view_of(system: &System) -> Vec<String> {
+        let _ = system;
         Vec::new()
     }
 }
@@ -231,7 +232,7 @@ pub enum LinkKind<C: Connection> {
     /// By a join table
     Through {
         /// The join table, as SQL names it
-        table: fn() -> String,
+        table: fn(&System) -> String,
         /// Whether its two columns are its primary key, as far as diesel knows
         is_key: fn() -> bool,
         /// Its columns that say whose list it is

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 
-use crate::backend::Connection;
+use crate::backend::{Connection, MayBeSqlite};
 use crate::env::connection::{Address, Held, Supply, adopt};
 use crate::env::settings::{Limits, Settings};
 use crate::write::flush;
@@ -84,7 +84,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
     fn connect_to(self, address: Address<C>) -> Result<Environment<C>> {
         let mut connection = address.connect()?;
         self.settings.set_up(&mut connection);
-        let supply = if C::HAS_SERVER { Supply::Address(address) } else { Supply::Nothing };
+        let supply = if connection.system().has_server { Supply::Address(address) } else { Supply::Nothing };
         let held = Some(Held::Own(connection));
         Ok(Environment::assemble(supply, held, self.settings, self.limits, flush::pending))
     }
@@ -237,8 +237,7 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
     }
 }
 
-#[cfg(feature = "sqlite")]
-impl<S> EnvironmentBuilder<diesel::SqliteConnection, S> {
+impl<C: MayBeSqlite, S> EnvironmentBuilder<C, S> {
     /// SQLite waits so long for somebody else who writes, before it says `database is locked`; not at all if it is 0
     ///
     /// Unless said otherwise five seconds, on connections that have no time-out yet. A transaction that has read something

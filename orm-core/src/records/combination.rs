@@ -12,15 +12,19 @@ use crate::load::query::ModelColumns;
 use crate::model::DbOf;
 use crate::records::Model;
 use crate::records::keyset::text;
-use crate::{Error, Result};
+use crate::{Environment, Error, Result};
 
 /// The places of the key and of those of the fields that are there
-pub(crate) fn layout<M: Model>(query: &impl QueryFragment<DbOf<M>>, fields: &[usize]) -> Result<Layout> {
-    let (text, mut lists) = (text::<M>(query)?, Vec::new());
+pub(crate) fn layout<M: Model>(
+    env: &Environment<M::Connection>,
+    query: &impl QueryFragment<DbOf<M>>,
+    fields: &[usize],
+) -> Result<Layout> {
+    let (text, mut lists) = (text::<M>(env, query)?, Vec::new());
     parts(&text, &mut lists);
     // As diesel would write them in any select clause: the key, then the fields.
     let wanted = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
-    let columns = self::text::<M>(&ModelColumns::<M>::of(fields))?;
+    let columns = self::text::<M>(env, &ModelColumns::<M>::of(fields))?;
     let columns = items(&columns);
     let place = |column: usize| {
         let column = columns.get(column)?;

@@ -8,6 +8,7 @@ use diesel::query_builder::QueryFragment;
 use diesel::sql_types::BoolOrNullableBool;
 
 use crate::Id;
+use crate::backend::System;
 use crate::model::{DbOf, table_name};
 use crate::records::Model;
 use crate::records::field::{Field, Linked, LinkedNullable};
@@ -41,13 +42,13 @@ pub fn inverse<M: Model, T: Model, F: InverseOf<M, T>>(field: F) -> usize {
 }
 
 /// A join table, as SQL names it
-pub fn join_table<T, Own, Other>() -> String
+pub fn join_table<T, Own, Other>(system: &System) -> String
 where
     T: Model,
     Own: diesel::Column<Table: HasTable<Table = Own::Table> + QueryFragment<DbOf<T>>>,
     Other: diesel::Column<Table = Own::Table>,
 {
-    table_name::<_, DbOf<T>>(&Own::Table::table())
+    table_name::<_, DbOf<T>>(system, &Own::Table::table())
 }
 
 /// Whether two columns are the primary key of their table, as diesel knows it

@@ -12,7 +12,7 @@ use diesel::sql_types::Bool;
 
 use crate::codec::KeyCodec;
 use crate::env::watch::Place;
-use crate::fragment::{joined, separated, text_of};
+use crate::fragment::{joined, separated};
 use crate::key::Key;
 use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
@@ -52,13 +52,13 @@ where
     ) -> Result<Vec<u32>> {
         let is_first = after.is_none();
         let found = FilterDsl::filter(SelectDsl::select(self, ModelColumns::always()), AfterKey::new(after));
-        let found_text = text::<M>(&found)?;
+        let found_text = text::<M>(env, &found)?;
         let ordered = OrderDsl::order(found, M::KeyColumn::default());
-        let ordered_text = text::<M>(&ordered)?;
+        let ordered_text = text::<M>(env, &ordered)?;
         let limited = LimitDsl::limit(ordered, i64::try_from(rows).unwrap_or(i64::MAX));
         // diesel puts the new order and limit in the place of the query's own, if it has any: then they are not what
         // is added at the end.
-        let limit = text::<M>(&limited)?.strip_prefix(&*ordered_text).map(str::len);
+        let limit = text::<M>(env, &limited)?.strip_prefix(&*ordered_text).map(str::len);
         if !ordered_text.starts_with(&found_text) || limit.is_none_or(|limit| limit == 0) {
             return Err(Error::other(format!(
                 "a query for batches of {} by key must have no order, limit, offset or lock of its own; `in_batches` \
@@ -76,9 +76,11 @@ where
 }
 
 /// A query's text, without its values
-pub(crate) fn text<M: Model>(query: &impl QueryFragment<DbOf<M>>) -> Result<String> {
-    text_of::<DbOf<M>>(query)
-        .map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))
+pub(crate) fn text<M: Model>(
+    env: &Environment<M::Connection>,
+    query: &impl QueryFragment<DbOf<M>>,
+) -> Result<String> {
+    env.text_of(query).map_err(|error| Error::database(M::NAME, format_args!("searching {}", M::NAME), error))
 }
 
 /// The rows whose key comes after one, as a diesel filter; all rows where there is none

@@ -160,7 +160,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let (at, mut rows) = (Location::caller(), 0);
-        self.with_query(Some(&[]), &mut |_, query| {
+        self.with_query(env, Some(&[]), &mut |_, query| {
             rows = count::<M>(env, at, query)?;
             Ok(())
         })?;
@@ -204,7 +204,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
             return Err(Error::other(wrong));
         };
         let (mut total, mut slots) = (0, Vec::new());
-        self.with_query(None, &mut |laid, query| {
+        self.with_query(env, None, &mut |laid, query| {
             total = count::<M>(env, at, query)?;
             // What is behind the last page needs no look.
             if before < total {
@@ -342,7 +342,12 @@ pub trait FindRecords<M: Model, By> {
     /// Calls with the query as it is to be run for these fields, or for those that come with every search, and where its rows hold
     /// what.
     #[doc(hidden)]
-    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()>;
+    fn with_query(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()>;
 }
 
 /// Runs a query.
@@ -353,7 +358,12 @@ where
     M: Model,
     Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
 {
-    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        _: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         let columns = fields.map_or_else(ModelColumns::<M>::always, ModelColumns::<M>::of);
         let layout = columns.layout().clone();
         run(Laid::Out(&layout), &SelectDsl::select(self, columns))
@@ -365,9 +375,14 @@ where
     M: Model,
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
 {
-    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        env: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         let all = columns::<M>();
-        run(Laid::Out(&combination::layout::<M>(&self, fields.unwrap_or(&all))?), &self)
+        run(Laid::Out(&combination::layout::<M>(env, &self, fields.unwrap_or(&all))?), &self)
     }
 }
 
@@ -376,7 +391,12 @@ where
     M: Model,
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
 {
-    fn with_query(self, fields: Option<&[usize]>, run: Run<'_, M>) -> Result<()> {
+    fn with_query(
+        self,
+        _: &Environment<M::Connection>,
+        fields: Option<&[usize]>,
+        run: Run<'_, M>,
+    ) -> Result<()> {
         run(Laid::ByName(fields.unwrap_or(&columns::<M>())), &self)
     }
 }
@@ -389,7 +409,7 @@ fn found<M: Model, By>(
     at: Place,
 ) -> Result<Vec<u32>> {
     let mut slots = Vec::new();
-    query.with_query(wanted.fields.as_deref(), &mut |laid, query| {
+    query.with_query(env, wanted.fields.as_deref(), &mut |laid, query| {
         slots = find::<_, M>(env, at, laid, query, wanted.anew)?;
         Ok(())
     })?;

@@ -15,7 +15,6 @@ use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
-use crate::fragment::text_of;
 use crate::store::{self, List, NULL, Slots};
 use crate::{Environment, Error, Result};
 
@@ -28,9 +27,9 @@ pub(crate) fn create<C: Connection>(
     all.values.iter().try_for_each(|values| values.check())?;
     if let Some(Action::Set(changes)) = all.conflict.as_ref().map(|conflict| &conflict.action) {
         let unwritten = |error| Error::database(store.name(), "making an INSERT", error);
-        Assigned::of(store, &text_of::<C::Backend>(*changes).map_err(unwritten)?)?;
+        Assigned::of(store, &env.text_of(*changes).map_err(unwritten)?)?;
     }
-    if let Some(conflict) = all.conflict.as_ref().filter(|_| !C::Backend::HAS_ON_CONFLICT) {
+    if let Some(conflict) = all.conflict.as_ref().filter(|_| !env.system().has_on_conflict) {
         duplicate::check(store, conflict)?;
     }
     all.stamped(store, |all| create_stamped(env, store, all))
@@ -64,7 +63,7 @@ fn create_shapes<C: Connection>(
         // Also where an open transaction goes on after the second INSERT was refused.
         env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, shapes))
     } else if all.values.len() == 1
-        && (C::Backend::HAS_RETURNING
+        && (env.system().has_returning
             || (all.conflict.is_none() && shapes.keys().all(|shape| shape.keys == Keys::Given)))
     {
         env.writing_one(|| insert_shapes(env, store, all, shapes)).map_err(|error| unread(store, error))

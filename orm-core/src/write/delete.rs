@@ -7,7 +7,7 @@ use super::flush::told;
 use super::statement::{Delete, Which};
 use super::version;
 use super::window::WINDOW;
-use crate::backend::{Begin, Connection, Dialect};
+use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
@@ -112,7 +112,7 @@ fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32])
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
         None => (Vec::new(), slots.to_vec()),
     };
-    if !C::Backend::HAS_RETURNING {
+    if !store.system().has_returning {
         if let [slot] = *slots {
             return send_alone(env, store, slot, !versioned.is_empty());
         }
@@ -133,7 +133,7 @@ fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32])
 /// How many rows one DELETE takes that names them by their keys and so many more columns: as many as can be, as they may refer to
 /// each other.
 pub(super) fn rows_of_one<C: Connection>(store: Store<'_, C>, beside: usize) -> usize {
-    1 << (C::Backend::MAX_BINDS / (store.model().key_columns().len() + beside)).ilog2()
+    1 << (store.system().max_binds / (store.model().key_columns().len() + beside)).ilog2()
 }
 
 /// Looks at rows, and holds them: an error if one is not there, or has another version.
@@ -173,7 +173,7 @@ fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[
     for slots in slots.chunks(rows_of_one(store, 0)) {
         let doing =
             Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
-        let which = Which::Keys(store.model().key_list(store.table(), slots));
+        let which = Which::Keys(store.key_list(slots));
         if env.run(doing, &Delete { store, which, returning: false })? < slots.len() {
             look_for(env, store, slots)?;
             kept.extend(slots.iter().filter(|&&slot| !store.is_absent(slot)));

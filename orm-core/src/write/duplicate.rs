@@ -34,7 +34,7 @@ pub(super) fn check<C: Connection>(store: Store<'_, C>, conflict: &Conflict<'_, 
     Err(Error::other(format!(
         "a {} cannot be told by {what}: {} has none; name the fields of a unique key",
         store.name(),
-        C::NAME
+        store.system().name
     )))
 }
 

@@ -9,7 +9,7 @@ use super::put;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version, assignment};
 use super::version;
 use super::window::{WINDOW, fitting, fitting_bytes};
-use crate::backend::{Connection, Dialect};
+use crate::backend::Connection;
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
 use crate::store::{self, ColumnId, Link, SlotSet, Steps};
@@ -96,7 +96,7 @@ fn flush_change<C: Connection>(
     is_mixed: bool,
     made: &[ColumnId],
 ) -> Result<()> {
-    let max_binds = C::Backend::MAX_BINDS;
+    let max_binds = env.system().max_binds;
     let assigned: usize = columns.iter().map(|&column| table.field_of(column).1.columns.len()).sum();
     // A value that all of them have is sent once, whatever their number.
     let compares = compares(table, slots);
@@ -178,8 +178,9 @@ fn changes<C: Connection>(table: TableStore<'_, C>, only: Option<&SlotSet>) -> V
         all.sort_unstable();
         // Two fields may show one column.
         let is_each_once = all.windows(2).all(|pair| pair[0] != pair[1]);
-        let can_mix =
-            |&column: &ColumnId| table.field_of(column).1.encode.is_some_and(|encode| encode.can_mix());
+        let can_mix = |&column: &ColumnId| {
+            table.field_of(column).1.encode.is_some_and(|encode| encode.can_mix(table.system()))
+        };
         if columns.len() <= MASKED && is_each_once && columns.iter().all(can_mix) {
             let slots = groups.drain(..).flat_map(|(_, slots)| slots).collect();
             mixed = Some(Change { columns, slots, is_mixed: true });
@@ -274,7 +275,10 @@ fn send_part<C: Connection>(
         for &slot in &*written.slots {
             cells.clean(slot);
             // What a database makes of it has to be read; so has what a trigger left of it.
-            if !is_taken || !is_ground || info.encode.is_some_and(|encode| !encode.is_kept(cells, slot)) {
+            if !is_taken
+                || !is_ground
+                || info.encode.is_some_and(|encode| !encode.is_kept(env.system(), cells, slot))
+            {
                 cells.remove(slot);
             }
         }
@@ -421,9 +425,9 @@ fn send<C: Connection>(
     };
     let store = env.stores.get(table.model());
     let (assignments, version) = (&assignments[..], &version);
-    let returning = compares && C::Backend::HAS_RETURNING;
+    let returning = compares && env.system().has_returning;
     if slots.len() == 1 || (masks.is_none() && is_one_for_all(table, columns, slots, compares)) {
-        let keys = store.model().key_list(store.table(), slots);
+        let keys = store.key_list(slots);
         let is_one = slots.len() == 1;
         run(env, store, doing, &UpdateEqual { store, keys, is_one, assignments, version }, returning)
     } else {
@@ -435,7 +439,7 @@ fn send<C: Connection>(
             .min_by_key(|&row| weight(table, columns, slots[row]));
         let keys = store.model().key_binds(store.table(), slots.iter().copied().map(Some).collect());
         let (given, padding) = (slots.len(), lightest.unwrap_or_default());
-        let all = store.model().key_list(store.table(), slots);
+        let all = store.key_list(slots);
         let (masks, is_full) = (masks.as_deref(), rows == window);
         run(
             env,

@@ -131,8 +131,11 @@ impl<'env, C: Connection> Loan<'env, C> {
         if connection.ping().is_err() {
             return Ok((Standing::Lost, Err(error)));
         }
-        let ended =
-            Error::TransactionEnded { doing: self.doing, commits: C::COMMITS_BY_ITSELF, failed: None };
+        let ended = Error::TransactionEnded {
+            doing: self.doing,
+            commits: self.env.system().commits_by_itself,
+            failed: None,
+        };
         Ok((Standing::Gone, Err(ended)))
     }
 

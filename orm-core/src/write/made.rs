@@ -17,7 +17,7 @@ use crate::{Environment, Error, Result};
 
 /// Whether nobody says the keys of rows but the server, if it is asked; those that may be there already are looked for
 fn are_untold<C: Connection>(store: Store<'_, C>, all: &Rows<'_, C>, keys: Keys) -> bool {
-    !C::Backend::HAS_RETURNING
+    !store.system().has_returning
         && all.conflict.is_none()
         && keys == Keys::Made
         && store.model().key_columns().len() == 1

@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use indexmap::IndexMap;
 
 use super::window::WINDOW;
-use crate::backend::{Connection, Dialect};
+use crate::backend::{Connection, System};
 use crate::codec::Binds;
 use crate::env::pairs::{Columns, Pending};
 use crate::env::stores::{Side, Store};
@@ -50,11 +50,13 @@ fn flush<C: Connection>(
     let target = env.stores.get(link.target);
     let pairs = &in_key_order(store.table(), target.table(), pairs, own <= other)[..];
     let columns = own.len() + other.len();
-    let binds = if C::Backend::HAS_VALUES { columns } else { 2 * columns };
-    for pairs in pairs.chunks(WINDOW.min(C::Backend::MAX_BINDS / binds)) {
+    let system = env.system();
+    let binds = if system.has_values { columns } else { 2 * columns };
+    for pairs in pairs.chunks(WINDOW.min(system.max_binds / binds)) {
         let owners = pairs.iter().map(|&(own, _)| Some(own)).collect();
         let members = pairs.iter().map(|&(_, other)| Some(other)).collect();
         let mut change = Change::<C> {
+            system,
             table: env.stores.join_sql(join),
             own,
             other,
@@ -132,6 +134,7 @@ fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first
 }
 
 struct Change<'a, C: Connection> {
+    system: &'static System,
     table: &'a str,
     own: Columns,
     other: Columns,
@@ -159,12 +162,12 @@ impl<C: Connection> Change<'_, C> {
     /// Whether rows that any key keeps out are passed over. SQLite has one writer at a time: there nobody adds the same pair meanwhile,
     /// and any conflict is another one.
     fn overlooks_conflicts(&self) -> bool {
-        self.how == How::AddBesideOthers && C::Backend::HAS_VALUES && C::Backend::HAS_ROW_LOCKS
+        self.how == How::AddBesideOthers && self.system.has_values && self.system.has_row_locks
     }
 
     /// Whether what keeps a pair out, and is not the pair itself, is found out by a subquery that fails
     fn fails_by_subquery(&self) -> bool {
-        self.how == How::AddBesideOthers && !C::Backend::HAS_VALUES
+        self.how == How::AddBesideOthers && !self.system.has_values
     }
 
     fn columns(&self) -> impl Iterator<Item = &'static str> {
@@ -238,7 +241,7 @@ impl<C: Connection> Change<'_, C> {
             self.push_columns(&mut out)?;
             out.push_sql(") ");
         }
-        if C::Backend::HAS_VALUES {
+        if self.system.has_values {
             out.push_sql("SELECT DISTINCT ");
             separated(&mut out, self.columns().enumerate(), |out, (i, _)| {
                 out.push_sql(&format!("v.column{}", i + 1));
@@ -323,11 +326,11 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
         }
         out.push_sql("DELETE FROM ");
         out.push_sql(self.table);
-        if !C::Backend::HAS_VALUES {
+        if !self.system.has_values {
             out.push_sql(" WHERE ");
             return self.push_each(&mut out);
         }
-        if C::Backend::HAS_ROW_LOCKS {
+        if self.system.has_row_locks {
             // As an UPDATE does: rows are found in any order, and are to be locked in one.
             out.push_sql(" WHERE (");
             self.push_columns(&mut out)?;
@@ -341,7 +344,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
         out.push_sql(") IN (VALUES ");
         self.push_pairs(&mut out)?;
         out.push_sql(")");
-        if C::Backend::HAS_ROW_LOCKS {
+        if self.system.has_row_locks {
             out.push_sql(" ORDER BY ");
             let columns: Vec<&str> = self.columns().collect();
             separated(&mut out, self.ordered(), |out, i| out.push_identifier(columns[i]))?;

@@ -126,7 +126,14 @@ fn change_cells<C: Connection>(
         store.note_dirty(slot);
         changed.push(slot);
     };
-    let put = Put { slots, state, now: env.moment(), changed: &mut note, moved: Some(&mut moved) };
+    let put = Put {
+        system: env.system(),
+        slots,
+        state,
+        now: env.moment(),
+        changed: &mut note,
+        moved: Some(&mut moved),
+    };
     change(store.column(field), put);
     if store.has_unreadable() {
         slots.iter().for_each(|&slot| store.forget_unreadable_cell(store.column_of(field), slot));

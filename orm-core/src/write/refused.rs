@@ -9,7 +9,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 
 use super::rows::AnyValues;
 use super::statement::Insert;
-use crate::backend::Connection;
+use crate::backend::{Connection, Dialect as _};
 use crate::error::{Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
 use crate::{Environment, Error};
@@ -95,7 +95,8 @@ fn row_of<C: Connection>(
     };
     let Some(value) = &violation.value else {
         // SQLite says no value; what is unique of it can be compared, with the other rows and with those that are there.
-        let parts = named.filter(|_| violation.kind == ViolationKind::Unique && !C::HAS_SERVER)?;
+        let parts =
+            named.filter(|_| violation.kind == ViolationKind::Unique && !insert.store.system().has_server)?;
         return twin(&texts_in(&parts)).or_else(|| there(env, insert, &parts));
     };
     let row_in = |parts: Vec<Part>| {
@@ -137,8 +138,7 @@ fn texts_of<C: Connection>(insert: &Insert<'_, C>, parts: &[Part], row: &dyn Any
     parts
         .iter()
         .map(|&part| {
-            let shown =
-                diesel::debug_query::<C::Backend, _>(&Fragment(&Value { insert, part, row })).to_string();
+            let shown = C::Backend::told(insert.store.system(), &Value { insert, part, row });
             let bound =
                 shown.rsplit_once(" -- binds: [").map_or("", |(_, bound)| bound.trim_end_matches(']'));
             let bound =

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::put::now;
 use super::window::WINDOW;
-use crate::backend::{Connection, Dialect as _};
+use crate::backend::Connection;
 use crate::codec::Binds;
 use crate::codec::encode::{Given, Put, State};
 use crate::env::environment::Environment;
@@ -161,7 +161,14 @@ fn given_link<C: Connection>(
     let (value, encode) = (values.given(field)?, info.encode?);
     let given = RefCell::new(Column::<store::Link>::default());
     let mut ignore = |_| {};
-    let put = Put { slots: &[0], state: State::Stored, now: env.moment(), changed: &mut ignore, moved: None };
+    let put = Put {
+        system: env.system(),
+        slots: &[0],
+        state: State::Stored,
+        now: env.moment(),
+        changed: &mut ignore,
+        moved: None,
+    };
     encode.put(&given, env.stores.target(info), Given::Same(value), put);
     given.borrow().get(0).map(|link| link.0)
 }
@@ -262,7 +269,7 @@ impl<'a, C: Connection> Rows<'a, C> {
         let (mut shapes, mut zeros) = (Shapes::default(), Shapes::default());
         for (place, &values) in self.values.iter().enumerate() {
             // MySQL takes it for none where it numbers rows.
-            if !C::Backend::HAS_RETURNING && values.key_number() == Some(0) {
+            if !store.system().has_returning && values.key_number() == Some(0) {
                 zeros
                     .entry(Shape { keys: Keys::Zero(place), ..self.shape(store, values) })
                     .or_default()
@@ -275,7 +282,7 @@ impl<'a, C: Connection> Rows<'a, C> {
                 None => shapes.entry(self.shape(store, values)).or_default().push(place),
             }
         }
-        if !C::Backend::HAS_DEFAULT {
+        if !store.system().has_default {
             return shapes;
         }
         // `DEFAULT` stands where a row has no value of a field that others have.
@@ -322,8 +329,8 @@ impl Shape {
     pub(super) fn window<C: Connection>(&self, store: Store<'_, C>) -> usize {
         let columns: usize = self.fields.iter().map(|&field| store.field(field).columns.len()).sum();
         let has_columns = self.with_key_column || columns > 0 || store.model().version().is_some();
-        if has_columns || C::Backend::HAS_DEFAULT {
-            WINDOW.min(C::Backend::MAX_BINDS / (columns + 1))
+        if has_columns || store.system().has_default {
+            WINDOW.min(store.system().max_binds / (columns + 1))
         } else {
             // `DEFAULT VALUES`
             1

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use super::guard::{push_column, push_duplicate_key};
 use super::rows::{Action, AnyValues, Conflict, Keys, Rows, Shape, Target};
 use super::version;
-use crate::backend::{Connection, Dialect};
+use crate::backend::{Connection, Dialect, System};
 use crate::codec::{Binds, ColumnNames, Encode};
 use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
@@ -157,7 +157,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
             push_counted_on(version, &mut out)?;
         }
         out.push_sql(" WHERE ");
-        if self.is_one || !locks_first::<C>() {
+        if self.is_one || !locks_first(self.store.system()) {
             self.keys.push(key_columns(self.store), out.reborrow())?;
         } else {
             push_locked(self.store, &*self.keys, &mut out)?;
@@ -175,8 +175,8 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateEqual<'_, C> {
 
 /// Whether rows are locked before they are updated: PostgreSQL updates them in the order in which it happens to find them, and MVCC
 /// moves them about.
-fn locks_first<C: Connection>() -> bool {
-    C::Backend::HAS_ROW_LOCKS && C::Backend::HAS_VALUES
+fn locks_first(system: &System) -> bool {
+    system.has_row_locks && system.has_values
 }
 
 /// `key IN (SELECT key … ORDER BY key FOR NO KEY UPDATE)`: two who write the same rows wait for each other in turn.
@@ -221,7 +221,7 @@ fn push_found<C: Connection>(
     version: &Version<'_, C>,
     out: &mut AstPass<'_, '_, C::Backend>,
 ) -> QueryResult<()> {
-    if version.compared().is_some() && C::Backend::HAS_RETURNING {
+    if version.compared().is_some() && store.system().has_returning {
         push_returning(store, out)
     } else {
         Ok(())
@@ -309,7 +309,7 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(&format!(" = v.column{}", part + 1));
             Ok(())
         })?;
-        if locks_first::<C>() {
+        if locks_first(self.store.system()) {
             out.push_sql(" AND ");
             push_locked(self.store, &*self.all, out)?;
         }
@@ -401,9 +401,9 @@ impl<C: Connection> UpdateRows<'_, C> {
         let keys = table.model().key_columns().len();
         let columns = columns + usize::from(table.version().is_some());
         // Where rows are locked first, the keys are bound once more.
-        let locked = if locks_first::<C>() { keys } else { 0 };
+        let locked = if locks_first(table.system()) { keys } else { 0 };
         // One more is the mask, if there is one.
-        if C::Backend::HAS_VALUES { keys + columns + 1 + locked } else { keys + (keys + 1) * columns }
+        if table.system().has_values { keys + columns + 1 + locked } else { keys + (keys + 1) * columns }
     }
 }
 
@@ -415,7 +415,7 @@ impl<C: Connection> QueryFragment<C::Backend> for UpdateRows<'_, C> {
         out.push_sql("UPDATE ");
         out.push_sql(self.store.sql());
         out.push_sql(" SET ");
-        if C::Backend::HAS_VALUES {
+        if self.store.system().has_values {
             self.push_from_values(&mut out)?;
         } else {
             self.push_cases(&mut out)?;
@@ -450,7 +450,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     ) -> Self {
         let key = |&slot: &u32| Some(slot);
         let made = made.map(|made| store.model().key_binds(store.table(), made.iter().map(key).collect()));
-        let returning = C::Backend::HAS_RETURNING && (shape.keys == Keys::Made || all.conflict.is_some());
+        let returning = store.system().has_returning && (shape.keys == Keys::Made || all.conflict.is_some());
         Self { store, all, shape, rows, returning, made, is_common: is_full || rows.len() == 1 }
     }
 
@@ -478,7 +478,7 @@ impl<'a, C: Connection> Insert<'a, C> {
     /// Whether the server is asked afterwards for the number that it gave
     fn is_numbered(&self) -> bool {
         let is_asked = self.made.is_none() && self.all.conflict.is_none();
-        !C::Backend::HAS_RETURNING && is_asked && self.shape.keys != Keys::Given
+        !self.store.system().has_returning && is_asked && self.shape.keys != Keys::Given
     }
 
     fn push_row<'b>(
@@ -534,7 +534,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         conflict: &'b Conflict<'_, C>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
-        if !C::Backend::HAS_ON_CONFLICT {
+        if !self.store.system().has_on_conflict {
             let is_more = match conflict.action {
                 Action::Nothing => false,
                 Action::Set(_) => true,
@@ -599,9 +599,9 @@ impl<'a, C: Connection> Insert<'a, C> {
             Action::Set(changes) => changes.walk_ast(out.reborrow())?,
             Action::Write => separated(out, self.changed(), |out, column| {
                 out.push_identifier(column)?;
-                out.push_sql(if C::Backend::HAS_ON_CONFLICT { " = excluded." } else { " = VALUES(" });
+                out.push_sql(if self.store.system().has_on_conflict { " = excluded." } else { " = VALUES(" });
                 out.push_identifier(column)?;
-                out.push_sql(if C::Backend::HAS_ON_CONFLICT { "" } else { ")" });
+                out.push_sql(if self.store.system().has_on_conflict { "" } else { ")" });
                 Ok(())
             })?,
         }
@@ -648,7 +648,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Insert<'_, C> {
                 let field = reset.filter(|&(of_row, _)| of_row == row).map(|(_, field)| field);
                 self.push_row(row, values, field, out)
             })?;
-        } else if C::Backend::HAS_DEFAULT {
+        } else if self.store.system().has_default {
             out.push_sql(" (");
             separated(&mut out, self.store.model().key_columns(), |out, column| out.push_identifier(column))?;
             out.push_sql(") VALUES ");
@@ -697,7 +697,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Update<'_, C> {
         out.unsafe_to_cache_prepared();
         out.push_sql(" WHERE ");
         match &self.which {
-            Which::Keys(keys) if self.rows > 1 && locks_first::<C>() => {
+            Which::Keys(keys) if self.rows > 1 && locks_first(self.store.system()) => {
                 push_locked(self.store, &**keys, &mut out)
             }
             which => which.push(self.store, &mut out),
@@ -734,7 +734,7 @@ impl<'a, C: Connection> Which<'a, C> {
                 version: assignment(env, store.table_store(), version, slots)?,
                 rows: slots.len(),
             },
-            None => Self::Keys(store.model().key_list(store.table(), slots)),
+            None => Self::Keys(store.key_list(slots)),
         })
     }
 

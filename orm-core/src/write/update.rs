@@ -7,10 +7,10 @@ use super::flush::told;
 use super::links;
 use super::statement::{Update, Which};
 use super::version;
-use crate::backend::{Begin, Connection, Dialect};
+use crate::backend::{Begin, Connection};
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
-use crate::fragment::{items, outside, text_of};
+use crate::fragment::{items, outside};
 use crate::store::{ColumnId, Slots};
 use crate::{Environment, Error, Result};
 
@@ -22,7 +22,7 @@ pub(crate) fn update<C: Connection>(
     changes: &dyn QueryFragment<C::Backend>,
 ) -> Result<()> {
     let unwritten = |error| Error::database(store.name(), "making an UPDATE", error);
-    let text = text_of::<C::Backend>(changes).map_err(unwritten)?;
+    let text = env.text_of(changes).map_err(unwritten)?;
     if text.is_empty() {
         return Ok(());
     }
@@ -152,7 +152,7 @@ fn send<C: Connection>(
     if let Some((store, field)) = versioned {
         version::has_next(store, field, &known)?;
     }
-    if C::Backend::HAS_RETURNING || slots.len() == 1 {
+    if env.system().has_returning || slots.len() == 1 {
         for slots in known.chunks(rows_of_one(store, 1)) {
             send_one(env, store, slots, changes, true)?;
         }
@@ -179,7 +179,7 @@ fn send_one<C: Connection>(
 ) -> Result<()> {
     let doing = Doing { model: store.name(), text: &|| told("updating", store.table_store(), &[], slots) };
     let rows = slots.len();
-    let returning = compares && C::Backend::HAS_RETURNING;
+    let returning = compares && env.system().has_returning;
     let update = |which| Update { store, changes, which, rows, returning };
     let missed: Vec<u32> = if returning {
         let found = env.run_returning(store, doing, &update(Which::of(env, store, slots, true)?))?;

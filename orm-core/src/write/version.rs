@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 
-use crate::backend::{Connection, Dialect};
+use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::key::Key;
 use crate::load::{prefetch, query};
@@ -51,7 +51,7 @@ pub(super) fn know<C: Connection>(
     slots: &[u32],
 ) -> Result<()> {
     prefetch::load_together(env, store, slots, field)?;
-    if !C::Backend::HAS_RETURNING {
+    if !env.system().has_returning {
         // The UPDATE will not say which rows it found: they are looked at, and held, before.
         let expected = numbers(store, field, slots);
         forget(store.table(), store.column_of(field), slots);

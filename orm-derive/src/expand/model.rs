@@ -22,10 +22,10 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
     let view_of = (!model.view_of.is_empty()).then(|| {
         let tables = model.view_of.iter().map(|table| {
             let at = span_of(table);
-            quote_spanned!(at=> ::orm_core::private::table_name::<_, ::orm_core::private::BackendOf<__Connection>>(&#table::table))
+            quote_spanned!(at=> ::orm_core::private::table_name::<_, ::orm_core::private::BackendOf<__Connection>>(__system, &#table::table))
         });
         quote! {
-            fn view_of() -> ::orm_core::private::Vec<::orm_core::private::String> {
+            fn view_of(__system: &::orm_core::private::System) -> ::orm_core::private::Vec<::orm_core::private::String> {
                 ::orm_core::private::vec![#(#tables),*]
             }
         }

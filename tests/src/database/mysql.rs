@@ -5,9 +5,13 @@ use diesel::connection::{Connection as _, SimpleConnection};
 use super::sql;
 
 /// The connection of the tests
+#[cfg(not(feature = "any"))]
 pub type Db = diesel::MysqlConnection;
+/// The connection of the tests
+#[cfg(feature = "any")]
+pub type Db = orm_core::AnyConnection;
 /// diesel's backend of it
-pub type Backend = diesel::mysql::Mysql;
+pub type Backend = <Db as diesel::Connection>::Backend;
 
 /// What a connection of the tests is told: it understands SQLite's quotes and `||`
 pub(super) const SETTINGS: &str =

@@ -5,9 +5,13 @@ use diesel::connection::{Connection as _, SimpleConnection};
 use super::sql;
 
 /// The connection of the tests
+#[cfg(not(feature = "any"))]
 pub type Db = diesel::PgConnection;
+/// The connection of the tests
+#[cfg(feature = "any")]
+pub type Db = orm_core::AnyConnection;
 /// diesel's backend of it
-pub type Backend = diesel::pg::Pg;
+pub type Backend = <Db as diesel::Connection>::Backend;
 
 /// What a connection of the tests is told
 pub(super) const SETTINGS: &str = "SET client_min_messages = warning";

@@ -4,9 +4,13 @@ use diesel::connection::{Connection as _, SimpleConnection};
 use tempfile::TempDir;
 
 /// The connection of the tests
+#[cfg(not(feature = "any"))]
 pub type Db = diesel::SqliteConnection;
+/// The connection of the tests
+#[cfg(feature = "any")]
+pub type Db = orm_core::AnyConnection;
 /// diesel's backend of it
-pub type Backend = diesel::sqlite::Sqlite;
+pub type Backend = <Db as diesel::Connection>::Backend;
 
 /// What a connection of the tests is told
 pub(super) const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA synchronous = OFF";

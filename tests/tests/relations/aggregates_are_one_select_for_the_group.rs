@@ -466,6 +466,8 @@ fn what_is_computed_from_it_follows_it() -> Result<()> {
     Ok(())
 }
 
+// diesel's `cast` names the type before it knows which of several databases it is for.
+#[cfg(not(feature = "any"))]
 #[test]
 fn an_expression_that_looks_elsewhere_follows_from_that_too() -> Result<()> {
     let db = db(8);

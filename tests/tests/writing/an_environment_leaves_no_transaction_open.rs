@@ -1,7 +1,7 @@
 //! E4: an environment that is dropped in the middle of a transaction rolls it back, and gives no connection to its pool
 //! on which one is open.
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
@@ -9,9 +9,11 @@ use orm_tests::File;
 use orm_tests::bank::*;
 use orm_tests::database::Db;
 
+type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
+
 /// The ways to open a transaction on the connection itself
 const WAYS: [fn(&mut Db) -> QueryResult<()>; 2] =
-    [AnsiTransactionManager::begin_transaction, |connection| connection.batch_execute("BEGIN IMMEDIATE")];
+    [Manager::begin_transaction, |connection| connection.batch_execute("BEGIN IMMEDIATE")];
 
 /// What is begun on the lent connection is not left open: it is rolled back at once, and an error.
 fn write_and_leave(env: &Environment, begin: fn(&mut Db) -> QueryResult<()>) {

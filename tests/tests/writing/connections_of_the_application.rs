@@ -3,13 +3,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::File;
 use orm_tests::bank::*;
 use orm_tests::database::Db;
+
+type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
 
 fn balance(connection: &mut Db, id: i32) -> i64 {
     accounts::table.find(id).select(accounts::balance).get_result(connection).expect("an account")
@@ -100,7 +102,7 @@ fn each_statement_of_ours_is_committed_where_they_have_begun_nothing() -> Result
 
 /// How many transactions diesel counts
 fn depth(connection: &mut Db) -> u32 {
-    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    let status = Manager::transaction_manager_status_mut(connection);
     status.transaction_depth().expect("it is sound").map_or(0, |depth| depth.get())
 }
 
@@ -216,8 +218,8 @@ fn an_error_that_has_ended_their_transaction_is_told_though_it_was_swallowed() -
     );
     let mut connection = file.connect();
     // In what diesel counts as a savepoint of theirs, so that it can be seen where it counts from afterwards
-    AnsiTransactionManager::begin_transaction(&mut connection)?;
-    AnsiTransactionManager::begin_transaction(&mut connection)?;
+    Manager::begin_transaction(&mut connection)?;
+    Manager::begin_transaction(&mut connection)?;
     set_by_diesel(&mut connection, 1, 1)?;
     let told = Environment::over(&mut connection, |env| {
         let _ = env.transaction(|| env.transaction(|| env.record::<Account>(2).set_balance(13)));

@@ -1,10 +1,10 @@
 //! What a type of the user's own calls equal is not taken for the same: what is bound decides.
 
+use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
 use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{Double, Text};
-use diesel::sqlite::{Sqlite, SqliteValue};
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::database::File;
@@ -23,15 +23,21 @@ impl PartialEq for Word {
     }
 }
 
-impl FromSql<Text, Sqlite> for Word {
-    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        <String as FromSql<Text, Sqlite>>::from_sql(value).map(Self)
+impl<DB: Backend> FromSql<Text, DB> for Word
+where
+    String: FromSql<Text, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        <String as FromSql<Text, DB>>::from_sql(value).map(Self)
     }
 }
 
-impl ToSql<Text, Sqlite> for Word {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        <String as ToSql<Text, Sqlite>>::to_sql(&self.0, out)
+impl<DB: Backend> ToSql<Text, DB> for Word
+where
+    String: ToSql<Text, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        <String as ToSql<Text, DB>>::to_sql(&self.0, out)
     }
 }
 
@@ -46,15 +52,21 @@ impl PartialEq for Size {
     }
 }
 
-impl FromSql<Double, Sqlite> for Size {
-    fn from_sql(value: SqliteValue<'_, '_, '_>) -> deserialize::Result<Self> {
-        <f64 as FromSql<Double, Sqlite>>::from_sql(value).map(Self)
+impl<DB: Backend> FromSql<Double, DB> for Size
+where
+    f64: FromSql<Double, DB>,
+{
+    fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        <f64 as FromSql<Double, DB>>::from_sql(value).map(Self)
     }
 }
 
-impl ToSql<Double, Sqlite> for Size {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        <f64 as ToSql<Double, Sqlite>>::to_sql(&self.0, out)
+impl<DB: Backend> ToSql<Double, DB> for Size
+where
+    f64: ToSql<Double, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        <f64 as ToSql<Double, DB>>::to_sql(&self.0, out)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `upsert` by any unique key, with what is to be written; `create_missing`; `get_or_create`.
 
 use diesel::prelude::*;
+#[cfg(not(feature = "any"))]
 use diesel::upsert::excluded;
 use orm_core::prelude::*;
 use orm_core::{Error, Result, Upsert};
@@ -58,6 +59,15 @@ fn a_unique_key_may_have_several_columns() -> Result<()> {
     db.assert_queries(0, || assert_eq!(books.copies().unwrap(), [20, 5, 10]));
     assert_eq!(db.file.values("SELECT copies AS value FROM books ORDER BY id"), ["10", "20", "3", "5"]);
     Ok(())
+}
+
+/// diesel has none for a connection that may be to one of several databases.
+#[cfg(feature = "any")]
+fn excluded<T: diesel::Column>(_: T) -> diesel::expression::SqlLiteral<T::SqlType>
+where
+    T::SqlType: diesel::expression::TypedExpressionType,
+{
+    diesel::dsl::sql(&format!("excluded.{}", T::NAME))
 }
 
 #[test]

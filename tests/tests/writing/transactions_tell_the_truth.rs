@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, Pool, TestCustomizer};
 use orm_core::prelude::*;
@@ -13,6 +13,8 @@ use orm_core::{Error, Isolation, Result, TransactionOptions, ViolationKind};
 use orm_tests::bank::*;
 use orm_tests::database::Db;
 use orm_tests::{File, TestDb};
+
+type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
 
 /// Does work that may hang for ever, which is a failure after half a minute.
 fn in_time(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
@@ -94,7 +96,7 @@ fn a_statement_that_ends_the_transaction_is_an_error_and_the_last_one() -> Resul
 /// What the application leaves open within ours
 fn leave_open(db: &TestDb, how: usize) -> Result<()> {
     db.with_connection(|connection| {
-        AnsiTransactionManager::begin_transaction(connection)?;
+        Manager::begin_transaction(connection)?;
         diesel::update(accounts::table).set(accounts::balance.eq(0)).execute(connection)?;
         match how {
             0 => Ok(()),
@@ -154,7 +156,7 @@ fn a_savepoint_that_the_application_undoes_itself_does_no_harm() -> Result<()> {
 fn the_applications_transaction_goes_on_and_is_never_ended() -> Result<()> {
     let begun: [fn(&mut Db) -> QueryResult<()>; 3] = [
         |connection| connection.begin_test_transaction(),
-        AnsiTransactionManager::begin_transaction,
+        Manager::begin_transaction,
         |connection| connection.batch_execute("BEGIN"),
     ];
     for begin in begun {

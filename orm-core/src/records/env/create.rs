@@ -7,7 +7,7 @@ use diesel::QueryResult;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::Error::QueryBuilderError;
 
-use crate::backend::{Begin, Connection, Dialect};
+use crate::backend::{Begin, Connection};
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
 use crate::env::watch::{Place, Spot};
@@ -193,7 +193,7 @@ impl<C: Connection> Environment<C> {
             {
                 // What a transaction has seen at first does not show it to all, a lock does.
                 // Not `FOR UPDATE`: who was refused by InnoDB shares a lock with all others who were.
-                let lock = match (C::Backend::HAS_ROW_LOCKS, C::Backend::HAS_RETURNING) {
+                let lock = match (self.system().has_row_locks, self.system().has_returning) {
                     (false, _) => "",
                     (true, true) => " FOR SHARE",
                     (true, false) => " LOCK IN SHARE MODE",

@@ -8,7 +8,6 @@ use diesel::query_builder::{QueryFragment, QueryId};
 use crate::backend::Connection;
 use crate::env::watch::Spot;
 use crate::error::{Doing, Repeated};
-use crate::fragment::text_of;
 use crate::model::{self, AnyModel};
 use crate::records::Model;
 use crate::store::TableId;
@@ -162,7 +161,7 @@ impl<'env, C: Connection> Touching<'env, C> {
         let env = self.env;
         let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
         // A statement that has no text is refused when it is run.
-        let text = text_of::<C::Backend>(&statement).unwrap_or_default();
+        let text = env.text_of(&statement).unwrap_or_default();
         let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text(&text);
         env.watch(spot, None)?;
         let rows = self.run(|| {
