@@ -6,6 +6,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod anew;
 mod condition;
+pub(crate) mod count;
 mod expression;
 pub(crate) mod layout;
 pub(crate) mod lock;

@@ -1,18 +1,15 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::backend::Backend;
-use diesel::connection::LoadConnection;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::row::{Field as _, Row};
 
 use crate::backend::{Connection, Dialect};
 use crate::codec::KeyCodec;
@@ -22,13 +19,13 @@ use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::{BoxError, Doing};
-use crate::fragment::{Fragment, separated, text_of};
+use crate::fragment::{separated, text_of};
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
-use crate::{Environment, Error, Result};
+use crate::{Environment, Result};
 
 /// The key of a model and some of its columns, as a diesel select clause
 pub struct ModelColumns<M: Entity> {
@@ -321,50 +318,6 @@ fn found<C: Connection>(
     store.set_present(slots.iter().copied());
     env.note_search(|| text_of::<C::Backend>(query).unwrap_or_default());
     Ok(slots)
-}
-
-/// How many rows a query finds
-pub(crate) fn count<M: Entity>(
-    env: &Environment<M::Connection>,
-    at: Place,
-    query: &dyn QueryFragment<DbOf<M>>,
-) -> Result<usize> {
-    let query = &Counting(query);
-    let rows = env.watch_search::<M, _>(at, query, |text| {
-        env.flushed()?;
-        let fault = |error| Error::database(M::NAME, format_args!("counting {}", M::NAME), error);
-        let read = |told: &Cell<usize>| {
-            env.before_select(query);
-            let mut connection = env.connection()?;
-            let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
-            let mut counts = Vec::new();
-            for row in rows {
-                let row = row.map_err(fault)?;
-                let value = row.get(0);
-                let count = <DbOf<M> as Dialect>::read_count(value.as_ref().and_then(|value| value.value()));
-                counts
-                    .push(count.map_err(|error| fault(diesel::result::Error::DeserializationError(error)))?);
-            }
-            told.set(counts.len());
-            Ok(counts)
-        };
-        let rows = env.reading(|_| env.told(&told(M::NAME, &Reason::Search, 0), query, read))?;
-        env.note_search(|| text.to_owned());
-        Ok(rows)
-    })?;
-    Ok(rows.first().copied().unwrap_or(0))
-}
-
-/// `SELECT COUNT(*) FROM (query)`
-struct Counting<'a, DB: Backend>(&'a dyn QueryFragment<DB>);
-
-impl<DB: Backend> QueryFragment<DB> for Counting<'_, DB> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT COUNT(*) FROM (");
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(") AS counted");
-        Ok(())
-    }
 }
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.

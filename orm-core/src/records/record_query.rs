@@ -12,8 +12,9 @@ use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::env::stores::Want;
 use crate::env::watch::Place;
+use crate::load::count::count;
 use crate::load::prefetch;
-use crate::load::query::{ModelColumns, count, find};
+use crate::load::query::{ModelColumns, find};
 use crate::load::select::Laid;
 use crate::model::DbOf;
 use crate::records::fields::{Chosen, Fields};
@@ -150,6 +151,8 @@ pub trait RecordQuery<By = by::Select>: Sized {
 
     /// How many rows the query finds: one SELECT, which brings nothing into the cache
     ///
+    /// The query's order is left out; its limit counts. SQL of the application's own is counted as it is written.
+    ///
     /// # Errors
     ///
     /// Those of the database.
@@ -160,8 +163,8 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let (at, mut rows) = (Location::caller(), 0);
-        self.with_query(Some(&[]), &mut |_, query| {
-            rows = count::<M>(env, at, query)?;
+        self.with_query(Some(&[]), &mut |laid, query| {
+            rows = count::<M>(env, at, laid, query)?;
             Ok(())
         })?;
         Ok(rows)
@@ -205,7 +208,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         };
         let (mut total, mut slots) = (0, Vec::new());
         self.with_query(None, &mut |laid, query| {
-            total = count::<M>(env, at, query)?;
+            total = count::<M>(env, at, laid, query)?;
             // What is behind the last page needs no look.
             if before < total {
                 slots = find::<_, M>(env, at, laid, &Part { query, rows: size, before }, false)?;
