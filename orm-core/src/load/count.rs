@@ -5,12 +5,13 @@ use std::cell::Cell;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::connection::LoadConnection;
-use diesel::query_builder::{AstPass, QueryBuilder, QueryFragment};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::row::{Field as _, Row};
 
 use crate::backend::Dialect;
 use crate::env::watch::Place;
 use crate::fragment::{Fragment, text_of};
+use crate::load::reword::{Reworded, words};
 use crate::load::select::{Laid, Reason, told};
 use crate::model::{DbOf, Entity};
 use crate::{Environment, Error, Result};
@@ -73,33 +74,12 @@ impl<DB: Backend> QueryFragment<DB> for Counting<'_, DB> {
     }
 }
 
-/// A query with another text. All else is its own: the values, and whether it is kept prepared
-struct Reworded<'a, DB: Backend> {
-    query: &'a dyn QueryFragment<DB>,
-    text: String,
-}
-
-impl<DB: Backend> QueryFragment<DB> for Reworded<'_, DB> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.query.walk_ast(out)
-    }
-
-    // diesel's nodes write all or nothing, and no pass can leave out a part of what they write.
-    fn to_sql(&self, out: &mut DB::QueryBuilder, _: &DB) -> QueryResult<()> {
-        out.push_sql(&self.text);
-        Ok(())
-    }
-}
-
 /// The text that counts the rows of a query of this text, with the same values in the same order; `None` where that is not certain
 ///
 /// How many rows there are does not depend on their order, whatever limit there is. Where they are neither grouped nor limited nor
 /// each once, they are as many as their FROM and WHERE find.
 fn counting(text: &str) -> Option<String> {
-    // Comments, escapes, names in brackets and strings in dollars, which are only in SQL of the application's own, hide what is a word.
-    let is_plain = !["--", "/*", "\\", "#", "[", ";"].iter().any(|odd| text.contains(odd))
-        && text.split('$').skip(1).all(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()));
-    let words = words(text).filter(|_| is_plain)?;
+    let words = words(text)?;
     let is = |at: usize, word: &str| words.get(at).is_some_and(|(_, is)| is.eq_ignore_ascii_case(word));
     let find = |word: &str| (0..words.len()).find(|&at| is(at, word)).map(|at| words[at].0);
     let has = |any: &[&str]| any.iter().any(|word| find(word).is_some());
@@ -132,30 +112,6 @@ fn counting(text: &str) -> Option<String> {
 
 /// The rows of what has one of these are not those of its FROM and WHERE
 const WHOLE: [&str; 6] = ["GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT"];
-
-/// The words that are in no quotes and in no parentheses, and where they begin; `None` where one of these stays open
-fn words(text: &str) -> Option<Vec<(usize, &str)>> {
-    let (mut words, mut begun, mut quote, mut depth) = (Vec::new(), None, None, 0_usize);
-    for (at, letter) in text.char_indices().chain([(text.len(), ' ')]) {
-        let is_in_word = quote.is_none() && depth == 0 && (letter.is_alphanumeric() || letter == '_');
-        match begun {
-            None if is_in_word => begun = Some(at),
-            Some(start) if !is_in_word => {
-                words.push((start, &text[start..at]));
-                begun = None;
-            }
-            _ => {}
-        }
-        match (quote, letter) {
-            (Some(open), _) if letter == open => quote = None,
-            (None, '\'' | '"' | '`') => quote = Some(letter),
-            (None, '(') => depth += 1,
-            (None, ')') => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-    }
-    (quote.is_none() && depth == 0).then_some(words)
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,4 +16,5 @@ pub(crate) mod plan;
 pub(crate) mod prefetch;
 pub(crate) mod query;
 pub(crate) mod relation;
+pub(crate) mod reword;
 pub(crate) mod select;

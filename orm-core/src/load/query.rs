@@ -22,7 +22,7 @@ use crate::error::{BoxError, Doing};
 use crate::fragment::{separated, text_of};
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
-use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, told};
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
 use crate::{Environment, Result};
@@ -42,6 +42,11 @@ impl<M: Entity> ModelColumns<M> {
     /// Where a row holds what
     pub(crate) fn layout(&self) -> &Layout {
         &self.selection.layout
+    }
+
+    /// The columns, and where a row of these alone holds what
+    pub(crate) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// All columns that come with a search
@@ -279,7 +284,8 @@ pub(crate) fn next_rows<C: Connection>(
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
     let renews = lock::locks_rows::<C::Backend>(&text_of(query).unwrap_or_default());
-    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, renews)
+    let selection = Selection::of_model(store.model(), &fields);
+    found(env, store, Laid::Out(&selection.layout), query, renews, Beside::Nothing)
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache; `anew`: in place of what was there
@@ -293,7 +299,21 @@ pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     env.watch_search::<M, _>(at, query, |text| {
         // What a lock holds is as it is now, whatever was read before.
         let renews = anew || lock::locks_rows::<C::Backend>(text);
-        found(env, env.store::<M>(), laid, query, renews)
+        found(env, env.store::<M>(), laid, query, renews, Beside::Nothing)
+    })
+}
+
+/// The same where what the rows hold besides is wanted, too
+pub(crate) fn find_with<C: Connection, M: Entity<Connection = C>>(
+    env: &Environment<C>,
+    at: Place,
+    laid: Laid<'_>,
+    query: &dyn QueryFragment<DbOf<M>>,
+    values: &mut dyn TakeRow<C>,
+) -> Result<Vec<u32>> {
+    env.watch_search::<M, _>(at, query, |text| {
+        let renews = lock::locks_rows::<C::Backend>(text);
+        found(env, env.store::<M>(), laid, query, renews, Beside::Row(values))
     })
 }
 
@@ -303,6 +323,7 @@ fn found<C: Connection>(
     laid: Laid<'_>,
     query: &dyn QueryFragment<C::Backend>,
     renews: bool,
+    beside: Beside<'_, C>,
 ) -> Result<Vec<u32>> {
     if renews {
         env.note_drop();
@@ -311,7 +332,7 @@ fn found<C: Connection>(
     let flushed = env.flushed()?;
     let mut slots = Vec::new();
     let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0, renews };
-    select.run(env, flushed, query, laid, Beside::Nothing, &mut |slot, _| {
+    select.run(env, flushed, query, laid, beside, &mut |slot, _| {
         slots.push(slot);
         Ok(())
     })?;

@@ -13,6 +13,7 @@ pub(crate) mod combination;
 pub(crate) mod computed;
 pub(crate) mod env;
 mod expression;
+pub(crate) mod extract;
 pub(crate) mod field;
 pub(crate) mod fields;
 mod group;
@@ -31,6 +32,7 @@ mod to_many;
 pub(crate) mod upsert;
 pub(crate) mod value;
 pub(crate) mod values;
+pub(crate) mod with;
 mod write;
 
 use std::cmp::Ordering;

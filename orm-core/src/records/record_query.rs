@@ -19,6 +19,7 @@ use crate::load::select::Laid;
 use crate::model::DbOf;
 use crate::records::fields::{Chosen, Fields};
 use crate::records::keyset::ByKey;
+use crate::records::with::{FindRecordsWith, RecordsWith};
 use crate::records::{Model, combination};
 use crate::{Environment, Error, Record, RecordSet, Result};
 
@@ -147,6 +148,42 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         Ok(RecordSet::found(env, found(self, env, &Wanted::only(Vec::new()), Location::caller())?))
+    }
+
+    /// The records that the query finds, with what else it selects: a rank, a sum of their group, how many there are. One SELECT
+    ///
+    /// `T` is what diesel reads of the query's own select clause: a tuple, or a struct that derives `Queryable`. The model's columns are
+    /// added behind it. Of a `UNION` it is the whole row, of a [`diesel::sql_query`] a struct that derives `QueryableByName`.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use diesel::dsl::sql;
+    /// use diesel::sql_types::BigInt;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { players { id -> Integer, name -> Text, points -> Integer } }
+    /// # #[derive(Model)] struct Player { id: i32, name: String, points: i32 }
+    /// fn table(env: &Environment) -> orm_core::Result<()> {
+    ///     let ranked = players::table.select((sql::<BigInt>("rank() OVER (ORDER BY points DESC)"), players::points * 2));
+    ///     for (player, (rank, double)) in ranked.limit(10).records_with::<Player, (i64, i32)>(env)? {
+    ///         println!("{rank}. {} {double}", player.name()?);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records); [`Error::Database`](crate::Error::Database) also for a value that is none of `T`;
+    /// [`Error::Other`](crate::Error::Other) where SQL of the application's own hides where the select clause ends.
+    #[track_caller]
+    fn records_with<M, T>(self, env: &Environment<M::Connection>) -> Result<RecordsWith<'_, M, T>>
+    where
+        M: Model,
+        Self: FindRecordsWith<M, T, By>,
+    {
+        let (slots, values) = self.find_with(env, Location::caller())?;
+        Ok(RecordsWith { records: RecordSet::found(env, slots), values })
     }
 
     /// How many rows the query finds: one SELECT, which brings nothing into the cache
