@@ -28,10 +28,12 @@ pub(crate) mod record_query;
 mod refresh;
 mod search;
 mod set;
+mod show;
 mod to_many;
 pub(crate) mod upsert;
 pub(crate) mod value;
 pub(crate) mod values;
+mod violated;
 pub(crate) mod with;
 mod write;
 
@@ -436,7 +438,7 @@ impl<M: Model<Key: Ord> + Ordered> Ord for Record<'_, M> {
 }
 
 impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
-    /// Names the records; never asks the database.
+    /// Names the records; of a record `{:#?}` shows what is cached of it, and what of that waits to be written. Never asks the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Handle { group, slot, at, .. } = self.handle();
         let Group { env, store, ref origin, .. } = **group;
@@ -448,6 +450,9 @@ impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
         match *slot {
             NULL => write!(f, "{}(NULL)", M::NAME),
             slot if slot != UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
+                if f.alternate() {
+                    return show::cached(f, env, store, slot);
+                }
                 write!(f, "{}({})", M::NAME, store.key_text(slot))
             }
             _ => {

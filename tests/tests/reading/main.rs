@@ -39,6 +39,7 @@ mod threads_share_a_pool;
 mod two_sets_share_one_cache;
 mod values_are_extracted;
 mod values_never_reach_sql;
+mod what_is_cached_can_be_printed;
 mod what_is_read_anew_is_as_it_is_now;
 mod what_nobody_reads_is_seen;
 mod windows_are_filled;
