@@ -110,7 +110,9 @@ pub use records::record_query::{Page, RecordQuery};
 pub use records::upsert::Upsert;
 pub use records::values::Values;
 pub use records::with::RecordsWith;
-pub use records::{Chunks, IntoIter, Iter, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use records::{
+    Chunks, IntoIter, Iter, Members, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
+};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use write::TransactionOptions;
@@ -125,9 +127,9 @@ pub mod bounds {
     pub use crate::records::cardinality::Cardinality;
     pub use crate::records::extract::{Count, Extraction};
     pub use crate::records::fields::Fields;
+    pub use crate::records::find::{FindRecords, by};
     pub use crate::records::keyset::{AfterKey, ByKey};
     pub use crate::records::lookup::Condition;
-    pub use crate::records::record_query::{FindRecords, by};
     pub use crate::records::value::{IntoLink, IntoValue, via};
     pub use crate::records::with::FindRecordsWith;
     pub use crate::records::{Ordered, ValueSet};

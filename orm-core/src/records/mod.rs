@@ -16,6 +16,7 @@ mod expression;
 pub(crate) mod extract;
 pub(crate) mod field;
 pub(crate) mod fields;
+pub(crate) mod find;
 mod group;
 mod handle;
 pub(crate) mod inverse;
@@ -49,7 +50,7 @@ use crate::model::always;
 pub(crate) use group::LinkHere;
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
-pub use iter::{Chunks, IntoIter, Iter};
+pub use iter::{Chunks, IntoIter, Iter, Members};
 pub use model::{Fault, Model, Ordered, ValueSet};
 
 use crate::env::stores::Store;

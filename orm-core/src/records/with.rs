@@ -18,8 +18,8 @@ use crate::load::query::{ModelColumns, find_with};
 use crate::load::reword::{Reworded, selecting};
 use crate::load::select::{Laid, TakeRow};
 use crate::model::DbOf;
+use crate::records::find::{FindRecords, by};
 use crate::records::keyset::text;
-use crate::records::record_query::{FindRecords, by};
 use crate::records::{IntoIter, Iter, Model};
 use crate::{Environment, Error, Record, RecordSet, Result};
 
