@@ -14,6 +14,11 @@ impl<DB: Backend> QueryFragment<DB> for Fragment<'_, DB> {
     fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         self.0.walk_ast(out)
     }
+
+    // A statement may have another text than what walking it writes.
+    fn to_sql(&self, out: &mut DB::QueryBuilder, backend: &DB) -> QueryResult<()> {
+        self.0.to_sql(out, backend)
+    }
 }
 
 impl<DB: Backend> QueryId for Fragment<'_, DB> {

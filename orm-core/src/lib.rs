@@ -71,7 +71,8 @@
 //! `sqlite` (built from source), `postgres`, `postgres-bundled`, `mysql`: none by default. With one of them on, its
 //! connection is [`DefaultConnection`]; with several, a crate says by [`connection!`](connection) which one its models have, or a
 //! model names its own: `#[model(connection = PgConnection)]`. `any`: `AnyConnection`, the database chosen when the program runs.
-//! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers. `numeric`: sums of NUMERIC columns.
+//! `serde`: `Serialize` and `Deserialize` for [`Str`], [`Id`] and the relation markers, `Serialize` for what is
+//! [extracted](Extract). `numeric`: sums of NUMERIC columns.
 
 mod assert;
 mod backend;
@@ -107,12 +108,16 @@ pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
 pub use records::env::{Inspected, Inspection, Touching};
+pub use records::extract::{Entry, Extract, Named, With, entry};
 pub use records::field::Field;
 pub use records::keyset::BatchesByKey;
 pub use records::record_query::{Page, RecordQuery};
 pub use records::upsert::Upsert;
 pub use records::values::Values;
-pub use records::{Chunks, IntoIter, Iter, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional};
+pub use records::with::RecordsWith;
+pub use records::{
+    Chunks, IntoIter, Iter, Members, Model, Record, RecordSet, Records, ToMany, ToOne, ToOptional,
+};
 pub use store::{FieldStats, ModelStats, Stats, Unread};
 pub use text::Str;
 pub use write::TransactionOptions;
@@ -133,12 +138,16 @@ pub mod bounds {
     pub use crate::records::aggregates::{Aggregable, Compared, Counted, Number, SqlNumber, Summed, Total};
     pub use crate::records::builder::{NoSource, Source};
     pub use crate::records::cardinality::Cardinality;
+    pub use crate::records::extract::{Count, Extraction};
     pub use crate::records::fields::Fields;
+    pub use crate::records::find::{FindRecords, by};
     pub use crate::records::keyset::{AfterKey, ByKey};
     pub use crate::records::lookup::Condition;
-    pub use crate::records::record_query::{FindRecords, by};
     pub use crate::records::value::{IntoLink, IntoValue, via};
+    pub use crate::records::with::FindRecordsWith;
     pub use crate::records::{Ordered, ValueSet};
+    #[cfg(feature = "serde")]
+    pub use crate::serde::SerializeExtraction;
 }
 
 pub mod prelude {

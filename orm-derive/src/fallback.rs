@@ -16,7 +16,7 @@ pub(crate) fn expand(input: &DeriveInput, model: Model, error: &syn::Error) -> T
         TableIs::Named => true,
         // Of what is no struct with columns, there may well be no such table.
         TableIs::Inferred => named,
-        TableIs::Unknown => false,
+        TableIs::Odd | TableIs::Unknown => false,
     };
     if table_is_known && input.generics.params.is_empty() {
         tokens.extend(expand::stub(&sound(model)));

@@ -35,6 +35,8 @@ pub(crate) struct Model {
 pub(crate) enum TableIs {
     Named,
     Inferred,
+    /// It would be inferred, but nobody calls a table so
+    Odd,
     /// What the user wrote could not be read
     Unknown,
 }
@@ -73,6 +75,7 @@ impl Model {
             table_is: match &attrs.table {
                 Some(_) => TableIs::Named,
                 None if attrs.table_unread => TableIs::Unknown,
+                None if names::odd_plural(&input.ident).is_some() => TableIs::Odd,
                 None => TableIs::Inferred,
             },
             table: attrs.table.map_or_else(|| names::table(&input.ident).into(), |table| table.value),

@@ -12,6 +12,7 @@ use syn::ext::IdentExt;
 /// can be called, and on a set `get(Partner::POSITION)` reads the field. `id` has a rule of its own.
 pub(crate) const TAKEN: &[&str] = &[
     "add",
+    "add_ids",
     "borrow",
     "borrow_mut",
     "clone",
@@ -26,6 +27,7 @@ pub(crate) const TAKEN: &[&str] = &[
     "env",
     "eq",
     "exists",
+    "extract",
     "filter",
     "first",
     "fmt",
@@ -51,8 +53,10 @@ pub(crate) const TAKEN: &[&str] = &[
     "prefetch",
     "prefetch_field",
     "remove",
+    "remove_ids",
     "reversed",
     "set",
+    "set_ids",
     "slice",
     "sort_by_key",
     "to_model",
@@ -71,6 +75,15 @@ pub(crate) const OF_ORDER: &[&str] = &["clamp", "cmp", "ge", "gt", "le", "lt", "
 /// The table of a struct that does not name one: diesel's rule
 pub(crate) fn table(model: &Ident) -> Ident {
     Ident::new(&format!("{}s", snake(model)), model.span())
+}
+
+/// The plural of a struct's name where that is not its name and an `s`
+pub(crate) fn odd_plural(model: &Ident) -> Option<String> {
+    let name = snake(model);
+    if let Some(stem) = name.strip_suffix('y') {
+        return (!stem.ends_with(['a', 'e', 'i', 'o', 'u'])).then(|| format!("{stem}ies"));
+    }
+    ["s", "x", "z", "ch", "sh"].iter().any(|end| name.ends_with(end)).then(|| format!("{name}es"))
 }
 
 /// A field's name with the model's in front

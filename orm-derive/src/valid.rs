@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::{Data, DeriveInput, Fields, LitInt, Type};
 
 use crate::error::Errors;
-use crate::model::{Field, Model};
+use crate::model::{Field, Model, TableIs};
 use crate::names;
 use crate::shape::{self, Shape, Value};
 
@@ -17,6 +17,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     if !named_fields(input, errors) {
         return;
     }
+    a_table_that_may_be(model, errors);
     one_key(model, errors);
     distinct_constants(model, errors);
     one_version(model, errors);
@@ -59,6 +60,19 @@ fn named_fields(input: &DeriveInput, errors: &mut Errors) -> bool {
         Data::Union(data) => errors.at(data.union_token, advice),
     }
     false
+}
+
+/// A module that is not there would be no more than that to the compiler, which then tells of crates.
+fn a_table_that_may_be(model: &Model, errors: &mut Errors) {
+    if let (TableIs::Odd, Some(plural)) = (model.table_is, names::odd_plural(&model.ident)) {
+        let table = names::table(&model.ident);
+        errors.at(
+            &model.ident,
+            format!(
+                "no table is named, and `{table}` is a guess: name it, as in `#[model(table = {plural})]`"
+            ),
+        );
+    }
 }
 
 fn one_key(model: &Model, errors: &mut Errors) {

@@ -49,6 +49,7 @@ const EXPORTS: &[(&str, &str)] = &[
     ("ToMany", "records"),
     ("ToOne", "records"),
     ("ToOptional", "records"),
+    ("Violation", "error"),
 ];
 
 /// The sources, by module: `load::plan`; without their unit tests and comments

@@ -105,7 +105,7 @@ impl Form {
         self.written(|| {
             env.transaction(|| {
                 let partner = env.create(self.values())?;
-                partner.tag_ids().add(&env.browse::<Tag>(self.tags.clone()))?;
+                partner.tag_ids().add_ids(&self.tags)?;
                 Ok(partner)
             })
         })
@@ -121,7 +121,7 @@ impl Form {
         self.written(|| {
             env.transaction_with(crate::db::reads_then_writes(env), || {
                 partner.write(self.values())?;
-                partner.tag_ids().set(&env.browse::<Tag>(self.tags.clone()))
+                partner.tag_ids().set_ids(&self.tags)
             })
         })
     }
@@ -137,9 +137,11 @@ impl Form {
             Err(error) => error,
         };
         let Some(violation) = error.violation() else { return Err(error) };
-        let (field, wrong) = match (violation.kind, violation.column.as_deref()) {
-            (ViolationKind::Unique, Some("email")) => ("email", "Another partner has this address."),
-            (ViolationKind::ForeignKey, _) => ("", "The country, company or a tag is not there any more."),
+        let (field, wrong) = match violation.kind {
+            ViolationKind::Unique if violation.is_of(Partner::EMAIL) => {
+                ("email", "Another partner has this address.")
+            }
+            ViolationKind::ForeignKey => ("", "The country, company or a tag is not there any more."),
             _ => return Err(error),
         };
         Ok(Err(Errors::from([(field, wrong.to_owned())])))

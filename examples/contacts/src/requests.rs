@@ -21,7 +21,7 @@ pub(crate) async fn list(visit: Visit) -> Response {
                             code { (answered.request) }
                             span.right { (sent(&answered.inspection)) }
                         }
-                        (PreEscaped(answered.inspection.to_html()))
+                        (PreEscaped(answered.inspection.panel()))
                     }
                 }
             };

@@ -163,7 +163,7 @@ pub(crate) fn inspector(inspection: &Inspection) -> Markup {
     html! {
         details.inspector {
             summary { (sent(inspection)) }
-            (PreEscaped(inspection.to_html()))
+            (PreEscaped(inspection.panel()))
         }
     }
 }
@@ -179,7 +179,7 @@ pub(crate) fn sent(inspection: &Inspection) -> Markup {
 }
 
 pub(crate) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css")], include_str!("style.css"))
+    ([(header::CONTENT_TYPE, "text/css")], [Inspection::style(), include_str!("style.css")].concat())
 }
 
 pub(crate) async fn nothing(visit: Visit) -> Response {

@@ -38,7 +38,8 @@ use crate::key::Key;
     message = "`{Self}` is no connection that orm-core can use",
     note = "with one backend feature of orm-core on (\"sqlite\", \"postgres\", \"mysql\") the model uses that one; \
             with several, say which, once in the crate root: `orm_core::connection!(diesel::PgConnection);`, \
-            or for one model: `#[model(connection = diesel::PgConnection)]`; with none, turn one on"
+            or for one model: `#[model(connection = diesel::PgConnection)]`; with none, turn one on",
+    note = "an environment takes a connection by value; over one that is lent there is `Environment::over(&mut connection, |env| …)`"
 )]
 pub trait Connection:
     LoadConnection + diesel::Connection<Backend: Dialect> + R2D2Connection + Send + Sized + 'static

@@ -101,6 +101,17 @@ impl<V, ST> Scalar<V, ST> {
     pub const DECODE: Self = Self(PhantomData);
 }
 
+/// A type that a column of an SQL type is read as: diesel's [`FromSql`], with words of our own where it is not
+#[diagnostic::on_unimplemented(
+    message = "a column of the SQL type `{ST}` is not read as `{Self}`",
+    label = "this is not what the column holds",
+    note = "a nullable column needs an `Option` (`Option<String>`), and a NOT NULL column none; a type of your own needs diesel's `FromSql<{ST}, {DB}>`"
+)]
+pub trait ReadAs<ST, DB: Backend>: FromSql<ST, DB> {}
+
+#[diagnostic::do_not_recommend]
+impl<V: FromSql<ST, DB>, ST, DB: Backend> ReadAs<ST, DB> for V {}
+
 /// Blobs, kept as [`Bytes`]: a clone shares them. `V` is `Bytes` or `Option<Bytes>`
 #[derive(Debug)]
 pub struct Blob<V, ST>(PhantomData<fn() -> (V, ST)>);
@@ -271,7 +282,7 @@ impl<V: Send + 'static, ST: 'static> Cells for Scalar<V, ST> {
 impl<C, V, ST> Decode<C> for Scalar<V, ST>
 where
     C: Connection<Backend: Knows<ST>>,
-    V: FromSql<ST, C::Backend> + Send + 'static,
+    V: ReadAs<ST, C::Backend> + Send + 'static,
     ST: 'static,
 {
     fn writer<'a>(

@@ -1,8 +1,9 @@
 //! `Environment`: a connection, a cache, and the counters of both.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,13 @@ pub struct Environment<
         all(feature = "mysql", not(any(feature = "sqlite", feature = "postgres"))),
     )))] C: Connection, // with several backends on: `orm_core::connection!(SqliteConnection);` in the crate root, and `use crate::Environment;`
 > {
+    // `OnceCell` says by itself that threads do not share it, whatever is in it: else the compiler would name each cell of each field, in
+    // hundreds of lines, to whoever tries.
+    state: OnceCell<OneForEachRequestOrThread<C>>,
+}
+
+/// All that an environment is made of; its name is what the compiler shows to who shares one
+pub struct OneForEachRequestOrThread<C: Connection> {
     pub(crate) supply: Supply<C>,
     /// Taken at the first query, and anew after it broke
     pub(crate) connection: RefCell<Option<Held<C>>>,
@@ -86,13 +94,36 @@ pub struct Environment<
     /// Loops that could not be batched
     pub(crate) watched: Watch,
     /// Sends what waits to be written: what that takes is known above, but whoever reads has to send before
-    pub(super) send: fn(&Self) -> Result<()>,
+    pub(super) send: fn(&Environment<C>) -> Result<()>,
     /// Whether what waits is just being sent
     pub(crate) flushing: Cell<bool>,
     /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
     /// The expressions that are the defaults of keys, by table, where it was asked; `None`: there is none
     pub(crate) key_defaults: RefCell<HashMap<TableId, Option<Arc<str>>>>,
+}
+
+impl<C: Connection> fmt::Debug for OneForEachRequestOrThread<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("backend", &self.stores.system().name)
+            .field("queries", &self.queries.get())
+            .field("stores", &self.stores)
+            .finish_non_exhaustive()
+    }
+}
+
+#[doc(hidden)]
+impl<C: Connection> Deref for Environment<C> {
+    type Target = OneForEachRequestOrThread<C>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        match self.state.get() {
+            Some(state) => state,
+            None => unreachable!("an environment is made with its state"),
+        }
+    }
 }
 
 /// A moment: what is cached later is told by its time, and by slots that were not there yet
@@ -134,7 +165,7 @@ impl<C: Connection> Environment<C> {
             _ => connection,
         };
         let system = connection.as_ref().map_or(C::Backend::SYSTEM, |connection| connection.system());
-        Self {
+        let state = OneForEachRequestOrThread {
             supply,
             connection: RefCell::new(connection),
             stores: Stores::new(system, Signal::new(u32::from(settings.max_age.is_none()))),
@@ -160,7 +191,8 @@ impl<C: Connection> Environment<C> {
             send,
             pairs: Pairs::default(),
             key_defaults: RefCell::default(),
-        }
+        };
+        Self { state: OnceCell::from(state) }
     }
 
     /// What was done so far, and what is cached
@@ -377,10 +409,13 @@ impl<C: Connection> Environment<C> {
 
 impl<C: Connection> fmt::Debug for Environment<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment")
-            .field("backend", &self.system().name)
-            .field("queries", &self.queries.get())
-            .field("stores", &self.stores)
-            .finish_non_exhaustive()
+        (**self).fmt(f)
+    }
+}
+
+/// What it has done and holds, as [`Stats`] shows it; asks nothing
+impl<C: Connection> fmt::Display for Environment<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.system().name, self.stats())
     }
 }

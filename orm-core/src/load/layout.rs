@@ -40,7 +40,7 @@ impl Place {
 
 /// The columns of a SELECT, each once, and where the key and the fields are among them
 #[derive(Debug)]
-pub(crate) struct Selection {
+pub struct Selection {
     pub(crate) columns: Vec<&'static str>,
     pub(crate) layout: Layout,
 }
@@ -71,6 +71,15 @@ impl Selection {
     /// The same of a model
     pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[usize]) -> Self {
         Self::of(model.key_columns(), model.fields(), fields)
+    }
+
+    /// Where a row of so many columns holds them, if it has others before them
+    pub(crate) fn behind(&self, columns: usize) -> Layout {
+        let before = columns.saturating_sub(self.columns.len());
+        let moved = |places: &[usize]| places.iter().map(|&place| before + place).collect::<Vec<_>>();
+        let Layout { key, fields } = &self.layout;
+        let fields = fields.iter().filter_map(|place| Place::of(place.field, moved(&place.all()))).collect();
+        Layout { key: moved(key), fields }
     }
 
     /// The columns, with commas between

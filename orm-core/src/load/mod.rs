@@ -6,6 +6,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod anew;
 mod condition;
+pub(crate) mod count;
 mod expression;
 pub(crate) mod layout;
 pub(crate) mod lock;
@@ -15,4 +16,5 @@ pub(crate) mod plan;
 pub(crate) mod prefetch;
 pub(crate) mod query;
 pub(crate) mod relation;
+pub(crate) mod reword;
 pub(crate) mod select;

@@ -1,20 +1,17 @@
 //! SELECTs: the select clause that searches are given, running them, and our batches by key.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 
 use diesel::QueryResult;
 use diesel::associations::HasTable;
 use diesel::backend::Backend;
-use diesel::connection::LoadConnection;
 use diesel::expression::{
     AppearsOnTable, Expression, SelectableExpression, ValidGrouping, expression_types::Untyped,
 };
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::row::{Field as _, Row};
 
-use crate::backend::{Connection, Dialect};
+use crate::backend::Connection;
 use crate::codec::KeyCodec;
 use crate::env::evict::make_room;
 use crate::env::keys::read_keys;
@@ -22,13 +19,13 @@ use crate::env::pending::Flushed;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::{BoxError, Doing};
-use crate::fragment::{Fragment, separated};
+use crate::fragment::separated;
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
-use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, told};
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::store::SlotSet;
-use crate::{Environment, Error, Result};
+use crate::{Environment, Result};
 
 /// The key of a model and some of its columns, as a diesel select clause
 pub struct ModelColumns<M: Entity> {
@@ -45,6 +42,11 @@ impl<M: Entity> ModelColumns<M> {
     /// Where a row holds what
     pub(crate) fn layout(&self) -> &Layout {
         &self.selection.layout
+    }
+
+    /// The columns, and where a row of these alone holds what
+    pub(crate) fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// All columns that come with a search
@@ -282,7 +284,8 @@ pub(crate) fn next_rows<C: Connection>(
 ) -> Result<Vec<u32>> {
     let fields: Vec<usize> = store.always().collect();
     let renews = lock::locks_rows(env.system(), &env.text_of(query).unwrap_or_default());
-    found(env, store, Laid::Out(&Selection::of_model(store.model(), &fields).layout), query, renews)
+    let selection = Selection::of_model(store.model(), &fields);
+    found(env, store, Laid::Out(&selection.layout), query, renews, Beside::Nothing)
 }
 
 /// The slots that a query finds, the fields that its rows hold put into the cache; `anew`: in place of what was there
@@ -296,7 +299,21 @@ pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     env.watch_search::<M, _>(at, query, |text| {
         // What a lock holds is as it is now, whatever was read before.
         let renews = anew || lock::locks_rows(env.system(), text);
-        found(env, env.store::<M>(), laid, query, renews)
+        found(env, env.store::<M>(), laid, query, renews, Beside::Nothing)
+    })
+}
+
+/// The same where what the rows hold besides is wanted, too
+pub(crate) fn find_with<C: Connection, M: Entity<Connection = C>>(
+    env: &Environment<C>,
+    at: Place,
+    laid: Laid<'_>,
+    query: &dyn QueryFragment<DbOf<M>>,
+    values: &mut dyn TakeRow<C>,
+) -> Result<Vec<u32>> {
+    env.watch_search::<M, _>(at, query, |text| {
+        let renews = lock::locks_rows(env.system(), text);
+        found(env, env.store::<M>(), laid, query, renews, Beside::Row(values))
     })
 }
 
@@ -306,6 +323,7 @@ fn found<C: Connection>(
     laid: Laid<'_>,
     query: &dyn QueryFragment<C::Backend>,
     renews: bool,
+    beside: Beside<'_, C>,
 ) -> Result<Vec<u32>> {
     if renews {
         env.note_drop();
@@ -314,57 +332,13 @@ fn found<C: Connection>(
     let flushed = env.flushed()?;
     let mut slots = Vec::new();
     let select = Select { store, reason: Reason::Search, keys: 0, reserve: 0, renews };
-    select.run(env, flushed, query, laid, Beside::Nothing, &mut |slot, _| {
+    select.run(env, flushed, query, laid, beside, &mut |slot, _| {
         slots.push(slot);
         Ok(())
     })?;
     store.set_present(slots.iter().copied());
     env.note_search(|| env.text_of(query).unwrap_or_default());
     Ok(slots)
-}
-
-/// How many rows a query finds
-pub(crate) fn count<M: Entity>(
-    env: &Environment<M::Connection>,
-    at: Place,
-    query: &dyn QueryFragment<DbOf<M>>,
-) -> Result<usize> {
-    let query = &Counting(query);
-    let rows = env.watch_search::<M, _>(at, query, |text| {
-        env.flushed()?;
-        let fault = |error| Error::database(M::NAME, format_args!("counting {}", M::NAME), error);
-        let read = |told: &Cell<usize>| {
-            env.before_select(query);
-            let mut connection = env.connection()?;
-            let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
-            let mut counts = Vec::new();
-            for row in rows {
-                let row = row.map_err(fault)?;
-                let value = row.get(0);
-                let count = <DbOf<M> as Dialect>::read_count(value.as_ref().and_then(|value| value.value()));
-                counts
-                    .push(count.map_err(|error| fault(diesel::result::Error::DeserializationError(error)))?);
-            }
-            told.set(counts.len());
-            Ok(counts)
-        };
-        let rows = env.reading(|_| env.told(&told(M::NAME, &Reason::Search, 0), query, read))?;
-        env.note_search(|| text.to_owned());
-        Ok(rows)
-    })?;
-    Ok(rows.first().copied().unwrap_or(0))
-}
-
-/// `SELECT COUNT(*) FROM (query)`
-struct Counting<'a, DB: Backend>(&'a dyn QueryFragment<DB>);
-
-impl<DB: Backend> QueryFragment<DB> for Counting<'_, DB> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql("SELECT COUNT(*) FROM (");
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(") AS counted");
-        Ok(())
-    }
 }
 
 /// The keys that a query finds; nothing goes into the cache, not even a slot.

@@ -89,10 +89,12 @@ pub enum Laid<'a> {
     Out(&'a Layout),
     /// Where the names of their columns say: these fields, as far as they are there
     ByName(&'a [usize]),
+    /// These columns, behind others
+    Last(&'a Selection),
 }
 
 /// What is wanted of each row besides the model's own fields
-pub(crate) enum Beside<'a, DB: diesel::backend::Backend> {
+pub(crate) enum Beside<'a, C: Connection> {
     Nothing,
     /// The record whose list the row is a member of
     Owner {
@@ -100,10 +102,17 @@ pub(crate) enum Beside<'a, DB: diesel::backend::Backend> {
         places: Vec<usize>,
         /// The member's link to it, if that is among the fields
         field: Option<usize>,
-        reader: Box<dyn KeyReader<DB> + 'a>,
+        reader: Box<dyn KeyReader<C::Backend> + 'a>,
     },
     /// The value at this place
     Value(usize),
+    /// What somebody reads of it
+    Row(&'a mut dyn TakeRow<C>),
+}
+
+/// Reads what it wants of each row
+pub(crate) trait TakeRow<C: Connection> {
+    fn take(&mut self, row: &<C as LoadConnection>::Row<'_, '_>) -> Result<(), BoxError>;
 }
 
 /// What a row says besides the model's own fields
@@ -118,12 +127,12 @@ pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
 pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
 
 /// What the rows of a SELECT are read with
-struct Reading<'a, DB: diesel::backend::Backend> {
-    key: Box<dyn KeyReader<DB> + 'a>,
+struct Reading<'a, 'b, C: Connection> {
+    key: Box<dyn KeyReader<C::Backend> + 'a>,
     key_places: &'a [usize],
     /// The field that says whose member a row is, if one does
     owner_field: Option<usize>,
-    beside: Beside<'a, DB>,
+    beside: Beside<'b, C>,
     /// The rows that have come, to see that a key tells them apart
     seen: SlotSet,
     /// One of which two came that were not the same
@@ -161,7 +170,7 @@ impl<C: Connection> Select<'_, C> {
         _flushed: Flushed,
         query: &dyn QueryFragment<C::Backend>,
         laid: Laid<'_>,
-        mut beside: Beside<'_, C::Backend>,
+        mut beside: Beside<'_, C>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<()> {
         if self.renews {
@@ -175,13 +184,13 @@ impl<C: Connection> Select<'_, C> {
             let mut rows = rows.map_err(|error| self.fault(error))?;
             has_rows.set(true);
             let beside = std::mem::replace(&mut beside, Beside::Nothing);
-            let fields = match laid {
-                Laid::Out(layout) => return self.take(env, rows, layout, beside, &mut *on_row, count),
-                Laid::ByName(fields) => fields,
-            };
+            if let Laid::Out(layout) = laid {
+                return self.take(env, rows, layout, beside, &mut *on_row, count);
+            }
             let first = rows.next();
-            let layout = match &first {
-                Some(Ok(row)) => Layout::by_name(self.store.model(), fields, row)?,
+            let layout = match (laid, &first) {
+                (Laid::ByName(fields), Some(Ok(row))) => Layout::by_name(self.store.model(), fields, row)?,
+                (Laid::Last(selection), Some(Ok(row))) => selection.behind(row.field_count()),
                 // There is nothing to be read.
                 _ => Layout::default(),
             };
@@ -199,12 +208,12 @@ impl<C: Connection> Select<'_, C> {
     /// Writes rows into the cache, as many as find room.
     ///
     /// Returns a record of which two rows came that were not the same.
-    fn take<'r, R: Row<'r, C::Backend>>(
+    fn take<'conn, 'query>(
         &self,
         env: &Environment<C>,
-        mut rows: impl Iterator<Item = QueryResult<R>>,
+        mut rows: impl Iterator<Item = QueryResult<<C as LoadConnection>::Row<'conn, 'query>>>,
         layout: &Layout,
-        beside: Beside<'_, C::Backend>,
+        beside: Beside<'_, C>,
         on_row: OnRow<'_, C::Backend>,
         told: &Cell<usize>,
     ) -> Result<Option<u32>> {
@@ -324,10 +333,10 @@ impl<C: Connection> Select<'_, C> {
 
     /// Writes a row, and gives its slot; `NULL` if its key is.
     #[inline(always)]
-    fn write<'r, R: Row<'r, C::Backend>>(
+    fn write(
         &self,
-        row: &R,
-        into: &mut Reading<'_, C::Backend>,
+        row: &<C as LoadConnection>::Row<'_, '_>,
+        into: &mut Reading<'_, '_, C>,
         writers: &mut Writers<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
     ) -> Result<u32> {
@@ -382,6 +391,7 @@ impl<C: Connection> Select<'_, C> {
                 let value = row.get(*place);
                 on_row(slot, Shown::Value(value.as_ref().and_then(|value| value.value())))
             }
+            (None, Beside::Row(reader)) => reader.take(row).and_then(|()| on_row(slot, Shown::Nothing)),
             (None, Beside::Nothing) => on_row(slot, Shown::Nothing),
         };
         match shown {

@@ -46,6 +46,13 @@ impl<C: Connection> fmt::Debug for Cache<'_, C> {
     }
 }
 
+/// What is cached, as [`Stats`] shows it
+impl<C: Connection> fmt::Display for Cache<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
 impl<'env, C: Connection> Cache<'env, C> {
     pub(crate) fn new(env: &'env Environment<C>) -> Self {
         Self { env }

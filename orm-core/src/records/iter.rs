@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::{fmt, slice};
 
 use super::group::Group;
-use super::{Handle, Model, Record, RecordSet};
+use super::{Handle, Model, Record, RecordSet, ToMany};
+use crate::{Error, Result};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// The records one by one
@@ -130,6 +131,67 @@ impl<'env, M: Model> IntoIterator for RecordSet<'env, M> {
     fn into_iter(self) -> IntoIter<'env, M> {
         let slots = 0..self.len();
         IntoIter { set: self, slots }
+    }
+}
+
+/// The records that a link leads to, one by one, each a `Result`: the only one is an error where the link cannot be read
+pub struct Members<'env, M: Model> {
+    failed: Option<Error>,
+    records: Option<IntoIter<'env, M>>,
+}
+
+impl<'env, M: Model> Iterator for Members<'env, M> {
+    type Item = Result<Record<'env, M>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.failed.take() {
+            Some(error) => Some(Err(error)),
+            None => self.records.as_mut()?.next().map(Ok),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left =
+            self.records.as_ref().map_or(0, ExactSizeIterator::len) + usize::from(self.failed.is_some());
+        (left, Some(left))
+    }
+}
+
+impl<M: Model> ExactSizeIterator for Members<'_, M> {}
+impl<M: Model> FusedIterator for Members<'_, M> {}
+
+impl<M: Model> fmt::Debug for Members<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.failed, &self.records) {
+            (Some(error), _) => error.fmt(f),
+            (None, Some(records)) => records.fmt(f),
+            (None, None) => f.write_str("[]"),
+        }
+    }
+}
+
+/// The link is read, and may fail: `for tag in partner.tag_ids() { let tag = tag?; … }`. [`iter`](ToMany::iter) fails before the loop
+impl<'env, M: Model> IntoIterator for ToMany<'env, M> {
+    type Item = Result<Record<'env, M>>;
+    type IntoIter = Members<'env, M>;
+
+    #[track_caller]
+    fn into_iter(self) -> Members<'env, M> {
+        (&self).into_iter()
+    }
+}
+
+/// As of the link by value
+impl<'env, M: Model> IntoIterator for &ToMany<'env, M> {
+    type Item = Result<Record<'env, M>>;
+    type IntoIter = Members<'env, M>;
+
+    #[track_caller]
+    fn into_iter(self) -> Members<'env, M> {
+        match self.iter() {
+            Ok(records) => Members { failed: None, records: Some(records) },
+            Err(error) => Members { failed: Some(error), records: None },
+        }
     }
 }
 

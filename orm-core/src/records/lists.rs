@@ -7,6 +7,7 @@ use crate::env::stores::Want;
 use crate::env::watch::{Place, Spot};
 use crate::error::Repeated;
 use crate::load::origin::Step;
+use crate::model::IntoKey;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, LinkHere, Model};
 use crate::store::{SlotSet, UNRESOLVED};
@@ -67,7 +68,71 @@ impl<'env, T: Model> ToMany<'env, T> {
     #[track_caller]
     pub fn set<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
         let at = Location::caller();
-        let wanted = slots_in(self, records, at)?;
+        self.set_slots(&slots_in(self, records, at)?, at)
+    }
+
+    /// Makes the records with these keys members of the link, as [`add`](Self::add) does; the keys are not looked up
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add). A key that no row has is a violation of a foreign key where the database has one.
+    #[track_caller]
+    pub fn add_ids<I>(&self, ids: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: IntoKey<T>,
+    {
+        self.change(&self.slots_of(ids), true, Location::caller())
+    }
+
+    /// Takes the records with these keys out of the link, as [`remove`](Self::remove) does
+    ///
+    /// # Errors
+    ///
+    /// As [`remove`](Self::remove).
+    #[track_caller]
+    pub fn remove_ids<I>(&self, ids: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: IntoKey<T>,
+    {
+        self.change(&self.slots_of(ids), false, Location::caller())
+    }
+
+    /// Makes the records with these keys the members of the link, and no others: what a form with a list of choices sends
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { tags { id -> Integer, name -> Text } }
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # diesel::table! { partner_tags (partner_id, tag_id) { partner_id -> Integer, tag_id -> Integer } }
+    /// # #[derive(Model)] struct Tag { id: i32, name: String }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String,
+    /// #     #[model(through(partner_tags::partner_id, partner_tags::tag_id))] tag_ids: ManyToMany<Tag> }
+    /// fn save(partner: &Record<Partner>, chosen: &[i32]) -> orm_core::Result<()> {
+    ///     partner.tag_ids().set_ids(chosen)
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`set`](Self::set) and [`add_ids`](Self::add_ids).
+    #[track_caller]
+    pub fn set_ids<I>(&self, ids: I) -> Result<()>
+    where
+        I: IntoIterator,
+        I::Item: IntoKey<T>,
+    {
+        self.set_slots(&self.slots_of(ids), Location::caller())
+    }
+
+    fn slots_of(&self, ids: impl IntoIterator<Item: IntoKey<T>>) -> Vec<u32> {
+        let store = self.handle().group.store;
+        ids.into_iter().map(|id| store.intern(id.into_key())).collect()
+    }
+
+    fn set_slots(&self, wanted: &[u32], at: Place) -> Result<()> {
         self.watch_change(at)?;
         self.handle().group.env.writing(|| {
             let stay = SlotSet::of(wanted.iter().copied());
@@ -80,7 +145,7 @@ impl<'env, T: Model> ToMany<'env, T> {
             if !gone.is_empty() {
                 self.change(&gone, false, at)?;
             }
-            self.change(&wanted, true, at)
+            self.change(wanted, true, at)
         })
     }
 

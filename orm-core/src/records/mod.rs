@@ -13,8 +13,10 @@ pub(crate) mod combination;
 pub(crate) mod computed;
 pub(crate) mod env;
 mod expression;
+pub(crate) mod extract;
 pub(crate) mod field;
 pub(crate) mod fields;
+pub(crate) mod find;
 mod group;
 mod handle;
 pub(crate) mod inverse;
@@ -27,10 +29,13 @@ pub(crate) mod record_query;
 mod refresh;
 mod search;
 mod set;
+mod show;
 mod to_many;
 pub(crate) mod upsert;
 pub(crate) mod value;
 pub(crate) mod values;
+mod violated;
+pub(crate) mod with;
 mod write;
 
 use std::cmp::Ordering;
@@ -45,7 +50,7 @@ use crate::model::always;
 pub(crate) use group::LinkHere;
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
-pub use iter::{Chunks, IntoIter, Iter};
+pub use iter::{Chunks, IntoIter, Iter, Members};
 pub use model::{Fault, Model, Ordered, ValueSet};
 
 use crate::env::stores::Store;
@@ -434,7 +439,7 @@ impl<M: Model<Key: Ord> + Ordered> Ord for Record<'_, M> {
 }
 
 impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
-    /// Names the records; never asks the database.
+    /// Names the records; of a record `{:#?}` shows what is cached of it, and what of that waits to be written. Never asks the database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Handle { group, slot, at, .. } = self.handle();
         let Group { env, store, ref origin, .. } = **group;
@@ -446,6 +451,9 @@ impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
         match *slot {
             NULL => write!(f, "{}(NULL)", M::NAME),
             slot if slot != UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
+                if f.alternate() {
+                    return show::cached(f, env, store, slot);
+                }
                 write!(f, "{}({})", M::NAME, store.key_text(slot))
             }
             _ => {

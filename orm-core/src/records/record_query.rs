@@ -7,18 +7,19 @@ use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::expression::expression_types::Untyped;
 use diesel::query_builder::{AstPass, Query, QueryFragment};
-use diesel::query_dsl::methods::{LimitDsl, SelectDsl};
+use diesel::query_dsl::methods::LimitDsl;
 use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::env::stores::Want;
 use crate::env::watch::Place;
+use crate::load::count::count;
 use crate::load::prefetch;
-use crate::load::query::{ModelColumns, count, find};
-use crate::load::select::Laid;
-use crate::model::DbOf;
+use crate::load::query::find;
+use crate::records::Model;
 use crate::records::fields::{Chosen, Fields};
+use crate::records::find::{FindRecords, by};
 use crate::records::keyset::ByKey;
-use crate::records::{Model, combination};
+use crate::records::with::{FindRecordsWith, RecordsWith};
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 /// Finds records with any diesel query
@@ -148,7 +149,45 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Ok(RecordSet::found(env, found(self, env, &Wanted::only(Vec::new()), Location::caller())?))
     }
 
+    /// The records that the query finds, with what else it selects: a rank, a sum of their group, how many there are. One SELECT
+    ///
+    /// `T` is what diesel reads of the query's own select clause: a tuple, or a struct that derives `Queryable`. The model's columns are
+    /// added behind it. Of a `UNION` it is the whole row, of a [`diesel::sql_query`] a struct that derives `QueryableByName`.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use diesel::dsl::sql;
+    /// use diesel::sql_types::BigInt;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { players { id -> Integer, name -> Text, points -> Integer } }
+    /// # #[derive(Model)] struct Player { id: i32, name: String, points: i32 }
+    /// fn table(env: &Environment) -> orm_core::Result<()> {
+    ///     let ranked = players::table.select((sql::<BigInt>("rank() OVER (ORDER BY points DESC)"), players::points * 2));
+    ///     for (player, (rank, double)) in ranked.limit(10).records_with::<Player, (i64, i32)>(env)? {
+    ///         println!("{rank}. {} {double}", player.name()?);
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`records`](Self::records); [`Error::Database`](crate::Error::Database) also for a value that is none of `T`;
+    /// [`Error::Other`](crate::Error::Other) where SQL of the application's own hides where the select clause ends.
+    #[track_caller]
+    fn records_with<M, T>(self, env: &Environment<M::Connection>) -> Result<RecordsWith<'_, M, T>>
+    where
+        M: Model,
+        Self: FindRecordsWith<M, T, By>,
+    {
+        let (slots, values) = self.find_with(env, Location::caller())?;
+        Ok(RecordsWith { records: RecordSet::found(env, slots), values })
+    }
+
     /// How many rows the query finds: one SELECT, which brings nothing into the cache
+    ///
+    /// The query's order is left out; its limit counts. SQL of the application's own is counted as it is written.
     ///
     /// # Errors
     ///
@@ -160,8 +199,8 @@ pub trait RecordQuery<By = by::Select>: Sized {
         Self: FindRecords<M, By>,
     {
         let (at, mut rows) = (Location::caller(), 0);
-        self.with_query(env, Some(&[]), &mut |_, query| {
-            rows = count::<M>(env, at, query)?;
+        self.with_query(env, Some(&[]), &mut |laid, query| {
+            rows = count::<M>(env, at, laid, query)?;
             Ok(())
         })?;
         Ok(rows)
@@ -205,7 +244,7 @@ pub trait RecordQuery<By = by::Select>: Sized {
         };
         let (mut total, mut slots) = (0, Vec::new());
         self.with_query(env, None, &mut |laid, query| {
-            total = count::<M>(env, at, query)?;
+            total = count::<M>(env, at, laid, query)?;
             // What is behind the last page needs no look.
             if before < total {
                 slots = find::<_, M>(env, at, laid, &Part { query, rows: size, before }, false)?;
@@ -294,19 +333,6 @@ impl<DB: Backend> QueryFragment<DB> for Part<'_, DB> {
     }
 }
 
-/// How a query is made to give records; the parameter of [`RecordQuery`], which nobody writes
-pub mod by {
-    /// Its select clause is replaced
-    #[derive(Debug)]
-    pub enum Select {}
-    /// It combines others, by `UNION`, `INTERSECT` or `EXCEPT`: columns are found in its text
-    #[derive(Debug)]
-    pub enum Combination {}
-    /// It is SQL of the application's own: columns are found by the names in its rows
-    #[derive(Debug)]
-    pub enum Sql {}
-}
-
 // Not for every type: another crate's `records()` must stay callable where the prelude is in scope.
 impl<Q: diesel::QueryDsl> RecordQuery<by::Select> for Q {}
 // What can be put in order by the number of a column is a combination, whose type diesel keeps to itself.
@@ -331,76 +357,6 @@ impl Wanted {
     }
 }
 
-/// A query that finds records of `M`
-#[diagnostic::on_unimplemented(
-    message = "this query finds no records of `{M}`",
-    label = "no query over the table of `{M}`",
-    note = "it must be over the table of `{M}`, and that not the side of a LEFT JOIN which may be NULL; a `UNION` must be \
-            one that the backend of `{M}` has"
-)]
-pub trait FindRecords<M: Model, By> {
-    /// Calls with the query as it is to be run for these fields, or for those that come with every search, and where its rows hold
-    /// what.
-    #[doc(hidden)]
-    fn with_query(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
-        run: Run<'_, M>,
-    ) -> Result<()>;
-}
-
-/// Runs a query.
-type Run<'r, M> = &'r mut dyn FnMut(Laid<'_>, &dyn QueryFragment<DbOf<M>>) -> Result<()>;
-
-impl<M, Q> FindRecords<M, by::Select> for Q
-where
-    M: Model,
-    Q: SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
-{
-    fn with_query(
-        self,
-        _: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
-        run: Run<'_, M>,
-    ) -> Result<()> {
-        let columns = fields.map_or_else(ModelColumns::<M>::always, ModelColumns::<M>::of);
-        let layout = columns.layout().clone();
-        run(Laid::Out(&layout), &SelectDsl::select(self, columns))
-    }
-}
-
-impl<M, Q> FindRecords<M, by::Combination> for Q
-where
-    M: Model,
-    Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
-{
-    fn with_query(
-        self,
-        env: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
-        run: Run<'_, M>,
-    ) -> Result<()> {
-        let all = columns::<M>();
-        run(Laid::Out(&combination::layout::<M>(env, &self, fields.unwrap_or(&all))?), &self)
-    }
-}
-
-impl<M, Q> FindRecords<M, by::Sql> for Q
-where
-    M: Model,
-    Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
-{
-    fn with_query(
-        self,
-        _: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
-        run: Run<'_, M>,
-    ) -> Result<()> {
-        run(Laid::ByName(fields.unwrap_or(&columns::<M>())), &self)
-    }
-}
-
 /// The slots of the records that a query finds, and what is wanted of them into the cache
 fn found<M: Model, By>(
     query: impl FindRecords<M, By>,
@@ -414,9 +370,4 @@ fn found<M: Model, By>(
         Ok(())
     })?;
     Ok(slots)
-}
-
-/// All fields that are columns
-fn columns<M: Model>() -> Vec<usize> {
-    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].is_column()).collect()
 }

@@ -34,6 +34,7 @@ pub(crate) use links::{Edit, Joining, follow, lists, to_one};
 pub use links::{Link, LinkCell, List};
 pub(crate) use resident::UnreadBatch;
 pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
+pub(crate) use stats::some;
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub(crate) use table::Part;
 pub use table::Table;

@@ -1,5 +1,7 @@
 //! Numbers about an environment.
 
+use std::fmt;
+
 /// What an environment has done and holds, exact at the moment it was asked
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -66,6 +68,79 @@ impl Stats {
         unread.sort_by_key(|unread| std::cmp::Reverse(unread.bytes));
         unread
     }
+
+    /// The fields of a model that are among the columns that nobody has read
+    pub(crate) fn unread_of(&self, model: &str) -> Vec<&'static str> {
+        self.unread().into_iter().filter(|unread| unread.model == model).map(|unread| unread.field).collect()
+    }
+}
+
+/// How many models a table names
+const SHOWN: usize = 20;
+/// How wide the names of what was not read may be together
+const WIDTH: usize = 40;
+
+/// A line with the sums, and a table of the models that hold or did something, the largest first; it fits a screen
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { queries, writes, dirty, hits, misses, records, bytes, evictions, .. } = *self;
+        write!(
+            f,
+            "{} ({writes} of them writes), {hits} reads from the cache, {misses} that missed, ",
+            some(queries, "statement")
+        )?;
+        write!(f, "{} in {} KiB", some(records, "record"), bytes / 1024)?;
+        for (count, what) in [(dirty, "waiting to be written"), (evictions, "dropped")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        let mut models: Vec<&ModelStats> = self.models.iter().filter(|model| model.is_used()).collect();
+        models.sort_by_key(|model| std::cmp::Reverse(model.bytes));
+        if models.is_empty() {
+            return Ok(());
+        }
+        let width =
+            models.iter().take(SHOWN).map(|model| model.name.chars().count()).max().unwrap_or(0).max(5);
+        write!(
+            f,
+            "\n{:<width$} {:>8} {:>9} {:>7} {:>9} {:>7}  brought and not read",
+            "model", "records", "values", "KiB", "hits", "misses"
+        )?;
+        for model in models.iter().take(SHOWN) {
+            let ModelStats { name, hits, misses, records, values, bytes, .. } = model;
+            write!(f, "\n{name:<width$} {records:>8} {values:>9} {:>7} {hits:>9} {misses:>7}", bytes / 1024)?;
+            let unread = shortened(&self.unread_of(name));
+            if !unread.is_empty() {
+                write!(f, "  {unread}")?;
+            }
+        }
+        match models.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\nand {}", some(more, "smaller model")),
+        }
+    }
+}
+
+/// Names as far as they find room
+fn shortened(names: &[&str]) -> String {
+    let mut text = String::new();
+    for (at, name) in names.iter().enumerate() {
+        if at > 0 && text.len() + name.len() > WIDTH {
+            return format!("{text} and {} more", names.len() - at);
+        }
+        if at > 0 {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    text
+}
+
+/// `1 statement`, `2 statements`
+pub(crate) fn some(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// A column that was brought and not read; from [`Stats::unread`]
@@ -100,6 +175,13 @@ pub struct ModelStats {
     pub bytes: usize,
     /// The same by field
     pub fields: Vec<FieldStats>,
+}
+
+impl ModelStats {
+    /// Whether there is anything to tell of it: one that was only linked to has no numbers
+    pub(crate) fn is_used(&self) -> bool {
+        self.hits + self.misses + self.values > 0 || self.fields.iter().any(|field| field.brought > 0)
+    }
 }
 
 /// What is cached of one field

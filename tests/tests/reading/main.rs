@@ -26,6 +26,7 @@ mod queries_are_counted_and_paged;
 // diesel's `union` is not there for a connection that may be to any of several databases.
 #[cfg(not(feature = "any"))]
 mod queries_of_other_shapes_find_records;
+mod records_come_with_other_columns;
 mod records_have_an_order;
 mod sets_are_made_of_records;
 mod sets_are_natural_to_walk;
@@ -38,7 +39,9 @@ mod tables_can_be_wide;
 mod the_cache_can_be_looked_into;
 mod threads_share_a_pool;
 mod two_sets_share_one_cache;
+mod values_are_extracted;
 mod values_never_reach_sql;
+mod what_is_cached_can_be_printed;
 mod what_is_read_anew_is_as_it_is_now;
 mod what_nobody_reads_is_seen;
 mod windows_are_filled;

@@ -76,3 +76,67 @@ fn pages_by_key_begin_after_the_last_one() -> Result<()> {
     assert!(query().order(partners::name).records_after::<Partner>(&db, None, 10).is_err());
     Ok(())
 }
+
+/// The one statement that a piece of work sends
+fn sent<T>(db: &TestDb, work: impl FnOnce() -> Result<T>) -> Result<(T, String)> {
+    db.inspect();
+    let done = db.assert_queries(1, work)?;
+    Ok((done, db.inspection().statements.remove(0).text))
+}
+
+#[test]
+fn what_is_counted_is_put_in_no_order() -> Result<()> {
+    let db = TestDb::of_partners(250, 10);
+    let named = || partners::table.filter(partners::name.like("%1%")).filter(partners::id.gt(3));
+    let expected = named().records::<Partner>(&db)?.len();
+    let by_country =
+        || named().left_join(countries::table).order((countries::name.nullable().asc(), partners::id.desc()));
+    // From what it finds, without a sub-select
+    for (count, text) in [
+        sent(&db, || named().order(partners::name.desc()).count_records::<Partner>(&db))?,
+        sent(&db, || named().order(partners::name).into_boxed().count_records::<Partner>(&db))?,
+        sent(&db, || by_country().count_records::<Partner>(&db))?,
+    ] {
+        assert_eq!(count, expected, "{text}");
+        assert!(text.starts_with("SELECT COUNT(*) FROM ") && text.matches("SELECT").count() == 1, "{text}");
+        assert!(!text.contains("ORDER BY"), "{text}");
+    }
+    let pages = db.assert_queries(2, || {
+        db.inspect();
+        by_country().page::<Partner>(&db, 2, 10)
+    })?;
+    assert_eq!((pages.total, pages.records.len()), (expected, 10));
+    let [count, page] = &db.inspection().statements[..] else { panic!("two statements") };
+    assert!(!count.text.contains("ORDER BY") && page.text.contains("ORDER BY"), "{count:?} {page:?}");
+    // A limit counts what it lets through, whatever the order; the values of both sides of it stay where they were.
+    for (limit, offset) in [(7, 0), (7, 3), (1_000, 20), (5, 1_000)] {
+        let part = || named().order(partners::name).limit(limit).offset(offset);
+        let (count, text) = sent(&db, || part().count_records::<Partner>(&db))?;
+        assert_eq!(count, part().records::<Partner>(&db)?.len(), "{text}");
+        assert!(!text.contains("ORDER BY"), "{text}");
+    }
+    // Each once, and grouped: the rows are counted, not what they are made of.
+    let (count, text) = sent(&db, || {
+        let used = partners::table.inner_join(countries::table).filter(partners::id.le(25)).distinct();
+        used.order(countries::id).count_records::<Country>(&db)
+    })?;
+    assert_eq!(count, 10, "{text}");
+    let (count, text) = sent(&db, || {
+        let by_key = named().group_by(partners::id).having(diesel::dsl::count_star().gt(0));
+        by_key.order(partners::id).count_records::<Partner>(&db)
+    })?;
+    assert_eq!(count, expected, "{text}");
+    Ok(())
+}
+
+#[test]
+fn an_order_that_has_values_keeps_them() -> Result<()> {
+    let db = TestDb::of_partners(30, 10);
+    let first = || partners::table.filter(partners::id.gt(3)).order(partners::name.ne("no such name"));
+    let (count, text) = sent(&db, || first().count_records::<Partner>(&db))?;
+    assert_eq!(count, 27);
+    assert!(text.contains("ORDER BY"), "its value would be left over: {text}");
+    let page = first().page::<Partner>(&db, 1, 10)?;
+    assert_eq!((page.total, page.records.len()), (27, 10));
+    Ok(())
+}

@@ -99,3 +99,27 @@ fn what_goes_wrong_comes_out() {
     assert!(partners.chunks(3).is_err() && partners.contains(&db.record(1)).is_err());
     assert!(partners.any(|_| Ok(true)).is_err() && partners.sum_by(|_| Ok(1)).is_err());
 }
+
+#[test]
+fn a_loop_over_a_link_gives_results() -> Result<()> {
+    let db = TestDb::of_partners(40, 10);
+    let partners = db.browse::<Partner>([1, 2, 3]);
+    let mut names = Vec::new();
+    db.assert_queries(1, || -> Result<()> {
+        for partner in &partners {
+            assert_eq!((&partner.tag_ids()).into_iter().len(), partner.tag_ids().len()?);
+            for tag in partner.tag_ids() {
+                names.push(tag?.name()?);
+            }
+        }
+        Ok(())
+    })?;
+    let expected: Vec<Str> = partners.map(|partner| partner.tag_ids().name())?.concat();
+    assert_eq!(names, expected);
+    // One that cannot be read is one error.
+    let nobody = db.record::<Partner>(9_999).parent_id();
+    let mut tags = nobody.tag_ids().into_iter();
+    assert!(tags.next().is_some_and(|tag| tag.is_err_and(|error| error.is_missing_record())));
+    assert!(tags.next().is_none());
+    Ok(())
+}

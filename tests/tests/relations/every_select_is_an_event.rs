@@ -253,8 +253,16 @@ fn an_inspection_shows_what_was_sent_and_what_came_again() -> Result<()> {
     // Values are not shown, nor taken for HTML.
     assert!(!page.contains("<b>\""), "{page}");
     assert_eq!(page.matches("<tr ").count(), 9);
+    assert!(text.starts_with("9 statements in "), "{text}");
+    // The style is there once, and by itself; what was only linked to is not told of.
+    let panel = inspection.panel();
+    assert!(page.starts_with("<style>") && page.ends_with(&panel) && !panel.contains("<style>"), "{page}");
+    assert!(page.contains(orm_core::Inspection::style()));
+    assert!(panel.contains("<td>Country</td>") && !panel.contains("<td>Continent</td>"), "{panel}");
     // Begun anew.
     db.inspect();
     assert!(db.inspection().statements.is_empty());
+    db.record::<Partner>(7).notes()?;
+    assert!(db.inspection().to_string().starts_with("1 statement in "));
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::backend::Connection;
 use crate::env::telling::Told;
 use crate::env::watch::Place;
+use crate::store::some;
 use crate::{Environment, Stats};
 
 impl<C: Connection> Environment<C> {
@@ -112,10 +113,12 @@ impl Inspection {
     fn summary(&self) -> String {
         let Stats { hits, misses, records, bytes, .. } = self.stats;
         format!(
-            "{} statements in {:.1} of {:.1} ms, {hits} reads from the cache, {misses} that missed, {records} records in {} KiB",
-            self.statements.len(),
+            "{} in {:.1} of {:.1} ms, {} from the cache, {misses} that missed, {} in {} KiB",
+            some(self.statements.len(), "statement"),
             milliseconds(self.in_database()),
             milliseconds(self.took),
+            some(hits, "read"),
+            some(records, "record"),
             bytes / 1024
         )
     }
@@ -124,8 +127,20 @@ impl Inspection {
     ///
     /// Each statement is a line with its place in time, its duration, rows, reason and the line of code; a click shows its SQL. What was sent
     /// several times from one line is marked, and so are columns that were brought and not read.
+    ///
+    /// It has its [style](Self::style) with it. A page with several has that once: `<style>` in its head, and a [`panel`](Self::panel) for each.
     pub fn to_html(&self) -> String {
-        let mut page = String::from(STYLE);
+        format!("<style>{}</style>{}", Self::style(), self.panel())
+    }
+
+    /// The style sheet of what [`panel`](Self::panel) gives
+    pub fn style() -> &'static str {
+        STYLE
+    }
+
+    /// What [`to_html`](Self::to_html) gives, without its [style](Self::style)
+    pub fn panel(&self) -> String {
+        let mut page = String::from("<section class=\"orm-inspection\">");
         let whole = milliseconds(self.took).max(0.001);
         // Writing to a `String` does not fail.
         let _ = write!(page, "<p class=\"orm-sum\">{}</p>", escaped(&self.summary()));
@@ -160,14 +175,13 @@ impl Inspection {
             let _ = write!(page, "</details></td><td>{}</td></tr>", escaped(&statement.place()));
         }
         page.push_str("</tbody></table>");
+        let models = || self.stats.models.iter().filter(|model| model.is_used());
+        if models().next().is_none() {
+            page.push_str("</section>");
+            return page;
+        }
         page.push_str("<table><thead><tr><th>model</th><th>records</th><th>hits</th><th>misses</th><th>KiB</th><th>brought and not read</th></tr></thead><tbody>");
-        let unread = self.stats.unread();
-        for model in &self.stats.models {
-            let unread: Vec<&str> = unread
-                .iter()
-                .filter(|unread| unread.model == model.name)
-                .map(|unread| unread.field)
-                .collect();
+        for model in models() {
             let _ = write!(
                 page,
                 "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
@@ -176,7 +190,7 @@ impl Inspection {
                 model.hits,
                 model.misses,
                 model.bytes / 1024,
-                escaped(&unread.join(", "))
+                escaped(&self.stats.unread_of(model.name).join(", "))
             );
         }
         page.push_str("</tbody></table></section>");
@@ -184,7 +198,7 @@ impl Inspection {
     }
 }
 
-const STYLE: &str = "<section class=\"orm-inspection\"><style>
+const STYLE: &str = "
 .orm-inspection{font:13px/1.5 system-ui,sans-serif;color:#223;background:#fff;padding:1em;max-width:80em}
 .orm-inspection table{border-collapse:collapse;width:100%;margin:0 0 1.5em}
 .orm-inspection th{text-align:left;font-weight:600;color:#678;border-bottom:1px solid #cde}
@@ -196,7 +210,7 @@ const STYLE: &str = "<section class=\"orm-inspection\"><style>
 .orm-inspection .orm-again em,.orm-inspection .orm-failed b{color:#b06000;font-style:normal;font-weight:600}
 .orm-inspection pre{white-space:pre-wrap;background:#f6f8fb;padding:.6em;margin:.3em 0}
 .orm-inspection summary{cursor:pointer}.orm-inspection b{color:#456}.orm-sum{font-weight:600}
-</style>";
+";
 
 /// Text as HTML shows it
 fn escaped(text: &str) -> String {

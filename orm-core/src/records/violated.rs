@@ -1,0 +1,46 @@
+//! Which fields a violated constraint is about.
+
+use crate::Violation;
+use crate::records::Model;
+use crate::records::field::{Field, Kind};
+
+impl Violation {
+    /// Whether it is about a field: one of the field's columns is among those of the constraint
+    ///
+    /// What a form needs to show the error where it belongs. Of several fields that are unique together it is about each.
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// use orm_core::{Violation, ViolationKind};
+    /// # diesel::table! { partners { id -> Integer, name -> Text, email -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String, email: String }
+    /// fn wrong(violation: &Violation) -> Option<(&'static str, &'static str)> {
+    ///     match violation.kind {
+    ///         ViolationKind::Unique if violation.is_of(Partner::EMAIL) => Some(("email", "Another partner has this address.")),
+    ///         ViolationKind::NotNull => Some((violation.fields::<Partner>().first().copied()?, "This is needed.")),
+    ///         _ => None,
+    ///     }
+    /// }
+    /// # fn main() {}
+    /// ```
+    pub fn is_of<M: Model, T: 'static, K: Kind>(&self, field: Field<M, T, K>) -> bool {
+        self.model == M::NAME && self.has_one_of(field.column_names())
+    }
+
+    /// The names of the model's fields that it is about, in their order; none of another model, nor where the database does not say it
+    ///
+    /// No database says it of a CHECK over several columns, SQLite of no foreign key. MySQL tells the name of a unique key, which is called as its first
+    /// column if nobody has named it.
+    pub fn fields<M: Model>(&self) -> Vec<&'static str> {
+        if self.model != M::NAME {
+            return Vec::new();
+        }
+        let key = self.has_one_of(M::KEY_COLUMNS).then_some(M::KEY_FIELD);
+        let others = M::FIELDS.iter().filter(|field| self.has_one_of(field.columns)).map(|field| field.name);
+        key.into_iter().chain(others).collect()
+    }
+
+    fn has_one_of(&self, columns: &[&str]) -> bool {
+        self.columns.iter().any(|named| columns.contains(&&**named))
+    }
+}
