@@ -11,6 +11,7 @@
 //! | `primary_key(order_id, number)` | the fields of a key of two to four columns, in the order of diesel's `table!`; marking each does as well |
 //! | `view_of(orders, lines)` | the model is over a view of these tables: what waits for them is sent before it is read, and a write to them makes it missing |
 //! | `unchecked` | a write that finds fewer rows than it names is no error: for tables whose triggers or rules tell the client another number |
+//! | `validate = is_sound` | a function of `&Record<Self>` that returns `Result<(), E>`: its error refuses a new or changed record, `Error::Invalid` |
 //! | `connection = PgConnection` | the diesel connection of the model's rows; without it that of the only backend feature turned on |
 //!
 //! # On a field
@@ -31,6 +32,7 @@
 //! | `compute_all = open_orders` | the same for many: of `&RecordSet<Self>`, one value a record, `orm_core::Result<Vec<T>>` |
 //! | `related = country_id.code` | of a `Computed<T>`: the value of that field of the record that the links lead to |
 //! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
+//! | `inverse` | of a `related` field: setting it sets that field of the record that the links lead to |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 //! | `filter = partners::is_company.eq(true)` | of either: which of the records are in it; a link with a filter is read, not written |
 

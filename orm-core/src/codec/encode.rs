@@ -70,6 +70,9 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         true
     }
 
+    /// A copy of what a record's cell holds
+    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>>;
+
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
@@ -483,6 +486,11 @@ where
 
     fn can_mix(&self) -> bool {
         B::can_mix()
+    }
+
+    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {
+        let copy = typed::<V>(cells).borrow().get(slot)?.clone();
+        Some(Box::new(copy))
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {

@@ -29,6 +29,7 @@ mod search;
 mod set;
 mod to_many;
 pub(crate) mod upsert;
+pub(crate) mod validate;
 pub(crate) mod value;
 pub(crate) mod values;
 mod write;

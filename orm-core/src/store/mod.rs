@@ -35,5 +35,5 @@ pub use links::{Link, LinkCell, List};
 pub(crate) use resident::UnreadBatch;
 pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
-pub(crate) use table::Part;
+pub(crate) use table::{Part, Waiting};
 pub use table::Table;
