@@ -346,6 +346,28 @@ pub enum Error {
         /// The field's name
         field: &'static str,
     },
+    /// The function that a model names as `validate` has refused a new or changed record: nothing was written, of no record
+    ///
+    /// What was written to records waits as before; it can be put right and sent again. [`invalid`](Self::invalid) finds the function's error
+    /// also where it is within another one.
+    #[error(
+        "{} is not valid: {source}",
+        .id.as_ref().map_or_else(|| format!("a new {model}"), |id| format!("{model} with key {id}"))
+    )]
+    Invalid {
+        /// The model's name
+        model: &'static str,
+        /// The record's key, as text; none of a new one
+        id: Option<Str>,
+        /// What the function has returned
+        r#source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// A function that validates records has tried to write
+    #[error("a {model} is being validated: what validates a record only reads")]
+    WriteWhileValidating {
+        /// The model's name
+        model: &'static str,
+    },
     /// A function that computes a field for several records at once has returned too many values, or too few
     #[error("{model}.{field} was computed for {records} records, and {values} values came")]
     ValueCount {
@@ -420,6 +442,34 @@ impl Error {
     /// Whether somebody else has changed the row meanwhile, which its version has shown
     pub fn is_conflict(&self) -> bool {
         matches!(self.cause(), Self::Conflict { .. })
+    }
+
+    /// The error with which a function has refused a record that it validates, if that is what went wrong
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// #[derive(Debug, thiserror::Error)]
+    /// #[error("a partner needs a name")]
+    /// struct NoName;
+    ///
+    /// #[derive(Model)]
+    /// #[model(validate = has_name)]
+    /// struct Partner { id: i32, name: String }
+    ///
+    /// fn has_name(partner: &Record<Partner>) -> Result<(), orm_core::Error> {
+    ///     if partner.name()?.is_empty() { Err(orm_core::Error::other(NoName)) } else { Ok(()) }
+    /// }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)"))?;
+    /// let error = env.create(Partner::values().name("")).unwrap_err();
+    /// assert!(error.invalid().is_some_and(|source| source.is::<NoName>()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn invalid(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        if let Self::Invalid { source, .. } = self.cause() { Some(&**source) } else { None }
     }
 
     /// Whether a strict environment has refused a loop

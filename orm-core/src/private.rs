@@ -18,18 +18,22 @@ pub use crate::model::{
     any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
-pub use crate::records::computed::{Compute, ComputedKind, IntoCell, IntoTime, computed_all, computed_one};
+pub use crate::records::computed::{
+    Compute, ComputedKind, IntoCell, IntoTime, Related, computed_all, computed_one, through,
+};
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::records::inverse::{FilterOf, InverseOf, OrderOf, inverse, is_key, join_table};
+pub use crate::records::validate::{Refusal, validate};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, take};
 pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
+pub use crate::write::validate::Validator;
 pub use crate::{Computed, Id, ManyToMany, OneToMany, OneToOne, Record, RecordSet, Result, Str, ToMany};
 #[cfg(feature = "numeric")]
 pub use bigdecimal::BigDecimal;

@@ -41,6 +41,8 @@ pub(crate) struct StructAttrs {
     pub(crate) unchecked: Option<Given>,
     /// The column that counts the writes, where no field holds it
     pub(crate) version: Option<Given<Ident>>,
+    /// The function that validates new and changed records
+    pub(crate) validate: Option<Given<ExprPath>>,
     /// There may be a table's name in what could not be read.
     pub(crate) table_unread: bool,
 }
@@ -51,7 +53,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) column: Option<Given<Ident>>,
     pub(crate) deferred: Option<Given>,
     pub(crate) group: Option<Given<LitStr>>,
-    pub(crate) inverse: Option<Given<ExprPath>>,
+    /// The link that points back, or the function that sets what is computed; `None`: the last field of `related` is set
+    pub(crate) inverse: Option<Given<Option<ExprPath>>>,
     /// The columns of a link to a key of several
     pub(crate) columns: Option<Given<Vec<Ident>>>,
     pub(crate) through: Option<Given<(Vec<Path>, Vec<Path>)>>,
@@ -80,7 +83,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) faulty: bool,
 }
 
-const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked", "version"];
+const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked", "validate", "version"];
 const FIELD_KEYS: &[&str] = &[
     "primary_key",
     "column",
@@ -125,6 +128,7 @@ impl StructAttrs {
                 ),
                 "unchecked" => set(&mut found.unchecked, flag(key, input)?),
                 "version" => set(&mut found.version, value(key, input, errors, "version = lock_version")?),
+                "validate" => set(&mut found.validate, value(key, input, errors, "validate = is_sound")?),
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))
@@ -152,9 +156,10 @@ impl FieldAttrs {
                 "refresh" => set(&mut found.refresh, flag(key, input)?),
                 "deferred" => set(&mut found.deferred, flag(key, input)?),
                 "group" => set(&mut found.group, value(key, input, errors, "group = \"html\"")?),
-                "inverse" => {
-                    set(&mut found.inverse, value(key, input, errors, "inverse = Partner::COUNTRY_ID")?)
-                }
+                "inverse" => set(
+                    &mut found.inverse,
+                    flag_or_value(key, input, errors, "a path", "inverse = Partner::COUNTRY_ID")?,
+                ),
                 "through" => set(&mut found.through, pair(key, input)?),
                 "order" => set(&mut found.order, value(key, input, errors, "order = partners::name.asc()")?),
                 "filter" => set(
@@ -167,8 +172,14 @@ impl FieldAttrs {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
                 "related" => set(&mut found.related, value(key, input, errors, "related = country_id.code")?),
-                "created_at" => set(&mut found.created_at, flag_or_value(key, input, errors)?),
-                "updated_at" => set(&mut found.updated_at, flag_or_value(key, input, errors)?),
+                "created_at" => set(
+                    &mut found.created_at,
+                    flag_or_value(key, input, errors, "a function", "created_at = utc")?,
+                ),
+                "updated_at" => set(
+                    &mut found.updated_at,
+                    flag_or_value(key, input, errors, "a function", "updated_at = utc")?,
+                ),
                 _ => Err(unknown(key, FIELD_KEYS, STRUCT_KEYS, "the struct")),
             });
             found.faulty |= !fine;
@@ -243,14 +254,16 @@ fn flag_or_value(
     key: &Ident,
     input: ParseStream<'_>,
     errors: &mut Errors,
+    what: &str,
+    example: &str,
 ) -> syn::Result<Given<Option<ExprPath>>> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(Given { key: key.clone(), value: None });
     }
     if !input.peek(Token![=]) {
-        return Err(input.error(format!("write `{key}` alone, or with a function: `{key} = utc`")));
+        return Err(input.error(format!("write `{key}` alone, or with {what}: `{example}`")));
     }
-    let Given { key, value } = value(key, input, errors, &format!("{key} = utc"))?;
+    let Given { key, value } = value(key, input, errors, example)?;
     Ok(Given { key, value: Some(value) })
 }
 

@@ -12,6 +12,7 @@
 //! | `view_of(orders, lines)` | the model is over a view of these tables: what waits for them is sent before it is read, and a write to them makes it missing |
 //! | `unchecked` | a write that finds fewer rows than it names is no error: for tables whose triggers or rules tell the client another number |
 //! | `version = lock_version` | the column that counts the writes (`version` below), where no field of this struct holds it; without it a struct of the same table that has a version is found, if there is one in this crate or in those it depends on |
+//! | `validate = is_sound` | a function of `&Record<Self>` that returns `Result<(), E>`: its error refuses a new or changed record, `Error::Invalid` |
 //! | `connection = PgConnection` | the diesel connection of the model's rows; without it that which `orm_core::connection!` says in the crate root, else that of the only backend feature turned on |
 //!
 //! # On a field
@@ -32,6 +33,7 @@
 //! | `compute_all = open_orders` | the same for many: of `&RecordSet<Self>`, one value a record, `orm_core::Result<Vec<T>>` |
 //! | `related = country_id.code` | of a `Computed<T>`: the value of that field of the record that the links lead to |
 //! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
+//! | `inverse` | of a `related` field: setting it sets that field of the record that the links lead to |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
 //! | `filter = partners::is_company.eq(true)` | of either: which of the records are in it; a link with a filter is read, not written |
 //! | `limit = 5` | of either: how many are in it at most, the first by its order; a link with a limit is read, not written |

@@ -25,6 +25,8 @@ pub(crate) struct Model {
     pub(crate) unchecked: Option<Given>,
     /// The column that counts the writes, where no field holds it
     pub(crate) version: Option<Given<Ident>>,
+    /// The function that validates new and changed records
+    pub(crate) validate: Option<ExprPath>,
     /// What the struct says of the key
     pub(crate) key_fields: Option<Given<Vec<Ident>>>,
     pub(crate) fields: Vec<Field>,
@@ -83,6 +85,7 @@ impl Model {
             view_of: attrs.view_of.map_or_else(Vec::new, |tables| tables.value),
             unchecked: attrs.unchecked,
             version: attrs.version,
+            validate: attrs.validate.map(|validate| validate.value),
             key_fields: attrs.primary_key,
             fields,
         }
@@ -218,7 +221,7 @@ impl Field {
     }
 
     pub(crate) fn inverse(&self) -> Option<&ExprPath> {
-        self.attrs.inverse.as_ref().map(|inverse| &inverse.value)
+        self.attrs.inverse.as_ref()?.value.as_ref()
     }
 
     pub(crate) fn through(&self) -> Option<&(Vec<Path>, Vec<Path>)> {

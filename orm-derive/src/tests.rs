@@ -17,6 +17,7 @@ fn plain_columns() {
     assert_written(
         "plain_columns",
         quote! {
+            #[model(validate = checks::is_sound)]
             pub struct Partner {
                 id: i32,
                 /// What it is called

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use quote::ToTokens;
 use syn::{Data, DeriveInput, Fields, LitInt, Type};
 
+use crate::attr::Given;
 use crate::error::Errors;
 use crate::model::{Field, Model, TableIs};
 use crate::names;
@@ -204,6 +205,12 @@ fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
         }
         _ => {}
     }
+    if let (Some(Given { key, value: None }), None, false) = (&attrs.inverse, &attrs.related, attrs.faulty) {
+        errors.at(
+            key,
+            "say by which function it is set: `inverse = f`, `f` takes `&Record<Self>` and the value",
+        );
+    }
     let Some(related) = &attrs.related else { return };
     let steps = &related.value.0;
     if steps.len() < 2 {
@@ -211,6 +218,10 @@ fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
             .at(&steps[0], "name a link, and a field of what it leads to, as in `related = country_id.code`");
     } else if !model.fields.iter().any(|field| steps[0] == field.ident) {
         errors.at(&steps[0], format!("there is no field `{}` here", steps[0]));
+    } else if let Some(Given { key, value: None }) = &attrs.inverse
+        && steps.last().is_some_and(|last| last == "id")
+    {
+        errors.at(key, "a primary key stays as it is; leave `inverse` out");
     }
 }
 
@@ -360,6 +371,9 @@ fn to_many_has_a_source(field: &Field, errors: &mut Errors) {
 
 fn source_fits_the_type(field: &Field, errors: &mut Errors) {
     let (inverse, through) = (&field.attrs.inverse, &field.attrs.through);
+    if let (Some(Given { key, value: None }), Some(_)) = (inverse, field.shape.target()) {
+        errors.at(key, "`inverse` needs a value, as in `inverse = Partner::COUNTRY_ID`");
+    }
     match &field.shape {
         Shape::OneToMany(_) | Shape::OneToOne(_) => {
             if let Some(through) = through {

@@ -186,6 +186,7 @@ where
 /// |---|---|
 /// | 404 Not Found | a record that does not exist |
 /// | 409 Conflict | what somebody else has changed meanwhile, and what a constraint refuses |
+/// | 422 Unprocessable Entity | a record that its model's `validate` has refused |
 /// | 503 Service Unavailable | a database that does not answer, has no connection to give, or is busy with others: later it may work |
 /// | 500 Internal Server Error | all else |
 pub fn status(error: &Error) -> StatusCode {
@@ -193,6 +194,8 @@ pub fn status(error: &Error) -> StatusCode {
         StatusCode::NOT_FOUND
     } else if error.is_conflict() || error.violation().is_some() {
         StatusCode::CONFLICT
+    } else if error.invalid().is_some() {
+        StatusCode::UNPROCESSABLE_ENTITY
     } else if error.is_timeout()
         || error.is_retryable()
         || error.is_connection_lost()

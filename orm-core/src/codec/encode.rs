@@ -71,6 +71,9 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         true
     }
 
+    /// A copy of what a record's cell holds
+    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>>;
+
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
@@ -489,6 +492,11 @@ where
 
     fn can_mix(&self, system: &System) -> bool {
         B::can_mix(system)
+    }
+
+    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {
+        let copy = typed::<V>(cells).borrow().get(slot)?.clone();
+        Some(Box::new(copy))
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {

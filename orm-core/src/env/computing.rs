@@ -180,8 +180,9 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    /// What computes a field only reads: else it would depend on who has read the field first.
-    pub(crate) fn refuse_while_computing(&self) -> Result<()> {
+    /// What computes a field only reads: else it would depend on who has read the field first. Nor does what validates a record write.
+    pub(crate) fn may_write(&self) -> Result<()> {
+        self.refuse_while_validating()?;
         if !self.is_computing.get() {
             return Ok(());
         }

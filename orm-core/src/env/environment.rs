@@ -18,6 +18,7 @@ use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
 use crate::env::telling::Telling;
 use crate::env::transactions::Transactions;
+use crate::env::validating::Validating;
 use crate::env::watch::Watch;
 use crate::model::{self, Entity};
 use crate::store::{ColumnId, Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
@@ -97,6 +98,8 @@ pub struct OneForEachRequestOrThread<C: Connection> {
     pub(super) send: fn(&Environment<C>) -> Result<()>,
     /// Whether what waits is just being sent
     pub(crate) flushing: Cell<bool>,
+    /// Whether records are just being validated
+    pub(super) validating: Cell<Validating>,
     /// Many-to-many links that wait to be written
     pub(crate) pairs: Pairs,
     /// The expressions that are the defaults of keys, by table, where it was asked; `None`: there is none
@@ -188,6 +191,7 @@ impl<C: Connection> Environment<C> {
             telling: Telling::default(),
             watched: Watch::default(),
             flushing: Cell::new(false),
+            validating: Cell::default(),
             send,
             pairs: Pairs::default(),
             key_defaults: RefCell::default(),

@@ -23,7 +23,7 @@ impl<C: Connection> Environment<C> {
         begin: &Begin,
         f: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        self.refuse_while_computing()?;
+        self.may_write()?;
         let level = Level::begin(self, begin)?;
         // A panic passes through the drop of the level, which undoes it.
         let value = f()?;
@@ -33,13 +33,13 @@ impl<C: Connection> Environment<C> {
 
     /// Runs a write: in the open transaction, or in one of its own that is committed before this returns
     pub(crate) fn writing<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.refuse_while_computing()?;
+        self.may_write()?;
         if self.transactions.are_open() { write() } else { self.run_transaction(&Begin::default(), write) }
     }
 
     /// Runs one statement: in the open transaction, or where nothing but itself has to be committed with it
     pub(crate) fn writing_one<T>(&self, write: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.refuse_while_computing()?;
+        self.may_write()?;
         if self.transactions.are_open() {
             write()
         } else if self.commits_alone()? {
@@ -62,7 +62,7 @@ impl<C: Connection> Environment<C> {
         model: usize,
         set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
     ) -> Result<()> {
-        self.refuse_while_computing()?;
+        self.may_write()?;
         self.called_at(spot.place);
         if self.transactions.are_open() {
             return set().map(drop);
@@ -238,7 +238,7 @@ impl<C: Connection> Drop for Undo<'_, C> {
 }
 
 /// One open transaction or savepoint; undone when it is dropped before it was committed
-struct Level<'env, C: Connection> {
+pub(crate) struct Level<'env, C: Connection> {
     env: &'env Environment<C>,
     since: Stamp,
     /// When the watch for loops knew what it knew when this began
@@ -250,6 +250,16 @@ struct Level<'env, C: Connection> {
 
 impl<'env, C: Connection> Level<'env, C> {
     fn begin(env: &'env Environment<C>, begin: &Begin) -> Result<Self> {
+        env.transactions.refuse_if_doomed()?;
+        if env.transactions.are_open() {
+            // Else it would be undone with the savepoint.
+            env.flushed()?;
+        }
+        Self::around_what_waits(env, begin)
+    }
+
+    /// The same where what waits is to be undone with the level: whoever begins it has a copy.
+    pub(crate) fn around_what_waits(env: &'env Environment<C>, begin: &Begin) -> Result<Self> {
         let Transactions { depth, base, .. } = &env.transactions;
         env.transactions.refuse_if_doomed()?;
         let after = if depth.get() == 0 {
@@ -262,8 +272,6 @@ impl<'env, C: Connection> Level<'env, C> {
                 })
             })?
         } else {
-            // Else it would be undone with the savepoint.
-            env.flushed()?;
             env.begin(begin).map_err(|error| env.after_fault(error))?
         };
         depth.set(depth.get() + 1);
@@ -274,7 +282,7 @@ impl<'env, C: Connection> Level<'env, C> {
         Ok(Self { env, since, watched, after, is_open: true })
     }
 
-    fn commit(mut self) -> Result<()> {
+    pub(crate) fn commit(mut self) -> Result<()> {
         let env = self.env;
         env.transactions.refuse_if_doomed()?;
         env.flushed()?;

@@ -20,4 +20,5 @@ pub(crate) mod stores;
 pub(crate) mod telling;
 pub(crate) mod transactions;
 pub(crate) mod unbatched;
+pub(crate) mod validating;
 pub(crate) mod watch;

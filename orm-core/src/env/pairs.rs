@@ -28,7 +28,7 @@ pub(crate) struct Pending {
 }
 
 /// The pairs that wait to be written; of several changes of one pair the last counts, as a pair is there or not
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Pairs(RefCell<IndexMap<Pair, Pending, FixedState>>);
 
 impl Pairs {
@@ -43,6 +43,11 @@ impl Pairs {
 
     pub(crate) fn clear(&self) {
         self.0.borrow_mut().clear();
+    }
+
+    /// Has these wait, and no others.
+    pub(crate) fn restore(&self, others: Self) {
+        self.0.swap(&others.0);
     }
 
     /// Notes that members come to, or go from, the lists of owners; those of which it is `known` are a change.

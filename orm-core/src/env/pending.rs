@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
-use crate::Result;
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::{Side, Store};
+use crate::env::validating::Validating;
 use crate::store::TableId;
+use crate::{Error, Result};
 
 /// The proof that what waits and could be seen was sent: no SELECT is run without it
 #[derive(Debug)]
@@ -80,15 +81,21 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn flushed(&self) -> Result<Flushed> {
         if self.has_pending() {
             self.transactions.refuse_if_doomed()?;
-            self.send_pending().inspect_err(|error| self.doom(error))?;
+            self.validating_could_end()?;
+            self.send_pending()?;
         }
         Ok(Flushed(()))
     }
 
     pub(super) fn send_pending(&self) -> Result<()> {
+        (self.send)(self)
+    }
+
+    /// Sends what waits, by `send`: what that asks the database is no reason to send it. If it fails, so does the open transaction.
+    pub(crate) fn sending(&self, send: impl FnOnce() -> Result<()>) -> Result<()> {
         self.flushing.set(true);
         let _ended = Flushing(&self.flushing);
-        (self.send)(self)
+        send()
     }
 }
 
@@ -98,5 +105,52 @@ struct Flushing<'a>(&'a Cell<bool>);
 impl Drop for Flushing<'_> {
     fn drop(&mut self) {
         self.0.set(false);
+    }
+}
+
+/// Tells the environment that the records were validated, also by a panic.
+struct Validated<'a>(&'a Cell<Validating>);
+
+impl Drop for Validated<'_> {
+    fn drop(&mut self) {
+        self.0.set(Validating::Nothing);
+    }
+}
+
+impl<C: Connection> Environment<C> {
+    /// Runs what validates records.
+    pub(crate) fn validating<T>(&self, how: Validating, validate: impl FnOnce() -> T) -> T {
+        self.validating.set(how);
+        let _ended = Validated(&self.validating);
+        validate()
+    }
+
+    /// Whether what validates a record has asked for what can only be answered when what waits was sent: its result says nothing then.
+    pub(crate) fn is_validating_interrupted(&self) -> bool {
+        matches!(self.validating.get(), Validating::Interrupted(_))
+    }
+
+    /// Nothing is sent while it is looked at whether it may be: an error that nobody sees but what validates the record, which is called
+    /// again when everything was sent.
+    pub(super) fn validating_could_end(&self) -> Result<()> {
+        match self.validating.get() {
+            Validating::Waiting(model) | Validating::Interrupted(model) => {
+                self.validating.set(Validating::Interrupted(model));
+                Err(Error::other(format!(
+                    "{model} is validated again when what waits to be written was sent"
+                )))
+            }
+            Validating::Nothing | Validating::Sent(_) => Ok(()),
+        }
+    }
+
+    /// What validates a record only reads: what it wrote would have to be validated in its turn.
+    pub(super) fn refuse_while_validating(&self) -> Result<()> {
+        match self.validating.get() {
+            Validating::Nothing => Ok(()),
+            Validating::Waiting(model) | Validating::Interrupted(model) | Validating::Sent(model) => {
+                Err(Error::WriteWhileValidating { model })
+            }
+        }
     }
 }

@@ -32,6 +32,8 @@ pub trait AnyModel<C: Connection>: Sync {
     fn versioned_by(&self) -> OtherModel<C>;
     /// Whether nobody looks at how many rows a write found
     fn is_unchecked(&self) -> bool;
+    /// What validates new and changed records, whose type is known above
+    fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)>;
     /// The model's number in this process
     fn number(&self) -> usize;
     /// The table, as SQL names it
@@ -141,6 +143,10 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
 
     fn is_unchecked(&self) -> bool {
         M::UNCHECKED
+    }
+
+    fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)> {
+        M::VALIDATOR
     }
 
     fn number(&self) -> usize {

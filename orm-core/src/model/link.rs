@@ -206,6 +206,11 @@ where
         all_equal(&typed::<Link>(cells).borrow(), slots, exact)
     }
 
+    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {
+        let copy = *typed::<Link>(cells).borrow().get(slot)?;
+        Some(Box::new(copy))
+    }
+
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
         value::<Link>(a) == value::<Link>(b)
     }

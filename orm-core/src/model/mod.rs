@@ -76,6 +76,10 @@ pub trait Entity: Sized + 'static {
     #[doc(hidden)]
     const UNCHECKED: bool = false;
 
+    /// What validates new and changed records, whose type is known above
+    #[doc(hidden)]
+    const VALIDATOR: Option<&'static (dyn Any + Send + Sync)> = None;
+
     /// The model's number in this process
     #[doc(hidden)]
     fn number() -> &'static ModelNumber;

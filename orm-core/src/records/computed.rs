@@ -16,7 +16,7 @@ use crate::load::plan::{Wanted, plan};
 use crate::records::field::{
     AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required, value_fields,
 };
-use crate::records::{Group, Handle, Model};
+use crate::records::{Group, Handle, Model, Records};
 use crate::store::Moment;
 use crate::{Environment, Error, Record, RecordSet, Result, Str};
 
@@ -170,6 +170,40 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
         let each = || slots.iter().try_for_each(|&slot| inverse(&self.as_record(slot), value.clone()));
         // Of several records all or none, also where an open transaction goes on.
         if slots.len() > 1 { env.run_transaction(&Begin::default(), each) } else { env.writing(each) }
+    }
+}
+
+/// Sets the field whose value a related field shows: of all records that the links lead to. What a record reads there says whether it
+/// may be NULL.
+pub fn through<'env, M: Model, K: Cardinality, V, T: Related<V>>(
+    records: Records<'env, M, K>,
+    field: &'static str,
+    value: V,
+    _read: impl Fn(&Record<'env, M>) -> Result<T>,
+    set: impl FnOnce(&Records<'env, M, K>, T) -> Result<()>,
+) -> Result<()> {
+    set(&records, T::related(value).ok_or_else(|| Error::missing_value(M::NAME, field))?)
+}
+
+/// The value of a field that a related field shows, which may be an `Option` for what is on the way
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` cannot be set through one of type `{V}`",
+    label = "what is set there is a `{Self}`"
+)]
+pub trait Related<V>: Sized {
+    #[doc(hidden)]
+    fn related(value: V) -> Option<Self>;
+}
+
+impl<V> Related<V> for V {
+    fn related(value: V) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl<V> Related<Option<V>> for V {
+    fn related(value: Option<V>) -> Option<Self> {
+        value
     }
 }
 

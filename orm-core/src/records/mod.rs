@@ -32,6 +32,7 @@ mod set;
 mod show;
 mod to_many;
 pub(crate) mod upsert;
+pub(crate) mod validate;
 pub(crate) mod value;
 pub(crate) mod values;
 mod violated;

@@ -42,6 +42,17 @@ pub(crate) struct Aside {
     values: Vec<(ColumnId, Box<dyn Any>)>,
 }
 
+/// All that waits to be written to a table
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    records: Vec<Aside>,
+    written_by: WrittenBy,
+    given_up: GivenUp,
+}
+
+/// By the numbers of models
+type WrittenBy = Vec<(usize, SlotSet)>;
+
 /// How many members a list has
 #[derive(Debug, Clone, Copy)]
 struct Counted {
@@ -83,6 +94,8 @@ pub struct Table {
     named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
     dirty: RefCell<(Vec<u32>, SlotSet)>,
+    /// Through which models that validate they were written, by the models' numbers
+    written_by: RefCell<WrittenBy>,
     /// Where unique links led that wait to lead elsewhere; `None`: nobody knows
     given_up: RefCell<GivenUp>,
     /// The records that were created one by one
@@ -142,6 +155,7 @@ impl Table {
             unreadable: RefCell::default(),
             named: Cell::default(),
             dirty: RefCell::default(),
+            written_by: RefCell::default(),
             given_up: RefCell::default(),
             created: RefCell::default(),
             version: Cell::default(),
@@ -630,6 +644,29 @@ impl Table {
         self.note_rows();
     }
 
+    /// Notes that records were written through a model that validates them.
+    pub(crate) fn note_written_by(&self, model: usize, slots: &[u32]) {
+        let mut all = self.written_by.borrow_mut();
+        let place = all.iter().position(|(of, _)| *of == model).unwrap_or(all.len());
+        if place == all.len() {
+            all.push((model, SlotSet::default()));
+        }
+        slots.iter().for_each(|&slot| {
+            all[place].1.mark(slot);
+        });
+    }
+
+    /// The records that wait and were written through models that validate them, by the models' numbers
+    pub(crate) fn waiting_by_model(&self) -> Vec<(usize, Vec<u32>)> {
+        let written_by = self.written_by.borrow();
+        if written_by.is_empty() {
+            return Vec::new();
+        }
+        let waiting: Vec<u32> = self.dirty_by_columns().into_values().flatten().collect();
+        let of = |slots: &SlotSet| waiting.iter().copied().filter(|&slot| slots.has(slot)).collect();
+        written_by.iter().map(|(model, slots)| (*model, of(slots))).collect()
+    }
+
     pub(crate) fn has_dirty(&self) -> bool {
         !self.dirty.borrow().0.is_empty()
     }
@@ -641,6 +678,7 @@ impl Table {
 
     pub(crate) fn forget_dirty(&self) {
         *self.dirty.borrow_mut() = Default::default();
+        self.written_by.borrow_mut().clear();
         *self.given_up.borrow_mut() = Default::default();
     }
 
@@ -700,6 +738,29 @@ impl Table {
             self.version().into_iter().for_each(|version| self.column(version).clean(slot));
             self.forget_beside(slot, &[]);
         }
+    }
+
+    /// A copy of all that waits, made of the values by `copy`; whoever has sent it and takes that back [restores](Self::restore_waiting) it.
+    pub(crate) fn copy_waiting(&self, copy: &dyn Fn(ColumnId, u32) -> Option<Box<dyn Any>>) -> Waiting {
+        let dirty = |slot: u32| self.columns().filter(move |&column| self.column(column).is_dirty(slot));
+        let values = |slot: u32| dirty(slot).filter_map(move |column| Some((column, copy(column, slot)?)));
+        let records = self
+            .dirty
+            .borrow()
+            .0
+            .iter()
+            .map(|&slot| Aside { slot, values: values(slot).collect() })
+            .collect();
+        let (written_by, given_up) = (self.written_by.borrow().clone(), self.given_up.borrow().clone());
+        Waiting { records, written_by, given_up }
+    }
+
+    /// Has wait again what was sent and is not in the database after all.
+    pub(crate) fn restore_waiting(&self, waiting: Waiting, now: Moment) {
+        let Waiting { records, written_by, given_up } = waiting;
+        self.restore_aside(records, now);
+        *self.written_by.borrow_mut() = written_by;
+        *self.given_up.borrow_mut() = given_up;
     }
 
     /// The dirty records by the set of their dirty columns, each in the order in which they were first written

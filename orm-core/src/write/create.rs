@@ -10,7 +10,7 @@ use super::rows::{Action, Keys, Rows, Shape, Shapes};
 use super::statement::{FirstInserted, Insert};
 use super::update::Assigned;
 use super::window::fitting_bytes;
-use super::{duplicate, links, made, put, version};
+use super::{duplicate, links, made, put, validate, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
@@ -59,7 +59,7 @@ fn create_shapes<C: Connection>(
     shapes: &Shapes,
 ) -> Result<Vec<u32>> {
     let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window(store));
-    if shapes.iter().map(takes).sum::<usize>() > 1 {
+    if validate::validates(store) || shapes.iter().map(takes).sum::<usize>() > 1 {
         // Also where an open transaction goes on after the second INSERT was refused.
         env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, shapes))
     } else if all.values.len() == 1
@@ -89,7 +89,7 @@ fn unread<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
     }
 }
 
-/// Inserts rows; gives their slots, in order.
+/// Inserts rows, all or none of them where they are validated; gives their slots, in order.
 pub(crate) fn insert<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
@@ -98,7 +98,11 @@ pub(crate) fn insert<C: Connection>(
     all.stamped(store, |all| {
         let shapes = all.by_shape(store);
         made::foresee(env, store, all, &shapes)?;
-        insert_shapes(env, store, all, &shapes)
+        if validate::validates(store) {
+            env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, &shapes))
+        } else {
+            insert_shapes(env, store, all, &shapes)
+        }
     })
 }
 
@@ -150,7 +154,9 @@ fn insert_shapes<C: Connection>(
     }
     env.forget_shown(store.table_number());
     // Of rows that were there already nothing has come back.
+    let are_all = all.conflict.as_ref().is_none_or(|conflict| !matches!(conflict.action, Action::Nothing));
     slots.retain(|&slot| slot != NULL);
+    validate::new(env, store, &slots, are_all)?;
     Ok(slots)
 }
 

@@ -7,19 +7,24 @@ use diesel::query_builder::QueryFragment;
 use super::links;
 use super::put;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version, assignment};
-use super::version;
 use super::window::{WINDOW, fitting, fitting_bytes};
+use super::{validate, version};
 use crate::backend::Connection;
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
 use crate::store::{self, ColumnId, Link, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
+/// Sends all that waits, once it is validated.
+pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
+    validate::before(env, send_pending)
+}
+
 /// Sends all that waits.
 ///
 /// In an order that is the same for all who write the same: tables and columns by name, rows by key. So two who write the
 /// same rows wait for each other in turn, whatever order their programs write in.
-pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
+fn send_pending<C: Connection>(env: &Environment<C>) -> Result<()> {
     let mut tables: Vec<_> = env.tables().filter(|table| table.has_dirty()).collect();
     tables.sort_by_key(|table| table.sql());
     // One moment for all

@@ -21,6 +21,7 @@ pub(crate) mod retry;
 pub(crate) mod rows;
 mod statement;
 pub(crate) mod update;
+pub(crate) mod validate;
 mod version;
 mod window;
 

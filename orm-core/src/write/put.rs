@@ -138,6 +138,9 @@ fn change_cells<C: Connection>(
     if store.has_unreadable() {
         slots.iter().for_each(|&slot| store.forget_unreadable_cell(store.column_of(field), slot));
     }
+    if state == State::Written && !changed.is_empty() && store.model().validator().is_some() {
+        store.table().note_written_by(store.number(), &changed);
+    }
     if let Some(version) = store.version() {
         // What the write was based on must not be read anew before it is sent.
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));

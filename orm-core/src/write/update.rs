@@ -6,7 +6,7 @@ use super::delete::{look, rows_of_one};
 use super::flush::told;
 use super::links;
 use super::statement::{Update, Which};
-use super::version;
+use super::{validate, version};
 use crate::backend::{Begin, Connection};
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
@@ -33,12 +33,18 @@ pub(crate) fn update<C: Connection>(
     if slots.is_empty() {
         return Ok(());
     }
+    let is_validated = validate::validates(store);
     let sent = || {
         // An expression reads what the rows hold.
         env.flushed()?;
-        send(env, store, &slots, changes, is_sub_select(&text))
+        send(env, store, &slots, changes, is_sub_select(&text))?;
+        if is_validated {
+            assigned.forget(env, store, &slots);
+            validate::changed(env, store, &slots)?;
+        }
+        Ok(())
     };
-    let updated = if slots.len() == 1 {
+    let updated = if slots.len() == 1 && !is_validated {
         env.writing_one(sent)
     } else {
         // Also where an open transaction goes on after the second UPDATE was refused.

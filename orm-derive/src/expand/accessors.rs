@@ -1,7 +1,8 @@
 //! The accessors: what `Records` of the model derefs to, one method per field.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 
 use super::{Names, cached, docs, values};
 use crate::model::{Field, Model, span_of};
@@ -64,13 +65,15 @@ fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let name = format_ident!("set_{}", field.name, span = field.ident.span());
     let constant = names::constant(&field.ident);
     let docs = format!("Sets the `{}` of the records", field.name);
-    if let (true, Some(inverse)) = (field.is_inverted(), field.inverse()) {
+    if field.is_inverted() {
         let values::Taken { argument, value, .. } = values::taken(model, field);
-        let at = span_of(inverse);
-        let call = if is_stub {
-            quote!(loop {})
-        } else {
-            quote_spanned!(at=> #inverse(record, ::orm_core::private::IntoOwned::into_owned(value)))
+        let call = match (field.inverse(), &field.attrs.related) {
+            (Some(inverse), _) if !is_stub => {
+                let at = span_of(inverse);
+                quote_spanned!(at=> #inverse(record, ::orm_core::private::IntoOwned::into_owned(value)))
+            }
+            (None, Some(related)) if !is_stub => through(&related.value.0),
+            _ => quote!(loop {}),
         };
         return quote! {
             #[doc = #docs]
@@ -94,6 +97,22 @@ fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
         #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> #bounds {
             self.0.#write(#ident::#constant, #value)
         }
+    }
+}
+
+/// Sets the field that the links of a related field lead to.
+fn through(steps: &[Ident]) -> TokenStream {
+    let Some((last, links)) = steps.split_last() else { return quote!(loop {}) };
+    let set = format_ident!("set_{}", last.unraw(), span = last.span());
+    let at = span_of(last);
+    quote_spanned! {at=>
+        ::orm_core::private::through(
+            record #(.#links())*,
+            ::core::stringify!(#last),
+            value,
+            |record| record.#last(),
+            |records, value| records.#set(value),
+        )
     }
 }
 

@@ -46,6 +46,14 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
             const UNCHECKED: bool = true;
         )
     });
+    let validator = model.validate.as_ref().filter(|_| !is_stub).map(|function| {
+        let at = span_of(function);
+        let call = quote_spanned!(at=> ::orm_core::private::validate::<#ident, _>(env, slots, from, |record| #function(record)));
+        quote! {
+            const VALIDATOR: ::core::option::Option<&'static (dyn ::core::any::Any + ::core::marker::Send + ::core::marker::Sync)> =
+                ::core::option::Option::Some(&::orm_core::private::Validator::<__Connection>(|env, slots, from| #call));
+        }
+    });
     let idents = model.fields.iter().map(|field| &field.ident);
     let is_ordered = !model.fields.iter().any(|field| names::OF_ORDER.contains(&field.name.as_str()));
     let ordered = is_ordered.then(|| {
@@ -68,6 +76,7 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
             const FIELDS: &'static [::orm_core::private::FieldInfo<__Connection>] = &[#(#infos),*];
             const VERSION: ::core::option::Option<usize> = #version;
             #unchecked
+            #validator
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
                 &NUMBER

@@ -18,12 +18,14 @@ struct Person {
     name: String,
     country_id: Option<Id<Country>>,
     parent_id: Option<Id<Self>>,
-    #[model(related = country_id.code)]
+    /// May be NULL there
+    #[model(related = country_id.code, inverse)]
     country_code: Computed<Option<String>>,
-    /// Through two links, to a computed field
-    #[model(related = parent_id.country_id.name)]
+    /// Through two links; it is never NULL there
+    #[model(related = parent_id.country_id.name, inverse)]
     parent_country: Computed<Option<String>>,
-    #[model(related = parent_id.shout)]
+    /// To a computed field
+    #[model(related = parent_id.shout, inverse)]
     parent_shout: Computed<Option<String>>,
     #[model(compute = shout, inverse = set_shout)]
     shout: Computed<String>,
@@ -115,5 +117,50 @@ fn what_fails_half_way_is_undone() -> Result<()> {
         Ok(())
     })?;
     assert_eq!(people.name()?, ["c1", "c2", "c3", "four"]);
+    Ok(())
+}
+
+#[test]
+fn a_related_field_is_written_where_the_links_lead() -> Result<()> {
+    let db = contacts(6);
+    let people = db.browse::<Person>(1..=6);
+    let [one, two, six] = [0, 1, 5].map(|at| people.get(at).expect("a person"));
+    people.parent_country()?;
+    // One UPDATE, of the country; all that show it do so anew.
+    let (written, sent) = db.watch(|| two.set_country_code("B".to_owned()));
+    written?;
+    assert!(sent.iter().filter(|sent| !sent.is_select()).count() == 1, "{sent:?}");
+    assert_eq!(
+        (six.country_code()?.as_deref(), db.record::<Country>(1).code()?.as_deref()),
+        (Some("B"), Some("B"))
+    );
+    two.set_country_code(None)?;
+    assert_eq!((six.country_code()?, db.record::<Country>(1).code()?), (None, None));
+    // Through two links, of which the first leads from two to one, and one is of the second country
+    two.set_parent_country("Gallia".to_owned())?;
+    assert_eq!(
+        (two.parent_country()?.as_deref(), &*db.record::<Country>(2).name()?),
+        (Some("Gallia"), "Gallia")
+    );
+    let error = two.set_parent_country(None).unwrap_err();
+    assert!(matches!(error, Error::MissingValue { model: "Country", field: "name", .. }), "{error}");
+    // Nobody would see that it went nowhere.
+    let error = one.set_parent_country("x".to_owned()).unwrap_err();
+    assert!(matches!(error, Error::NotOne { model: "Country", count: 0 }), "{error}");
+    one.set_country_id(None)?;
+    assert!(matches!(one.set_country_code("x".to_owned()).unwrap_err(), Error::NotOne { count: 0, .. }));
+    // What the function of a computed field makes of it, and all or none of a set
+    six.set_parent_shout("THREE".to_owned())?;
+    assert_eq!(people.get(2).expect("three").name()?, "three");
+    assert!(people.set_country_code("all".to_owned()).is_err());
+    assert_eq!(
+        db.file.values("SELECT coalesce(code, '') AS value FROM countries ORDER BY id"),
+        ["", "FR", ""]
+    );
+    db.transaction(|| db.browse::<Person>([2, 3]).set_country_code("all".to_owned()))?;
+    assert_eq!(
+        db.file.values("SELECT coalesce(code, '') AS value FROM countries ORDER BY id"),
+        ["all", "all", ""]
+    );
     Ok(())
 }

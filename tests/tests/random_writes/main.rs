@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use models::{ASKED, Asked};
 use orm_core::Environment;
 use orm_tests::database::{Db, ENFORCING};
 use proptest::prelude::*;
@@ -42,7 +43,9 @@ proptest! {
     fn the_cache_is_what_sql_finds(
         steps in prop::collection::vec(steps::step(), 1..40),
         prefetch_limit in prop_oneof![Just(1000_usize), 1..4_usize],
+        asked in prop_oneof![Just(Asked::Nothing), Just(Asked::Searched), Just(Asked::Refused), Just(Asked::Both)],
     ) {
+        ASKED.set(asked);
         let url = fresh_url();
         let eyes = Eyes::open(&url);
         let mut connection = Db::establish(&url).expect("a connection");

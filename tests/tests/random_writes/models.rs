@@ -1,5 +1,7 @@
 //! The tables and models: links of every shape, and constraints of every kind.
 
+use std::cell::Cell;
+
 use diesel::prelude::*;
 use orm_core::prelude::*;
 
@@ -61,7 +63,7 @@ pub struct Team {
 }
 
 #[derive(Model)]
-#[model(table = persons)]
+#[model(table = persons, validate = is_sound)]
 pub struct Person {
     id: i64,
     name: String,
@@ -112,4 +114,39 @@ pub struct Tag {
     fan_ids: OneToMany<Person>,
     #[model(through(person_tags::tag_code, person_tags::person_id))]
     person_ids: ManyToMany<Person>,
+}
+
+/// What is asked about persons that are written
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Nothing,
+    /// Of some what only the database knows
+    Searched,
+    /// Some are refused
+    Refused,
+    Both,
+}
+
+thread_local! {
+    pub static ASKED: Cell<Asked> = const { Cell::new(Asked::Nothing) };
+}
+
+/// Whatever waits is in the database when it is searched for, and some persons are refused for no reason.
+fn is_sound(person: &Record<Person>) -> orm_core::Result<()> {
+    let (asked, name) = (ASKED.get(), person.name()?);
+    if matches!(asked, Asked::Searched | Asked::Both) && person.id() % 2 == 0 {
+        let same: RecordSet<Person> = persons::table
+            .filter(persons::id.eq(person.id()).and(persons::name.eq(name.as_str())))
+            .filter(persons::team_id.eq(person.team_id().id()?))
+            .records(person.env())?;
+        if same.len() != 1 {
+            return Err(orm_core::Error::other(format!("{person:?} was searched for before it was sent")));
+        }
+        person.badge_ids().load()?.label()?;
+        person.tag_codes().len()?;
+    }
+    if matches!(asked, Asked::Refused | Asked::Both) && (person.id() + name.len() as i64) % 4 == 0 {
+        return Err(orm_core::Error::other("refused on purpose"));
+    }
+    Ok(())
 }

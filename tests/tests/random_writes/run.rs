@@ -143,7 +143,8 @@ impl<'a> Run<'a> {
                         }
                     }
                     // What waited outside could not be sent.
-                    None => self.refuse(),
+                    None if error.invalid().is_none() => self.refuse(),
+                    None => {}
                 }
                 self.check();
             }
@@ -171,10 +172,14 @@ impl<'a> Run<'a> {
         if let Err(error) = &result {
             self.fair(error, false);
             self.refused.set(self.depth.get() > 0);
-            if step.kind == Kind::Flush {
+            let is_invalid = error.invalid().is_some();
+            if step.kind == Kind::Flush && !is_invalid {
                 self.refuse();
             }
-            self.pending.borrow_mut().written.clear();
+            // A flush that was refused by what validates leaves all as it was.
+            if step.kind != Kind::Flush || !is_invalid {
+                self.pending.borrow_mut().written.clear();
+            }
             let after = self.world();
             // In a transaction what waited may have been sent. Batches are several writes.
             let is_one_write = self.depth.get() == 0 && step.kind != Kind::Batches;
@@ -200,7 +205,13 @@ impl<'a> Run<'a> {
                 id.parse().is_ok_and(|id| !self.world().persons.contains_key(&id))
             }
             Error::MissingRecord { .. } | Error::MissingValue { .. } | Error::NotOne { .. } => true,
-            Error::Database { .. } | Error::RowRefused { .. } => error.violation().is_some(),
+            Error::Database { .. } => error.violation().is_some(),
+            Error::RowRefused { error, .. } => {
+                return self.fair(error, is_undone);
+            }
+            Error::Invalid { .. } => {
+                error.invalid().is_some_and(|error| error.to_string().ends_with("on purpose"))
+            }
             Error::Conflict { .. } => self.refused.get(),
             Error::Other(error) => error.to_string().ends_with("on purpose"),
             _ => false,

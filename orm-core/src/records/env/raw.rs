@@ -224,7 +224,7 @@ impl<'env, C: Connection> Touching<'env, C> {
         if is_reading {
             self.env.note_search(String::new);
         } else {
-            self.env.refuse_while_computing()?;
+            self.env.may_write()?;
         }
         self.env.flush()?;
         // Also where it panics: a part of it may have run.

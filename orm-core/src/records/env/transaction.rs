@@ -175,7 +175,8 @@ impl<C: Connection> Environment<C> {
     /// # Errors
     ///
     /// Those of the database; [`Error::MissingRecord`] and [`Error::Conflict`] for a row that is gone or was changed by
-    /// somebody else. The transaction cannot be committed then.
+    /// somebody else. The transaction cannot be committed then. [`Error::Invalid`] for a record that is refused: nothing was sent, and what waits can
+    /// be put right.
     pub fn flush(&self) -> Result<()> {
         self.flushed().map(drop)
     }

@@ -32,6 +32,10 @@ struct Partner {
     column: String,
     #[model(related = "country_id.name")]
     text: Computed<String>,
+    #[model(related = country_id.id, inverse)]
+    key: Computed<Option<i32>>,
+    #[model(compute = language, inverse)]
+    unset: Computed<String>,
     country_id: Option<Id<Partner>>,
 }
 

@@ -6,6 +6,12 @@ include!("../schema.rs");
 struct Country {
     id: i32,
     name: String,
+    #[model(compute = country_label)]
+    label: Computed<String>,
+}
+
+fn country_label(country: &Record<Country>) -> orm_core::Result<String> {
+    Ok(country.name()?.to_string())
 }
 
 #[derive(Model)]
@@ -17,6 +23,8 @@ struct Partner {
     unknown: Computed<Option<String>>,
     #[model(related = country_id.name)]
     never_null: Computed<String>,
+    #[model(related = country_id.label, inverse)]
+    not_set: Computed<Option<String>>,
     #[model(compute = label, inverse = set_label)]
     label: Computed<String>,
     #[model(compute = label, inverse = Partner::NAME)]
