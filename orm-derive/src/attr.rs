@@ -83,7 +83,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) faulty: bool,
 }
 
-const STRUCT_KEYS: &[&str] = &["table", "connection", "primary_key", "view_of", "unchecked", "validate", "version"];
+const STRUCT_KEYS: &[&str] =
+    &["table", "connection", "primary_key", "view_of", "unchecked", "validate", "version"];
 const FIELD_KEYS: &[&str] = &[
     "primary_key",
     "column",

@@ -70,7 +70,7 @@ pub fn weight_of<C: Connection>(binds: &dyn Debug) -> usize {
 #[macro_export]
 macro_rules! multi_connection {
     ($name:ident { $($variant:ident($connection:ty)),+ $(,)? }) => {
-        #[allow(unreachable_code, unreachable_patterns, private_interfaces, clippy::all)]
+        #[allow(irrefutable_let_patterns, unreachable_code, unreachable_patterns, private_interfaces, clippy::all)]
         const _: () = {
             use $crate::private::diesel::backend::Backend;
             use $crate::private::diesel::internal::derives::multiconnection::{AstPassHelper, MultiConnectionHelper};

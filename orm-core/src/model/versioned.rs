@@ -17,7 +17,7 @@ use crate::backend::Connection;
 pub trait VersionedBy<C, M> {}
 
 /// The model that counts the writes of the rows of `T`, if there is one
-pub struct VersionOf<T, C, K>(PhantomData<fn() -> (T, C, K)>);
+pub struct VersionOf<T, C, K>(PhantomData<(T, C, K)>);
 
 impl<T, C, K> VersionOf<T, C, K> {
     /// To be asked

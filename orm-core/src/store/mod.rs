@@ -36,5 +36,5 @@ pub(crate) use resident::UnreadBatch;
 pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
 pub(crate) use stats::some;
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
-pub(crate) use table::{Part, Waiting};
 pub use table::Table;
+pub(crate) use table::{Part, Waiting};

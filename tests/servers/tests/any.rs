@@ -189,7 +189,10 @@ fn all() -> Outcome<Vec<Database>> {
 }
 
 /// An environment, and what its connection is sent but for what begins and ends transactions
-fn told(address: &str) -> Outcome<(Environment<AnyConnection>, Arc<Mutex<Vec<String>>>)> {
+/// Statements' texts
+type Told = Arc<Mutex<Vec<String>>>;
+
+fn told(address: &str) -> Outcome<(Environment<AnyConnection>, Told)> {
     let mut connection = AnyConnection::connect(address)?;
     let sent = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&sent);

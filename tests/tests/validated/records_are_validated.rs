@@ -19,10 +19,13 @@ diesel::table! { labels { id -> Integer, name -> Text } }
 diesel::table! { room_labels (room_id, label_id) { room_id -> Integer, label_id -> Integer } }
 diesel::allow_tables_to_appear_in_same_query!(rooms, room_labels);
 
+/// What a validator does
+type More = fn(&Record<Room>) -> Result<()>;
+
 thread_local! {
     static CALLS: Cell<usize> = const { Cell::new(0) };
     /// What the validator of rooms does besides
-    static MORE: RefCell<Option<fn(&Record<Room>) -> Result<()>>> = const { RefCell::new(None) };
+    static MORE: RefCell<Option<More>> = const { RefCell::new(None) };
 }
 
 /// How often records were validated since this was last asked
@@ -233,7 +236,7 @@ fn what_is_validated_together_is_read_together() -> Result<()> {
     let new = (0..200).map(|n| Room::values().name(format!("r{n}")).seats(n));
     let rooms = db.create_many(new)?;
     let parties = (0..200).map(|n| {
-        Party::values().id(100 + n).begins(0).ends(0).room_id(&rooms.get(n as usize).expect("one")).seats(n)
+        Party::values().id(100 + n).begins(0).ends(0).room_id(rooms.get(n as usize).expect("one")).seats(n)
     });
     let parties = db.create_many(parties)?;
     db.cache().clear();
@@ -400,7 +403,7 @@ fn a_new_record_is_validated_when_it_is_there_and_is_gone_if_it_is_refused() -> 
         matches!(error, Error::RowRefused { row: 2, rows: 5, .. }) && error.invalid().is_some(),
         "{error}"
     );
-    assert_eq!((stored(&db), calls(), db.all::<Room>()?.len()), (before.clone(), 3, 3));
+    assert_eq!((stored(&db), calls(), db.all::<Room>()?.len()), (before, 3, 3));
     // An open transaction goes on, and what waited before is no part of what is undone.
     db.transaction(|| {
         db.record::<Room>(1).set_name("crimson")?;
