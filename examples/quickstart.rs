@@ -1,8 +1,5 @@
 //! Run with: cargo run --example quickstart
 //!
-//! Or over a database of PostgreSQL, MySQL or MariaDB, in which it makes two tables and removes them:
-//! cargo run --example quickstart --features postgres,mysql -- --database-url postgres://postgres@127.0.0.1/test
-//!
 //! Walks 1,000 partners and the names of their countries twice: with one query per record, written by hand in
 //! diesel, and through orm-core. diesel itself counts the queries. Makes its own SQLite file and removes it.
 #![allow(clippy::print_stdout, missing_docs)]
@@ -15,11 +12,7 @@ use std::time::Instant;
 
 use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
-use orm_core::AnyConnection;
 use orm_core::prelude::*;
-
-// Which database it is, the address says.
-orm_core::connection!(AnyConnection);
 
 diesel::table! { countries { id -> Integer, code -> Text, name -> Text } }
 diesel::table! { partners { id -> Integer, name -> Text, country_id -> Integer } }
@@ -40,7 +33,7 @@ struct Partner {
 }
 
 /// One query for the partners, then one for each partner's country.
-fn plain(connection: &mut AnyConnection) -> QueryResult<BTreeSet<String>> {
+fn plain(connection: &mut SqliteConnection) -> QueryResult<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for (_id, _name, country_id) in partners::table.load::<(i32, String, i32)>(connection)? {
         names.insert(countries::table.find(country_id).select(countries::name).first(connection)?);
@@ -60,23 +53,18 @@ fn through_orm_core(env: &Environment) -> orm_core::Result<BTreeSet<String>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let address = match &arguments[..] {
-        [] => folder.path().join("quickstart.db").display().to_string(),
-        [name, url] if name == "--database-url" => url.clone(),
-        _ => return Err("quickstart [--database-url URL]".into()),
-    };
-    let (partners, countries) = fill(&mut AnyConnection::connect(&address)?)?;
-    println!("{partners} partners in {countries} countries\n");
+    let path = folder.path().join("quickstart.db").display().to_string();
+    let (partners, countries) = fill(&mut SqliteConnection::establish(&path)?)?;
+    println!("{partners} partners in {countries} countries, in {path}\n");
     println!("{:<36} {:>8} {:>12}", "", "queries", "time");
 
-    let (mut connection, queries) = counted(&address)?;
+    let (mut connection, queries) = counted(&path)?;
     let start = Instant::now();
     let expected = plain(&mut connection)?;
     let (time, queries) = (start.elapsed(), queries.load(Ordering::Relaxed));
     println!("{:<36} {queries:>8} {time:>12.2?}", "one query per record, plain diesel");
 
-    let (connection, queries) = counted(&address)?;
+    let (connection, queries) = counted(&path)?;
     let env = Environment::builder().connection(connection).build();
     // What `build` asks of a connection that it is given, its time-out and whether a transaction is open, is no query of the loop.
     queries.store(0, Ordering::Relaxed);
@@ -89,14 +77,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("the two ways, or the two counts, differ".into());
     }
     println!("\nBoth found the same {} names; env.stats() counted {queries} queries too.", names.len());
-    drop(env);
-    AnyConnection::connect(&address)?.batch_execute("DROP TABLE partners; DROP TABLE countries;")?;
     Ok(folder.close()?)
 }
 
 /// A connection, and diesel's own count of the queries that it runs
-fn counted(address: &str) -> orm_core::Result<(AnyConnection, Arc<AtomicUsize>)> {
-    let mut connection = AnyConnection::connect(address)?;
+fn counted(path: &str) -> ConnectionResult<(SqliteConnection, Arc<AtomicUsize>)> {
+    let mut connection = SqliteConnection::establish(path)?;
     let queries = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&queries);
     connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -108,20 +94,19 @@ fn counted(address: &str) -> orm_core::Result<(AnyConnection, Arc<AtomicUsize>)>
 }
 
 /// The tables, the countries of ISO 3166, and 1,000 partners over all of them; tells how many of each
-fn fill(connection: &mut AnyConnection) -> QueryResult<(usize, usize)> {
+fn fill(connection: &mut SqliteConnection) -> QueryResult<(usize, usize)> {
     connection.batch_execute(
         "CREATE TABLE countries (id INTEGER PRIMARY KEY NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL);
          CREATE TABLE partners (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, country_id INTEGER NOT NULL);",
     )?;
     let lines = include_str!("data/countries.csv").lines().skip(1).filter_map(|line| line.split_once(','));
-    let rows = (1..).zip(lines).map(|(id, (code, name))| {
-        (countries::id.eq(id), countries::code.eq(code), countries::name.eq(name.trim_matches('"')))
-    });
+    let rows =
+        lines.map(|(code, name)| (countries::code.eq(code), countries::name.eq(name.trim_matches('"'))));
     let countries =
         diesel::insert_into(countries::table).values(rows.collect::<Vec<_>>()).execute(connection)?;
     let rows = (0..1_000).map(|n| {
         let country_id = partners::country_id.eq(1 + n % countries as i32);
-        (partners::id.eq(n + 1), partners::name.eq(format!("Partner {n}")), country_id)
+        (partners::name.eq(format!("Partner {n}")), country_id)
     });
     let partners =
         diesel::insert_into(partners::table).values(rows.collect::<Vec<_>>()).execute(connection)?;

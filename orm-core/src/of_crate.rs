@@ -29,7 +29,7 @@
 ///
 /// fn main() -> orm_core::Result<()> {
 ///     let env: Environment = Environment::connect(":memory:")?;
-/// #   env.with_connection(|c| diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT)").execute(c))?;
+/// #   env.execute(diesel::sql_query("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT)"))?;
 ///     assert_eq!(partners::count(&env)?, 0);
 ///     Ok(())
 /// }

@@ -188,10 +188,10 @@ fn all() -> Outcome<Vec<Database>> {
     Ok(all)
 }
 
-/// An environment, and what its connection is sent but for what begins and ends transactions
 /// Statements' texts
 type Told = Arc<Mutex<Vec<String>>>;
 
+/// An environment, and what its connection is sent but for what begins and ends transactions
 fn told(address: &str) -> Outcome<(Environment<AnyConnection>, Told)> {
     let mut connection = AnyConnection::connect(address)?;
     let sent = Arc::new(Mutex::new(Vec::new()));
