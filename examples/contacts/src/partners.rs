@@ -61,11 +61,15 @@ impl Search {
             (Sort::City, false) => query.order(partners::city.asc()),
             (Sort::City, true) => query.order(partners::city.desc()),
             (Sort::Country, false) => query.order(countries::name.nullable().asc()),
-            (Sort::Country, true) => query.order(countries::name.nullable().desc()),
+            // Without one they come last, which PostgreSQL says only if it is told to.
+            (Sort::Country, true) => {
+                let name = countries::name.nullable();
+                query.order((name.is_null(), name.desc()))
+            }
             (Sort::Orders, false) => query.order(count.asc()),
             (Sort::Orders, true) => query.order(count.desc()),
             (Sort::Total, false) => query.order(total.asc()),
-            (Sort::Total, true) => query.order(total.desc()),
+            (Sort::Total, true) => query.order((total.clone().is_null(), total.desc())),
         };
         // So that no page shows what another one has shown
         query.then_order_by(partners::id).page(env, self.page.unwrap_or(1).max(1), PAGE)
