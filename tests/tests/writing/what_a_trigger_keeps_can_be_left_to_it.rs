@@ -5,7 +5,12 @@ use orm_core::prelude::*;
 use orm_core::{Error, Result, assert_queries};
 use orm_tests::database::File;
 
-diesel::table! { notes { id -> Integer, text -> Text, deleted -> Bool, version -> Integer } }
+diesel::table! { notes { id -> Integer, text -> Text, deleted -> Bool } }
+
+mod again {
+    // As a second crate of an application might have it: the version is not found when the others are compiled.
+    diesel::table! { notes { id -> Integer, text -> Text, version -> Integer } }
+}
 
 #[derive(Model)]
 #[model(unchecked)]
@@ -26,7 +31,7 @@ struct Checked {
 
 /// The same table, its writes counted
 #[derive(Model)]
-#[model(table = notes)]
+#[model(table = again::notes)]
 struct Counted {
     id: i32,
     text: String,
