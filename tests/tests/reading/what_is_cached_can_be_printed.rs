@@ -43,10 +43,10 @@ fn a_record_shows_what_is_cached_and_what_waits() -> Result<()> {
 fn a_long_value_is_cut() -> Result<()> {
     let db = TestDb::of_partners(2, 1);
     let partner = db.record::<Partner>(1);
-    partner.set_name("é".repeat(5_000))?;
+    partner.set_name("é".repeat(250))?;
     partner.name()?;
     let shown = format!("{partner:#?}");
-    assert!(shown.chars().count() < 1_500 && shown.contains("éé…"), "{shown}");
+    assert!(shown.contains(&format!("{}…", "é".repeat(198))) && !shown.contains(&"é".repeat(201)), "{shown}");
     Ok(())
 }
 
