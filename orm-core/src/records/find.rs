@@ -11,7 +11,7 @@ use crate::model::DbOf;
 use crate::records::{Model, combination};
 use crate::{Environment, Result};
 
-/// How a query is made to give records; the parameter of [`RecordQuery`], which nobody writes
+/// How a query is made to give records; the parameter of [`RecordQuery`](crate::RecordQuery), which nobody writes
 pub mod by {
     /// Its select clause is replaced
     #[derive(Debug)]
