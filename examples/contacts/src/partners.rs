@@ -69,7 +69,7 @@ impl Search {
             (Sort::Orders, false) => query.order(count.asc()),
             (Sort::Orders, true) => query.order(count.desc()),
             (Sort::Total, false) => query.order(total.asc()),
-            (Sort::Total, true) => query.order((total.clone().is_null(), total.desc())),
+            (Sort::Total, true) => query.order((total.is_null(), total.desc())),
         };
         // So that no page shows what another one has shown
         query.then_order_by(partners::id).page(env, self.page.unwrap_or(1).max(1), PAGE)
