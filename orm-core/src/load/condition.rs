@@ -77,8 +77,10 @@ impl<'a, C: Connection> Whose<'a, C> {
         let columns =
             |place, names: ColumnNames<'b>| (0..names.names.len()).map(move |part| (place, names, part));
         let columns = || columns("owner", self.owner).chain(columns("member", from.key));
+        // Keys of several columns may be parted by OR.
+        out.push_sql("(");
         self.keys.push(self.owner, out.reborrow())?;
-        out.push_sql(" AND (");
+        out.push_sql(") AND (");
         separated(out, columns(), |out, (_, names, part)| names.push(part, out))?;
         out.push_sql(") IN (SELECT ");
         let place = |(place, _, part): (&str, ColumnNames<'b>, usize)| format!("{place}{part}");
