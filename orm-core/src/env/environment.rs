@@ -211,7 +211,7 @@ impl<C: Connection> Environment<C> {
             hits: sum(|table| table.reads().0),
             misses: sum(|table| table.reads().1),
             planned: self.planned.get(),
-            records: sum(|table| table.records(table.columns())),
+            records: sum(|table| table.records(&table.columns().collect::<Vec<_>>())),
             values: sum(|table| table.values()),
             bytes: sum(|table| table.bytes()) + self.computed.borrow().bytes(),
             evictions: self.evictions.get(),

@@ -959,7 +959,7 @@ impl<'a, C: Connection> Store<'a, C> {
             name: self.name(),
             hits: fields.iter().map(|field| field.hits).sum(),
             misses: fields.iter().map(|field| field.misses).sum(),
-            records: self.records(self.entry.columns.iter().copied()),
+            records: self.records(&self.entry.columns),
             values: fields.iter().map(|field| field.values).sum(),
             bytes: self.key_bytes() + fields.iter().map(|field| field.bytes).sum::<usize>(),
             fields,

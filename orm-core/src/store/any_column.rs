@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::{RefCell, RefMut};
 
-use super::column::{Brought, Column, Moment, Stamp};
+use super::column::{Brought, Column, Moment, Stamp, TouchedFor};
 use super::dependents::Dependents;
 
 /// A column whatever its type
@@ -62,8 +62,10 @@ pub trait AnyColumn: Any + Send {
     fn count_hit(&self);
     /// Counts a read that did not find a value
     fn count_miss(&self);
-    /// The pages in which cells were filled or emptied since this was last asked; all of them the first time
-    fn take_touched(&self) -> Vec<u32>;
+    /// The pages in which cells were filled or emptied since this one last asked; all of them the first time
+    fn take_touched(&self, asker: TouchedFor) -> Vec<u32>;
+    /// A bit for each cell of a page that holds a value
+    fn held_in_page(&self, page: usize) -> u64;
     /// What was computed from the cells, if anything was
     fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>>;
 }
@@ -181,8 +183,12 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow().count_miss();
     }
 
-    fn take_touched(&self) -> Vec<u32> {
-        self.borrow_mut().take_touched()
+    fn take_touched(&self, asker: TouchedFor) -> Vec<u32> {
+        self.borrow_mut().take_touched(asker)
+    }
+
+    fn held_in_page(&self, page: usize) -> u64 {
+        self.borrow().held_in_page(page)
     }
 
     fn dependents(&self) -> RefMut<'_, Option<Box<Dependents>>> {

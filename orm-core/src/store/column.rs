@@ -67,22 +67,36 @@ pub struct Column<V> {
     may_be_dirty: bool,
     /// Cells that were changed in the cache since they were loaded: when that was, and when they were changed
     edited: Option<Box<Edited>>,
-    /// The pages in which cells were filled or emptied, once somebody has asked for them
+    /// The pages in which cells were filled or emptied, for each who has asked for them
     touched: Option<Box<Touched>>,
 }
 
+/// For whom it is noted in which pages cells were filled or emptied
+#[derive(Debug, Clone, Copy)]
+pub enum TouchedFor {
+    /// What knows who leads where
+    Links,
+    /// What knows how many records have a value
+    Tally,
+}
+
+#[derive(Debug, Default)]
+struct Touched([Option<Pages>; 2]);
+
 /// Pages, each once
 #[derive(Debug, Default)]
-struct Touched {
-    pages: Vec<u32>,
+struct Pages {
+    numbers: Vec<u32>,
     marks: SlotSet,
 }
 
 impl Touched {
     #[cold]
     fn mark(&mut self, page: usize) {
-        if self.marks.mark(page as u32) {
-            self.pages.push(page as u32);
+        for pages in self.0.iter_mut().flatten() {
+            if pages.marks.mark(page as u32) {
+                pages.numbers.push(page as u32);
+            }
         }
     }
 }
@@ -476,18 +490,25 @@ impl<V> Column<V> {
         removed
     }
 
-    /// The pages in which cells were filled or emptied since this was last asked; all of them the first time
-    pub(crate) fn take_touched(&mut self) -> Vec<u32> {
-        let Some(touched) = &mut self.touched else {
-            self.touched = Some(Box::default());
+    /// The pages in which cells were filled or emptied since this one last asked; all of them the first time
+    pub(crate) fn take_touched(&mut self, asker: TouchedFor) -> Vec<u32> {
+        let touched = self.touched.get_or_insert_default();
+        let Some(pages) = &mut touched.0[asker as usize] else {
+            touched.0[asker as usize] = Some(Pages::default());
             let pages = self.pages.iter().enumerate().filter(|(_, page)| page.is_some());
             return pages.map(|(number, _)| number as u32).collect();
         };
-        let pages = std::mem::take(&mut touched.pages);
-        pages.iter().for_each(|&page| {
-            touched.marks.unmark(page);
+        let numbers = std::mem::take(&mut pages.numbers);
+        numbers.iter().for_each(|&page| {
+            pages.marks.unmark(page);
         });
-        pages
+        numbers
+    }
+
+    /// A bit for each cell of a page that holds a value
+    pub(crate) fn held_in_page(&self, number: usize) -> u64 {
+        let Some(Some(page)) = self.pages.get(number) else { return 0 };
+        page.cells.iter().enumerate().fold(0, |held, (index, cell)| held | u64::from(cell.is_some()) << index)
     }
 
     /// Makes all clean cells from a slot on missing.

@@ -20,6 +20,7 @@ mod reverse;
 mod slot;
 mod stats;
 mod table;
+mod tally;
 
 pub(crate) use aggregates::{Affected, AggregateKey, Follower, Function, Subject};
 pub use any_column::AnyColumn;

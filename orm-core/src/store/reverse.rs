@@ -114,7 +114,7 @@ pub(super) fn slots_of_pages(pages: &[u32], slots: usize) -> impl Iterator<Item 
 mod tests {
     use std::cell::RefCell;
 
-    use super::super::column::{Column, Moment};
+    use super::super::column::{Column, Moment, TouchedFor};
     use super::super::links::{Link, List};
     use super::*;
 
@@ -131,19 +131,19 @@ mod tests {
         for slot in 0..200 {
             column.borrow_mut().set(slot, NOW, Link(slot % 50));
         }
-        let pages = column.borrow_mut().take_touched();
+        let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 1, 2, 3]);
         reverse.note_pages(&column, &pages);
         assert_eq!(reverse.leading_to(&column, &to([7])), [7, 57, 107, 157]);
         column.borrow_mut().set(57, NOW, Link(3));
         column.borrow_mut().set(8, NOW, Link(7));
         column.borrow_mut().remove(157);
-        let pages = column.borrow_mut().take_touched();
+        let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 2]);
         reverse.note_pages(&column, &pages);
         assert_eq!(reverse.leading_to(&column, &to([7])), [7, 8, 107]);
         assert_eq!(reverse.leading_to(&column, &to([3, 8])), [3, 53, 57, 58, 103, 108, 153, 158]);
-        assert!(column.borrow_mut().take_touched().is_empty());
+        assert!(column.borrow_mut().take_touched(TouchedFor::Links).is_empty());
         reverse.note_unknown(&column, 156..159);
         assert_eq!((reverse.take_unknown(), reverse.take_unknown()), (to([157]), to([])));
     }
@@ -154,7 +154,7 @@ mod tests {
         let mut reverse = Reverse::default();
         for target in 0..20_000 {
             column.borrow_mut().set(5, NOW, Link(target));
-            let pages = column.borrow_mut().take_touched();
+            let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
         }
         assert!(reverse.hints.len() <= SPARE + 3, "{}", reverse.hints.len());
@@ -168,7 +168,7 @@ mod tests {
         let mut reverse = Reverse::default();
         for _ in 0..2 {
             column.borrow_mut().set(70, NOW, List([4, 9].into()));
-            let pages = column.borrow_mut().take_touched();
+            let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
             assert_eq!(reverse.leading_to(&column, &to([9])), [70]);
             assert_eq!(reverse.take_named(), to([4, 9]));

@@ -13,7 +13,7 @@ use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
 use super::alike::Alike;
 use super::any_column::AnyColumn;
 use super::arrivals::Arrivals;
-use super::column::{Column, Moment, PAGE, Stamp};
+use super::column::{Column, Moment, PAGE, Stamp, TouchedFor};
 use super::created::Created;
 use super::dependents::{Dependents, Signal};
 use super::frozen::Frozen;
@@ -23,6 +23,7 @@ use super::links::{self, Edit, Joining, Link, List};
 use super::resident::{Resident, UnreadBatch};
 use super::reverse::{Reverse, slots_of_pages};
 use super::slot::{ColumnId, SlotSet, Slots, TableId};
+use super::tally::Tally;
 use crate::Str;
 use crate::key::Key;
 
@@ -100,6 +101,8 @@ pub struct Table {
     given_up: RefCell<GivenUp>,
     /// The records that were created one by one
     created: RefCell<Created>,
+    /// How many records have values
+    tally: RefCell<Tally>,
     /// The column that counts the writes of each row
     version: Cell<Option<ColumnId>>,
     /// What was aggregated over its lists
@@ -158,6 +161,7 @@ impl Table {
             written_by: RefCell::default(),
             given_up: RefCell::default(),
             created: RefCell::default(),
+            tally: RefCell::default(),
             version: Cell::default(),
             aggregates: Aggregates::default(),
             followers: RefCell::default(),
@@ -1190,12 +1194,15 @@ impl Table {
     }
 
     /// How many records have a value in one of these columns
-    pub(crate) fn records(&self, columns: impl Iterator<Item = ColumnId>) -> usize {
-        let (mut cached, mut records) = (SlotSet::new(self.slots()), 0);
-        for column in columns {
-            self.column(column).each_slot(&mut |slot| records += usize::from(cached.mark(slot)));
+    pub(crate) fn records(&self, columns: &[ColumnId]) -> usize {
+        let tally = &mut *self.tally.borrow_mut();
+        let held = |page, columns: &[ColumnId]| {
+            columns.iter().fold(0, |held, &column| held | self.column(column).held_in_page(page))
+        };
+        for column in self.each() {
+            tally.recount(&column.take_touched(TouchedFor::Tally), held);
         }
-        records
+        tally.of(columns, self.slots().div_ceil(PAGE), held)
     }
 
     /// Reads that found a value, and those that did not
@@ -1269,7 +1276,7 @@ impl Table {
     pub(crate) fn look_through(&self) {
         let mut all = Vec::new();
         for column in self.columns.iter() {
-            let pages = column.cells.take_touched();
+            let pages = column.cells.take_touched(TouchedFor::Links);
             if column.target.is_some() && !pages.is_empty() {
                 column.reverse.borrow_mut().note_pages(&*column.cells, &pages);
             }

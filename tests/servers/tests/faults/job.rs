@@ -491,3 +491,39 @@ pub fn a_migration_meets_prepared_statements(server: &Server) -> Outcome {
     }
     Ok(())
 }
+
+/// One environment reads from a replica, another one writes; then the replica takes over.
+#[allow(dead_code, reason = "not every server has replicas here")]
+pub fn a_replica(primary: &Server, replica: &Server, promotion: &str) -> Outcome {
+    let (writes, reads) =
+        (Environment::<Db>::connect(&primary.address)?, Environment::<Db>::connect(&replica.address)?);
+    let arrived = |id: i64, amount: i64| {
+        let mut beside = replica.connect()?;
+        until("it follows", || {
+            Ok(accounts::table.find(id).select(accounts::amount).get_result::<i64>(&mut beside)? == amount)
+        })
+    };
+    arrived(20, 100)?;
+    let first = reads.record::<Account>(1);
+    assert_eq!(reads.all::<Account>()?.amount()?, [100; 20]);
+    writes.transaction(|| writes.record::<Account>(1).set_amount(0))?;
+    arrived(1, 0)?;
+    // What is cached there is as old as anything that somebody else has changed.
+    assert_eq!(first.amount()?, 100);
+    first.refresh()?;
+    assert_eq!(first.amount()?, 0);
+    // It refuses to be written, says so, and shows what it holds.
+    let refused = reads.transaction(|| first.set_amount(5)).err().ok_or("it has been written")?;
+    assert!(refused.is_read_only() && !refused.is_retryable(), "{refused:?}");
+    assert!(reads.create(Entry::values().id(1).note("refused")).is_err_and(|error| error.is_read_only()));
+    assert_eq!((first.amount()?, reads.stats().dirty), (0, 0));
+    // Found there, written by key where that may be.
+    for id in accounts::table.filter(accounts::amount.lt(50)).record_ids::<Account>(&reads)?.ids() {
+        writes.record::<Account>(id).set_amount(100)?;
+    }
+    arrived(1, 100)?;
+    // The same connection goes on when the replica takes over.
+    reads.execute(diesel::sql_query(promotion))?;
+    until("it has taken over", || Ok(reads.transaction(|| first.set_amount(7)).is_ok()))?;
+    is_sound(replica, &reads, |id| if id == 1 { 7 } else { 100 })
+}

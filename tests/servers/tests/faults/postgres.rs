@@ -115,3 +115,30 @@ fn a_full_disk() -> Outcome {
         job::the_disk_is_full(&server)
     })
 }
+
+#[test]
+fn a_replica_is_read_and_refuses_to_be_written() -> Outcome {
+    let Some(primary) = Private::<Db>::new()? else { return Ok(()) };
+    job::fill(&primary)?;
+    let arguments = |folder: &Path, port: u16| {
+        let (data, port) = (folder.join("data").display().to_string(), port.to_string());
+        let arguments = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "postgres",
+            "-D",
+            &data,
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+        ];
+        arguments.map(str::to_owned).into()
+    };
+    let Some(replica) = primary.replica("pg_basebackup", arguments)? else { return Ok(()) };
+    job::a_replica(&primary, &replica, "SELECT pg_promote()")
+}

@@ -71,6 +71,14 @@ impl<C: Kind> Private<C> {
             not_tried(C::FEATURE, &line);
             return Ok(None);
         };
+        let mut server = Self::made([init, run], C::init)?;
+        server.up()?;
+        C::establish(&C::first_address(server.port))?.batch_execute(C::SETUP)?;
+        Ok(Some(server))
+    }
+
+    /// Its files, made by the first of these programs; it does not run yet
+    fn made(programs: [PathBuf; 2], arguments: impl Fn(&Path) -> Vec<String>) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         if let Some((user, group)) = Self::other_user(folder.path())? {
@@ -78,22 +86,41 @@ impl<C: Kind> Private<C> {
         }
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = C::address(port);
-        let mut server = Self {
+        let server = Self {
             folder,
             address,
             variables: Vec::new(),
             port,
-            programs: [init, run],
+            programs,
             process: None,
             kind: std::marker::PhantomData,
         };
-        let made = server.command(0)?.args(C::init(server.folder.path())).output()?;
+        let made = server.command(0)?.args(arguments(server.folder.path())).output()?;
         if !made.status.success() {
-            return Err(format!("{}: {}", C::PROGRAMS[0], String::from_utf8_lossy(&made.stderr)).into());
+            let said = String::from_utf8_lossy(&made.stderr);
+            return Err(format!("{}: {said}", server.programs[0].display()).into());
         }
-        server.up()?;
-        C::establish(&C::first_address(port))?.batch_execute(C::SETUP)?;
-        Ok(Some(server))
+        Ok(server)
+    }
+
+    /// Another server that follows this one, made by a program of the server's own
+    #[allow(dead_code, reason = "of PostgreSQL")]
+    pub fn replica(
+        &self,
+        program: &str,
+        arguments: impl Fn(&Path, u16) -> Vec<String>,
+    ) -> Outcome<Option<Self>> {
+        let Some(copy) = find(program) else {
+            not_tried(
+                C::FEATURE,
+                &format!("not tried: a replica of {} ({program} is not installed)", C::FEATURE),
+            );
+            return Ok(None);
+        };
+        let programs = [copy, self.programs[1].clone()];
+        let mut replica = Self::made(programs, |folder| arguments(folder, self.port))?;
+        replica.up()?;
+        Ok(Some(replica))
     }
 
     /// Whom it has to run as

@@ -31,6 +31,9 @@ mod fetching;
 mod job;
 mod keys_that_the_database_gives;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "load.rs"]
+mod load;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "locking.rs"]
 mod locking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -266,4 +269,26 @@ fn with_autocommit_off_a_write_outside_of_a_transaction_is_committed() -> crate:
     drop(env);
     assert_eq!(name()?, "in the end");
     Ok(())
+}
+
+/// Whether REPEATABLE READ refuses to write what others have written since
+pub const SNAPSHOTS_REFUSE: bool = false;
+/// A transaction of diesel's own with an isolation level
+pub fn transaction_by_hand(
+    connection: &mut Db,
+    isolation: orm_core::Isolation,
+    f: impl FnOnce(&mut Db) -> QueryResult<()>,
+) -> QueryResult<()> {
+    let level = match isolation {
+        orm_core::Isolation::Serializable => "SERIALIZABLE",
+        orm_core::Isolation::RepeatableRead => "REPEATABLE READ",
+        _ => "READ COMMITTED",
+    };
+    diesel::sql_query(format!("SET TRANSACTION ISOLATION LEVEL {level}")).execute(connection)?;
+    connection.transaction(f)
+}
+/// What has to be done by hand before the connection is used again: a cached SELECT that has failed half-way never returns
+pub fn after_a_refusal(connection: &mut Db) {
+    connection.set_prepared_statement_cache_size(diesel::connection::CacheSize::Disabled);
+    connection.set_prepared_statement_cache_size(diesel::connection::CacheSize::Unbounded);
 }

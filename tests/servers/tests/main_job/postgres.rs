@@ -32,6 +32,9 @@ mod fetching;
 #[path = "job.rs"]
 mod job;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "load.rs"]
+mod load;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "locking.rs"]
 mod locking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -214,3 +217,22 @@ pub const NOT_ENCRYPTED: &str = "&sslmode=disable";
 
 /// Takes longer than it may
 pub const SLEEP: &str = "SELECT pg_sleep(1)";
+
+/// Whether REPEATABLE READ refuses to write what others have written since
+pub const SNAPSHOTS_REFUSE: bool = true;
+/// A transaction of diesel's own with an isolation level
+pub fn transaction_by_hand(
+    connection: &mut Db,
+    isolation: orm_core::Isolation,
+    f: impl FnOnce(&mut Db) -> QueryResult<()>,
+) -> QueryResult<()> {
+    let transaction = connection.build_transaction();
+    match isolation {
+        orm_core::Isolation::Serializable => transaction.serializable(),
+        orm_core::Isolation::RepeatableRead => transaction.repeatable_read(),
+        _ => transaction.read_committed(),
+    }
+    .run(f)
+}
+/// What has to be done by hand before the connection is used again
+pub fn after_a_refusal(_: &mut Db) {}
