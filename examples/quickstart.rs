@@ -1,7 +1,8 @@
 //! Run with: cargo run --example quickstart
 //!
 //! Walks 1,000 partners and the names of their countries twice: with one query per record, written by hand in
-//! diesel, and through orm-core. diesel itself counts the queries. Makes its own SQLite file and removes it.
+//! diesel, and through orm-core. diesel itself counts the queries. Makes its own SQLite file and removes it; or, with
+//! `--database-url postgres://…` (`--features postgres`) or `mysql://…` (`--features mysql`), two tables there.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -12,7 +13,11 @@ use std::time::Instant;
 
 use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
+use orm_core::AnyConnection;
 use orm_core::prelude::*;
+
+// The database is the one that the address names.
+orm_core::connection!(AnyConnection);
 
 diesel::table! { countries { id -> Integer, code -> Text, name -> Text } }
 diesel::table! { partners { id -> Integer, name -> Text, country_id -> Integer } }
@@ -33,7 +38,7 @@ struct Partner {
 }
 
 /// One query for the partners, then one for each partner's country.
-fn plain(connection: &mut SqliteConnection) -> QueryResult<BTreeSet<String>> {
+fn plain(connection: &mut AnyConnection) -> QueryResult<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for (_id, _name, country_id) in partners::table.load::<(i32, String, i32)>(connection)? {
         names.insert(countries::table.find(country_id).select(countries::name).first(connection)?);
@@ -42,7 +47,7 @@ fn plain(connection: &mut SqliteConnection) -> QueryResult<BTreeSet<String>> {
 }
 
 /// The same loop through orm-core: no join, no include, no map.
-fn through_orm_core(env: &Environment) -> orm_core::Result<BTreeSet<String>> {
+fn through_orm_core(env: &Environment<AnyConnection>) -> orm_core::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let partners: RecordSet<Partner> = partners::table.records(env)?;
     for partner in &partners {
@@ -53,18 +58,29 @@ fn through_orm_core(env: &Environment) -> orm_core::Result<BTreeSet<String>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let path = folder.path().join("quickstart.db").display().to_string();
-    let (partners, countries) = fill(&mut SqliteConnection::establish(&path)?)?;
-    println!("{partners} partners in {countries} countries, in {path}\n");
+    let arguments: Vec<String> = std::env::args().collect();
+    let address = match arguments.iter().position(|argument| argument == "--database-url") {
+        Some(at) => arguments.get(at + 1).ok_or("--database-url wants an address")?.clone(),
+        None => folder.path().join("quickstart.db").display().to_string(),
+    };
+    let mut admin = AnyConnection::connect(&address)?;
+    let (partners, countries) = fill(&mut admin)?;
+    println!("{partners} partners in {countries} countries\n");
+    let walked = walk(&address);
+    admin.batch_execute("DROP TABLE partners; DROP TABLE countries")?;
+    walked
+}
+
+fn walk(address: &str) -> Result<(), Box<dyn Error>> {
     println!("{:<36} {:>8} {:>12}", "", "queries", "time");
 
-    let (mut connection, queries) = counted(&path)?;
+    let (mut connection, queries) = counted(address)?;
     let start = Instant::now();
     let expected = plain(&mut connection)?;
     let (time, queries) = (start.elapsed(), queries.load(Ordering::Relaxed));
     println!("{:<36} {queries:>8} {time:>12.2?}", "one query per record, plain diesel");
 
-    let (connection, queries) = counted(&path)?;
+    let (connection, queries) = counted(address)?;
     let env = Environment::builder().connection(connection).build();
     // What `build` asks of a connection that it is given, its time-out and whether a transaction is open, is no query of the loop.
     queries.store(0, Ordering::Relaxed);
@@ -77,12 +93,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("the two ways, or the two counts, differ".into());
     }
     println!("\nBoth found the same {} names; env.stats() counted {queries} queries too.", names.len());
-    Ok(folder.close()?)
+    Ok(())
 }
 
 /// A connection, and diesel's own count of the queries that it runs
-fn counted(path: &str) -> ConnectionResult<(SqliteConnection, Arc<AtomicUsize>)> {
-    let mut connection = SqliteConnection::establish(path)?;
+fn counted(address: &str) -> orm_core::Result<(AnyConnection, Arc<AtomicUsize>)> {
+    let mut connection = AnyConnection::connect(address)?;
     let queries = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&queries);
     connection.set_instrumentation(move |event: InstrumentationEvent<'_>| {
@@ -94,21 +110,19 @@ fn counted(path: &str) -> ConnectionResult<(SqliteConnection, Arc<AtomicUsize>)>
 }
 
 /// The tables, the countries of ISO 3166, and 1,000 partners over all of them; tells how many of each
-fn fill(connection: &mut SqliteConnection) -> QueryResult<(usize, usize)> {
+fn fill(connection: &mut AnyConnection) -> QueryResult<(usize, usize)> {
     connection.batch_execute(
-        "CREATE TABLE countries (id INTEGER PRIMARY KEY NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL);
-         CREATE TABLE partners (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, country_id INTEGER NOT NULL);",
+        "CREATE TABLE countries (id INTEGER PRIMARY KEY NOT NULL, code VARCHAR(2) NOT NULL, name VARCHAR(100) NOT NULL);
+         CREATE TABLE partners (id INTEGER PRIMARY KEY NOT NULL, name VARCHAR(100) NOT NULL, country_id INTEGER NOT NULL);",
     )?;
     let lines = include_str!("data/countries.csv").lines().skip(1).filter_map(|line| line.split_once(','));
-    let rows =
-        lines.map(|(code, name)| (countries::code.eq(code), countries::name.eq(name.trim_matches('"'))));
-    let countries =
-        diesel::insert_into(countries::table).values(rows.collect::<Vec<_>>()).execute(connection)?;
-    let rows = (0..1_000).map(|n| {
-        let country_id = partners::country_id.eq(1 + n % countries as i32);
-        (partners::name.eq(format!("Partner {n}")), country_id)
-    });
-    let partners =
-        diesel::insert_into(partners::table).values(rows.collect::<Vec<_>>()).execute(connection)?;
-    Ok((partners, countries))
+    let country = |(id, (code, name)): (usize, (&str, &str))| {
+        format!("({}, '{code}', '{}')", id + 1, name.trim_matches('"').replace('\'', "''"))
+    };
+    let countries: Vec<String> = lines.enumerate().map(country).collect();
+    connection.batch_execute(&format!("INSERT INTO countries VALUES {}", countries.join(", ")))?;
+    let partner = |n: usize| format!("({}, 'Partner {n}', {})", n + 1, 1 + n % countries.len());
+    let partners: Vec<String> = (0..1_000).map(partner).collect();
+    connection.batch_execute(&format!("INSERT INTO partners VALUES {}", partners.join(", ")))?;
+    Ok((partners.len(), countries.len()))
 }

@@ -17,7 +17,8 @@ mod mysql;
 mod postgres;
 
 fn main() {
-    let address = |variable: &str, address: &str| std::env::var(variable).unwrap_or_else(|_| address.to_owned());
+    let address =
+        |variable: &str, address: &str| std::env::var(variable).unwrap_or_else(|_| address.to_owned());
     #[cfg(feature = "postgres")]
     postgres::work::run(&address("ORM_TEST_POSTGRES", "postgres://postgres@127.0.0.1:5432/test"));
     #[cfg(feature = "mysql")]

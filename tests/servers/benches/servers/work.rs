@@ -119,16 +119,22 @@ fn fill(connection: &mut Db, rows: i32) {
         CREATE INDEX bench_lines_of ON bench_lines (partner_id);";
     connection.batch_execute(&tables.replace("SERIAL_KEY", super::SERIAL_KEY)).expect("tables");
     let countries: Vec<String> = (1..=250).map(|id| format!("({id}, 'Country {id}', 'C{id}')")).collect();
-    connection.batch_execute(&format!("INSERT INTO bench_countries VALUES {}", countries.join(", "))).expect("countries");
+    connection
+        .batch_execute(&format!("INSERT INTO bench_countries VALUES {}", countries.join(", ")))
+        .expect("countries");
     for first in (1..=rows).step_by(1_000) {
         let rows: Vec<Row> = (first..(first + 1_000).min(rows + 1)).map(row).collect();
         diesel::insert_into(bench_partners::table).values(&rows).execute(connection).expect("partners");
     }
     // Ten lines for each of the first thousand
     for partner in (1..=rows.min(1_000)).step_by(100) {
-        let line = |n: i32| format!("({}, {}, 'Product {}', {})", partner * 10 + n, partner + n % 100, n % 50, n % 9);
+        let line = |n: i32| {
+            format!("({}, {}, 'Product {}', {})", partner * 10 + n, partner + n % 100, n % 50, n % 9)
+        };
         let lines: Vec<String> = (0..1_000).map(line).collect();
-        connection.batch_execute(&format!("INSERT INTO bench_lines VALUES {}", lines.join(", "))).expect("lines");
+        connection
+            .batch_execute(&format!("INSERT INTO bench_lines VALUES {}", lines.join(", ")))
+            .expect("lines");
     }
 }
 
@@ -138,8 +144,11 @@ fn cold(address: &str, runs: usize) -> Measured {
         let rows = bench_partners::table.select(Row::as_select()).load(connection).expect("partners");
         let countries: Vec<Country> =
             bench_countries::table.select(Country::as_select()).load(connection).expect("countries");
-        let countries: HashMap<i32, Country> = countries.into_iter().map(|country| (country.id, country)).collect();
-        let of = |row: &Row| row.country_id.and_then(|id| countries.get(&id)).map_or(0, |country| country.name.len());
+        let countries: HashMap<i32, Country> =
+            countries.into_iter().map(|country| (country.id, country)).collect();
+        let of = |row: &Row| {
+            row.country_id.and_then(|id| countries.get(&id)).map_or(0, |country| country.name.len())
+        };
         rows.iter().map(|row| row.name.len() + of(row)).sum()
     };
     let expected = by_hand(&mut connect(address));
@@ -164,8 +173,13 @@ fn lines(address: &str, runs: usize) -> Measured {
     let first = || bench_partners::table.filter(bench_partners::id.le(1_000)).order(bench_partners::id);
     let by_hand = |connection: &mut Db| -> usize {
         let rows = first().select(Row::as_select()).load(connection).expect("partners");
-        let lines = LineRow::belonging_to(&rows).select(LineRow::as_select()).load(connection).expect("lines");
-        rows.iter().zip(lines.grouped_by(&rows)).flat_map(|(_, lines)| lines).map(|line| line.product.len()).sum()
+        let lines =
+            LineRow::belonging_to(&rows).select(LineRow::as_select()).load(connection).expect("lines");
+        rows.iter()
+            .zip(lines.grouped_by(&rows))
+            .flat_map(|(_, lines)| lines)
+            .map(|line| line.product.len())
+            .sum()
     };
     let expected = by_hand(&mut connect(address));
     assert!(expected > 50_000);
@@ -195,8 +209,10 @@ fn update(address: &str, runs: usize) -> Measured {
         run += 1;
         let names: Vec<String> = ids.iter().map(|id| format!("Name {run} of {id}")).collect();
         timed(|| {
-            env.transaction(|| partners.iter().zip(&names).try_for_each(|(partner, name)| partner.set_name(name)))
-                .expect("an update");
+            env.transaction(|| {
+                partners.iter().zip(&names).try_for_each(|(partner, name)| partner.set_name(name))
+            })
+            .expect("an update");
         })
     };
     let theirs = || {
@@ -208,7 +224,9 @@ fn update(address: &str, runs: usize) -> Measured {
                 row.set(bench_partners::name.eq(name)).execute(connection).map(drop)
             };
             connection
-                .transaction(|connection| ids.iter().zip(&names).try_for_each(|(&id, name)| one(connection, id, name)))
+                .transaction(|connection| {
+                    ids.iter().zip(&names).try_for_each(|(&id, name)| one(connection, id, name))
+                })
                 .expect("an update");
         })
     };
@@ -277,7 +295,11 @@ pub fn run(address: &str) {
     head();
     for rows in [1_000, 10_000, 100_000] {
         fill(&mut admin, rows);
-        report(&format!("cold loop, {rows} partners"), cold(address, (400_000 / rows as usize).clamp(7, 101)), 1.10);
+        report(
+            &format!("cold loop, {rows} partners"),
+            cold(address, (400_000 / rows as usize).clamp(7, 101)),
+            1.10,
+        );
         if rows == 1_000 {
             report("1,000 partners × 10 lines", lines(address, 51), 1.0);
         }
