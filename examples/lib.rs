@@ -1,8 +1,12 @@
 //! The small database that the guide's chapters read, and the doctests of those chapters and of the README.
 #![allow(missing_docs, clippy::use_self)]
 
+// Whatever other databases an example is built for
+orm_core::connection!(pub diesel::SqliteConnection);
+
 /// All that a chapter's code needs: `use orm_examples::demo::*;`
 pub mod demo {
+    pub use crate::Environment;
     pub use diesel::prelude::*;
     pub use orm_core::prelude::*;
 
