@@ -97,7 +97,7 @@ pub(crate) fn plan<C: Connection>(
     lacks: &dyn Fn(u32) -> bool,
 ) -> (Vec<u32>, Option<Gap>) {
     let Wanted { scope, field, limit, is_usual } = *wanted;
-    let mut seen = SlotSet::new(store.slots());
+    let mut seen = SlotSet::default();
     batch.iter().for_each(|&slot| {
         seen.mark(slot);
     });

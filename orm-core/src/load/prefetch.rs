@@ -329,7 +329,7 @@ pub(crate) fn load_columns<C: Connection>(
         fields.iter().for_each(expire);
     }
     let mut missing: Vec<u32> = {
-        let mut seen = SlotSet::new(store.slots());
+        let mut seen = SlotSet::default();
         let lacks = |slot: &u32| fields.iter().any(|&field| !store.has(field, *slot));
         let missing = slots.iter().copied().filter(lacks).filter(|&slot| !store.is_absent(slot));
         missing.filter(|&slot| seen.mark(slot)).collect()

@@ -190,7 +190,7 @@ fn read_by_keys<C: Connection>(
     let query = ByKeys { store, selection: &selection, keys, locked };
     let select = Select { store, reason: Reason::Prefetch(asked), keys: slots.len(), reserve: 0, renews };
     let again = flushed.again();
-    let mut found = SlotSet::new(store.slots());
+    let mut found = SlotSet::default();
     // Only of texts may a collation call two equal that are not the same.
     let (by_letters, mut rows) = (!store.are_keys_numbers(), Vec::new());
     select.run(env, flushed, &query, Laid::Out(&selection.layout), Beside::Nothing, &mut |slot, _| {

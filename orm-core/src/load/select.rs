@@ -228,7 +228,7 @@ impl<C: Connection> Select<'_, C> {
             key_places: &layout.key,
             owner_field: if let Beside::Owner { field, .. } = &beside { *field } else { None },
             beside,
-            seen: SlotSet::new(store.slots()),
+            seen: SlotSet::default(),
             suspect: None,
             has_unreadable: store.has_unreadable(),
             moved: Vec::new(),

@@ -70,7 +70,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     /// Takes slots that are, or are not, in another set; each once
     fn select(&self, other: &RecordSet<'_, M>, keep_common: bool) -> Self {
         let theirs = SlotSet::of(other.known_slots_in(self.store()).iter().copied());
-        let mut taken = SlotSet::new(0);
+        let mut taken = SlotSet::default();
         let slots = self.slots().iter().copied();
         self.taken(slots.filter(|&slot| theirs.has(slot) == keep_common && taken.mark(slot)).collect())
     }
@@ -127,7 +127,7 @@ impl<'env, M: Model> BitOr<&RecordSet<'_, M>> for &RecordSet<'env, M> {
     type Output = RecordSet<'env, M>;
 
     fn bitor(self, other: &RecordSet<'_, M>) -> RecordSet<'env, M> {
-        let mut seen = SlotSet::new(0);
+        let mut seen = SlotSet::default();
         let theirs = other.slots_in(self.store());
         let slots = self.slots().iter().chain(&*theirs).copied().filter(|&slot| seen.mark(slot)).collect();
         self.taken_with(slots, other)
@@ -179,7 +179,7 @@ impl<M: Model> SubAssign<&RecordSet<'_, M>> for RecordSet<'_, M> {
 impl<M: Model> PartialEq<RecordSet<'_, M>> for RecordSet<'_, M> {
     fn eq(&self, other: &RecordSet<'_, M>) -> bool {
         let here = self.store();
-        let (mut ours, mut theirs) = (SlotSet::new(0), SlotSet::new(0));
+        let (mut ours, mut theirs) = (SlotSet::default(), SlotSet::default());
         let count = self.slots().iter().filter(|&&slot| ours.mark(slot)).count();
         let known = other.known_slots_in(here);
         let common = known.iter().filter(|&&slot| ours.has(slot) && theirs.mark(slot)).count();

@@ -254,7 +254,7 @@ fn edited_one_by_one<'a>(
 /// The same for many changes at once: what is new stands at the end.
 fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + Clone) -> Vec<u32> {
     // Of several changes of one member the last counts.
-    let (mut decided, mut removed) = (SlotSet::new(0), SlotSet::new(0));
+    let (mut decided, mut removed) = (SlotSet::default(), SlotSet::default());
     for edit in edits.clone().rev() {
         if decided.mark(edit.member) && !edit.add {
             removed.mark(edit.member);

@@ -19,15 +19,15 @@ pub(crate) struct TableId(pub(crate) usize);
 /// Slots that take as much memory as there are of them, however large their numbers
 pub(crate) type Slots = HashSet<u32, FixedState>;
 
-/// A set of slots
+/// A set of slots: a bit for each between the least and the greatest
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SlotSet(Vec<u64>);
+pub(crate) struct SlotSet {
+    words: Vec<u64>,
+    /// How many words there would be before these
+    before: usize,
+}
 
 impl SlotSet {
-    pub(crate) fn new(slots: usize) -> Self {
-        Self(vec![0; slots.div_ceil(64)])
-    }
-
     /// These slots
     pub(crate) fn of(slots: impl IntoIterator<Item = u32>) -> Self {
         let mut marks = Self::default();
@@ -37,43 +37,62 @@ impl SlotSet {
         marks
     }
 
+    #[inline]
+    fn place(&self, slot: u32) -> (usize, u64) {
+        ((slot as usize / 64).wrapping_sub(self.before), 1 << (slot % 64))
+    }
+
     /// Marks a slot; tells whether it was not marked before.
     #[inline]
     pub(crate) fn mark(&mut self, slot: u32) -> bool {
-        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
-        match self.0.get_mut(word) {
+        let (word, bit) = self.place(slot);
+        match self.words.get_mut(word) {
             Some(marks) => {
                 let fresh = *marks & bit == 0;
                 *marks |= bit;
                 fresh
             }
-            None => self.mark_beyond(word, bit),
+            None => self.mark_beyond(slot),
         }
     }
 
     #[cold]
-    fn mark_beyond(&mut self, word: usize, bit: u64) -> bool {
-        self.0.resize(word + 1, 0);
-        self.0[word] = bit;
+    fn mark_beyond(&mut self, slot: u32) -> bool {
+        let word = slot as usize / 64;
+        if self.words.is_empty() {
+            self.before = word;
+        }
+        if word < self.before {
+            // Twice as many, or who goes downwards would move all for each word.
+            let more = (self.before - word).max(self.words.len()).min(self.before);
+            self.words.splice(..0, std::iter::repeat_n(0, more));
+            self.before -= more;
+        } else {
+            self.words.resize((word - self.before + 1).max(self.words.len()), 0);
+        }
+        let (word, bit) = self.place(slot);
+        self.words[word] = bit;
         true
     }
 
     /// Takes a slot out; tells whether it was marked.
     pub(crate) fn unmark(&mut self, slot: u32) -> bool {
         let was_marked = self.has(slot);
-        if let Some(word) = self.0.get_mut(slot as usize / 64) {
-            *word &= !(1 << (slot % 64));
+        let (word, bit) = self.place(slot);
+        if let Some(word) = self.words.get_mut(word) {
+            *word &= !bit;
         }
         was_marked
     }
 
-    /// How many times 64 slots there can be marks of
+    /// How many times 64 slots there can be marks of, counted from the first slot
     pub(crate) fn pages(&self) -> usize {
-        self.0.len()
+        self.before + self.words.len()
     }
 
     pub(crate) fn has(&self, slot: u32) -> bool {
-        self.0.get(slot as usize / 64).is_some_and(|word| word & (1 << (slot % 64)) != 0)
+        let (word, bit) = self.place(slot);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 }
 
@@ -86,5 +105,17 @@ mod tests {
         let mut marks = SlotSet::of([3, 200]);
         assert!(!marks.mark(200) && marks.mark(64) && marks.has(3) && !marks.has(4));
         assert!(marks.unmark(3) && !marks.unmark(3) && !marks.has(3) && !marks.has(9_999));
+    }
+
+    #[test]
+    fn a_set_takes_as_much_memory_as_its_slots_are_apart() {
+        let mut marks = SlotSet::default();
+        for slot in (1_000_000..1_010_000).rev() {
+            assert!(marks.mark(slot) && !marks.mark(slot));
+        }
+        assert!((157..=2 * 157).contains(&marks.words.len()), "{}", marks.words.len());
+        assert!((1_000_000..1_010_000).all(|slot| marks.has(slot)));
+        assert!(!marks.has(999_999) && !marks.has(1_010_000) && !marks.has(0) && !marks.unmark(5));
+        assert!(marks.mark(0) && marks.has(0) && marks.has(1_009_999) && !marks.mark(1_000_000));
     }
 }

@@ -1064,7 +1064,7 @@ impl Table {
     /// version that is younger than what was read, and nobody would notice that somebody else wrote in between.
     pub(crate) fn forget_unversioned(&self) {
         let Some(version) = self.version() else { return };
-        let mut known = SlotSet::new(self.slots());
+        let mut known = SlotSet::default();
         self.column(version).each_slot(&mut |slot| {
             known.mark(slot);
         });

@@ -129,7 +129,7 @@ fn change_pairs<C: Connection>(
     // Since when it is known who was a member: the other side may have been read since.
     let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
     let others = env.stores.lists(target.table_number(), side.reversed());
-    let mut seen = SlotSet::new(target.slots());
+    let mut seen = SlotSet::default();
     let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     for &owner in owners {
         if env.settings.max_age.is_some() {
