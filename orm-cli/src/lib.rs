@@ -32,6 +32,14 @@ pub fn models(schema: &str, options: &Options) -> Result<String, String> {
         let at = error.span().start();
         format!("{}:{}: {error}", at.line, at.column + 1)
     })?;
+    for (at, table) in schema.tables.iter().enumerate() {
+        if schema.tables[..at].iter().any(|other| other.name == table.name) {
+            return Err(format!(
+                " there are two tables {} in it: give each module a file of its own",
+                table.name
+            ));
+        }
+    }
     for table in &options.only {
         if !schema.tables.iter().any(|known| known.name == *table) {
             return Err(format!(" there is no table {table} in it"));

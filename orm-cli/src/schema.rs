@@ -2,8 +2,10 @@
 
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::visit::Visit;
-use syn::{Attribute, Ident, Macro, Path, Token, Type, braced, parenthesized};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ItemMod, Macro, Path, Token, Type, braced, parenthesized};
+
+use crate::names::raw;
 
 pub(crate) struct Schema {
     pub(crate) tables: Vec<Table>,
@@ -11,6 +13,8 @@ pub(crate) struct Schema {
 }
 
 pub(crate) struct Table {
+    /// The modules that it is in, from that of the file on
+    pub(crate) modules: Vec<String>,
     /// As Rust names it, `r#` left out
     pub(crate) name: String,
     pub(crate) key: Vec<String>,
@@ -30,7 +34,8 @@ pub(crate) struct Join {
 }
 
 pub(crate) fn read(text: &str) -> syn::Result<Schema> {
-    let mut reader = Reader { schema: Schema { tables: Vec::new(), joins: Vec::new() }, error: None };
+    let schema = Schema { tables: Vec::new(), joins: Vec::new() };
+    let mut reader = Reader { schema, modules: Vec::new(), error: None };
     reader.visit_file(&syn::parse_file(text)?);
     match reader.error {
         Some(error) => Err(error),
@@ -41,6 +46,8 @@ pub(crate) fn read(text: &str) -> syn::Result<Schema> {
 /// Goes through all modules; errors are reported together.
 struct Reader {
     schema: Schema,
+    /// Those that are being gone through, one within the other
+    modules: Vec<String>,
     error: Option<syn::Error>,
 }
 
@@ -55,10 +62,20 @@ impl Reader {
 }
 
 impl<'ast> Visit<'ast> for Reader {
+    fn visit_item_mod(&mut self, module: &'ast ItemMod) {
+        self.modules.push(name(&module.ident));
+        visit::visit_item_mod(self, module);
+        self.modules.pop();
+    }
+
     fn visit_macro(&mut self, call: &'ast Macro) {
         let Some(name) = call.path.segments.last() else { return };
         match &*name.ident.to_string() {
-            "table" => self.take(call.parse_body(), |schema, table| schema.tables.push(table)),
+            "table" => {
+                let modules = self.modules.clone();
+                let table = call.parse_body().map(|table| Table { modules, ..table });
+                self.take(table, |schema, table| schema.tables.push(table));
+            }
             "joinable" => self.take(call.parse_body(), |schema, join| schema.joins.push(join)),
             _ => {}
         }
@@ -75,8 +92,11 @@ impl Parse for Table {
             input.parse::<syn::ItemUse>()?;
         }
         input.call(Attribute::parse_outer)?;
-        let path: Path = input.call(Path::parse_mod_style)?;
-        let Some(table) = path.segments.last() else { return Err(input.error("the name of a table")) };
+        // `accounting.invoices`, or `invoices` in the database's usual schema
+        let mut table = input.parse::<Ident>()?;
+        if input.parse::<Option<Token![.]>>()?.is_some() {
+            table = input.parse()?;
+        }
         let key = if input.peek(syn::token::Paren) {
             let key;
             parenthesized!(key in input);
@@ -87,7 +107,7 @@ impl Parse for Table {
         let columns;
         braced!(columns in input);
         let columns = Punctuated::<Column, Token![,]>::parse_terminated(&columns)?;
-        Ok(Self { name: name(&table.ident), key, columns: columns.into_iter().collect() })
+        Ok(Self { modules: Vec::new(), name: name(&table), key, columns: columns.into_iter().collect() })
     }
 }
 
@@ -122,6 +142,12 @@ impl Schema {
 }
 
 impl Table {
+    /// How it is named from the file's own module
+    pub(crate) fn path(&self) -> String {
+        let path = self.modules.iter().chain([&self.name]).map(|name| raw(name));
+        path.collect::<Vec<_>>().join("::")
+    }
+
     pub(crate) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

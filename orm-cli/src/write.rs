@@ -287,7 +287,7 @@ fn fields(
             if near.parent.name == table.name
                 && let Some(other) = target(far.parent)
             {
-                let pairs = raw(&near.child.name);
+                let pairs = near.child.path();
                 let attribute = format!(
                     "through({pairs}::{}, {pairs}::{})",
                     raw(&near.column.name),
@@ -334,7 +334,7 @@ fn push_free(fields: &mut Vec<Field>, mut name: String, attribute: String, ty: S
 }
 
 fn write_struct(text: &mut String, table: &Table, name: &str, fields: &[Field], options: &Options) {
-    let mut attributes = vec![format!("table = {}", raw(&table.name))];
+    let mut attributes = vec![format!("table = {}", table.path())];
     if table.key.len() > 1 {
         let parts: Vec<String> = table.key.iter().map(|key| raw(&field_name(table, key))).collect();
         attributes.push(format!("primary_key({})", parts.join(", ")));

@@ -1,4 +1,4 @@
-//! What is written for three schemas is compiled here, and reads rows. `UPDATE=1 cargo test -p orm-cli` writes it anew.
+//! What is written for these schemas is compiled here, and reads rows. `UPDATE=1 cargo test -p orm-cli` writes it anew.
 // diesel's tables are public modules; whole rows are written.
 #![allow(missing_docs, missing_debug_implementations, unreachable_pub, dead_code)]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
@@ -25,7 +25,7 @@ macro_rules! schemas {
         }
     };
 }
-schemas! { chinook sakila registry }
+schemas! { chinook sakila registry ledger }
 
 fn is_written(name: &str) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemas");
@@ -180,4 +180,30 @@ fn the_program_has_help_and_says_what_is_wrong() {
         good && written.contains("use crate::db::schema::*;") && written.contains("pub struct InvoiceItem {"),
         "{written}"
     );
+}
+
+#[test]
+fn tables_of_another_schema_are_named_by_their_module() -> orm_core::Result<()> {
+    use ledger::models::{Line, Person};
+    let env = filled(
+        "ATTACH ':memory:' AS ledger;
+         CREATE TABLE people (id INTEGER PRIMARY KEY, type TEXT NOT NULL, parent_id INTEGER, node_id INTEGER NOT NULL);
+         CREATE TABLE ledger.lines (id BIGINT PRIMARY KEY, people_id INTEGER NOT NULL, \"values\" TEXT NOT NULL, record TEXT);
+         CREATE TABLE marks (id INTEGER PRIMARY KEY);
+         CREATE TABLE ledger.line_marks (line_id BIGINT NOT NULL, mark_id INTEGER NOT NULL, PRIMARY KEY (line_id, mark_id));
+         INSERT INTO people VALUES (1, 'a', NULL, 1);
+         INSERT INTO ledger.lines VALUES (5, 1, 'v', NULL);
+         INSERT INTO marks VALUES (7);
+         INSERT INTO ledger.line_marks VALUES (5, 7)",
+    );
+    assert_eq!(env.record::<Person>(1).line_ids().values()?, ["v"]);
+    assert_eq!(env.record::<Line>(5).mark_ids().ids()?, [7]);
+    Ok(())
+}
+
+#[test]
+fn two_tables_of_one_name_are_not_taken_for_each_other() {
+    let table = "diesel::table! { marks { id -> Integer } }";
+    let error = models(&format!("{table} pub mod ledger {{ {table} }}"), &Options::default()).unwrap_err();
+    assert!(error.contains("two tables marks"), "{error}");
 }

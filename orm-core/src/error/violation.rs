@@ -12,6 +12,9 @@ pub struct Violation {
     pub kind: ViolationKind,
     /// The model that was written
     pub model: &'static str,
+    /// The table that it is a constraint of, which SQLite names where values are unique or never NULL: another one than the model's where a
+    /// trigger has written that
+    pub table: Option<Str>,
     /// The column, the first one of several; not known of most CHECKs, nor of SQLite's foreign keys. MySQL says which
     /// unique key it is, which is called as the column if nobody named it
     pub column: Option<Str>,
@@ -55,7 +58,16 @@ impl Violation {
         };
         let column = column(&**information).map(Str::from);
         let columns = columns(&**information).unwrap_or_else(|| column.iter().cloned().collect());
-        Some(Self { kind, model, column, columns, value: value(&**information).map(Str::from), row: None })
+        let (table, value) = (table(information.message()), value(&**information));
+        Some(Self {
+            kind,
+            model,
+            table: table.map(Str::from),
+            column,
+            columns,
+            value: value.map(Str::from),
+            row: None,
+        })
     }
 }
 
@@ -91,6 +103,14 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         // Of a CHECK without a name of its own
         .or_else(|| Some(between(message, "CONSTRAINT `", &['`'])?.rsplit_once('.')?.1.to_owned()))
         .or_else(|| Some(between(message, "for key '", &['\''])?.rsplit('.').next()?.to_owned()))
+}
+
+/// The table that SQLite names: `UNIQUE constraint failed: lines.order_id, lines.number`
+///
+/// What PostgreSQL tells beside the message may be a partition of the table that was written.
+fn table(message: &str) -> Option<&str> {
+    let (_, columns) = message.split_once(" constraint failed: ").filter(|(kind, _)| *kind != "CHECK")?;
+    Some(columns.split(", ").next()?.rsplit_once('.')?.0)
 }
 
 /// All columns that a database names, where it names several

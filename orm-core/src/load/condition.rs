@@ -77,9 +77,10 @@ impl<'a, C: Connection> Whose<'a, C> {
         let columns =
             |place, names: ColumnNames<'b>| (0..names.names.len()).map(move |part| (place, names, part));
         let columns = || columns("owner", self.owner).chain(columns("member", from.key));
-        // Keys of several columns may be parted by OR.
+        // Keys of several columns may be parted by OR. The filter is said here, too: of a pair that a join table holds twice, the row that
+        // it leaves out has no place in the order.
         out.push_sql("(");
-        self.keys.push(self.owner, out.reborrow())?;
+        self.push_all(out)?;
         out.push_sql(") AND (");
         separated(out, columns(), |out, (_, names, part)| names.push(part, out))?;
         out.push_sql(") IN (SELECT ");

@@ -1,6 +1,9 @@
 //! Which fields a violated constraint is about.
 
 use crate::Violation;
+use crate::backend::Dialect;
+use crate::env::stores::is_bare;
+use crate::model::{self, DbOf};
 use crate::records::Model;
 use crate::records::field::{Field, Kind};
 
@@ -24,7 +27,7 @@ impl Violation {
     /// # fn main() {}
     /// ```
     pub fn is_of<M: Model, T: 'static, K: Kind>(&self, field: Field<M, T, K>) -> bool {
-        self.model == M::NAME && self.has_one_of(field.column_names())
+        self.is_of_table::<M>() && self.has_one_of(field.column_names())
     }
 
     /// The names of the model's fields that it is about, in their order; none of another model, nor where the database does not say it
@@ -32,12 +35,20 @@ impl Violation {
     /// No database says it of a CHECK over several columns, SQLite of no foreign key. MySQL tells the name of a unique key, which is called as its first
     /// column if nobody has named it.
     pub fn fields<M: Model>(&self) -> Vec<&'static str> {
-        if self.model != M::NAME {
+        if !self.is_of_table::<M>() {
             return Vec::new();
         }
         let key = self.has_one_of(M::KEY_COLUMNS).then_some(M::KEY_FIELD);
         let others = M::FIELDS.iter().filter(|field| self.has_one_of(field.columns)).map(|field| field.name);
         key.into_iter().chain(others).collect()
+    }
+
+    /// Whether it is about a model's own columns, and not those of a table that a trigger has written
+    fn is_of_table<M: Model>(&self) -> bool {
+        let (model, system) = (model::any::<M>(), <DbOf<M> as Dialect>::SYSTEM);
+        let is_it = |sql: &str| self.table.as_deref().is_none_or(|table| is_bare(sql, table));
+        self.model == M::NAME
+            && (is_it(&model.table(system)) || model.view_of(system).iter().any(|sql| is_it(sql)))
     }
 
     fn has_one_of(&self, columns: &[&str]) -> bool {

@@ -1431,7 +1431,7 @@ impl Table {
 
     /// Whether a key may be another one's row, which a collation calls equal: never where keys are numbers, nor where the row of the key
     /// itself was seen and none was found otherwise
-    pub(super) fn may_be_alike(&self, slot: u32) -> bool {
+    pub(crate) fn may_be_alike(&self, slot: u32) -> bool {
         !self.are_keys_numbers() && (self.has_spellings.get() || !self.is_stored(slot))
     }
 

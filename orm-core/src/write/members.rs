@@ -1,5 +1,7 @@
 //! Changing who is a member of a to-many link.
 
+use std::borrow::Cow;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -10,7 +12,7 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet, Stamp};
+use crate::store::{Edit, Link, SlotSet, Slots, Stamp};
 use crate::{Environment, Error, Result};
 
 /// Links members of a to-many link to records, or takes them away.
@@ -31,7 +33,17 @@ pub(crate) fn change_list<C: Connection>(
             if *is_one && add {
                 make_room(env, store, field, owners, members)?;
             }
-            change_inverse(env, store, owners, target, link(), members, add)
+            let link = link();
+            let (owner, members) = if add {
+                // A member has one owner.
+                let &[owner] = owners else {
+                    return Err(Error::NotOne { model: store.name(), count: owners.len() });
+                };
+                (Link(owner), Cow::Borrowed(members))
+            } else {
+                (Link::NULL, Cow::Owned(linked_here(env, store, (field, owners), (target, link), members)?))
+            };
+            point(env, (target, link), &members, owner)
         }
         LinkKind::Through { .. } => change_pairs(env, store, field, owners, target, members, add),
     }
@@ -56,40 +68,51 @@ fn make_room<C: Connection>(
     if others.is_empty() { Ok(()) } else { change_list(env, store, field, owners, &others, false) }
 }
 
-/// Points the to-one links of members at an owner, or at nothing.
-fn change_inverse<C: Connection>(
+/// Those of some records that are members of the owners: whoever is linked elsewhere is not taken away from there.
+fn linked_here<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    owners: &[u32],
-    target: Store<'_, C>,
-    link: usize,
+    (field, owners): (usize, &[u32]),
+    (target, link): (Store<'_, C>, usize),
     members: &[u32],
-    add: bool,
-) -> Result<()> {
-    let (owner, members) = if add {
-        // A member has one owner.
-        let &[owner] = owners else {
-            return Err(Error::NotOne { model: store.name(), count: owners.len() });
-        };
-        (Link(owner), members.to_vec())
-    } else {
-        // Whoever is linked elsewhere is not taken away from there.
-        let leads_here = |slot: &u32| {
-            let leads_to = |to: &[u32]| to.iter().any(|owner| owners.contains(owner));
-            let mut here = false;
-            target.hop(link, std::iter::once(*slot), |to| here = to.is_some_and(leads_to));
-            here
-        };
-        let mut linked = Vec::new();
-        for members in members.chunks(super::window::WINDOW) {
-            if env.settings.max_age.is_some() {
-                members.iter().for_each(|&member| env.expire(target, link, member));
-            }
-            prefetch::load_together(env, target, members, link)?;
-            linked.extend(members.iter().copied().filter(leads_here));
+) -> Result<Vec<u32>> {
+    let mut leading = Vec::with_capacity(members.len());
+    for members in members.chunks(super::window::WINDOW) {
+        if env.settings.max_age.is_some() {
+            members.iter().for_each(|&member| env.expire(target, link, member));
         }
-        (Link::NULL, linked)
+        prefetch::load_together(env, target, members, link)?;
+        for &member in members {
+            let mut owner = None;
+            target.hop(link, std::iter::once(member), |to| owner = to.and_then(|to| to.first().copied()));
+            leading.extend(owner.map(|owner| (member, owner)));
+        }
+    }
+    let (mut here, elsewhere): (Vec<_>, Vec<_>) =
+        leading.into_iter().partition(|(_, owner)| owners.contains(owner));
+    // By a key that a collation calls equal a link may lead here, too: then the list says so.
+    let alike = if elsewhere.is_empty() {
+        Slots::default()
+    } else {
+        store.table().alike(&owners.iter().copied().collect())
     };
+    if elsewhere.iter().any(|(_, owner)| alike.contains(owner)) {
+        prefetch::load_all(env, store, owners, field, Want::Keys)?;
+        let listed = SlotSet::of(store.table().members_of(store.column_of(field), owners).0);
+        here.extend(
+            elsewhere.into_iter().filter(|&(member, owner)| alike.contains(&owner) && listed.has(member)),
+        );
+    }
+    Ok(here.into_iter().map(|(member, _)| member).collect())
+}
+
+/// Points the to-one links of members at an owner, or at nothing.
+fn point<C: Connection>(
+    env: &Environment<C>,
+    (target, link): (Store<'_, C>, usize),
+    members: &[u32],
+    owner: Link,
+) -> Result<()> {
     let info = target.field(link);
     let leads_elsewhere = |&member: &u32| {
         let mut here = false;
@@ -106,12 +129,32 @@ fn change_inverse<C: Connection>(
             info.name
         )));
     }
-    if !add && !info.is_nullable && !members.is_empty() {
+    if owner == Link::NULL && !info.is_nullable && !members.is_empty() {
         return Err(Error::missing_value(target.name(), info.name));
     }
-    with_column(env, target, link, &members, State::Written, |cells, put| {
+    with_column(env, target, link, members, State::Written, |cells, put| {
         put_links(cells, |_| Some(owner), put);
     })
+}
+
+/// Makes the lists missing that have records in them whose keys a collation may call equal to some of these: what a list says of the one
+/// it does not say of the other.
+fn forget_lists_of_alike<C: Connection>(
+    store: Store<'_, C>,
+    field: usize,
+    owners: &[u32],
+    (target, members): (Store<'_, C>, &[u32]),
+) {
+    let (column, target) = (store.column_of(field), target.table());
+    let may_be = members.iter().copied().filter(|&member| target.may_be_alike(member)).collect();
+    let alike = target.alike(&may_be);
+    for &owner in owners {
+        let (listed, _) = store.table().members_of(column, &[owner]);
+        if !alike.is_empty() && listed.iter().any(|member| alike.contains(member)) {
+            target.note_spelling();
+            store.table().forget_cell(column, owner);
+        }
+    }
 }
 
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
@@ -131,6 +174,7 @@ fn change_pairs<C: Connection>(
     let others = env.stores.lists(target.table_number(), side.reversed());
     let mut seen = SlotSet::default();
     let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
+    forget_lists_of_alike(store, field, owners, (target, &members));
     for &owner in owners {
         if env.settings.max_age.is_some() {
             env.expire(store, field, owner);

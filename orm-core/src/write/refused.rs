@@ -10,6 +10,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use super::rows::AnyValues;
 use super::statement::Insert;
 use crate::backend::{Connection, Dialect as _};
+use crate::env::stores::is_bare;
 use crate::error::{Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
 use crate::{Environment, Error};
@@ -23,6 +24,10 @@ pub(super) fn name_row<C: Connection>(
     error: Error,
 ) -> Error {
     let Some(violation) = error.violation() else { return error };
+    if violation.table.as_deref().is_some_and(|table| !is_bare(insert.store.sql(), table)) {
+        // Of none of these rows: a trigger has written it.
+        return error;
+    }
     // A row that is written where it is there already is like that one in all that it leaves as it is.
     let is_told = violation.value.is_some() || insert.all.conflict.is_none();
     let row = row_of(env, insert, &violation).filter(|_| is_told);

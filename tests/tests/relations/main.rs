@@ -6,6 +6,7 @@
 mod a_limit_is_kept_window_by_window;
 mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_link_can_have_a_filter;
+mod a_link_can_have_a_limit;
 mod a_list_is_one_select_for_the_group;
 mod a_loop_is_told_with_its_place;
 mod a_to_many_link_is_read_as_a_set;

@@ -34,3 +34,25 @@ fn of_a_link_where_the_database_says_it() -> Result<()> {
     assert_eq!(violation.is_of(Account::OWNER_ID), !cfg!(feature = "sqlite"));
     Ok(())
 }
+
+/// A trigger's own statement may violate a constraint of a column that is called as one of the model's.
+#[test]
+#[cfg_attr(any(feature = "postgres", feature = "mysql"), ignore = "SQLite's triggers, and what it names")]
+fn not_of_a_table_that_a_trigger_writes() -> Result<()> {
+    let db = bank();
+    db.file.run(
+        "CREATE TABLE seen (iban TEXT NOT NULL UNIQUE, title TEXT NOT NULL);
+         CREATE TRIGGER accounts_are_seen AFTER UPDATE OF balance ON accounts BEGIN INSERT INTO seen VALUES ('one', ''); END;
+         CREATE TRIGGER labels_are_seen AFTER INSERT ON labels BEGIN INSERT INTO seen VALUES (NEW.code, NULL); END",
+    );
+    db.record::<Account>(1).set_balance(1)?;
+    let twice = db.record::<Account>(1).set_balance(2).unwrap_err().violation().expect("a violation");
+    assert_eq!((twice.table.as_deref(), twice.column.as_deref()), (Some("seen"), Some("iban")));
+    assert_eq!(twice.fields::<Account>(), [""; 0]);
+    assert!(!twice.is_of(Account::IBAN));
+    // Nor does the new label lack its title.
+    let new = db.create(Label::values().code("red2").title("given")).unwrap_err();
+    assert!(!matches!(new, orm_core::Error::MissingValue { .. }), "{new}");
+    assert_eq!(new.violation().map(|violation| violation.fields::<Label>()), Some(vec![]));
+    Ok(())
+}
