@@ -107,6 +107,7 @@ pub use orm_derive::Model;
 pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
+pub use records::drafts::{Created, Draft, Drafts};
 pub use records::env::{Inspected, Inspection, Touching};
 pub use records::extract::{Entry, Extract, Named, With, entry};
 pub use records::field::Field;
@@ -143,7 +144,7 @@ pub mod bounds {
     pub use crate::records::find::{FindRecords, by};
     pub use crate::records::keyset::{AfterKey, ByKey};
     pub use crate::records::lookup::Condition;
-    pub use crate::records::value::{IntoLink, IntoValue, via};
+    pub use crate::records::value::{IntoLink, IntoNewLink, IntoValue, via};
     pub use crate::records::with::FindRecordsWith;
     pub use crate::records::{Ordered, ValueSet};
     #[cfg(feature = "serde")]
