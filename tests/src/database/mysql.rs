@@ -108,3 +108,8 @@ pub fn bind(number: usize) -> String {
     let _ = number;
     "?".to_owned()
 }
+
+/// Whether a statement asks for the keys that an INSERT has given, or what gives them: MySQL tells them apart from it.
+pub(super) fn asks_for_keys(sql: &str) -> bool {
+    sql.starts_with("SELECT CAST(LAST_INSERT_ID()") || sql.contains("FROM information_schema.columns")
+}
