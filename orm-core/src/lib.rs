@@ -45,13 +45,16 @@
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
 //! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; same field | `'static` |
 //! | [`Values`] | the values to create or write records with | never | its own |
+//! | [`Drafts`], [`Created`] | new records that are created together; what became of them | never | until they are created; as long as the environment |
+//! | [`Draft`] | one of them, as the others link to it | same draft | `'static` |
 //! | [`Touching`] | a statement of your own, and which models it may change | never | until it is run |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
 //!
 //! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
 //! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query, [`Environment::find`] one by a
 //! condition.
-//! [`Environment::create`] makes new ones, [`Environment::transaction`] collects what is written.
+//! [`Environment::create`] makes new ones, [`Environment::drafts`] many that link to each other, [`Environment::transaction`] collects what is
+//! written.
 //!
 //! # Modules
 //!

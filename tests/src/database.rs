@@ -18,6 +18,7 @@ mod backend;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod sql;
 
+pub(crate) use backend::asks_for_keys;
 pub use backend::{Backend, Db, ENFORCING, NAME, SYSTEM, bind, no_table};
 
 /// A database of a test's own: a file of SQLite, a schema of PostgreSQL, a database of MySQL. It goes with this.

@@ -74,12 +74,9 @@ fn reach(models: &[Option<usize>], links: &[DraftLink], count: usize) -> Vec<Vec
         }
     }
     for by in 0..count {
-        for from in 0..count {
-            if reach[from][by] {
-                for to in 0..count {
-                    reach[from][to] |= reach[by][to];
-                }
-            }
+        let beyond = reach[by].clone();
+        for from in reach.iter_mut().filter(|from| from[by]) {
+            from.iter_mut().zip(&beyond).for_each(|(reaches, beyond)| *reaches |= beyond);
         }
     }
     reach

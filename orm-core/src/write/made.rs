@@ -114,7 +114,9 @@ struct DefaultOf<'a, C: Connection> {
 
 impl<C: Connection> QueryFragment<C::Backend> for DefaultOf<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        out.push_sql("SELECT column_default, extra, VERSION() FROM information_schema.columns WHERE table_name = ");
+        out.push_sql(
+            "SELECT column_default, extra, VERSION() FROM information_schema.columns WHERE table_name = ",
+        );
         out.push_sql(self.store.sql());
         out.push_sql(" AND column_name = ");
         out.push_identifier(self.column)

@@ -68,6 +68,10 @@ pub(super) fn translated(text: &str) -> String {
             ("lines", "\"lines\""),
             ("REAL", "DOUBLE"),
             ("DEFERRABLE INITIALLY DEFERRED", ""),
+            ("DEFERRABLE", ""),
+            ("DEFAULT VALUES", "VALUES ()"),
+            ("DATETIME", "DATETIME(6)"),
+            ("TIMESTAMP", "DATETIME(6)"),
             ("AS BIGINT", "AS SIGNED"),
         ],
         "x'",
@@ -110,6 +114,6 @@ pub fn bind(number: usize) -> String {
 }
 
 /// Whether a statement asks for the keys that an INSERT has given, or what gives them: MySQL tells them apart from it.
-pub(super) fn asks_for_keys(sql: &str) -> bool {
+pub(crate) fn asks_for_keys(sql: &str) -> bool {
     sql.starts_with("SELECT CAST(LAST_INSERT_ID()") || sql.contains("FROM information_schema.columns")
 }

@@ -111,7 +111,7 @@ pub fn bind(number: usize) -> String {
 }
 
 /// Whether a statement asks for the keys that an INSERT has given: they come with it.
-pub(super) fn asks_for_keys(sql: &str) -> bool {
+pub(crate) fn asks_for_keys(sql: &str) -> bool {
     let _ = sql;
     false
 }

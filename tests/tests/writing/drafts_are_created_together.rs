@@ -600,7 +600,8 @@ fn they_are_validated_counted_and_stamped_as_created_records_are() -> Result<()>
     let [a, b] = ["twin a", "twin b"].map(|title| drafts.add(note(title)));
     drafts.change(a, |values| values.twin_id(b))?;
     drafts.change(b, |values| values.twin_id(a))?;
-    let created = db.assert_queries(2, || drafts.create())?;
+    // Without RETURNING versions are looked at before.
+    let created = db.assert_queries(2 + usize::from(cfg!(feature = "mysql")), || drafts.create())?;
     let (a, b) = (created.get(a)?, created.get(b)?);
     assert!(a.twin_id().is(&b)? && b.twin_id().is(&a)?);
     assert_eq!((a.version()?, b.version()?), (2, 2));

@@ -154,7 +154,8 @@ fn many_are_deleted_by_one_statement() -> Result<()> {
     let db = TestDb::of_partners(2_500, 5);
     use orm_tests::partners::*;
     let partners = db.all::<Partner>()?;
-    db.assert_queries(1, || partners.delete())?;
+    // Without RETURNING it is looked before which of them are there, a thousand at a time.
+    db.assert_queries(if cfg!(feature = "mysql") { 3 + 1 } else { 1 }, || partners.delete())?;
     assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM partners"), ["0"]);
     db.assert_queries(0, || assert_eq!(db.stats().model("Partner").map(|model| model.records), Some(0)));
     Ok(())
