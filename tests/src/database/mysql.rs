@@ -117,3 +117,8 @@ pub fn bind(number: usize) -> String {
 pub(crate) fn asks_for_keys(sql: &str) -> bool {
     sql.starts_with("SELECT CAST(LAST_INSERT_ID()") || sql.contains("FROM information_schema.columns")
 }
+
+/// Whether a statement asks once how a connection is set: whether it commits by itself
+pub(super) fn asks_for_settings(sql: &str) -> bool {
+    sql == "SELECT @@autocommit"
+}

@@ -74,3 +74,9 @@ pub(crate) fn asks_for_keys(sql: &str) -> bool {
     let _ = sql;
     false
 }
+
+/// Whether a statement asks once how a connection is set: none is
+pub(super) fn asks_for_settings(sql: &str) -> bool {
+    let _ = sql;
+    false
+}

@@ -68,6 +68,14 @@ fn what_is_one_statement_needs_no_transaction_of_its_own() -> Result<()> {
     // Nor does one that is refused.
     assert!(account.delete().is_err_and(|error| error.is_missing_record()));
     assert!(db.create(Account::values().iban("BE1").owner_id(1)).is_err());
-    assert_eq!(db.statements.control(), control(vec!["BEGIN", "ROLLBACK"]));
+    assert_eq!(
+        db.statements.control(),
+        control(vec![
+            "BEGIN",
+            "SAVEPOINT orm_core_is_open",
+            "RELEASE SAVEPOINT orm_core_is_open",
+            "ROLLBACK"
+        ])
+    );
     Ok(())
 }

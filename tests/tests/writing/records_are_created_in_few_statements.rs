@@ -250,8 +250,8 @@ fn a_row_that_is_there_can_be_written_instead() -> Result<()> {
     );
     assert_eq!(db.upsert(Thing::ID, Thing::values().id(old.id()).name("by key"))?, old);
     assert_eq!(old.name()?, "by key");
-    // Not by a column that is not unique.
-    assert!(db.upsert(Thing::NAME, row("c9", "x")).is_err());
+    // Not by a column that is not unique; MySQL takes any key, and finds this one in no other row.
+    assert_eq!(db.upsert(Thing::NAME, row("c9", "x")).is_ok(), cfg!(feature = "mysql"));
     Ok(())
 }
 

@@ -234,8 +234,8 @@ mod trees {
         let sql = format!(
             "CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES nodes {action} DEFERRABLE, name TEXT NOT NULL,
                 version INTEGER NOT NULL DEFAULT 1);
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {nodes})
-            INSERT INTO nodes (id, parent_id, name) SELECT i, CASE WHEN i = 0 THEN NULL ELSE (i - 1) / 3 END, 'n' || i FROM n;
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= {nodes})
+            INSERT INTO nodes (id, parent_id, name) SELECT i, CASE WHEN i = 1 THEN NULL ELSE (i - 2) / 3 + 1 END, 'n' || i FROM n;
             INSERT INTO nodes (id, parent_id, name) VALUES (90001, NULL, 'a'), (90002, 90001, 'b'), (90003, NULL, 'beside');
             UPDATE nodes SET parent_id = 90002 WHERE id = 90001"
         );
