@@ -119,6 +119,47 @@ pub enum Error {
         /// What the database has against it
         error: Arc<Self>,
     },
+    /// A draft was named where other drafts are, or values that link to one were not added to its drafts
+    #[error("{}: {}", draft(model, *index, linking, field, "is one of other drafts"), if linking.is_empty() {
+        "it is known to its own"
+    } else {
+        "what links to a draft is added to the same drafts, and created by them"
+    })]
+    ForeignDraft {
+        /// The name of the draft's model
+        model: &'static str,
+        /// The draft's index among those of its model
+        index: usize,
+        /// The name of the model that links to it; empty where no link does
+        linking: &'static str,
+        /// The link's name; empty where none is
+        field: &'static str,
+    },
+    /// A draft was named that was discarded
+    #[error("{}{}", draft(model, *index, linking, field, "was discarded"), if linking.is_empty() {
+        ""
+    } else {
+        ": discard what links to it, too, or give it another link"
+    })]
+    DiscardedDraft {
+        /// The name of the draft's model
+        model: &'static str,
+        /// The draft's index among those of its model
+        index: usize,
+        /// The name of the model that links to it; empty where no link does
+        linking: &'static str,
+        /// The link's name; empty where none is
+        field: &'static str,
+    },
+    /// Links of drafts lead in a circle, and none of them may be NULL: no row can be the first
+    #[error(
+        "links of drafts lead in a circle, of which no row can be the first: {links}; leave a link out, or give a key and link to it \
+         by that"
+    )]
+    DraftCycle {
+        /// The links, from the first one to itself
+        links: Str,
+    },
     /// No connection could be made, by the environment or by its pool
     #[error("no connection to {backend}: {message}")]
     Connection {
@@ -401,6 +442,15 @@ pub enum Error {
     /// An application's own error, made with [`Error::other`]
     #[error(transparent)]
     Other(Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// A draft, and by what it was named
+fn draft(model: &str, index: usize, linking: &str, field: &str, what: &str) -> String {
+    if linking.is_empty() {
+        format!("the draft of {model} at index {index} {what}")
+    } else {
+        format!("{linking}.{field} leads to the draft of {model} at index {index}, which {what}")
+    }
 }
 
 /// What a statement is run for: the model, and a text that is made when somebody wants to read it

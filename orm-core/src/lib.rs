@@ -45,13 +45,16 @@
 //! | [`Cache`] | a look into an environment's cache; never asks the database | never | `Copy`; as long as the environment |
 //! | [`Id`], [`Field`] | a typed key; the typed key of a field | same key; same field | `'static` |
 //! | [`Values`] | the values to create or write records with | never | its own |
+//! | [`Drafts`], [`Created`] | new records that are created together; what became of them | never | until they are created; as long as the environment |
+//! | [`Draft`] | one of them, as the others link to it | same draft | `'static` |
 //! | [`Touching`] | a statement of your own, and which models it may change | never | until it is run |
 //! | [`Str`] | text as the cache hands it out | same text | its own: what leaves the cache does not touch it |
 //!
 //! All of [`Record`], [`RecordSet`], [`ToOne`], [`ToOptional`] and [`ToMany`] are one type, [`Records`], whose page
 //! says what reading a field gives for each. [`RecordQuery`] finds records with any diesel query, [`Environment::find`] one by a
 //! condition.
-//! [`Environment::create`] makes new ones, [`Environment::transaction`] collects what is written.
+//! [`Environment::create`] makes new ones, [`Environment::drafts`] many that link to each other, [`Environment::transaction`] collects what is
+//! written.
 //!
 //! # Modules
 //!
@@ -107,6 +110,7 @@ pub use orm_derive::Model;
 pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
+pub use records::drafts::{Created, Draft, Drafts};
 pub use records::env::{Inspected, Inspection, Touching};
 pub use records::extract::{Entry, Extract, Named, With, entry};
 pub use records::field::Field;
@@ -143,7 +147,7 @@ pub mod bounds {
     pub use crate::records::find::{FindRecords, by};
     pub use crate::records::keyset::{AfterKey, ByKey};
     pub use crate::records::lookup::Condition;
-    pub use crate::records::value::{IntoLink, IntoValue, via};
+    pub use crate::records::value::{IntoLink, IntoNewLink, IntoValue, via};
     pub use crate::records::with::FindRecordsWith;
     pub use crate::records::{Ordered, ValueSet};
     #[cfg(feature = "serde")]

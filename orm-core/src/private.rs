@@ -27,10 +27,10 @@ pub use crate::records::field::{
 };
 pub use crate::records::inverse::{FilterOf, InverseOf, OrderOf, inverse, is_key, join_table};
 pub use crate::records::validate::{Refusal, validate};
-pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
-pub use crate::records::values::{debug_values, given, take};
+pub use crate::records::value::{IntoLink, IntoNewLink, IntoOwned, IntoValue, Owned};
+pub use crate::records::values::{debug_values, given, set_link, take};
 pub use crate::records::{
-    Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
+    Accessors, Beside, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
 pub use crate::write::validate::Validator;

@@ -88,7 +88,7 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         Some(rest.split(end).next()?.trim().to_owned())
     };
     // `UNIQUE constraint failed: partners.code`, `Key (code)=(BE) already exists`, `Column 'name' cannot be null`,
-    // `Field 'name' doesn't have a default value`, `… FOREIGN KEY (`country_id`) REFERENCES …`, `CONSTRAINT `items.price` failed …`,
+    // `Field 'name' doesn't have a default value`, `… FOREIGN KEY (`country_id`) REFERENCES …` (or with `"`, as the session has it), `CONSTRAINT `items.price` failed …`,
     // `… for key 'code'`
     let sqlite = || {
         let column = between(message, "constraint failed: ", &[','])?;
@@ -100,6 +100,7 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         .or_else(|| between(message, "Column '", &['\'']))
         .or_else(|| between(message, "Field '", &['\'']))
         .or_else(|| between(message, "FOREIGN KEY (`", &['`']))
+        .or_else(|| between(message, "FOREIGN KEY (\"", &['"']))
         // Of a CHECK without a name of its own
         .or_else(|| Some(between(message, "CONSTRAINT `", &['`'])?.rsplit_once('.')?.1.to_owned()))
         .or_else(|| Some(between(message, "for key '", &['\''])?.rsplit('.').next()?.to_owned()))

@@ -11,6 +11,7 @@ pub(crate) mod cache;
 pub(crate) mod cardinality;
 pub(crate) mod combination;
 pub(crate) mod computed;
+pub(crate) mod drafts;
 pub(crate) mod env;
 mod expression;
 pub(crate) mod extract;
@@ -52,7 +53,7 @@ pub(crate) use group::LinkHere;
 pub use group::{Group, Way};
 pub use handle::{Accessors, Handle, Reader};
 pub use iter::{Chunks, IntoIter, Iter, Members};
-pub use model::{Fault, Model, Ordered, ValueSet};
+pub use model::{Beside, Model, Ordered, ValueSet};
 
 use crate::env::stores::Store;
 use crate::env::stores::Want;
@@ -201,6 +202,11 @@ impl<'env, M: Model> Record<'env, M> {
     /// A record that was just created, to be prefetched with the others that were
     pub(crate) fn created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
         env.store::<M>().note_created(slot);
+        Self::among_created(env, slot)
+    }
+
+    /// The same of one that was noted as such
+    pub(crate) fn among_created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
         Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Created)), slot, 0))
     }
 

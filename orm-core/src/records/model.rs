@@ -1,11 +1,13 @@
 //! `Model`: what the derive tells of the handles of a struct's records.
 
 use std::any::Any;
+use std::fmt::Debug;
 
 use super::{Accessors, Record};
 use crate::env::stores::Store;
 use crate::model::Entity;
 use crate::records::cardinality::Cardinality;
+use crate::write::drafts::AnyDraft;
 use crate::{Error, Result};
 
 /// A struct whose records can be found, read and written through an [`Environment`](crate::Environment)
@@ -67,10 +69,68 @@ pub trait ValueSet: Clone + 'static {
     #[doc(hidden)]
     fn key(&self) -> Option<<Self::Model as Entity>::Key>;
 
-    /// What went wrong when the values were given.
+    /// What stands beside the values.
     #[doc(hidden)]
-    fn fault(&self) -> &Fault;
+    fn beside(&self) -> &Beside;
+
+    /// What stands beside the values.
+    #[doc(hidden)]
+    fn beside_mut(&mut self) -> &mut Beside;
+
+    /// Has a link lead to the record with this id, of the model that it leads to.
+    #[doc(hidden)]
+    fn link(&mut self, field: usize, id: &dyn Any) {
+        let _ = (field, id);
+    }
 }
 
-/// What went wrong when values were given: reading another record's link may fail
-pub type Fault = Option<Box<Error>>;
+/// What stands beside the values of fields: links to what is no record yet, and what went wrong when values were given, as
+/// reading another record's link may fail
+#[derive(Debug, Clone, Default)]
+pub struct Beside(Option<Box<Inner>>);
+
+#[derive(Debug, Clone, Default)]
+struct Inner {
+    fault: Option<Error>,
+    drafts: Vec<(usize, AnyDraft)>,
+}
+
+impl PartialEq for Beside {
+    fn eq(&self, other: &Self) -> bool {
+        self.drafts() == other.drafts()
+    }
+}
+
+impl Beside {
+    pub(crate) fn fault(&self) -> Option<&Error> {
+        self.0.as_ref()?.fault.as_ref()
+    }
+
+    /// The links to drafts, each with its field
+    pub(crate) fn drafts(&self) -> &[(usize, AnyDraft)] {
+        self.0.as_ref().map_or(&[], |inner| &inner.drafts)
+    }
+
+    /// The draft that a link leads to, to be shown.
+    pub fn draft(&self, field: usize) -> Option<&dyn Debug> {
+        self.drafts().iter().find(|(of, _)| *of == field).map(|(_, draft)| draft as _)
+    }
+
+    /// The first error counts.
+    pub(super) fn note(&mut self, error: Error) {
+        self.0.get_or_insert_default().fault.get_or_insert(error);
+    }
+
+    pub(super) fn set_draft(&mut self, field: usize, draft: Option<AnyDraft>) {
+        if draft.is_some() || self.0.is_some() {
+            let drafts = &mut self.0.get_or_insert_default().drafts;
+            drafts.retain(|(of, _)| *of != field);
+            drafts.extend(draft.map(|draft| (field, draft)));
+        }
+    }
+
+    /// The links to drafts, which are forgotten here.
+    pub(super) fn take_drafts(&mut self) -> Vec<(usize, AnyDraft)> {
+        self.0.as_mut().map(|inner| std::mem::take(&mut inner.drafts)).unwrap_or_default()
+    }
+}

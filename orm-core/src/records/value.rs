@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::backend::Connection;
 use crate::model::PlainKey;
 use crate::records::field::{Field, Linked, LinkedNullable, Nullable, PrimaryKey, Readable, Required};
+use crate::write::drafts::AnyDraft;
 use crate::{Id, Model, Record, Result, Str, ToOne, ToOptional};
 
 /// What can be given as a value of a field of type `T`: the value itself, text in any form
@@ -55,7 +56,42 @@ pub trait IntoLink<L, Via> {
     fn into_link(self) -> Result<L>;
 }
 
-/// How a link is given; the second parameter of [`IntoLink`], which nobody writes
+/// What a new record's values take for a link of type `L`: all that [`IntoLink`] takes, and a [`Draft`](crate::Draft) of the model that it
+/// leads to
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be given for a link of type `{L}`",
+    label = "no record, `Id`, key or draft of the model that the link leads to",
+    note = "a link takes `&record`, an `Id`, the key itself, another record's link, a draft, or `None` where its column is nullable; an `Option` of one of these by reference: `&option`"
+)]
+pub trait IntoNewLink<L, Via> {
+    /// The link
+    ///
+    /// # Errors
+    ///
+    /// Those of reading another record's link.
+    #[doc(hidden)]
+    #[track_caller]
+    fn into_new_link(self) -> Result<NewLink<L>>;
+}
+
+/// A link of a new record
+#[derive(Debug)]
+pub enum NewLink<L> {
+    /// To one that is there
+    ToRecord(L),
+    /// To one that is not there yet
+    ToDraft(AnyDraft),
+}
+
+#[diagnostic::do_not_recommend]
+impl<L, V: IntoLink<L, Via>, Via> IntoNewLink<L, via::Known<Via>> for V {
+    #[track_caller]
+    fn into_new_link(self) -> Result<NewLink<L>> {
+        self.into_link().map(NewLink::ToRecord)
+    }
+}
+
+/// How a link is given; the second parameter of [`IntoLink`] and [`IntoNewLink`], which nobody writes
 pub mod via {
     use std::marker::PhantomData;
 
@@ -71,6 +107,12 @@ pub mod via {
     /// By another record's link
     #[derive(Debug)]
     pub enum Link {}
+    /// By a draft
+    #[derive(Debug)]
+    pub enum Draft {}
+    /// By what leads to a record that is there
+    #[derive(Debug)]
+    pub struct Known<Via>(PhantomData<Via>);
     /// By an `Option` of an `Id`
     #[derive(Debug)]
     pub enum Optional {}

@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::fmt::{self, Debug};
 
-use super::{Fault, Model, ValueSet};
-use crate::Result;
+use super::value::NewLink;
+use super::{Beside, Model, ValueSet};
 use crate::env::stores::Store;
 use crate::model::Entity;
+use crate::write::drafts::AnyDraft;
 use crate::write::rows::AnyValues;
+use crate::{Error, Id, Result};
 
 /// A typed set of values, made by `Partner::values()`: what [`create`](crate::Environment::create) and
 /// [`write`](crate::Records::write) take
@@ -35,19 +37,59 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
     }
 }
 
-/// Puts a value that had to be read into its member of a set of values.
-pub fn take<V>(member: &mut Option<V>, fault: &mut Fault, value: Result<V>) {
-    match value {
-        Ok(value) => *member = Some(value),
-        Err(error) => {
-            fault.get_or_insert_with(|| Box::new(error));
+/// Puts a link, which may have had to be read or may lead to a draft, into its member of a set of values.
+pub fn take<L>(member: &mut Option<L>, beside: &mut Beside, field: usize, link: Result<NewLink<L>>) {
+    let draft = match link {
+        Ok(NewLink::ToRecord(link)) => {
+            *member = Some(link);
+            None
         }
+        Ok(NewLink::ToDraft(draft)) => {
+            *member = None;
+            Some(draft)
+        }
+        Err(error) => return beside.note(error),
+    };
+    beside.set_draft(field, draft);
+}
+
+/// Has a member that is a link lead to the record with this id.
+pub fn set_link<L: OfId>(member: &mut Option<L>, id: &dyn Any) {
+    *member = L::of_id(id);
+}
+
+/// A link as a value: an `Id`, or an `Option` of one
+pub trait OfId: Sized {
+    /// The link that leads to the record with this id
+    fn of_id(id: &dyn Any) -> Option<Self>;
+}
+
+impl<T: Entity> OfId for Id<T> {
+    fn of_id(id: &dyn Any) -> Option<Self> {
+        id.downcast_ref().cloned()
     }
 }
 
-/// Whether the values could be given
+impl<T: Entity> OfId for Option<Id<T>> {
+    fn of_id(id: &dyn Any) -> Option<Self> {
+        id.downcast_ref().cloned().map(Some)
+    }
+}
+
+/// Whether the values could be given, and link to nothing that is no record yet
 pub(crate) fn check<V: ValueSet>(values: &V) -> Result<()> {
-    values.fault().as_ref().map_or(Ok(()), |fault| Err((**fault).clone()))
+    if let Some(fault) = values.beside().fault() {
+        return Err(fault.clone());
+    }
+    let leads = |&(field, draft): &(usize, AnyDraft)| Err(foreign::<V::Model>(field, draft));
+    values.beside().drafts().first().map_or(Ok(()), leads)
+}
+
+/// The error of a link to a draft of others than those that the values were added to
+#[cold]
+pub(super) fn foreign<M: Model>(field: usize, draft: AnyDraft) -> Error {
+    let field = M::FIELDS.get(field).map_or("", |info| info.name);
+    Error::ForeignDraft { model: draft.name, index: draft.index, linking: M::NAME, field }
 }
 
 /// A member of a set of values, its type forgotten

@@ -57,6 +57,7 @@ fn default_of_key<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> R
         model: store.name(),
         text: &|| format!("asking what gives the keys of new {}", store.name()),
     };
+    env.note_statement(&DefaultOf { store, column });
     let asked = env.giving_up_broken(|| {
         env.connection()?.default_of(store.sql(), column).map_err(|error| doing.fault(error))
     })?;
@@ -103,6 +104,23 @@ pub(super) fn unknown<C: Connection>(env: &Environment<C>, store: Store<'_, C>) 
         env.doom(&error);
     }
     error
+}
+
+/// What is asked of the server's catalogue, as it is told
+struct DefaultOf<'a, C: Connection> {
+    store: Store<'a, C>,
+    column: &'static str,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for DefaultOf<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT column_default, extra, VERSION() FROM information_schema.columns WHERE table_name = ",
+        );
+        out.push_sql(self.store.sql());
+        out.push_sql(" AND column_name = ");
+        out.push_identifier(self.column)
+    }
 }
 
 /// What an expression gives, so many times

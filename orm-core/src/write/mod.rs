@@ -6,6 +6,7 @@
 
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod drafts;
 mod duplicate;
 pub(crate) mod flush;
 mod guard;

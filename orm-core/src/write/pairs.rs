@@ -266,9 +266,18 @@ impl<C: Connection> Change<'_, C> {
             return Ok(());
         }
         if self.is_key {
-            // Looking first would lock the gaps between the rows, and two who have looked would wait for each other.
+            // Looking first would lock the gaps between the rows, and two who have looked would wait for each other. Each pair once: that
+            // the columns are a key says diesel's table, which has to have one.
+            if !self.pairs.is_power_of_two() {
+                out.unsafe_to_cache_prepared();
+            }
             out.push_sql("VALUES ");
-            self.push_pairs(&mut out)?;
+            separated(&mut out, 0..self.pairs, |out, row| {
+                out.push_sql("(");
+                self.push_pair(row, out)?;
+                out.push_sql(")");
+                Ok(())
+            })?;
         } else {
             out.unsafe_to_cache_prepared();
             for row in 0..self.pairs {

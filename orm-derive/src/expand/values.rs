@@ -37,7 +37,21 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
             quote!(::core::option::Option::Some((#(#parts),*)))
         }
     };
-    let methods = fields().map(|field| method(model, field));
+    let methods = model.others().enumerate().filter(|(_, field)| field.is_given());
+    let methods = methods.map(|(index, field)| method(model, Some(index), field));
+    let methods = methods.chain(model.key().map(|key| method(model, None, key)));
+    let links: Vec<_> = links(model).map(|(index, field)| (index, &field.ident)).collect();
+    let link = (!links.is_empty()).then(|| {
+        let (indices, idents): (Vec<_>, Vec<_>) = links.into_iter().unzip();
+        quote! {
+            fn link(&mut self, field: usize, id: &dyn ::core::any::Any) {
+                match field {
+                    #(#indices => ::orm_core::private::set_link(&mut self.#idents, id),)*
+                    _ => {}
+                }
+            }
+        }
+    });
     let common = common(model, names);
     // One error and not two, where the struct has some.
     let from = (!is_stub).then(|| from_model(model, names));
@@ -45,7 +59,7 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
         #[derive(::core::clone::Clone, ::core::default::Default)]
         #vis struct #values {
             #(#members)*
-            __fault: ::orm_core::private::Fault,
+            __beside: ::orm_core::private::Beside,
         }
 
         #[automatically_derived]
@@ -60,9 +74,13 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
             fn key(&self) -> ::core::option::Option<<#ident as ::orm_core::private::Entity>::Key> {
                 #given_key
             }
-            fn fault(&self) -> &::orm_core::private::Fault {
-                &self.__fault
+            fn beside(&self) -> &::orm_core::private::Beside {
+                &self.__beside
             }
+            fn beside_mut(&mut self) -> &mut ::orm_core::private::Beside {
+                &mut self.__beside
+            }
+            #link
         }
 
         impl #values {
@@ -86,7 +104,21 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
 fn common(model: &Model, names: &Names) -> TokenStream {
     let values = &names.values;
     let fields = || model.fields.iter().filter(|field| field.is_given());
-    let (idents, texts): (Vec<_>, Vec<_>) = fields().map(|field| (&field.ident, &field.name)).unzip();
+    let idents = fields().map(|field| &field.ident);
+    let shown = fields().map(|field| {
+        let (ident, text) = (&field.ident, &field.name);
+        let draft = links(model).find(|(_, link)| link.ident == *ident);
+        let missing = match draft {
+            Some((index, _)) => quote!(self.__beside.draft(#index)),
+            None => quote!(::core::option::Option::None),
+        };
+        quote! {
+            (#text, match &self.#ident {
+                ::core::option::Option::Some(value) => ::core::option::Option::Some(value as &dyn ::core::fmt::Debug),
+                ::core::option::Option::None => #missing,
+            })
+        }
+    });
     let name = values.to_string();
     // With a lifetime of their own the bounds are looked at where they are: a type that lacks the trait is no error.
     let bounds = |bound: TokenStream| {
@@ -105,10 +137,7 @@ fn common(model: &Model, names: &Names) -> TokenStream {
             #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 ::orm_core::private::debug_values(f, #name, &[
-                    #((#texts, match &self.#idents {
-                        ::core::option::Option::Some(value) => ::core::option::Option::Some(value as &dyn ::core::fmt::Debug),
-                        ::core::option::Option::None => ::core::option::Option::None,
-                    }),)*
+                    #(#shown),*
                 ])
             }
         }
@@ -117,7 +146,7 @@ fn common(model: &Model, names: &Names) -> TokenStream {
         impl ::core::cmp::PartialEq for #values #equal {
             #[inline]
             fn eq(&self, other: &Self) -> bool {
-                true #(&& self.#idents == other.#idents)*
+                self.__beside == other.__beside #(&& self.#idents == other.#idents)*
             }
         }
     }
@@ -159,22 +188,38 @@ fn from_model(model: &Model, names: &Names) -> TokenStream {
     }
 }
 
-fn method(model: &Model, field: &Field) -> TokenStream {
+/// The links that can be given, each with its place in `FIELDS`
+fn links(model: &Model) -> impl Iterator<Item = (usize, &Field)> {
+    let is_link = |field: &Field| field.is_given() && matches!(field.shape, Shape::Link { .. });
+    model.others().enumerate().filter(move |(_, field)| is_link(field))
+}
+
+/// The method that gives a field its value; `index` is its place in `FIELDS`, where the key has none
+fn method(model: &Model, index: Option<usize>, field: &Field) -> TokenStream {
     let (vis, ident) = (&model.vis, &field.ident);
     let docs = docs(field, &format!("With this `{}`", field.name));
-    let Taken { generics, argument, value, bounds } = taken(model, field);
-    let take = match &field.shape {
+    if let (Shape::Link { .. }, Some(index)) = (&field.shape, index) {
+        let argument = {
+            let (at, stored) = (field.span(), stored(field));
+            quote_spanned!(at=> impl ::orm_core::private::IntoNewLink<#stored, __Via>)
+        };
         // Another record's link may have to be read for it: what goes wrong is told by what the values are given to.
-        Shape::Link { .. } => {
-            quote!(::orm_core::private::take(&mut self.#ident, &mut self.__fault, #value))
-        }
-        _ => quote!(self.#ident = ::core::option::Option::Some(#value)),
-    };
-    let tracked = matches!(field.shape, Shape::Link { .. }).then(|| quote!(#[track_caller]));
+        return quote! {
+            #docs
+            #[must_use]
+            #[track_caller]
+            #vis fn #ident<__Via>(mut self, value: #argument) -> Self {
+                let link = ::orm_core::private::IntoNewLink::into_new_link(value);
+                ::orm_core::private::take(&mut self.#ident, &mut self.__beside, #index, link);
+                self
+            }
+        };
+    }
+    let Taken { generics, argument, value, bounds } = taken(model, field);
+    let take = quote!(self.#ident = ::core::option::Option::Some(#value));
     quote! {
         #docs
         #[must_use]
-        #tracked
         #vis fn #ident #generics(mut self, value: #argument) -> Self #bounds {
             #take;
             self

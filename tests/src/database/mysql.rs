@@ -60,6 +60,7 @@ pub(super) fn translated(text: &str) -> String {
         text,
         &[
             ("INTEGER PRIMARY KEY", "INTEGER AUTO_INCREMENT PRIMARY KEY"),
+            ("BIGINT PRIMARY KEY", "BIGINT AUTO_INCREMENT PRIMARY KEY"),
             ("AS TEXT", "AS CHAR"),
             // What is a key, unique or indexed has a length.
             ("TEXT", "VARCHAR(700)"),
@@ -68,6 +69,10 @@ pub(super) fn translated(text: &str) -> String {
             ("lines", "\"lines\""),
             ("REAL", "DOUBLE"),
             ("DEFERRABLE INITIALLY DEFERRED", ""),
+            ("DEFERRABLE", ""),
+            ("DEFAULT VALUES", "VALUES ()"),
+            ("DATETIME", "DATETIME(6)"),
+            ("TIMESTAMP", "DATETIME(6)"),
             ("AS BIGINT", "AS SIGNED"),
         ],
         "x'",
@@ -107,4 +112,14 @@ pub fn no_table(name: &str) -> String {
 pub fn bind(number: usize) -> String {
     let _ = number;
     "?".to_owned()
+}
+
+/// Whether a statement asks for the keys that an INSERT has given, or what gives them: MySQL tells them apart from it.
+pub(crate) fn asks_for_keys(sql: &str) -> bool {
+    sql.starts_with("SELECT CAST(LAST_INSERT_ID()") || sql.contains("FROM information_schema.columns")
+}
+
+/// Whether a statement asks once how a connection is set: whether it commits by itself
+pub(super) fn asks_for_settings(sql: &str) -> bool {
+    sql == "SELECT @@autocommit"
 }

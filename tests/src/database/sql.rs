@@ -84,9 +84,10 @@ pub(super) fn with_after_insert(text: &str) -> String {
 pub(super) fn with_referenced_columns(text: &str) -> String {
     let mut out = text.to_owned();
     let mut at = 0;
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '"';
     while let Some(found) = out[at..].find("REFERENCES ") {
         let start = at + found + "REFERENCES ".len();
-        let end = start + out[start..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(0);
+        let end = start + out[start..].find(is_end).unwrap_or(0);
         at = end;
         if out[end..].trim_start().starts_with('(') {
             continue;

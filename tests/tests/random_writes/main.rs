@@ -1,5 +1,6 @@
 //! Random writes of every kind, in and out of transactions that are committed, fail, panic or are refused: after each
-//! step every cached value and list is what plain SQL finds on another connection, with what still waits in place.
+//! step every cached value and list is what plain SQL finds on another connection, with what still waits in place. PostgreSQL shows no
+//! other connection what is not committed: there it is looked when nothing waits, and after each commit and rollback.
 // diesel's tables are public modules.
 #![allow(missing_docs, unreachable_pub, missing_debug_implementations)]
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
@@ -11,27 +12,17 @@ mod run;
 mod steps;
 mod world;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
 use models::{ASKED, Asked};
 use orm_core::Environment;
-use orm_tests::database::{Db, ENFORCING};
+use orm_tests::database::ENFORCING;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use run::Run;
-use world::Eyes;
-
-/// A database in memory that several connections share; it goes with the last of them.
-fn fresh_url() -> String {
-    static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    format!("file:random_writes_{}_{number}?mode=memory&cache=shared", std::process::id())
-}
+use world::{Eyes, Home};
 
 proptest! {
-    // 768 cases, some 15 seconds, unless PROPTEST_CASES says otherwise. What fails is kept beside this file: by itself
+    // 768 cases, some 25 seconds on SQLite, unless PROPTEST_CASES says otherwise. What fails is kept beside this file: by itself
     // proptest would keep it in a folder for all of this crate's tests that are called `main.rs`.
     #![proptest_config(ProptestConfig {
         cases: 3 * ProptestConfig::default().cases,
@@ -46,9 +37,9 @@ proptest! {
         asked in prop_oneof![Just(Asked::Nothing), Just(Asked::Searched), Just(Asked::Refused), Just(Asked::Both)],
     ) {
         ASKED.set(asked);
-        let url = fresh_url();
-        let eyes = Eyes::open(&url);
-        let mut connection = Db::establish(&url).expect("a connection");
+        let home = Home::new();
+        let eyes = Eyes::open(&home);
+        let mut connection = home.connect();
         connection.batch_execute(ENFORCING).expect("a setting");
         let env = Environment::builder().connection(connection).prefetch_limit(prefetch_limit).build();
         let run = Run::new(&env, &eyes);

@@ -24,22 +24,23 @@ diesel::table! { tags (code) { code -> Text, label -> Text } }
 diesel::table! { person_tags (person_id, tag_code) { person_id -> BigInt, tag_code -> Text } }
 diesel::table! { friends (a_id, b_id) { a_id -> BigInt, b_id -> BigInt } }
 
+/// A `BIGINTEGER` is SQLite's INTEGER and the servers' BIGINT.
 pub const SCHEMA: &str = "
     CREATE TABLE teams (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL DEFAULT 3 CHECK (size >= 0));
     CREATE TABLE tags (code TEXT PRIMARY KEY NOT NULL, label TEXT NOT NULL);
-    CREATE TABLE persons (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, nick TEXT UNIQUE,
+    CREATE TABLE persons (id BIGINTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL, nick TEXT UNIQUE,
         team_id INTEGER NOT NULL REFERENCES teams ON DELETE CASCADE,
         guest_id INTEGER REFERENCES teams ON DELETE SET NULL,
-        boss_id INTEGER REFERENCES persons ON DELETE SET NULL,
+        boss_id BIGINTEGER REFERENCES persons ON DELETE SET NULL,
         tag_code TEXT REFERENCES tags ON DELETE RESTRICT,
         notes TEXT, version INTEGER NOT NULL DEFAULT 1);
     CREATE TABLE badges (id INTEGER PRIMARY KEY NOT NULL, label TEXT NOT NULL,
-        person_id INTEGER NOT NULL REFERENCES persons ON DELETE CASCADE);
-    CREATE TABLE person_tags (person_id INTEGER NOT NULL REFERENCES persons ON DELETE CASCADE,
+        person_id BIGINTEGER NOT NULL REFERENCES persons ON DELETE CASCADE);
+    CREATE TABLE person_tags (person_id BIGINTEGER NOT NULL REFERENCES persons ON DELETE CASCADE,
         tag_code TEXT NOT NULL REFERENCES tags ON DELETE CASCADE, PRIMARY KEY (person_id, tag_code));
     -- No key: a pair may stand there twice.
-    CREATE TABLE friends (a_id INTEGER NOT NULL REFERENCES persons ON DELETE CASCADE,
-        b_id INTEGER NOT NULL REFERENCES persons ON DELETE CASCADE);
+    CREATE TABLE friends (a_id BIGINTEGER NOT NULL REFERENCES persons ON DELETE CASCADE,
+        b_id BIGINTEGER NOT NULL REFERENCES persons ON DELETE CASCADE);
     INSERT INTO teams (id, name) VALUES (1, 'T1'), (2, 'T2'), (3, 'T3');
     INSERT INTO tags VALUES ('a', 'A'), ('b''', 'B'), ('ä', 'C');
     INSERT INTO persons (id, name, nick, team_id, guest_id, boss_id, tag_code, notes) VALUES

@@ -1,8 +1,8 @@
 //! The steps that change which rows there are, or pass the cache by.
 
 use diesel::prelude::*;
-use orm_core::Result;
 use orm_core::prelude::*;
+use orm_core::{Error, Result};
 
 use crate::models::*;
 use crate::run::Run;
@@ -59,6 +59,7 @@ impl Run<'_> {
                 1 => drop(env.create(Tag::values().code(code(a)).label("new"))?),
                 _ => drop(env.create(Badge::values().label("new").person_id(a as i64))?),
             },
+            Kind::CreateDrafts => self.create_drafts(a, b, c)?,
             Kind::Upsert => match c % 3 {
                 0 => drop(env.upsert(Team::NAME, Team::values().name(format!("T{a}")).size(b as i32))?),
                 1 => drop(env.upsert(Tag::CODE, Tag::values().code(code(a)).label(format!("up {b}")))?),
@@ -171,6 +172,53 @@ impl Run<'_> {
             }
             _ => self.act_on_lists(Step { kind, a, b, c })?,
         }
+        Ok(())
+    }
+
+    /// Records of all models that link to each other before they are there, in no good order; some in a circle
+    fn create_drafts(&self, a: usize, b: usize, c: usize) -> Result<()> {
+        let mut drafts = self.env.drafts();
+        let person = |number: usize| Person::values().name(format!("draft {number}"));
+        let badge = drafts.add(Badge::values().label("draft"));
+        let first = drafts.add(person(a).team_id((b % 5) as i32));
+        let team = drafts.add(Team::values().name(format!("T{}", a + 4)));
+        let second = drafts.add(person(b).guest_id(&maybe(c, team)).boss_id(first));
+        let tag = drafts.add(Tag::values().code(code(a)).label("draft"));
+        drafts.change(badge, |values| values.person_id(second))?;
+        drafts.change(second, |values| {
+            let values = values.team_id(team);
+            if a.is_multiple_of(2) { values.nick(&maybe(b, format!("n{}", b % 4))) } else { values }
+        })?;
+        let boss = match c % 4 {
+            0 => Some(second),
+            1 => Some(first),
+            _ => None,
+        };
+        if boss.is_some() {
+            drafts.change(first, |values| values.boss_id(&boss))?;
+        }
+        match b % 3 {
+            0 => drafts.change(first, |values| values.tag_code(tag))?,
+            // Created and deleted again
+            _ => drafts.discard(tag)?,
+        }
+        if c == 3 {
+            drafts.discard(team)?;
+            let refused = matches!(drafts.create(), Err(Error::DiscardedDraft { model: "Team", .. }));
+            self.same("what links to nothing is refused", refused, true);
+            return Ok(());
+        }
+        let created = drafts.create()?;
+        let (first, second, team) = (created.get(first)?, created.get(second)?, created.get(team)?);
+        let (links, world) = (self.links(), self.world());
+        let row = |key: i64| world.persons.get(&key).map(|row| (row.name.clone(), row.team, row.boss));
+        let led = boss.map(|boss| Ok::<_, Error>(created.get(boss)?.id())).transpose()?;
+        self.same("the first draft", row(first.id()), Some((format!("draft {a}"), (b % 5) as i32, led)));
+        let expected = Some((format!("draft {b}"), team.id(), Some(first.id())));
+        self.same("the second draft", row(second.id()), expected);
+        self.same("a draft's badge", links.badge.get(&created.get(badge)?.id()), Some(&second.id()));
+        // What nobody could link to before has the members that it was created with.
+        self.same("a draft's lists", team.member_ids().ids()?, owned(&links.team, &team.id()));
         Ok(())
     }
 }

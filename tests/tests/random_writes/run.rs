@@ -21,6 +21,8 @@ pub struct Run<'a> {
     refused: Cell<bool>,
     /// At this depth a flush was refused: that level must not be committed.
     must_fail: Cell<Option<usize>>,
+    /// What the rows are was not known in this step: nothing is compared with them.
+    blind: Cell<bool>,
     /// What was done and what came of it, for the message
     log: RefCell<Vec<String>>,
     faults: RefCell<Vec<String>>,
@@ -35,6 +37,7 @@ impl<'a> Run<'a> {
             depth: Cell::new(0),
             refused: Cell::new(false),
             must_fail: Cell::new(None),
+            blind: Cell::new(false),
             log: RefCell::default(),
             faults: RefCell::default(),
         }
@@ -58,15 +61,31 @@ impl<'a> Run<'a> {
         self.faults.borrow_mut().push(fault.into());
     }
 
-    /// The rows, with what the open transaction did to them
+    /// The rows, with what the open transaction did to them; where that is not known, none, and nothing that is compared in this step
+    /// is a fault
     pub fn world(&self) -> World {
-        if self.depth.get() > 0 {
-            return self.eyes.uncommitted();
-        }
-        self.eyes.committed().unwrap_or_else(|error| {
-            self.fault(format!("a transaction was left open: {error}"));
-            self.eyes.uncommitted()
+        self.known_world().unwrap_or_else(|| {
+            self.blind.set(true);
+            World::default()
         })
+    }
+
+    fn known_world(&self) -> Option<World> {
+        if self.depth.get() > 0 {
+            return self.eyes.uncommitted(self.env, &self.pending.borrow());
+        }
+        self.eyes.committed().map_or_else(
+            |error| {
+                self.fault(format!("a transaction was left open: {error}"));
+                None
+            },
+            Some,
+        )
+    }
+
+    /// Whether what is compared with the rows means something
+    pub fn sees(&self) -> bool {
+        !self.blind.get()
     }
 
     pub fn links(&self) -> Links {
@@ -102,9 +121,9 @@ impl<'a> Run<'a> {
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.env.transaction(|| {
                 self.depth.set(depth + 1);
-                *start.borrow_mut() = Some(self.eyes.uncommitted());
                 // Sent before the level began.
                 self.pending.borrow_mut().forget_pairs();
+                *start.borrow_mut() = Some(self.known_world());
                 self.level(steps, stops_at_errors)
             })
         }));
@@ -138,8 +157,10 @@ impl<'a> Run<'a> {
                 match start {
                     Some(start) => {
                         self.pending.take();
-                        if self.world() != start {
-                            self.fault(format!("rolled back to {:?}, it was {start:?}", self.world()));
+                        if let (Some(start), Some(now)) = (start, self.known_world())
+                            && now != start
+                        {
+                            self.fault(format!("rolled back to {now:?}, it was {start:?}"));
                         }
                     }
                     // What waited outside could not be sent.
@@ -165,7 +186,8 @@ impl<'a> Run<'a> {
     }
 
     fn leaf(&self, step: Step) -> Result<()> {
-        let before = self.world();
+        self.blind.set(false);
+        let before = self.known_world();
         let result = self.act(step);
         let shown = result.as_ref().map_or_else(|error| format!("Err({error})"), |()| "Ok".into());
         self.note(format!("{}{step:?} -> {shown}", "  ".repeat(self.depth.get())));
@@ -180,10 +202,14 @@ impl<'a> Run<'a> {
             if step.kind != Kind::Flush || !is_invalid {
                 self.pending.borrow_mut().written.clear();
             }
-            let after = self.world();
+            let after = self.known_world();
             // In a transaction what waited may have been sent. Batches are several writes.
             let is_one_write = self.depth.get() == 0 && step.kind != Kind::Batches;
-            let is_undone = if is_one_write { after == before } else { after.same_keys(&before) };
+            let is_undone = match (&before, &after) {
+                (Some(before), Some(after)) if is_one_write => after == before,
+                (Some(before), Some(after)) => after.same_keys(before),
+                _ => true,
+            };
             if !is_undone {
                 self.fault(format!("refused, but something was done: {before:?}\n  is now {after:?}"));
             }
@@ -202,7 +228,8 @@ impl<'a> Run<'a> {
     fn fair(&self, error: &Error, is_undone: bool) {
         let is_fair = match error {
             Error::MissingRecord { model: "Person", id } if !is_undone && !self.refused.get() => {
-                id.parse().is_ok_and(|id| !self.world().persons.contains_key(&id))
+                let world = self.known_world();
+                id.parse().is_ok_and(|id| world.is_none_or(|world| !world.persons.contains_key(&id)))
             }
             Error::MissingRecord { .. } | Error::MissingValue { .. } | Error::NotOne { .. } => true,
             Error::Database { .. } => error.violation().is_some(),
@@ -222,7 +249,8 @@ impl<'a> Run<'a> {
     }
 
     fn check(&self) {
-        let (world, pending) = (self.world(), self.pending.borrow());
+        let Some(world) = self.known_world() else { return };
+        let pending = self.pending.borrow();
         let check = Check {
             env: self.env,
             world: &world,

@@ -3,7 +3,10 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+#[cfg(feature = "sqlite")]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(not(feature = "postgres"))]
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::Environment;
@@ -35,29 +38,108 @@ pub struct World {
     pub friends: BTreeSet<(i64, i64)>,
 }
 
-/// Connections beside the environment's, to a database in memory that all of them share
+/// A database of a case's own: one of a server, or one in memory that several connections share, and that goes with the last of them
+pub struct Home {
+    #[cfg(feature = "sqlite")]
+    url: String,
+    #[cfg(not(feature = "sqlite"))]
+    file: orm_tests::File,
+}
+
+impl Home {
+    #[cfg(feature = "sqlite")]
+    pub fn new() -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let url = format!("file:random_writes_{}_{number}?mode=memory&cache=shared", std::process::id());
+        Self { url }
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    pub fn new() -> Self {
+        Self { file: orm_tests::File::new(&SCHEMA.replace("BIGINTEGER", "BIGINT")) }
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub fn connect(&self) -> Db {
+        Db::establish(&self.url).expect("a connection")
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    pub fn connect(&self) -> Db {
+        self.file.connect()
+    }
+}
+
+/// Connections beside the environment's
 pub struct Eyes {
-    /// Keeps to what is committed: a table that an open transaction has written is locked to it.
+    /// Keeps to what is committed: in SQLite a table that an open transaction has written is locked to it.
     committed: RefCell<Db>,
     /// Sees what the environment's open transaction has done.
+    #[cfg(not(feature = "postgres"))]
     uncommitted: RefCell<Db>,
 }
 
 impl Eyes {
-    pub fn open(url: &str) -> Self {
-        let mut committed = Db::establish(url).expect("a connection");
-        committed.batch_execute(SCHEMA).expect("the tables");
-        let mut uncommitted = Db::establish(url).expect("a connection");
-        uncommitted.batch_execute("PRAGMA read_uncommitted = 1").expect("a setting");
-        Self { committed: committed.into(), uncommitted: uncommitted.into() }
+    pub fn open(home: &Home) -> Self {
+        #[allow(unused_mut)]
+        let mut committed = home.connect();
+        #[cfg(feature = "sqlite")]
+        committed.batch_execute(&SCHEMA.replace("BIGINTEGER", "INTEGER")).expect("the tables");
+        #[cfg(not(feature = "postgres"))]
+        let uncommitted = {
+            let mut uncommitted = home.connect();
+            let setting = if cfg!(feature = "mysql") {
+                "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
+            } else {
+                "PRAGMA read_uncommitted = 1"
+            };
+            uncommitted.batch_execute(setting).expect("a setting");
+            uncommitted.into()
+        };
+        Self {
+            committed: committed.into(),
+            #[cfg(not(feature = "postgres"))]
+            uncommitted,
+        }
     }
 
+    /// What everybody sees; an error if a transaction is open that has written
+    #[cfg(feature = "sqlite")]
     pub fn committed(&self) -> QueryResult<World> {
         World::of(&mut self.committed.borrow_mut())
     }
 
-    pub fn uncommitted(&self) -> World {
-        World::of(&mut self.uncommitted.borrow_mut()).expect("nothing is locked to this one")
+    #[cfg(feature = "mysql")]
+    pub fn committed(&self) -> QueryResult<World> {
+        let committed = World::of(&mut self.committed.borrow_mut())?;
+        let uncommitted = World::of(&mut self.uncommitted.borrow_mut())?;
+        if committed == uncommitted {
+            Ok(committed)
+        } else {
+            Err(diesel::result::Error::AlreadyInTransaction)
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub fn committed(&self) -> QueryResult<World> {
+        World::of(&mut self.committed.borrow_mut())
+    }
+
+    /// What the environment's open transaction sees
+    #[cfg(not(feature = "postgres"))]
+    pub fn uncommitted(&self, _: &Environment, _: &Pending) -> Option<World> {
+        Some(World::of(&mut self.uncommitted.borrow_mut()).expect("nothing is locked to this one"))
+    }
+
+    /// PostgreSQL shows it to nobody else. To look through the environment's own connection sends what waits: so it is not known while
+    /// something does, nor when the transaction is aborted.
+    #[cfg(feature = "postgres")]
+    pub fn uncommitted(&self, env: &Environment, pending: &Pending) -> Option<World> {
+        if env.stats().dirty > 0 || !pending.person_tags.is_empty() || !pending.friends.is_empty() {
+            return None;
+        }
+        env.touching().nothing().with_connection(|sql| Ok(World::of(sql)?)).ok()
     }
 }
 

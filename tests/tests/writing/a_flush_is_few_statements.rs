@@ -249,7 +249,7 @@ fn a_statement_keeps_to_the_binds_that_the_backend_takes() -> Result<()> {
 #[test]
 fn what_waits_is_never_dropped() -> Result<()> {
     let db = test_db!(File::of_partners(3_000, 10), cache_limit(100));
-    let keys = partners::table.record_ids::<Partner>(&db)?;
+    let keys = partners::table.order(partners::id).record_ids::<Partner>(&db)?;
     db.transaction(|| {
         keys.iter().try_for_each(|p| p.set_name(format!("N{}", p.id())))?;
         // C2: no invalidation drops an unflushed write; C3: no eviction does.

@@ -51,6 +51,7 @@ fn a_natural_key_that_comes_again() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(feature = "mysql", ignore = "AUTO_INCREMENT gives no number again")]
 fn a_number_that_comes_again() -> Result<()> {
     let db = schema();
     let (belgium, netherlands) = (db.record::<Country>("BE"), db.record::<Country>("NL"));

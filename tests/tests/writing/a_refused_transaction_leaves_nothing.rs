@@ -124,7 +124,7 @@ fn of_a_statement_in_the_middle_of_a_flush() -> Result<()> {
             "writing Owner.name of 1: ",
             "writing Account.balance, iban of 1, 2: ",
             "writing Account.balance, iban of 1, 2",
-            "adding 1 pairs of Account.label_codes: ",
+            "adding 1 pairs of Account.label_codes",
         ];
         assert!(error.to_string().starts_with(doing[refused]), "{error}");
         is_untouched(&db)?;
@@ -172,6 +172,7 @@ fn of_a_flush_whose_error_was_swallowed() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(feature = "mysql", ignore = "it has no deferred constraints")]
 fn of_a_commit_that_a_deferred_foreign_key_refuses() -> Result<()> {
     let db = read_bank()?;
     for nested in [false, true] {

@@ -55,10 +55,27 @@ fn what_is_one_statement_needs_no_transaction_of_its_own() -> Result<()> {
     db.upsert(Account::IBAN, Account::values().iban("A").owner_id(2))?;
     account.update(accounts::balance.eq(accounts::balance + 1))?;
     account.delete()?;
-    assert_eq!(db.statements.control(), Vec::<String>::new());
+    // Where the key has to be asked for afterwards it is two.
+    let is_two = cfg!(feature = "mysql");
+    let control = |last| {
+        if is_two {
+            vec!["BEGIN", "COMMIT", "BEGIN", "COMMIT"].into_iter().chain(last).collect()
+        } else {
+            Vec::new()
+        }
+    };
+    assert_eq!(db.statements.control(), control(vec![]));
     // Nor does one that is refused.
     assert!(account.delete().is_err_and(|error| error.is_missing_record()));
     assert!(db.create(Account::values().iban("BE1").owner_id(1)).is_err());
-    assert_eq!(db.statements.control(), Vec::<String>::new());
+    assert_eq!(
+        db.statements.control(),
+        control(vec![
+            "BEGIN",
+            "SAVEPOINT orm_core_is_open",
+            "RELEASE SAVEPOINT orm_core_is_open",
+            "ROLLBACK"
+        ])
+    );
     Ok(())
 }

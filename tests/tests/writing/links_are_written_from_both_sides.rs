@@ -123,7 +123,10 @@ fn a_constraint_of_the_join_table_beside_its_key_is_an_error() -> Result<()> {
     let partner = db.record::<Partner>(4);
     partner.tag_ids().add(&db.record::<Tag>(1))?;
     let error = partner.tag_ids().add(&db.record::<Tag>(2)).expect_err("it has one");
-    assert!(error.violation().is_some(), "{error}");
+    // MySQL does not tell of which key it is; what tells it apart is no violation.
+    let hint = "a unique key of `partner_tags` beside that of the pair keeps one of them out";
+    assert_eq!(error.violation().is_some(), !cfg!(feature = "mysql"), "{error}");
+    assert_eq!(error.to_string().contains(hint), cfg!(feature = "mysql"), "{error}");
     assert_eq!(partner.tag_ids().ids()?, [1]);
     Ok(())
 }

@@ -19,6 +19,7 @@ mod all_or_none;
 mod an_environment_leaves_no_transaction_open;
 mod batches_can_be_written;
 mod connections_of_the_application;
+mod drafts_are_created_together;
 #[cfg(feature = "sqlite")]
 mod equal_is_equal_as_stored;
 mod functions_are_called_after_the_commit;

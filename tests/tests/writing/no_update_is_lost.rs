@@ -295,10 +295,12 @@ fn no_way_of_writing_counts_a_version_past_its_type() -> Result<()> {
                 account.version()?;
             }
             let error = way().expect_err("it counts no further").to_string();
-            assert!(
-                error.contains("Account") && error.contains("the largest that its type holds"),
-                "{number}: {error}"
-            );
+            // What MySQL says of an upsert, in its strict mode, is as good.
+            let is_told = error.contains("the largest that its type holds")
+                || (cfg!(feature = "mysql")
+                    && number == 2
+                    && error.contains("Out of range value for column 'version'"));
+            assert!(error.contains("Account") && is_told, "{number}: {error}");
             assert_eq!(
                 db.file.values("SELECT version || '/' || balance AS value FROM accounts WHERE id = 2"),
                 ["2147483647/20"]

@@ -238,7 +238,8 @@ fn a_row_that_is_there_can_be_written_instead() -> Result<()> {
     let (things, statements) = db
         .watch(|| db.upsert_many(Thing::CODE, [row("c0", "first"), row("c1", "renamed"), row("c2", "last")]));
     let things = things?;
-    assert_eq!(statements.len(), 1, "{statements:?}");
+    // MySQL does not tell which rows they are: these are looked up.
+    assert_eq!(statements.len(), 1 + usize::from(cfg!(feature = "mysql")), "{statements:?}");
     assert_eq!(things.get(1), Some(old.clone()));
     db.assert_queries(0, || assert_eq!(things.name().unwrap(), ["first", "renamed", "last"]));
     // Nobody knows whether it is the row that was there: what was not given is read.
@@ -249,8 +250,8 @@ fn a_row_that_is_there_can_be_written_instead() -> Result<()> {
     );
     assert_eq!(db.upsert(Thing::ID, Thing::values().id(old.id()).name("by key"))?, old);
     assert_eq!(old.name()?, "by key");
-    // Not by a column that is not unique.
-    assert!(db.upsert(Thing::NAME, row("c9", "x")).is_err());
+    // Not by a column that is not unique; MySQL takes any key, and finds this one in no other row.
+    assert_eq!(db.upsert(Thing::NAME, row("c9", "x")).is_ok(), cfg!(feature = "mysql"));
     Ok(())
 }
 

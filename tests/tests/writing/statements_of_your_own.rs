@@ -79,6 +79,7 @@ fn a_failing_one_says_so_and_the_cache_is_not_believed() -> Result<()> {
 }
 
 #[test]
+#[cfg_attr(feature = "mysql", ignore = "no INSERT that is refused ends a transaction there")]
 fn a_transaction_that_one_of_them_has_ended_is_not_gone_on_with() -> Result<()> {
     let db = TestDb::of_partners(30, 4);
     db.file.run("CREATE UNIQUE INDEX names ON tags (name)");

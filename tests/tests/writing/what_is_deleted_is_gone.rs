@@ -154,7 +154,8 @@ fn many_are_deleted_by_one_statement() -> Result<()> {
     let db = TestDb::of_partners(2_500, 5);
     use orm_tests::partners::*;
     let partners = db.all::<Partner>()?;
-    db.assert_queries(1, || partners.delete())?;
+    // Without RETURNING it is looked before which of them are there, a thousand at a time.
+    db.assert_queries(if cfg!(feature = "mysql") { 3 + 1 } else { 1 }, || partners.delete())?;
     assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM partners"), ["0"]);
     db.assert_queries(0, || assert_eq!(db.stats().model("Partner").map(|model| model.records), Some(0)));
     Ok(())
@@ -233,8 +234,8 @@ mod trees {
         let sql = format!(
             "CREATE TABLE nodes (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES nodes {action} DEFERRABLE, name TEXT NOT NULL,
                 version INTEGER NOT NULL DEFAULT 1);
-            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {nodes})
-            INSERT INTO nodes (id, parent_id, name) SELECT i, CASE WHEN i = 0 THEN NULL ELSE (i - 1) / 3 END, 'n' || i FROM n;
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i <= {nodes})
+            INSERT INTO nodes (id, parent_id, name) SELECT i, CASE WHEN i = 1 THEN NULL ELSE (i - 2) / 3 + 1 END, 'n' || i FROM n;
             INSERT INTO nodes (id, parent_id, name) VALUES (90001, NULL, 'a'), (90002, 90001, 'b'), (90003, NULL, 'beside');
             UPDATE nodes SET parent_id = 90002 WHERE id = 90001"
         );

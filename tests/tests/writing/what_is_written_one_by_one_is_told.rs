@@ -92,6 +92,8 @@ fn another_records_link_that_is_given() {
 
 #[test]
 fn records_that_are_created() {
+    // MySQL does not tell which row it is: it is looked up.
+    let upserts = if cfg!(feature = "mysql") { 2 * 9 } else { 9 };
     for is_open in [false, true] {
         let create = |db: &TestDb, f: &dyn Fn() -> Result<()>| if is_open { db.transaction(f) } else { f() };
         told(Repeated::Create, "Tag", "").after(9, |db, line| {
@@ -100,13 +102,13 @@ fn records_that_are_created() {
         told(Repeated::Create, "Tag", "").after(9, |db, line| {
             create(db, &|| (0..20).try_for_each(|_| here!(line, db.create_many([tag("t")]).map(drop))))
         });
-        told(Repeated::Upsert, "Tag", "").after(9, |db, line| {
+        told(Repeated::Upsert, "Tag", "").after(upserts, |db, line| {
             create(db, &|| {
                 let one = |n| [tag("t").id(n)];
                 (1..=20).try_for_each(|n| here!(line, db.upsert_many(Tag::ID, one(n)).map(drop)))
             })
         });
-        told(Repeated::Upsert, "Tag", "").after(9, |db, line| {
+        told(Repeated::Upsert, "Tag", "").after(upserts, |db, line| {
             create(db, &|| {
                 (1..=20).try_for_each(|n| here!(line, db.upsert(Tag::ID, tag("t").id(n)).map(drop)))
             })

@@ -14,6 +14,7 @@ use crate::env::watch::{Place, Spot};
 use crate::error::{Repeated, ViolationKind};
 use crate::fragment::joined;
 use crate::model::Entity;
+use crate::records::drafts::Drafts;
 use crate::records::fields::Fields;
 use crate::records::upsert::Upsert;
 use crate::records::{Model, Record, RecordSet, ValueSet};
@@ -69,6 +70,42 @@ impl<C: Connection> Environment<C> {
         let rows: Vec<V> = rows.into_iter().collect();
         let slots = self.insert::<V::Model>(Location::caller(), Rows::of(&erased(&rows)))?;
         Ok(RecordSet::named(self, slots))
+    }
+
+    /// New records of any models that are created together, and may link to each other before they have keys: one INSERT for each model
+    ///
+    /// ```
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # diesel::table! { orders { id -> Integer, partner_id -> Integer } }
+    /// # diesel::table! { order_lines { id -> Integer, order_id -> Integer, price -> Integer } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// # #[derive(Model)] struct Order { id: i32, partner_id: Id<Partner> }
+    /// # #[derive(Model)] struct OrderLine { id: i32, order_id: Id<Order>, price: i32 }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # let env: Environment = Environment::connect(":memory:")?;
+    /// # env.with_connection(|connection| Ok(diesel::connection::SimpleConnection::batch_execute(connection, "
+    /// #     CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+    /// #     CREATE TABLE orders (id INTEGER PRIMARY KEY, partner_id INTEGER NOT NULL);
+    /// #     CREATE TABLE order_lines (id INTEGER PRIMARY KEY, order_id INTEGER NOT NULL, price INTEGER NOT NULL)")?))?;
+    /// let before = env.stats().queries;
+    /// let mut drafts = env.drafts();
+    /// for (name, prices) in [("Azure", [3, 5]), ("Lumber", [7, 8])] {
+    ///     let partner = drafts.add(Partner::values().name(name));
+    ///     let order = drafts.add(Order::values().partner_id(partner));
+    ///     for price in prices {
+    ///         drafts.add(OrderLine::values().order_id(order).price(price));
+    ///     }
+    /// }
+    /// let created = drafts.create()?;                         // three INSERTs in a transaction
+    /// assert_eq!(env.stats().queries - before, 3);
+    /// let lines = created.all::<OrderLine>();
+    /// assert_eq!(lines.get(2).unwrap().order_id().partner_id().name()?, "Lumber");    // cached
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drafts(&self) -> Drafts<'_, C> {
+        Drafts::new(self)
     }
 
     /// Creates a record, or writes the values to the one that has the same values of a unique key: one statement, on MySQL two
@@ -219,7 +256,11 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    fn insert<M: Model<Connection = C>>(&self, at: Place, rows: Rows<'_, C>) -> Result<Vec<u32>> {
+    pub(in crate::records) fn insert<M: Model<Connection = C>>(
+        &self,
+        at: Place,
+        rows: Rows<'_, C>,
+    ) -> Result<Vec<u32>> {
         let work = if rows.conflict.is_some() { Repeated::Upsert } else { Repeated::Create };
         self.watch_created(Spot::new(at, work, M::NAME, ""), rows.values.len())?;
         create(self, self.store::<M>(), rows)
