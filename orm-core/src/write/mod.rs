@@ -7,6 +7,7 @@
 pub(crate) mod create;
 pub(crate) mod delete;
 mod duplicate;
+pub(crate) mod filled;
 pub(crate) mod flush;
 mod guard;
 pub(crate) mod lend;
