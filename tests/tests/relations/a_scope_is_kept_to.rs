@@ -119,7 +119,8 @@ fn searches_by_all_keep_to_it_and_whoever_names_a_row_finds_it() -> Result<()> {
     // By key, by a to-one link, by a query of the user's own
     assert_eq!(db.record::<Post>(12).stars()?, 2);
     assert_eq!(db.browse::<Post>([11, 12]).exists()?.ids(), [11, 12]);
-    assert_eq!(db.find::<Post>(Post::STARS.eq(2))?.map(|post| post.id()), Some(12));
+    assert_eq!(db.find::<Post>(posts::stars.eq(2))?.map(|post| post.id()), Some(12));
+    assert!(db.get::<Post>(22)?.is_some());
     assert!(db.record::<Note>(1012).post_id().deleted()?);
     assert_eq!(posts::table.filter(posts::stars.eq(2)).records::<Post>(&db.env)?.ids(), [12, 22]);
     Ok(())
