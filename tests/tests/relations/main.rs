@@ -5,6 +5,7 @@
 
 mod a_filter_fills_what_it_fixes;
 mod a_limit_is_kept_window_by_window;
+mod a_limit_of_owners_with_several_key_columns;
 mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_link_can_have_a_filter;
 mod a_list_is_one_select_for_the_group;
@@ -24,6 +25,7 @@ mod one_to_one_is_one_select;
 mod owned_copies_leave_the_environment;
 mod pairs_count_in_either_direction;
 mod random_changes_and_aggregates;
+mod random_changes_and_conditions;
 mod random_changes_and_one_to_one;
 mod random_changes_and_stale_links;
 mod sets_out_of_sets_cost_what_the_whole_costs;
