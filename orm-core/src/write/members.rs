@@ -37,6 +37,8 @@ pub(crate) fn change_list<C: Connection>(
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
     let filled = Filled::of(env, store, field)?;
+    // What a cached list says is asked below.
+    env.settle();
     let (target, add) = (env.stores.get(link.target), change != Membership::Ends);
     // Of those that are linked and no members by the filter none is taken away.
     let members = if !add && !filled.fields.is_empty() {

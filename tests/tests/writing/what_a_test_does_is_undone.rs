@@ -37,14 +37,14 @@ fn work(env: &Environment) -> Result<()> {
     env.execute(diesel::update(partners::table.find(4)).set(partners::name.eq("executed")))?;
     env.cache().clear();
     let partners = env.all::<Partner>()?;
-    assert_eq!(partners.name()?, ["together", "Partner 2", "executed"]);
+    assert_eq!(partners.name()?, ["together", "Partner number 2", "executed"]);
     Ok(())
 }
 
 fn before() -> (File, Vec<String>) {
     let file = File::of_partners(4, 2);
     let before = names(&file);
-    assert_eq!(before, ["Partner 1", "Partner 2", "Partner 3", "Partner 4"]);
+    assert_eq!(before, ["Partner number 1", "Partner number 2", "Partner number 3", "Partner number 4"]);
     (file, before)
 }
 
@@ -133,7 +133,7 @@ fn what_is_refused_is_refused_alone() -> Result<()> {
         || Partner::values().id(2).name("again").email("").phone("").city("").active(true).credit(0.0);
     assert!(env.create(again()).is_err());
     assert!(env.transaction(|| env.create(again()).map(drop)).is_err());
-    assert_eq!(env.record::<Partner>(2).name()?, "Partner 2");
+    assert_eq!(env.record::<Partner>(2).name()?, "Partner number 2");
     assert_eq!(partner.name()?, "kept");
     drop(env);
     assert_eq!(names(&file), before);
@@ -219,7 +219,7 @@ fn several_environments_share_a_pool_of_one_connection_in_diesels_test_transacti
         .unwrap();
     work(&Environment::new(pool.clone()))?;
     let env = Environment::new(pool.clone());
-    assert_eq!(env.all::<Partner>()?.name()?, ["together", "Partner 2", "executed"]);
+    assert_eq!(env.all::<Partner>()?.name()?, ["together", "Partner number 2", "executed"]);
     assert_eq!(names(&file), before);
     drop(env);
     drop(pool);
