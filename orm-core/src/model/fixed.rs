@@ -130,4 +130,5 @@ pub trait NotFixed<C: Connection> {
     }
 }
 
-impl<C: Connection, F> NotFixed<C> for F {}
+impl<C: Connection, T, Col, U, F> NotFixed<C> for Fix<T, Col, U, F> {}
+impl<C: Connection, T, Col> NotFixed<C> for FixNull<T, Col> {}
