@@ -95,4 +95,5 @@ doctests! {
     Computed = "../docs/guide/src/computed.md";
     Aggregates = "../docs/guide/src/aggregates.md";
     Seeing = "../docs/guide/src/seeing.md";
+    Testing = "../docs/guide/src/testing.md";
 }

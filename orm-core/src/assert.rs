@@ -3,7 +3,7 @@
 use crate::Environment;
 use crate::backend::Connection;
 
-/// Runs a block and panics unless it ran exactly so many statements; the message prints them
+/// Runs a block and panics unless it ran exactly so many statements; the message prints them, each with the line of code that it was sent for
 ///
 /// It counts what [`Stats::queries`](crate::Stats::queries) does: SELECT, INSERT, UPDATE and DELETE, and not what begins and ends
 /// transactions.

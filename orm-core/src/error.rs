@@ -51,9 +51,11 @@ pub enum Error {
         /// How many there are
         count: usize,
     },
-    /// Members were to be added to, or taken from, a link with a filter or a limit: which records are its members, their own fields say
+    /// Members were to be added to, or taken from, a link with a limit, or with a filter that is more than equations of columns with
+    /// constants: which records are its members, their own fields say
     #[error(
-        "{model}.{field} has a filter or a limit, so it is read only: write the members' fields, or through a link without one"
+        "{model}.{field} has a limit, or a filter that is more than fields that are to hold constants, so it is read only: write the \
+         members' fields, or through a link without one"
     )]
     FilteredLink {
         /// The model's name

@@ -12,10 +12,10 @@ pub use crate::env::stores::Store;
 pub use crate::fragment::{text_by, told_by};
 pub use crate::key::Key;
 pub use crate::model::{
-    AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
-    KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
-    OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
-    any, holds_key, holds_keys, one_column, several_columns, table_name,
+    AnyModel, Clauses, Entity, FieldInfo, Filter, Fix, FixNull, Fixed, FixedBy, HasNoVersion, HasVersion,
+    HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys,
+    NotFixed, OfClock, OneColumn, Order, OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink,
+    VersionOf, VersionType, VersionedBy, any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{
@@ -25,7 +25,9 @@ pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,
     LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
-pub use crate::records::inverse::{FilterOf, InverseOf, OrderOf, inverse, is_key, join_table};
+pub use crate::records::inverse::{
+    FilterOf, InverseOf, Itself, OrderOf, ScopeOf, inverse, is_key, join_table, symmetric,
+};
 pub use crate::records::validate::{Refusal, validate};
 pub use crate::records::value::{IntoLink, IntoNewLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, set_link, take};
@@ -86,6 +88,15 @@ pub fn filter<T, S, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<T::Conn
 where
     T: Model,
     E: QueryFragment<BackendOf<T::Connection>> + FilterOf<S> + 'static,
+{
+    Box::new(expression)
+}
+
+/// Which rows of a model are seen, checked to be of its own table
+pub fn scope<M, S, E>(expression: E) -> Box<dyn QueryFragment<BackendOf<M::Connection>>>
+where
+    M: Model,
+    E: QueryFragment<BackendOf<M::Connection>> + ScopeOf<S> + 'static,
 {
     Box::new(expression)
 }

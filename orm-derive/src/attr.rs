@@ -43,6 +43,8 @@ pub(crate) struct StructAttrs {
     pub(crate) version: Option<Given<Ident>>,
     /// The function that validates new and changed records
     pub(crate) validate: Option<Given<ExprPath>>,
+    /// Which rows searches by `env.all` and lists keep to
+    pub(crate) scope: Option<Given<Expr>>,
     /// There may be a table's name in what could not be read.
     pub(crate) table_unread: bool,
 }
@@ -63,6 +65,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) filter: Option<Given<Expr>>,
     /// How many members each record's list has at most
     pub(crate) limit: Option<Given<LitInt>>,
+    /// Its list keeps to no scope of the model that it leads to.
+    pub(crate) unscoped: Option<Given>,
+    /// The pairs count in either direction.
+    pub(crate) symmetric: Option<Given>,
     pub(crate) version: Option<Given>,
     /// The database makes the value, nobody else
     pub(crate) read_only: Option<Given>,
@@ -84,7 +90,7 @@ pub(crate) struct FieldAttrs {
 }
 
 const STRUCT_KEYS: &[&str] =
-    &["table", "connection", "primary_key", "view_of", "unchecked", "validate", "version"];
+    &["table", "connection", "primary_key", "view_of", "unchecked", "validate", "version", "scope"];
 const FIELD_KEYS: &[&str] = &[
     "primary_key",
     "column",
@@ -96,6 +102,8 @@ const FIELD_KEYS: &[&str] = &[
     "order",
     "filter",
     "limit",
+    "unscoped",
+    "symmetric",
     "version",
     "read_only",
     "refresh",
@@ -130,6 +138,9 @@ impl StructAttrs {
                 "unchecked" => set(&mut found.unchecked, flag(key, input)?),
                 "version" => set(&mut found.version, value(key, input, errors, "version = lock_version")?),
                 "validate" => set(&mut found.validate, value(key, input, errors, "validate = is_sound")?),
+                "scope" => {
+                    set(&mut found.scope, value(key, input, errors, "scope = posts::deleted.eq(false)")?)
+                }
                 name => {
                     found.table_unread |= !FIELD_KEYS.contains(&name);
                     Err(unknown(key, STRUCT_KEYS, FIELD_KEYS, "a field"))
@@ -168,6 +179,8 @@ impl FieldAttrs {
                     value(key, input, errors, "filter = partners::is_company.eq(true)")?,
                 ),
                 "limit" => set(&mut found.limit, value(key, input, errors, "limit = 5")?),
+                "unscoped" => set(&mut found.unscoped, flag(key, input)?),
+                "symmetric" => set(&mut found.symmetric, flag(key, input)?),
                 "compute" => set(&mut found.compute, value(key, input, errors, "compute = display_name")?),
                 "compute_all" => {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)

@@ -5,6 +5,7 @@
 //! prelude at all.
 
 mod accessors;
+mod clauses;
 mod columns;
 mod fields;
 mod model;
@@ -69,7 +70,7 @@ fn block(model: &Model, snapshot: TokenStream, is_stub: bool) -> TokenStream {
         )]
         const _: () = {
             #[allow(unused_imports)]
-            use ::orm_core::private::{HasNoVersion as _, HasVersion as _, ReadOnly as _};
+            use ::orm_core::private::{HasNoVersion as _, HasVersion as _, NotFixed as _, ReadOnly as _};
             #connection
             #columns
             #fields

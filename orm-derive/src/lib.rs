@@ -13,6 +13,7 @@
 //! | `unchecked` | a write that finds fewer rows than it names is no error: for tables whose triggers or rules tell the client another number |
 //! | `version = lock_version` | the column that counts the writes (`version` below), where no field of this struct holds it; without it a struct of the same table that has a version is found, if there is one in this crate or in those it depends on |
 //! | `validate = is_sound` | a function of `&Record<Self>` that returns `Result<(), E>`: its error refuses a new or changed record, `Error::Invalid` |
+//! | `scope = posts::deleted.eq(false)` | a condition on the model's table: `env.all`, lists, and what is worked out over them, keep to it; whoever names a row finds it |
 //! | `connection = PgConnection` | the diesel connection of the model's rows; without it that which `orm_core::connection!` says in the crate root, else that of the only backend feature turned on |
 //!
 //! # On a field
@@ -35,8 +36,10 @@
 //! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
 //! | `inverse` | of a `related` field: setting it sets that field of the record that the links lead to |
 //! | `order = partners::name.asc()` | of either: the order of the records; without it that of the primary key |
-//! | `filter = partners::is_company.eq(true)` | of either: which of the records are in it; a link with a filter is read, not written |
+//! | `filter = partners::is_company.eq(true)` | of either: which of the records are in it; one that is equations with constants, joined by `and`, is filled in by `add` and `create`, with any other the link is read, not written |
 //! | `limit = 5` | of either: how many are in it at most, the first by its order; a link with a limit is read, not written |
+//! | `unscoped` | of either, and of a `OneToOne`: it keeps to no scope of the model that it leads to |
+//! | `symmetric` | of a `ManyToMany` to the same model: a pair counts in either direction, once |
 
 mod attr;
 mod error;

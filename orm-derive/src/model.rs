@@ -27,6 +27,8 @@ pub(crate) struct Model {
     pub(crate) version: Option<Given<Ident>>,
     /// The function that validates new and changed records
     pub(crate) validate: Option<ExprPath>,
+    /// Which rows searches by `env.all` and lists keep to
+    pub(crate) scope: Option<Expr>,
     /// What the struct says of the key
     pub(crate) key_fields: Option<Given<Vec<Ident>>>,
     pub(crate) fields: Vec<Field>,
@@ -86,6 +88,7 @@ impl Model {
             unchecked: attrs.unchecked,
             version: attrs.version,
             validate: attrs.validate.map(|validate| validate.value),
+            scope: attrs.scope.map(|scope| scope.value),
             key_fields: attrs.primary_key,
             fields,
         }

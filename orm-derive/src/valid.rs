@@ -37,6 +37,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
         columns_of_a_link(field, errors);
         clauses_on_to_many(field, errors);
         limit_is_a_number(field, errors);
+        symmetric_on_pairs(field, errors);
         callable_accessor(model, field, errors);
         free_setter(model, field, errors);
         version_is_counted(field, errors);
@@ -462,6 +463,12 @@ fn clauses_on_to_many(field: &Field, errors: &mut Errors) {
     if let Some(limit) = &field.attrs.limit {
         errors.at(&limit.key, "only a to-many link has a limit; leave `limit` out");
     }
+    if let (Some(unscoped), false) = (&field.attrs.unscoped, field.is_one_to_one()) {
+        errors.at(
+            &unscoped.key,
+            "only a list keeps to a scope, a link to one record does not; leave `unscoped` out",
+        );
+    }
 }
 
 fn limit_is_a_number(field: &Field, errors: &mut Errors) {
@@ -469,6 +476,16 @@ fn limit_is_a_number(field: &Field, errors: &mut Errors) {
         |limit: &LitInt| limit.suffix().is_empty() && limit.base10_parse::<u32>().is_ok_and(|most| most > 0);
     if let Some(limit) = field.limit().filter(|limit| !is_fine(limit)) {
         errors.at(limit, "a limit is how many members a list has at most, one or more: `limit = 5`");
+    }
+}
+
+fn symmetric_on_pairs(field: &Field, errors: &mut Errors) {
+    let Some(symmetric) = &field.attrs.symmetric else { return };
+    if !matches!(field.shape, Shape::ManyToMany(_) | Shape::Unsupported(_)) {
+        errors.at(
+            &symmetric.key,
+            "only the pairs of a `ManyToMany` count in either direction; leave `symmetric` out",
+        );
     }
 }
 

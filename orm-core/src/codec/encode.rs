@@ -50,6 +50,12 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         slots: &[u32],
     ) -> Box<dyn Binds<C::Backend> + 'a>;
 
+    /// Whether it writes values of this type; no link does.
+    fn takes(&self, value: &dyn Any) -> bool {
+        let _ = value;
+        false
+    }
+
     /// Whether the cells of all these records hold the same value
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
 
@@ -480,6 +486,10 @@ where
     ) -> Box<dyn Binds<C::Backend> + 'a> {
         let cells = typed::<V>(cells).borrow();
         Box::new(ValueBinds::<V, B> { cells, slots: slots.to_vec(), bind: PhantomData })
+    }
+
+    fn takes(&self, value: &dyn Any) -> bool {
+        value.is::<V>()
     }
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {

@@ -40,6 +40,10 @@ impl<C: Connection> Environment<C> {
     /// Gives the connection back to the pool, if it is of one; the next statement takes another
     pub(crate) fn give_back(&self) -> Result<()> {
         self.transactions.refuse_if_doomed()?;
+        if self.transactions.is_of_test() && !self.transactions.are_open() {
+            // What a test has done is on this one.
+            return Ok(());
+        }
         let in_transaction = || Error::InTransaction { what: "giving the connection back" };
         let Ok(mut held) = self.connection.try_borrow_mut() else {
             return Err(Error::InUse { backend: self.system().name });
@@ -167,6 +171,10 @@ impl<C: Connection> Environment<C> {
         };
         if self.transactions.has_adopted() {
             hand_back(&mut connection);
+        }
+        if self.transactions.is_of_test() {
+            // If that fails, diesel knows that the connection is of no use any more.
+            let _ = C::TransactionManager::rollback_transaction(&mut connection);
         }
         Some(connection)
     }

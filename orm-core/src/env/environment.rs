@@ -260,7 +260,9 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn note_statement(&self, query: &dyn QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
-            statements.push(C::Backend::told(self.system(), query));
+            let told = C::Backend::told(self.system(), query);
+            statements
+                .push(self.telling.caller().map_or(told.clone(), |place| format!("{told}\n    at {place}")));
         }
     }
 

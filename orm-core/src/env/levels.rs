@@ -166,16 +166,30 @@ impl<C: Connection> Environment<C> {
     fn send_begin(&self, begin: &Begin) -> Result<Option<String>> {
         let mut connection = self.connection()?;
         let fault = |error| Error::database("", "beginning a transaction", error);
-        if begin.is_plain() {
-            return C::TransactionManager::begin_transaction(&mut connection).map(|()| None).map_err(fault);
+        // Within that of a test the outermost one is a savepoint, which has neither isolation nor mode.
+        let is_of_test = self.transactions.is_of_test();
+        if !begin.is_plain() {
+            if diesel_depth(&mut **connection).map_err(fault)? > u32::from(is_of_test) {
+                return Err(Error::Nested { what: "isolation, mode or time-out" });
+            }
+            if let Some(what) = connection.lacks(begin) {
+                return Err(Error::Unsupported { backend: self.system().name, what });
+            }
+            if !is_of_test {
+                return connection.begin_with(begin).map_err(fault);
+            }
         }
-        if diesel_depth(&mut **connection).map_err(fault)? > 0 {
-            return Err(Error::Nested { what: "isolation, mode or time-out" });
+        C::TransactionManager::begin_transaction(&mut connection).map(|()| None).map_err(fault)
+    }
+
+    /// Begins a transaction that is never committed, in which all others are savepoints
+    pub(crate) fn begin_test(&self) -> Result<()> {
+        if self.is_in_transaction()? {
+            return Err(Error::InTransaction { what: "beginning a test's transaction" });
         }
-        if let Some(what) = connection.lacks(begin) {
-            return Err(Error::Unsupported { backend: self.system().name, what });
-        }
-        connection.begin_with(begin).map_err(fault)
+        self.outside(|| self.begin(&Begin::default()))?;
+        self.transactions.set_of_test();
+        Ok(())
     }
 
     /// What is known of a COMMIT, or of the end of a savepoint, that failed

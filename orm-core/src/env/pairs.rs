@@ -29,25 +29,37 @@ pub(crate) struct Pending {
 
 /// The pairs that wait to be written; of several changes of one pair the last counts, as a pair is there or not
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Pairs(RefCell<IndexMap<Pair, Pending, FixedState>>);
+pub(crate) struct Pairs {
+    waiting: RefCell<IndexMap<Pair, Pending, FixedState>>,
+    /// By join table, which of its rows these are: what the filter of their link fixes beside the pair, and whether a pair counts in
+    /// either direction. Of one table they are all of one kind
+    kinds: RefCell<IndexMap<usize, String, FixedState>>,
+}
 
 impl Pairs {
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.waiting.borrow().is_empty()
     }
 
     /// Whether pairs of some join tables wait
     pub(crate) fn any(&self, is_it: impl Fn(usize) -> bool) -> bool {
-        self.0.borrow().keys().any(|&(join, ..)| is_it(join))
+        self.waiting.borrow().keys().any(|&(join, ..)| is_it(join))
     }
 
     pub(crate) fn clear(&self) {
-        self.0.borrow_mut().clear();
+        self.waiting.borrow_mut().clear();
+        self.kinds.borrow_mut().clear();
     }
 
     /// Has these wait, and no others.
     pub(crate) fn restore(&self, others: Self) {
-        self.0.swap(&others.0);
+        self.waiting.swap(&others.waiting);
+        self.kinds.swap(&others.kinds);
+    }
+
+    /// Whether pairs of a join table wait that are rows of another kind: these have to be sent before
+    pub(crate) fn waits_otherwise(&self, join: usize, kind: &str) -> bool {
+        self.kinds.borrow().get(&join).is_some_and(|known| known != kind) && self.any(|other| other == join)
     }
 
     /// Notes that members come to, or go from, the lists of owners; those of which it is `known` are a change.
@@ -57,17 +69,20 @@ impl Pairs {
         &self,
         store: Store<'_, C>,
         (field, side): (usize, Side),
+        kind: &str,
         pairs: &[(u32, u32)],
         known: &dyn Fn(u32, u32) -> bool,
         add: bool,
     ) {
-        let Side::Pairs { join, own: columns, other: others } = side else { return };
-        let mut pending = self.0.borrow_mut();
+        let Side::Pairs { join, own: columns, other: others, is_symmetric } = side else { return };
+        self.kinds.borrow_mut().insert(join, kind.to_owned());
+        let mut pending = self.waiting.borrow_mut();
         for &(own, other) in pairs {
+            let is_change = known(own, other);
+            let (own, other) = if is_symmetric { (own.min(other), own.max(other)) } else { (own, other) };
             let (here, there) = ((columns, own), (others, other));
             let pair = if here <= there { (join, here, there) } else { (join, there, here) };
-            let new =
-                Pending { link: (store.number(), field), own, other, add, is_change: known(own, other) };
+            let new = Pending { link: (store.number(), field), own, other, add, is_change };
             match pending.entry(pair) {
                 Entry::Occupied(old) if old.get().is_change && old.get().add != add => {
                     old.swap_remove();
@@ -85,6 +100,6 @@ impl Pairs {
     }
 
     pub(crate) fn all(&self) -> Vec<Pending> {
-        self.0.borrow().values().copied().collect()
+        self.waiting.borrow().values().copied().collect()
     }
 }

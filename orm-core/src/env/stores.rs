@@ -115,6 +115,8 @@ pub(crate) enum Side {
         own: &'static [&'static str],
         /// The columns that say who is a member
         other: &'static [&'static str],
+        /// Whether pairs count in either direction; then it is the same from both sides
+        is_symmetric: bool,
     },
 }
 
@@ -132,8 +134,10 @@ impl Side {
     /// The same link, seen from its members
     pub(crate) fn reversed(self) -> Self {
         match self {
-            Self::Pairs { join, own, other } => Self::Pairs { join, own: other, other: own },
-            inverse @ Self::Inverse { .. } => inverse,
+            Self::Pairs { join, own, other, is_symmetric: false } => {
+                Self::Pairs { join, own: other, other: own, is_symmetric: false }
+            }
+            same => same,
         }
     }
 }
@@ -260,8 +264,9 @@ impl<C: Connection> Stores<C> {
             Some(Side::Inverse { table, columns }) => {
                 format!("{}({})", self.shelf(table).sql, columns.join(", "))
             }
-            Some(Side::Pairs { join, own, other }) => {
-                format!("{}({}; {})", self.join_sql(join), own.join(", "), other.join(", "))
+            Some(Side::Pairs { join, own, other, is_symmetric }) => {
+                let either_way = if is_symmetric { " either way" } else { "" };
+                format!("{}({}; {}){either_way}", self.join_sql(join), own.join(", "), other.join(", "))
             }
         };
         // In an order of its own, or with a filter, it is no other link's.
@@ -277,8 +282,10 @@ impl<C: Connection> Stores<C> {
                 let table = self.open_table(link.target);
                 Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
             }
-            LinkKind::Through { table, own, other, .. } => {
-                Some(Side::Pairs { join: self.open_join(table(self.system())), own, other })
+            LinkKind::Through { table, own, other, is_symmetric, .. } => {
+                let join = self.open_join(table(self.system()));
+                let (own, other) = if is_symmetric && other < own { (other, own) } else { (own, other) };
+                Some(Side::Pairs { join, own, other, is_symmetric })
             }
         }
     }
@@ -385,6 +392,17 @@ impl<C: Connection> Stores<C> {
             }
         }
         found
+    }
+
+    /// The columns of a table that hold lists through the same join table as a link does
+    pub(crate) fn lists_through(&self, table: TableId, side: Side) -> Vec<(Side, ColumnId)> {
+        let Side::Pairs { join, .. } = side else { return Vec::new() };
+        let entries = self.models.iter().filter(|entry| entry.table == table);
+        let sides = entries.flat_map(|entry| entry.sides.iter().zip(&entry.columns));
+        let through = sides.filter_map(|(side, &column)| Some(((*side)?, column)));
+        let is_it =
+            |(side, _): &(Side, ColumnId)| matches!(side, Side::Pairs { join: own, .. } if *own == join);
+        through.filter(is_it).collect()
     }
 
     /// The to-one link that lists of a table are the other side of, if they are that of one
@@ -914,13 +932,6 @@ impl<'a, C: Connection> Store<'a, C> {
             other,
             count,
         }
-    }
-
-    /// Who is a member by a filter, or within a limit, is not decided by who is added.
-    pub(crate) fn refuse_selective(self, field: usize) -> crate::Result<()> {
-        let is_selective = self.field(field).link.as_ref().is_some_and(|link| link.joining().is_selective());
-        let (model, field) = (self.name(), self.field_name(field));
-        if is_selective { Err(Error::FilteredLink { model, field }) } else { Ok(()) }
     }
 
     pub(crate) fn missing_record(self, slot: u32) -> Error {

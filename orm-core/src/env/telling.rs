@@ -60,6 +60,11 @@ impl Telling {
         self.caller.set(Some(place));
     }
 
+    /// Where the application called last that a statement was sent for
+    pub(super) fn caller(&self) -> Option<Place> {
+        self.caller.get()
+    }
+
     /// Whether anybody listens
     #[inline]
     pub(super) fn is_on(&self) -> bool {

@@ -18,6 +18,8 @@ pub(crate) struct Transactions {
     commits_at_once: Cell<Option<bool>>,
     /// Whether diesel was told of a transaction that the application had begun by hand
     adopted: Cell<bool>,
+    /// Whether that in which ours are savepoints is a test's, begun here and never committed
+    is_of_test: Cell<bool>,
     /// What is called when all is committed, each with the depth of the transaction that it belongs to
     callbacks: RefCell<Vec<(usize, Callback)>>,
 }
@@ -41,6 +43,14 @@ impl Transactions {
     /// Whether ours are savepoints of a transaction that the application has begun
     pub(crate) fn is_in_application(&self) -> bool {
         self.base.get() > 0
+    }
+
+    pub(crate) fn is_of_test(&self) -> bool {
+        self.is_of_test.get()
+    }
+
+    pub(super) fn set_of_test(&self) {
+        self.is_of_test.set(true);
     }
 
     pub(crate) fn are_open(&self) -> bool {

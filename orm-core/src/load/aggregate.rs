@@ -234,7 +234,7 @@ impl<C: Connection> Select<'_, C> {
         let fault = |error| Error::database(store.name(), reason.text(store.name()), error);
         let misread = |error| fault(diesel::result::Error::DeserializationError(error));
         let places: Vec<usize> =
-            if query.is_grouped { (0..query.source.own.len()).collect() } else { Vec::new() };
+            if query.is_grouped { (0..query.source.owner().names.len()).collect() } else { Vec::new() };
         let mut key = store.model().key_reader(store.table());
         let mut connection = env.connection()?;
         env.before_select(query);
@@ -375,7 +375,7 @@ impl<C: Connection> Query<'_, C> {
 
     fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql(" FROM ");
-        self.source.push_from(out)?;
+        self.whose.push_from(out)?;
         out.push_sql(" WHERE ");
         if self.aggregate.function != Function::Count {
             return self.whose.push(out);

@@ -1,4 +1,4 @@
-//! Which records are members of a to-many link; and what its order and its filter read: its lists follow from that, and go when it is
+//! Which records are members of a to-many link; and what its order, its filter and the scope of its members read: its lists follow from that, and go when it is
 //! written.
 
 use diesel::QueryResult;
@@ -11,7 +11,7 @@ use crate::codec::ColumnNames;
 use crate::env::stores::{Side, Store};
 use crate::fragment::{joined, separated};
 use crate::load::expression::reads;
-use crate::model::{Clauses, Filter, KeyCondition};
+use crate::model::{Filter, KeyCondition, LinkInfo};
 
 /// The members' table, joined to that of the pairs if there is one
 #[derive(Clone, Copy)]
@@ -22,18 +22,45 @@ pub(super) struct Joined<'a> {
     pub(super) members: &'a str,
     /// The members' key
     pub(super) key: ColumnNames<'a>,
-    /// The columns of a join table that hold it
+    /// The columns that say whose they are
+    pub(super) own: &'static [&'static str],
+    /// The columns of a join table that hold the members' key
     pub(super) other: Option<&'static [&'static str]>,
+    /// Whether a pair counts in either direction
+    pub(super) is_symmetric: bool,
 }
 
-impl Joined<'_> {
-    /// What stands behind `FROM`
-    pub(super) fn push<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
-        out.push_sql(self.table);
-        let Some(other) = self.other else { return Ok(()) };
+/// What pairs are called that count in either direction
+const EITHER_WAY: &str = "either_way";
+const OWNERS: [&str; 4] = ["owner0", "owner1", "owner2", "owner3"];
+const MEMBERS: [&str; 4] = ["member0", "member1", "member2", "member3"];
+
+impl<'a> Joined<'a> {
+    /// The columns that say whose a member is
+    pub(super) fn owner(self) -> ColumnNames<'a> {
+        match (self.is_symmetric, OWNERS.get(..self.own.len())) {
+            (true, Some(names)) => ColumnNames { table: EITHER_WAY, names },
+            _ => ColumnNames { table: self.table, names: self.own },
+        }
+    }
+
+    /// The columns of pairs that hold the members' key
+    fn member(self) -> Option<ColumnNames<'a>> {
+        let other = self.other?;
+        match (self.is_symmetric, MEMBERS.get(..other.len())) {
+            (true, Some(names)) => Some(ColumnNames { table: EITHER_WAY, names }),
+            _ => Some(ColumnNames { table: self.table, names: other }),
+        }
+    }
+
+    /// ` INNER JOIN members ON key = …`
+    fn push_members<DB: Backend>(
+        self,
+        other: ColumnNames<'_>,
+        out: &mut AstPass<'_, '_, DB>,
+    ) -> QueryResult<()> {
         out.push_sql(" INNER JOIN ");
         out.push_sql(self.members);
-        let other = ColumnNames { table: self.table, names: other };
         out.push_sql(" ON ");
         joined(" AND ", out, 0..self.key.names.len(), |out, part| {
             self.key.push(part, out)?;
@@ -43,40 +70,88 @@ impl Joined<'_> {
     }
 }
 
-/// Which records are members: those of some owners, and of these the ones that the link's filter holds for, or the first of them
+/// Which records are members: those of some owners, and of these the ones that the link's filter and their scope hold for, or the first
+/// of them
 pub(super) struct Whose<'a, C: Connection> {
-    owner: ColumnNames<'a>,
+    from: Joined<'a>,
     keys: Box<dyn KeyCondition<C::Backend>>,
-    filter: Option<Clause<C>>,
-    first: Option<First<'a, C>>,
+    filters: Vec<Clause<C>>,
+    first: Option<First<C>>,
 }
 
 type Clause<C> = Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>;
 
 /// The first members of each owner
-struct First<'a, C: Connection> {
+struct First<C: Connection> {
     limit: u32,
-    from: Joined<'a>,
     order: Option<Clause<C>>,
 }
 
 impl<'a, C: Connection> Whose<'a, C> {
     pub(super) fn new(
-        owner: ColumnNames<'a>,
-        keys: Box<dyn KeyCondition<C::Backend>>,
-        Clauses { order, filter, limit }: Clauses<C>,
         from: Joined<'a>,
+        keys: Box<dyn KeyCondition<C::Backend>>,
+        link: Option<&LinkInfo<C>>,
     ) -> Self {
-        let first = limit.map(|limit| First { limit, from, order: order.map(|order| order()) });
-        Self { owner, keys, filter: filter.map(|filter| filter()), first }
+        let Some(link) = link else { return Self { from, keys, filters: Vec::new(), first: None } };
+        let clauses = link.clauses();
+        let first = |limit| First { limit, order: clauses.order.map(|order| order()) };
+        let filters = link.filters().map(|filter| filter()).collect();
+        Self { from, keys, filters, first: clauses.limit.map(first) }
+    }
+
+    /// What stands behind `FROM`
+    pub(super) fn push_from<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let from = self.from;
+        let Some(member) = from.member() else {
+            out.push_sql(from.table);
+            return Ok(());
+        };
+        if from.is_symmetric {
+            out.push_sql("(");
+            self.push_direction(from.own, from.other.unwrap_or_default(), out)?;
+            // Whoever is there twice is so anyhow where a join table has no key.
+            out.push_sql(" UNION ALL ");
+            self.push_direction(from.other.unwrap_or_default(), from.own, out)?;
+            out.push_sql(") AS ");
+        }
+        out.push_sql(member.table);
+        from.push_members(member, out)
+    }
+
+    /// The pairs of the owners in one direction; the filter may look at the join table, so it stands here
+    fn push_direction<'b>(
+        &'b self,
+        own: &'static [&'static str],
+        other: &'static [&'static str],
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
+        let of = |names| ColumnNames { table: self.from.table, names };
+        let columns = OWNERS.iter().zip(own).chain(MEMBERS.iter().zip(other));
+        out.push_sql("SELECT ");
+        separated(out, columns, |out, (alias, column)| {
+            out.push_sql(self.from.table);
+            out.push_sql(".");
+            out.push_identifier(column)?;
+            out.push_sql(&format!(" AS {alias}"));
+            Ok(())
+        })?;
+        out.push_sql(" FROM ");
+        out.push_sql(self.from.table);
+        if !self.filters.is_empty() {
+            self.from.push_members(of(other), out)?;
+        }
+        out.push_sql(" WHERE ");
+        self.push_filtered(of(own), out)
     }
 
     /// What stands behind `WHERE`
     pub(super) fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        let Some(First { limit, from, order }) = &self.first else { return self.push_all(out) };
+        let Some(First { limit, order }) = &self.first else { return self.push_all(out) };
+        let (owner, key) = (self.from.owner(), self.from.key);
         let columns =
             |place, names: ColumnNames<'b>| (0..names.names.len()).map(move |part| (place, names, part));
-        let columns = || columns("owner", self.owner).chain(columns("member", from.key));
+        let columns = || columns("owner", owner).chain(columns("member", key));
         // Keys of several columns may be parted by OR. The filter is said here, too: of a pair that a join table holds twice, the row that
         // it leaves out has no place in the order.
         out.push_sql("(");
@@ -94,15 +169,15 @@ impl<'a, C: Connection> Whose<'a, C> {
         })?;
         // A join table may hold a pair twice: it has one place.
         out.push_sql(", DENSE_RANK() OVER (PARTITION BY ");
-        self.owner.push_all(out)?;
+        owner.push_all(out)?;
         out.push_sql(" ORDER BY ");
         if let Some(order) = order {
             order.walk_ast(out.reborrow())?;
             out.push_sql(", ");
         }
-        from.key.push_all(out)?;
+        key.push_all(out)?;
         out.push_sql(") AS place FROM ");
-        from.push(out)?;
+        self.push_from(out)?;
         out.push_sql(" WHERE ");
         self.push_all(out)?;
         out.push_sql(&format!(") AS ranked WHERE place <= {limit})"));
@@ -111,26 +186,42 @@ impl<'a, C: Connection> Whose<'a, C> {
 
     /// The condition but for the limit
     fn push_all<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        let Some(filter) = &self.filter else { return self.keys.push(self.owner, out.reborrow()) };
+        if self.from.is_symmetric {
+            // Each direction has its own.
+            return self.keys.push(self.from.owner(), out.reborrow());
+        }
+        self.push_filtered(self.from.owner(), out)
+    }
+
+    fn push_filtered<'b>(
+        &'b self,
+        owner: ColumnNames<'b>,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
+        if self.filters.is_empty() {
+            return self.keys.push(owner, out.reborrow());
+        }
         out.push_sql("(");
-        self.keys.push(self.owner, out.reborrow())?;
-        out.push_sql(") AND (");
-        filter.walk_ast(out.reborrow())?;
+        self.keys.push(owner, out.reborrow())?;
         out.push_sql(")");
-        Ok(())
+        self.filters.iter().try_for_each(|filter| {
+            out.push_sql(" AND (");
+            filter.walk_ast(out.reborrow())?;
+            out.push_sql(")");
+            Ok(())
+        })
     }
 }
 
 /// Sees to it that the lists of a link go when what its order or its filter reads is written.
 pub(super) fn follow<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize) {
     let Some(link) = &store.field(field).link else { return };
-    let Clauses { order, filter, .. } = link.clauses();
-    let clauses = [filter, order];
-    if clauses.iter().all(Option::is_none) || !store.note_followed(field) {
+    let mut clauses = link.filters().chain(link.clauses().order).peekable();
+    if clauses.peek().is_none() || !store.note_followed(field) {
         return;
     }
     let text = |clause: Filter<C>| env.text_of(&*clause());
-    let texts: Result<Vec<String>, _> = clauses.into_iter().flatten().map(text).collect();
+    let texts: Result<Vec<String>, _> = clauses.map(text).collect();
     let text = texts.unwrap_or_default().join(", ");
     let join =
         if let Some(Side::Pairs { join, .. }) = store.side(field) { env.stores.join_sql(join) } else { "" };

@@ -249,19 +249,29 @@ fn note_meant<C: Connection>(store: Store<'_, C>, asked: &[u32], missing: &[u32]
     open
 }
 
-/// Every record, in the order of the keys
-pub(crate) fn all<M: Entity>(env: &Environment<M::Connection>, at: Place) -> Result<Vec<u32>> {
-    let all = All::<M> { columns: ModelColumns::always() };
+/// Every record, or those in the model's scope, in the order of the keys
+pub(crate) fn all<M: Entity>(
+    env: &Environment<M::Connection>,
+    is_scoped: bool,
+    at: Place,
+) -> Result<Vec<u32>> {
+    let scope = M::SCOPE.filter(|_| is_scoped).map(|scope| scope());
+    let all = All::<M> { columns: ModelColumns::always(), scope };
     find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all, false)
 }
 
 struct All<M: Entity> {
     columns: ModelColumns<M>,
+    scope: Option<Box<dyn QueryFragment<DbOf<M>>>>,
 }
 
 impl<M: Entity> QueryFragment<DbOf<M>> for All<M> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {
         self.columns.push_select(&mut out)?;
+        if let Some(scope) = &self.scope {
+            out.push_sql(" WHERE ");
+            scope.walk_ast(out.reborrow())?;
+        }
         out.push_sql(" ORDER BY ");
         push_key_columns::<M>(&self.columns.table, &mut out)
     }

@@ -11,12 +11,12 @@ use crate::backend::{Connection, Dialect as _};
 use crate::codec::ColumnNames;
 use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
-use crate::env::stores::{Store, Want};
+use crate::env::stores::{Side, Store, Want};
 use crate::fragment::separated;
 use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
-use crate::model::{Clauses, KeyCondition, LinkKind};
+use crate::model::{KeyCondition, LinkInfo, LinkKind, Order};
 use crate::store::{ColumnId, List, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
@@ -28,15 +28,11 @@ const BYTES_OF_VALUE: usize = 16;
 pub(super) struct Source<'a, C: Connection> {
     /// The members
     pub(super) members: Store<'a, C>,
-    /// The table that says whose they are, as SQL names it: their own, or a join table
-    table: &'a str,
-    /// Its columns that hold the owner's key
-    pub(super) own: &'static [&'static str],
-    /// Those of a join table that hold the member's key
-    other: Option<&'static [&'static str]>,
+    from: Joined<'a>,
     /// The members' field that is the owner's key, if there is one
     field: Option<usize>,
-    clauses: Clauses<C>,
+    /// `None`: records by their own keys
+    link: Option<&'a LinkInfo<C>>,
     /// Whether it cannot bring a member of an owner twice
     pub(super) is_unique: bool,
     /// Whether an owner has one member at most
@@ -53,39 +49,24 @@ impl<C: Connection> Copy for Source<'_, C> {}
 impl<'a, C: Connection> Source<'a, C> {
     pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
-        let (members, clauses) = (env.stores.get(link.target), link.clauses());
+        let members = env.stores.get(link.target);
         condition::follow(env, store, field);
+        let key = key_columns(members);
         Some(match link.kind {
             LinkKind::ToOne => return None,
             LinkKind::Inverse { field, is_one, .. } => {
                 let field = field();
-                let own = members.field(field).columns;
-                Source {
-                    members,
-                    table: members.sql(),
-                    own,
-                    other: None,
-                    field: Some(field),
-                    clauses,
-                    is_unique: true,
-                    is_one,
-                }
+                let (table, own) = (members.sql(), members.field(field).columns);
+                let from = Joined { table, members: table, key, own, other: None, is_symmetric: false };
+                Source { members, from, field: Some(field), link: Some(link), is_unique: true, is_one }
             }
-            LinkKind::Through { own, other, is_key, .. } => {
-                let Some(crate::env::stores::Side::Pairs { join, .. }) = store.side(field) else {
-                    return None;
-                };
+            LinkKind::Through { own, other, is_key, is_symmetric, .. } => {
+                let Some(Side::Pairs { join, .. }) = store.side(field) else { return None };
                 let table = env.stores.join_sql(join);
-                Source {
-                    members,
-                    table,
-                    own,
-                    other: Some(other),
-                    field: None,
-                    clauses,
-                    is_unique: is_key(),
-                    is_one: false,
-                }
+                let from =
+                    Joined { table, members: members.sql(), key, own, other: Some(other), is_symmetric };
+                let is_unique = is_key() && !is_symmetric;
+                Source { members, from, field: None, link: Some(link), is_unique, is_one: false }
             }
         })
     }
@@ -93,42 +74,37 @@ impl<'a, C: Connection> Source<'a, C> {
     /// Records by their own keys
     pub(super) fn themselves(members: Store<'a, C>) -> Self {
         let (table, own) = (members.sql(), members.model().key_columns());
-        let clauses = Clauses { order: None, filter: None, limit: None };
-        Source { members, table, own, other: None, field: None, clauses, is_unique: true, is_one: false }
+        let key = key_columns(members);
+        let from = Joined { table, members: table, key, own, other: None, is_symmetric: false };
+        Source { members, from, field: None, link: None, is_unique: true, is_one: false }
     }
 
     /// Whether its lists are in an order of their own, or have a filter, which may look at whatever they like
     pub(super) fn is_conditional(self) -> bool {
-        self.clauses.order.is_some() || self.is_selective()
+        self.order().is_some() || self.is_selective()
+    }
+
+    fn order(self) -> Option<Order<C>> {
+        self.link?.clauses().order
     }
 
     /// Whether not all records that lead there are members
     fn is_selective(self) -> bool {
-        self.clauses.filter.is_some() || self.clauses.limit.is_some()
+        self.link.is_some_and(|link| link.joining().is_selective())
     }
 
     /// Which of the members, of the owners with these keys
     pub(super) fn whose(self, keys: Box<dyn KeyCondition<C::Backend>>) -> Whose<'a, C> {
-        Whose::new(self.owner(), keys, self.clauses, self.joined())
+        Whose::new(self.from, keys, self.link)
     }
 
     /// Whether a join table says whose the members are
     pub(super) fn is_through(self) -> bool {
-        self.other.is_some()
+        self.from.other.is_some()
     }
 
     pub(super) fn owner(self) -> ColumnNames<'a> {
-        ColumnNames { table: self.table, names: self.own }
-    }
-
-    fn joined(self) -> Joined<'a> {
-        let Source { members, table, other, .. } = self;
-        Joined { table, members: members.sql(), key: key_columns(members), other }
-    }
-
-    /// What stands behind `FROM`
-    pub(super) fn push_from(self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
-        self.joined().push(out)
+        self.from.owner()
     }
 }
 
@@ -152,7 +128,7 @@ pub(crate) fn load_lists<C: Connection>(
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
-    let sort_here = source.clauses.order.is_none() && members.are_keys_numbers();
+    let sort_here = source.order().is_none() && members.are_keys_numbers();
     let most = if source.is_one { None } else { most_rows(env, store, slots.len(), field, &fields) };
     let selection = Selection::of_model(members.model(), &fields);
     let is_read = source.field.filter(|owner| fields.contains(owner));
@@ -161,7 +137,7 @@ pub(crate) fn load_lists<C: Connection>(
         match is_read.and_then(|owner| selection.layout.fields.iter().find(|place| place.field == owner)) {
             // The owner's key is one of the fields that are read anyhow, or stands behind them.
             Some(place) => place.all(),
-            None => (owner_at..owner_at + source.own.len()).collect(),
+            None => (owner_at..owner_at + source.from.own.len()).collect(),
         };
     let query = Members {
         source,
@@ -169,7 +145,7 @@ pub(crate) fn load_lists<C: Connection>(
         with_owner: is_read.is_none(),
         sorted: !sort_here,
         whose: source.whose(store.key_list(slots)),
-        order: source.clauses.order.map(|order| order()),
+        order: source.order().map(|order| order()),
         most,
     };
     let name = format!("{}.{}", store.name(), store.field_name(field));
@@ -213,7 +189,7 @@ pub(crate) fn load_lists<C: Connection>(
     if owners.iter().chain(slots.first()).any(|&slot| store.count_of(column, slot).is_some()) {
         paces.note_counted_first(field);
     }
-    if source.clauses.order.is_some() && source.other.is_some() {
+    if source.order().is_some() && source.is_through() {
         // In an order of the link's own the two of a pair that is there twice need not be neighbours.
         let mut seen = HashSet::with_hasher(FixedState::default());
         rows.retain(|&(owner, _, member)| seen.insert((owner, member)));
@@ -243,8 +219,9 @@ fn not_known_by_key<'a, C: Connection>(
     slots: &'a [u32],
 ) -> Cow<'a, [u32]> {
     let members = source.members;
-    let Some(link) = source.field.filter(|_| source.is_one && source.own == members.model().key_columns())
-    else {
+    let is_key = source.is_one && source.from.own == members.model().key_columns();
+    // Whether a scope holds for one that is cached only the database knows.
+    let Some(link) = source.field.filter(|_| is_key && !source.is_selective()) else {
         return Cow::Borrowed(slots);
     };
     let owners: Slots = slots.iter().copied().collect();
@@ -377,7 +354,7 @@ pub(crate) fn count_lists<C: Connection>(
     let query = Counts { source, whose: source.whose(store.key_list(slots)) };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let select = Select { store, reason: Reason::Count(&name), keys: slots.len(), reserve: 0, renews: false };
-    let layout = Layout { key: (0..source.own.len()).collect(), fields: Vec::new() };
+    let layout = Layout { key: (0..source.from.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
     let begun = env.later();
     select.run(
@@ -385,7 +362,7 @@ pub(crate) fn count_lists<C: Connection>(
         flushed,
         &query,
         Laid::Out(&layout),
-        Beside::Value(source.own.len()),
+        Beside::Value(source.from.own.len()),
         &mut |owner, count| {
             if let Shown::Value(count) = count {
                 counts.push((owner, C::Backend::read_count(count)?));
@@ -430,7 +407,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Members<'_, C> {
             owner.push_all(&mut out)?;
         }
         out.push_sql(" FROM ");
-        self.source.push_from(&mut out)?;
+        self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
         self.whose.push(&mut out)?;
         if !self.sorted && self.most.is_none() {
@@ -474,7 +451,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
         out.push_sql(", COUNT(DISTINCT ");
         key.push_all(&mut out)?;
         out.push_sql(") FROM ");
-        self.source.push_from(&mut out)?;
+        self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
         self.whose.push(&mut out)?;
         out.push_sql(" GROUP BY ");
@@ -500,7 +477,7 @@ impl<C: Connection> Counts<'_, C> {
             Ok(())
         })?;
         out.push_sql(" FROM ");
-        self.source.push_from(&mut out)?;
+        self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
         self.whose.push(&mut out)?;
         // What has no key is no record.

@@ -10,7 +10,7 @@ use diesel::associations::HasTable;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 
-use super::{DbOf, Entity, FieldInfo};
+use super::{DbOf, Entity, FieldInfo, Filter};
 use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
@@ -32,6 +32,8 @@ pub trait AnyModel<C: Connection>: Sync {
     fn versioned_by(&self) -> OtherModel<C>;
     /// Whether nobody looks at how many rows a write found
     fn is_unchecked(&self) -> bool;
+    /// Which rows searches by `env.all`, lists and what is worked out over them keep to
+    fn scope(&self) -> Option<Filter<C>>;
     /// What validates new and changed records, whose type is known above
     fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)>;
     /// The model's number in this process
@@ -143,6 +145,10 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
 
     fn is_unchecked(&self) -> bool {
         M::UNCHECKED
+    }
+
+    fn scope(&self) -> Option<Filter<M::Connection>> {
+        M::SCOPE
     }
 
     fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)> {

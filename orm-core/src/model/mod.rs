@@ -2,6 +2,7 @@
 
 mod embed;
 mod erased;
+mod fixed;
 mod id;
 mod key_columns;
 mod link;
@@ -19,6 +20,8 @@ use diesel::query_builder::QueryFragment;
 use diesel::{Expression, Table};
 
 pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, OtherModel, any, table_name};
+pub(crate) use fixed::Constant;
+pub use fixed::{Fix, FixNull, Fixed, FixedBy, NotFixed};
 pub(crate) use id::PlainKey;
 pub use id::{Id, IntoKey};
 pub use key_columns::{
@@ -75,6 +78,10 @@ pub trait Entity: Sized + 'static {
     /// Nobody looks at how many rows a write found.
     #[doc(hidden)]
     const UNCHECKED: bool = false;
+
+    /// Which rows searches by `env.all`, lists and what is worked out over them keep to
+    #[doc(hidden)]
+    const SCOPE: Option<Filter<Self::Connection>> = None;
 
     /// What validates new and changed records, whose type is known above
     #[doc(hidden)]
@@ -181,16 +188,23 @@ impl<C: Connection> LinkInfo<C> {
     /// Which of the members, and in what order
     pub(crate) fn clauses(&self) -> Clauses<C> {
         match self.kind {
-            LinkKind::ToOne => Clauses { order: None, filter: None, limit: None },
+            LinkKind::ToOne => Clauses::NONE,
             LinkKind::Inverse { clauses, .. } | LinkKind::Through { clauses, .. } => clauses,
         }
+    }
+
+    /// The conditions that members are to fulfil: the link's own, and the scope of their model
+    pub(crate) fn filters(&self) -> impl Iterator<Item = Filter<C>> + use<C> {
+        let Clauses { filter, is_unscoped, .. } = self.clauses();
+        let is_scoped = !is_unscoped && !matches!(self.kind, LinkKind::ToOne);
+        is_scoped.then(|| self.target.scope()).flatten().into_iter().chain(filter)
     }
 
     /// How its lists are put right where a record comes or goes
     pub(crate) fn joining(&self) -> Joining {
         match self.clauses() {
             Clauses { limit: Some(_), .. } => Joining::Limited,
-            Clauses { filter: Some(_), .. } => Joining::Unknown,
+            Clauses { .. } if self.filters().next().is_some() => Joining::Unknown,
             Clauses { order: Some(_), .. } => Joining::Anywhere,
             Clauses { .. } => Joining::ByKey,
         }
@@ -203,8 +217,17 @@ pub struct Clauses<C: Connection> {
     pub order: Option<Order<C>>,
     /// Which of the records are members, if not all are
     pub filter: Option<Filter<C>>,
+    /// What the filter says of columns, if it may say no more than that these hold constants
+    pub fixed: Option<FixedBy<C>>,
     /// How many members there are at most, the first in that order
     pub limit: Option<u32>,
+    /// Whether the scope of their model does not count
+    pub is_unscoped: bool,
+}
+
+impl<C: Connection> Clauses<C> {
+    /// Whoever is linked, in the order of the keys
+    pub const NONE: Self = Self { order: None, filter: None, fixed: None, limit: None, is_unscoped: false };
 }
 
 impl<C: Connection> Clone for Clauses<C> {
@@ -243,6 +266,8 @@ pub enum LinkKind<C: Connection> {
         own: &'static [&'static str],
         /// Its columns that say who is a member
         other: &'static [&'static str],
+        /// Whether a pair counts in either direction
+        is_symmetric: bool,
         /// Which of the records are members, and in what order
         clauses: Clauses<C>,
     },

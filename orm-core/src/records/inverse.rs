@@ -1,4 +1,4 @@
-//! What generated code says of to-many links, checked while it is compiled: the link that points back, the join table, the order, the filter.
+//! What generated code says of to-many links, checked while it is compiled: the link that points back, the join table, the order, the filter, the scope.
 
 use std::any::TypeId;
 
@@ -61,6 +61,20 @@ where
     key == TypeId::of::<(Own, Other)>() || key == TypeId::of::<(Other, Own)>()
 }
 
+/// The model that a symmetric link of `M` leads to: itself
+#[diagnostic::on_unimplemented(
+    message = "a symmetric link leads to records of its own model, and `{Self}` is not `{M}`",
+    label = "this is another model",
+    note = "pairs count in either direction where both are records of one model, as in `friend_ids: ManyToMany<{M}>`; leave \
+            `symmetric` out for a link to another one"
+)]
+pub trait Itself<M> {}
+#[diagnostic::do_not_recommend]
+impl<M> Itself<M> for M {}
+
+/// Proves that a symmetric link leads to its own model.
+pub const fn symmetric<M: Model, T: Model + Itself<M>>() {}
+
 /// An expression that a to-many link can be in the order of, over the tables of `S`
 #[diagnostic::on_unimplemented(
     message = "a to-many link has no order of this kind",
@@ -71,6 +85,17 @@ where
 pub trait OrderOf<S> {}
 #[diagnostic::do_not_recommend]
 impl<S, E: AppearsOnTable<S>> OrderOf<S> for E {}
+
+/// A condition that can be the scope of a model, whose table is `S`
+#[diagnostic::on_unimplemented(
+    message = "a model has no scope of this kind",
+    label = "no condition on the model's own table",
+    note = "a scope is a diesel expression of a truth over columns of the model's own table, as in `scope = posts::deleted.eq(false)`"
+)]
+pub trait ScopeOf<S> {}
+#[diagnostic::do_not_recommend]
+impl<S, E> ScopeOf<S> for E where E: AppearsOnTable<S> + NonAggregate + Expression<SqlType: BoolOrNullableBool>
+{}
 
 /// A condition that a to-many link can have, on the tables of `S`
 #[diagnostic::on_unimplemented(

@@ -11,8 +11,10 @@ use crate::model::IntoKey;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, LinkHere, Model};
 use crate::store::{SlotSet, UNRESOLVED};
-use crate::write::rows::{Link, Rows};
-use crate::write::{create, members};
+use crate::write::create;
+use crate::write::filled::Filled;
+use crate::write::members::{self, Membership};
+use crate::write::rows::{Completed, Link, Rows};
 use crate::{Error, Record, Records, Result, ToMany};
 
 /// Records to be members of a list, in the environment of the list
@@ -34,30 +36,32 @@ impl<'env, T: Model> ToMany<'env, T> {
     /// Makes records members of the link; those that are stay so
     ///
     /// Of a one2many link this sets the records' own link, so it needs one owner. The cached lists of both sides are
-    /// right at once; the database is written at the flush.
+    /// right at once; the database is written at the flush. What the filter of a link fixes is put into the records, and into the rows of
+    /// the table of pairs; a model's scope is left to the records: who is not in it is linked, and not listed.
     ///
     /// # Errors
     ///
-    /// [`Error::NotOne`] for a one2many link of none or several records; those of reading where the link starts, and
-    /// outside a transaction of writing.
+    /// [`Error::NotOne`] for a one2many link of none or several records; [`Error::FilteredLink`] where the link's filter says more than
+    /// that fields hold constants, or has a limit; those of reading where the link starts, and outside a transaction of writing.
     #[track_caller]
     pub fn add<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
         let at = Location::caller();
-        self.change(&slots_in(self, records, at)?, true, at)
+        self.change(&slots_in(self, records, at)?, Membership::Begins, at)
     }
 
     /// Takes records out of the link; those that are no members stay as they are
     ///
-    /// Of a one2many link this sets the records' own link to NULL.
+    /// Of a one2many link this sets the records' own link to NULL. Through a link with a filter none is taken out for which that does not
+    /// hold: other rows of the table of pairs stay.
     ///
     /// # Errors
     ///
-    /// [`Error::MissingValue`] for a one2many link whose other side is NOT NULL: delete the records, or move them; those
+    /// [`Error::FilteredLink`] as [`add`](Self::add); [`Error::MissingValue`] for a one2many link whose other side is NOT NULL: delete the records, or move them; those
     /// of reading the records' links, and outside a transaction of writing.
     #[track_caller]
     pub fn remove<K: Cardinality>(&self, records: &Records<'_, T, K>) -> Result<()> {
         let at = Location::caller();
-        self.change(&slots_in(self, records, at)?, false, at)
+        self.change(&slots_in(self, records, at)?, Membership::Ends, at)
     }
 
     /// Makes these records the members of the link, and no others
@@ -82,7 +86,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         I: IntoIterator,
         I::Item: IntoKey<T>,
     {
-        self.change(&self.slots_of(ids), true, Location::caller())
+        self.change(&self.slots_of(ids), Membership::Begins, Location::caller())
     }
 
     /// Takes the records with these keys out of the link, as [`remove`](Self::remove) does
@@ -96,7 +100,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         I: IntoIterator,
         I::Item: IntoKey<T>,
     {
-        self.change(&self.slots_of(ids), false, Location::caller())
+        self.change(&self.slots_of(ids), Membership::Ends, Location::caller())
     }
 
     /// Makes the records with these keys the members of the link, and no others: what a form with a list of choices sends
@@ -143,13 +147,15 @@ impl<'env, T: Model> ToMany<'env, T> {
                 .filter(|&member| !stay.has(member))
                 .collect();
             if !gone.is_empty() {
-                self.change(&gone, false, at)?;
+                self.change(&gone, Membership::Ends, at)?;
             }
-            self.change(wanted, true, at)
+            self.change(wanted, Membership::Begins, at)
         })
     }
 
     /// Creates a record as a member of the link: one INSERT, and for a many2many link the pair
+    ///
+    /// What the filter of a link fixes is filled in, unless another value is given.
     ///
     /// # Errors
     ///
@@ -164,10 +170,12 @@ impl<'env, T: Model> ToMany<'env, T> {
             let store = env.store_by_number(step.model).ok_or_else(no_link::<T>)?;
             let link = Link::to(store, step.field, &owners)?;
             let is_own_column = link.is_some();
+            let filled = Filled::of(env, store, step.field)?;
+            let values = Completed { values: &values, otherwise: &filled.fields };
             let slot =
                 create::insert(env, env.store::<T>(), Rows { values: &[&values], link, conflict: None })?[0];
             if !is_own_column {
-                self.change(&[slot], true, at)?;
+                self.change(&[slot], Membership::Given, at)?;
             }
             Ok(slot)
         })?;
@@ -186,13 +194,13 @@ impl<'env, T: Model> ToMany<'env, T> {
         }
     }
 
-    fn change(&self, members: &[u32], add: bool, at: Place) -> Result<()> {
+    fn change(&self, members: &[u32], change: Membership, at: Place) -> Result<()> {
         let env = self.handle().group.env;
         self.watch_change(at)?;
         env.writing(|| {
             let (Step { model, field }, owners) = self.handle().owners(at)?.ok_or_else(no_link::<T>)?;
             let store = env.store_by_number(model).ok_or_else(no_link::<T>)?;
-            members::change_list(env, store, field, &owners, members, add)
+            members::change_list(env, store, field, &owners, members, change)
         })
     }
 }

@@ -16,11 +16,12 @@ use crate::error::Repeated;
 use crate::load::miss::Miss;
 use crate::load::prefetch;
 use crate::model::DbOf;
+use crate::write::create;
 use crate::write::delete::delete;
+use crate::write::members::{self, Membership};
 use crate::write::put::put;
 use crate::write::rows::{Link, Rows};
 use crate::write::update::update;
-use crate::write::{create, members};
 use crate::{Id, OneToOne, Result};
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
@@ -68,13 +69,13 @@ where
             match value {
                 Some(id) => {
                     let member = env.store::<T>().intern(id.into_key());
-                    members::change_list(env, store, field, &slots, &[member], true)?;
+                    members::change_list(env, store, field, &slots, &[member], Membership::Begins)?;
                 }
                 None => {
                     let mut members = Vec::new();
                     store
                         .hop(field, slots.iter().copied(), |list| members.extend(list.into_iter().flatten()));
-                    members::change_list(env, store, field, &slots, &members, false)?;
+                    members::change_list(env, store, field, &slots, &members, Membership::Ends)?;
                 }
             }
             Ok(slots)

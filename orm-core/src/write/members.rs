@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
+use super::filled::Filled;
 use super::links::edit_all;
 use super::put::with_column;
 use crate::backend::Connection;
@@ -12,8 +13,18 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet, Slots, Stamp};
+use crate::store::{Edit, Link, SlotSet, Slots, Stamp, TableId};
 use crate::{Environment, Error, Result};
+
+/// What becomes of records' membership in a to-many link
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Membership {
+    /// What the link's filter fixes is put into them.
+    Begins,
+    /// It begins for records that were just created: they stay as they were given.
+    Given,
+    Ends,
+}
 
 /// Links members of a to-many link to records, or takes them away.
 pub(crate) fn change_list<C: Connection>(
@@ -22,16 +33,24 @@ pub(crate) fn change_list<C: Connection>(
     field: usize,
     owners: &[u32],
     members: &[u32],
-    add: bool,
+    change: Membership,
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
-    store.refuse_selective(field)?;
-    let target = env.stores.get(link.target);
+    let filled = Filled::of(env, store, field)?;
+    // What a cached list says is asked below.
+    env.settle();
+    let (target, add) = (env.stores.get(link.target), change != Membership::Ends);
+    // Of those that are linked and no members by the filter none is taken away.
+    let members = if !add && !filled.fields.is_empty() {
+        Cow::Owned(listed(env, store, field, owners, members)?)
+    } else {
+        Cow::Borrowed(members)
+    };
     match &link.kind {
-        LinkKind::ToOne => Ok(()),
+        LinkKind::ToOne => return Ok(()),
         LinkKind::Inverse { field: link, is_one, .. } => {
             if *is_one && add {
-                make_room(env, store, field, owners, members)?;
+                make_room(env, store, field, owners, &members)?;
             }
             let link = link();
             let (owner, members) = if add {
@@ -39,14 +58,39 @@ pub(crate) fn change_list<C: Connection>(
                 let &[owner] = owners else {
                     return Err(Error::NotOne { model: store.name(), count: owners.len() });
                 };
-                (Link(owner), Cow::Borrowed(members))
+                (Link(owner), members.clone())
             } else {
-                (Link::NULL, Cow::Owned(linked_here(env, store, (field, owners), (target, link), members)?))
+                (Link::NULL, Cow::Owned(linked_here(env, store, (field, owners), (target, link), &members)?))
             };
-            point(env, (target, link), &members, owner)
+            point(env, (target, link), &members, owner)?;
         }
-        LinkKind::Through { .. } => change_pairs(env, store, field, owners, target, members, add),
+        LinkKind::Through { .. } => {
+            change_pairs(env, (store, field, owners), (target, &members), &filled, add)?;
+        }
     }
+    if change == Membership::Begins && !owners.is_empty() {
+        filled.put(env, target, &members)
+    } else {
+        Ok(())
+    }
+}
+
+/// Those of some records that are in the lists of owners
+fn listed<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    owners: &[u32],
+    members: &[u32],
+) -> Result<Vec<u32>> {
+    prefetch::load_all(env, store, owners, field, Want::Records)?;
+    let mut all = SlotSet::default();
+    store.hop(field, owners.iter().copied(), |list| {
+        list.into_iter().flatten().for_each(|&member| {
+            all.mark(member);
+        });
+    });
+    Ok(members.iter().copied().filter(|&member| all.has(member)).collect())
 }
 
 /// Takes the member away that a record has by now, if another one is to be its only one.
@@ -65,7 +109,7 @@ fn make_room<C: Connection>(
     store.hop(field, owners.iter().copied(), |list| {
         others.extend(list.into_iter().flatten().filter(|member| !members.contains(member)));
     });
-    if others.is_empty() { Ok(()) } else { change_list(env, store, field, owners, &others, false) }
+    if others.is_empty() { Ok(()) } else { change_list(env, store, field, owners, &others, Membership::Ends) }
 }
 
 /// Those of some records that are members of the owners: whoever is linked elsewhere is not taken away from there.
@@ -160,14 +204,13 @@ fn forget_lists_of_alike<C: Connection>(
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
 fn change_pairs<C: Connection>(
     env: &Environment<C>,
-    store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    target: Store<'_, C>,
-    members: &[u32],
+    (store, field, owners): (Store<'_, C>, usize, &[u32]),
+    (target, members): (Store<'_, C>, &[u32]),
+    filled: &Filled<C>,
     add: bool,
 ) -> Result<()> {
-    let Some(side @ Side::Pairs { join, .. }) = store.side(field) else { return Ok(()) };
+    let Some(side @ Side::Pairs { join, is_symmetric, .. }) = store.side(field) else { return Ok(()) };
+    let is_selective = store.field(field).link.as_ref().is_some_and(|link| link.joining().is_selective());
     let mut pairs = Vec::new();
     // Since when it is known who was a member: the other side may have been read since.
     let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
@@ -184,12 +227,18 @@ fn change_pairs<C: Connection>(
         store.hop(field, std::iter::once(owner), |list| {
             listed = list.map(|list| SlotSet::of(list.iter().copied()));
         });
-        let is_so = |member: u32| listed.as_ref().is_some_and(|list| list.has(member) == add);
+        // Who is not listed may be so for the scope alone.
+        let is_decided = |is_listed: bool| is_listed == add && (add || !is_selective);
+        let is_so = |member: u32| listed.as_ref().is_some_and(|list| is_decided(list.has(member)));
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
-        if listed.is_some() {
+        if listed.is_some() && !is_selective {
             let since = store.table().known_since(store.column_of(field), owner).unwrap_or_default();
             listed_since.insert(owner, since);
         }
+    }
+    if is_symmetric {
+        let mut seen: HashSet<(u32, u32), FixedState> = HashSet::default();
+        pairs.retain(|&(a, b)| seen.insert((a.min(b), a.max(b))));
     }
     if pairs.is_empty() {
         return Ok(());
@@ -200,6 +249,11 @@ fn change_pairs<C: Connection>(
             env.flushed()?;
         }
     }
+    let kind = format!("{}{}", filled.kind(env), if is_symmetric { " in either direction" } else { "" });
+    // The same two may be in rows of the one kind and of the other.
+    if env.pairs.waits_otherwise(join, &kind) {
+        env.flushed()?;
+    }
     env.forget_rows_of_join(join);
     // Where the list is cached it is a change, unless one of the other side that was read since says otherwise.
     let is_known = |owner: u32, member: u32| {
@@ -207,7 +261,12 @@ fn change_pairs<C: Connection>(
             |lists: &Lists| target.table().has_listed(lists.column, member, owner, listed_since[&owner]);
         listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
     };
-    env.pairs.note(store, (field, side), &pairs, &is_known, add);
+    env.pairs.note(store, (field, side), &kind, &pairs, &is_known, add);
+    let is_partial = !filled.pair.is_empty();
+    forget_beside(env, (store, side), target, &pairs, is_partial);
+    if is_partial {
+        return Ok(());
+    }
     let now = env.moment().time;
     let edit = |owner, member, is_change, since| Edit {
         owner: Some(owner),
@@ -220,8 +279,34 @@ fn change_pairs<C: Connection>(
     let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, is_known(owner, member), now));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
     let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
-    let edits =
-        pairs.iter().map(|&(owner, member)| edit(member, owner, is_known(owner, member), since(owner)));
+    // Who is paired with itself is in one list.
+    let reversed = pairs.iter().filter(|(owner, member)| !is_symmetric || owner != member);
+    let edits = reversed.map(|&(owner, member)| edit(member, owner, is_known(owner, member), since(owner)));
     edit_all(env, target.table_number(), side.reversed(), store.table_number(), edits);
     Ok(())
+}
+
+/// Makes the lists missing of which it is not known what pairs make of them, that come or go: those of links that look at the same
+/// two columns otherwise, one way or both; and if pairs of one kind do, all.
+fn forget_beside<C: Connection>(
+    env: &Environment<C>,
+    (store, side): (Store<'_, C>, Side),
+    target: Store<'_, C>,
+    pairs: &[(u32, u32)],
+    is_partial: bool,
+) {
+    let mut ends: Vec<(TableId, Vec<u32>)> = vec![
+        (store.table_number(), pairs.iter().map(|pair| pair.0).collect()),
+        (target.table_number(), pairs.iter().map(|pair| pair.1).collect()),
+    ];
+    for (table, slots) in &mut ends {
+        slots.sort_unstable();
+        slots.dedup();
+        for (other, lists) in env.stores.lists_through(*table, side) {
+            if is_partial || (other != side && other != side.reversed()) {
+                env.note_drop();
+                env.stores.table(*table).forget_cells(lists, slots);
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod drafts;
 mod duplicate;
+pub(crate) mod filled;
 pub(crate) mod flush;
 mod guard;
 pub(crate) mod lend;

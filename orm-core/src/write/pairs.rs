@@ -6,6 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use indexmap::IndexMap;
 
+use super::filled::Filled;
 use super::window::WINDOW;
 use crate::backend::{Connection, System};
 use crate::codec::Binds;
@@ -13,7 +14,7 @@ use crate::env::pairs::{Columns, Pending};
 use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
-use crate::model::LinkKind;
+use crate::model::{Fixed, LinkKind};
 use crate::store::Table;
 use crate::{Environment, Error, Result};
 
@@ -43,13 +44,30 @@ fn flush<C: Connection>(
     pairs: &[(u32, u32)],
     add: bool,
 ) -> Result<()> {
-    let (Some(link), Some(Side::Pairs { join, own, other })) = (&store.field(field).link, store.side(field))
-    else {
+    let (Some(link), Some(Side::Pairs { join, .. })) = (&store.field(field).link, store.side(field)) else {
         return Ok(());
     };
+    let LinkKind::Through { own, other, is_key, is_symmetric, .. } = link.kind else { return Ok(()) };
     let target = env.stores.get(link.target);
-    let pairs = &in_key_order(store.table(), target.table(), pairs, own <= other)[..];
-    let columns = own.len() + other.len();
+    let mut pairs = pairs.to_vec();
+    if is_symmetric {
+        pairs = in_one_direction(store.table(), pairs);
+        if !add {
+            let reversed: Vec<_> = pairs.iter().filter(|(a, b)| a != b).map(|&(a, b)| (b, a)).collect();
+            pairs.extend(reversed);
+        }
+    }
+    let pairs = &in_key_order(store.table(), target.table(), &pairs, own <= other)[..];
+    let fixed = Filled::of(env, store, field)?.pair;
+    let is_key = fixed.is_empty() && !is_symmetric && is_key();
+    let (mut constants, mut nulls) = (Vec::new(), Vec::new());
+    for Fixed { column, constant, .. } in fixed {
+        match constant {
+            Some(constant) => constants.push((column, constant.expression)),
+            None => nulls.push(column),
+        }
+    }
+    let columns = own.len() + other.len() + constants.len();
     let system = env.system();
     let binds = if system.has_values { columns } else { 2 * columns };
     for pairs in pairs.chunks(WINDOW.min(system.max_binds / binds)) {
@@ -62,9 +80,12 @@ fn flush<C: Connection>(
             other,
             owners: store.model().key_binds(store.table(), owners),
             members: target.model().key_binds(target.table(), members),
+            constants: &constants,
+            nulls: &nulls,
             pairs: pairs.len(),
             how: if add { How::AddBesideOthers } else { How::Remove },
-            is_key: matches!(link.kind, LinkKind::Through { is_key, .. } if is_key()),
+            is_key,
+            is_symmetric,
         };
         let told = || {
             let what = if add { "adding" } else { "removing" };
@@ -133,6 +154,16 @@ fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first
     pairs
 }
 
+/// Pairs of a symmetric link with the smaller key first, as long as nobody has written them otherwise
+fn in_one_direction(table: &Table, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
+    let sorted = |(a, b): (u32, u32)| {
+        let mut two = [a, b];
+        table.sort_by_key(&mut two);
+        two.into()
+    };
+    pairs.into_iter().map(sorted).collect()
+}
+
 struct Change<'a, C: Connection> {
     system: &'static System,
     table: &'a str,
@@ -140,10 +171,16 @@ struct Change<'a, C: Connection> {
     other: Columns,
     owners: Box<dyn Binds<C::Backend>>,
     members: Box<dyn Binds<C::Backend>>,
+    /// What else stands in the row, by its columns: the link's filter fixes it
+    constants: &'a [(&'static str, Box<dyn QueryFragment<C::Backend>>)],
+    /// The columns that are NULL in it
+    nulls: &'a [&'static str],
     pairs: usize,
     how: How,
     /// Whether the columns are the table's primary key
     is_key: bool,
+    /// Whether a pair is there also if it is so in the other direction
+    is_symmetric: bool,
 }
 
 /// What becomes of pairs
@@ -171,7 +208,20 @@ impl<C: Connection> Change<'_, C> {
     }
 
     fn columns(&self) -> impl Iterator<Item = &'static str> {
-        self.own.iter().chain(self.other).copied()
+        let constants = self.constants.iter().map(|(column, _)| *column);
+        self.own.iter().chain(self.other).copied().chain(constants)
+    }
+
+    /// ` AND … IS NULL`, for the rows of this kind
+    fn push_nulls(&self, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+        self.nulls.iter().try_for_each(|column| {
+            out.push_sql(" AND ");
+            out.push_sql(self.table);
+            out.push_sql(".");
+            out.push_identifier(column)?;
+            out.push_sql(" IS NULL");
+            Ok(())
+        })
     }
 
     /// The places of the columns in the order that is the same for both sides of the link
@@ -192,9 +242,15 @@ impl<C: Connection> Change<'_, C> {
         column: usize,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
-        match column.checked_sub(self.own.len()) {
-            None => self.owners.push(row, column, out.reborrow()),
-            Some(part) => self.members.push(row, part, out.reborrow()),
+        let (own, other) = (self.own.len(), self.other.len());
+        if column < own {
+            self.owners.push(row, column, out.reborrow())
+        } else if let Some((_, constant)) =
+            column.checked_sub(own + other).and_then(|at| self.constants.get(at))
+        {
+            constant.walk_ast(out.reborrow())
+        } else {
+            self.members.push(row, column - own, out.reborrow())
         }
     }
 
@@ -222,11 +278,25 @@ impl<C: Connection> Change<'_, C> {
         out.push_sql(" WHERE NOT EXISTS (SELECT 1 FROM ");
         out.push_sql(self.table);
         out.push_sql(" WHERE ");
-        joined(" AND ", out, self.columns().enumerate(), |out, (i, column)| {
-            out.push_identifier(column)?;
-            out.push_sql(" = ");
-            push(i, out)
-        })?;
+        let ends = self.own.len() + self.other.len();
+        let turned = |i: usize| if i < ends { (i + self.own.len()) % ends } else { i };
+        let mut push_all = |out: &mut AstPass<'_, 'b, C::Backend>, is_turned: bool| {
+            joined(" AND ", out, self.columns().enumerate(), |out, (i, column)| {
+                out.push_identifier(column)?;
+                out.push_sql(" = ");
+                push(if is_turned { turned(i) } else { i }, out)
+            })
+        };
+        if self.is_symmetric {
+            out.push_sql("((");
+            push_all(out, false)?;
+            out.push_sql(") OR (");
+            push_all(out, true)?;
+            out.push_sql("))");
+        } else {
+            push_all(out, false)?;
+        }
+        self.push_nulls(out)?;
         out.push_sql(")");
         Ok(())
     }
@@ -239,27 +309,33 @@ impl<C: Connection> Change<'_, C> {
             out.push_sql(self.table);
             out.push_sql(" (");
             self.push_columns(&mut out)?;
+            self.nulls.iter().try_for_each(|column| {
+                out.push_sql(", ");
+                out.push_identifier(column)
+            })?;
             out.push_sql(") ");
         }
+        let nulls = ", NULL".repeat(self.nulls.len());
+        let value = |out: &mut AstPass<'_, 'b, C::Backend>, i: usize| {
+            out.push_sql(&format!("v.column{}", i + 1));
+            Ok(())
+        };
         if self.system.has_values {
-            out.push_sql("SELECT DISTINCT ");
-            separated(&mut out, self.columns().enumerate(), |out, (i, _)| {
-                out.push_sql(&format!("v.column{}", i + 1));
-                Ok(())
-            })?;
+            // Of what type a NULL is cannot be told where it is to be compared.
+            out.push_sql(if self.nulls.is_empty() { "SELECT DISTINCT " } else { "SELECT " });
+            separated(&mut out, self.columns().enumerate(), |out, (i, _)| value(out, i))?;
+            out.push_sql(&nulls);
             out.push_sql(" FROM (VALUES ");
             self.push_pairs(&mut out)?;
             out.push_sql(") AS v");
-            self.push_not_there(&mut out, |i, out| {
-                out.push_sql(&format!("v.column{}", i + 1));
-                Ok(())
-            })?;
+            self.push_not_there(&mut out, |i, out| value(out, i))?;
+            if !self.nulls.is_empty() {
+                out.push_sql(" GROUP BY ");
+                separated(&mut out, self.columns().enumerate(), |out, (i, _)| value(out, i))?;
+            }
             // What is distinct comes in any order.
             out.push_sql(" ORDER BY ");
-            separated(&mut out, self.ordered(), |out, i| {
-                out.push_sql(&format!("v.column{}", i + 1));
-                Ok(())
-            })?;
+            separated(&mut out, self.ordered(), value)?;
             if self.overlooks_conflicts() {
                 out.push_sql(" ON CONFLICT DO NOTHING");
             }
@@ -283,6 +359,7 @@ impl<C: Connection> Change<'_, C> {
             for row in 0..self.pairs {
                 out.push_sql(if row > 0 { " UNION ALL SELECT " } else { "SELECT " });
                 self.push_pair(row, &mut out)?;
+                out.push_sql(&nulls);
                 out.push_sql(" FROM DUAL");
                 self.push_not_there(&mut out, |i, out| self.push_bind(row, i, out))?;
             }
@@ -300,6 +377,7 @@ impl<C: Connection> Change<'_, C> {
             out.push_sql(")");
             Ok(())
         })?;
+        self.push_nulls(&mut out)?;
         out.push_sql(", ");
         self.push_own_column(0, &mut out)?;
         out.push_sql(", (SELECT n FROM (SELECT 1 AS n UNION SELECT 2) AS two WHERE ");
@@ -336,8 +414,10 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
         out.push_sql("DELETE FROM ");
         out.push_sql(self.table);
         if !self.system.has_values {
-            out.push_sql(" WHERE ");
-            return self.push_each(&mut out);
+            out.push_sql(" WHERE (");
+            self.push_each(&mut out)?;
+            out.push_sql(")");
+            return self.push_nulls(&mut out);
         }
         if self.system.has_row_locks {
             // As an UPDATE does: rows are found in any order, and are to be locked in one.
@@ -353,11 +433,14 @@ impl<C: Connection> QueryFragment<C::Backend> for Change<'_, C> {
         out.push_sql(") IN (VALUES ");
         self.push_pairs(&mut out)?;
         out.push_sql(")");
+        self.push_nulls(&mut out)?;
         if self.system.has_row_locks {
             out.push_sql(" ORDER BY ");
             let columns: Vec<&str> = self.columns().collect();
             separated(&mut out, self.ordered(), |out, i| out.push_identifier(columns[i]))?;
             out.push_sql(" FOR UPDATE)");
+            // Of the rows that hold the same pair these alone
+            self.push_nulls(&mut out)?;
         }
         Ok(())
     }

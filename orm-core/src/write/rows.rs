@@ -72,7 +72,6 @@ pub(crate) struct Link<C: Connection> {
 impl<C: Connection> Link<C> {
     /// The members' own link that makes a new record a member of a record's list; `None` for a join table
     pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
-        store.refuse_selective(field)?;
         let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
         else {
             return Ok(None);
@@ -110,27 +109,37 @@ impl<C: Connection> Link<C> {
     }
 }
 
-/// A value that says when a row is written
-struct Now {
-    field: usize,
-    value: Box<dyn Any>,
+/// A value that a field gets where none is given
+pub(crate) struct Otherwise {
+    pub(super) field: usize,
+    pub(super) value: Box<dyn Any>,
     /// The other fields that show the same columns
     twins: Vec<usize>,
 }
 
-/// Values, and what says when they are written where they do not say it themselves
-struct Stamped<'a, C: Connection> {
-    values: &'a dyn AnyValues<C>,
-    stamps: &'a [Now],
+impl Otherwise {
+    pub(super) fn new<C: Connection>(store: Store<'_, C>, field: usize, value: Box<dyn Any>) -> Self {
+        let shows =
+            |info: &FieldInfo<C>| info.columns.iter().any(|own| store.field(field).columns.contains(own));
+        let twins = (0..store.fields().len()).filter(|&other| other != field && shows(store.field(other)));
+        Self { field, value, twins: twins.collect() }
+    }
 }
 
-impl<C: Connection> AnyValues<C> for Stamped<'_, C> {
+/// Values, and others for what is not among them
+pub(crate) struct Completed<'a, C: Connection> {
+    pub(crate) values: &'a dyn AnyValues<C>,
+    pub(crate) otherwise: &'a [Otherwise],
+}
+
+impl<C: Connection> AnyValues<C> for Completed<'_, C> {
     fn given(&self, field: usize) -> Option<&dyn Any> {
         let values = self.values;
-        let is_free =
-            |now: &&Now| now.field == field && !now.twins.iter().any(|&twin| values.given(twin).is_some());
-        let stamp = || self.stamps.iter().find(is_free).map(|now| &*now.value);
-        values.given(field).or_else(stamp)
+        let is_free = |other: &&Otherwise| {
+            other.field == field && !other.twins.iter().any(|&twin| values.given(twin).is_some())
+        };
+        let otherwise = || self.otherwise.iter().find(is_free).map(|other| &*other.value);
+        values.given(field).or_else(otherwise)
     }
 
     fn has_key(&self) -> bool {
@@ -177,18 +186,13 @@ impl<'a, C: Connection> Rows<'a, C> {
     /// The same rows with what says when they are written: one moment for all of them
     pub(super) fn stamped<R>(self, store: Store<'_, C>, f: impl FnOnce(&Rows<'_, C>) -> R) -> R {
         let time = now();
-        let now = |(field, stamp): (usize, Timestamp)| {
-            let shows =
-                |info: &FieldInfo<C>| info.columns.iter().any(|own| store.field(field).columns.contains(own));
-            let twins =
-                (0..store.fields().len()).filter(|&other| other != field && shows(store.field(other)));
-            Now { field, value: (stamp.value)(time), twins: twins.collect() }
-        };
-        let stamps: Vec<Now> = store.stamps().map(now).collect();
-        if stamps.is_empty() {
+        let now = |(field, stamp): (usize, Timestamp)| Otherwise::new(store, field, (stamp.value)(time));
+        let otherwise: Vec<Otherwise> = store.stamps().map(now).collect();
+        if otherwise.is_empty() {
             return f(&self);
         }
-        let all: Vec<_> = self.values.iter().map(|&values| Stamped { values, stamps: &stamps }).collect();
+        let completed = |&values: &&'a dyn AnyValues<C>| Completed { values, otherwise: &otherwise };
+        let all: Vec<_> = self.values.iter().map(completed).collect();
         let values: Vec<&dyn AnyValues<C>> = all.iter().map(|values| values as _).collect();
         f(&Rows { values: &values, link: self.link, conflict: self.conflict })
     }

@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{Expr, LitInt};
 
+use super::clauses::clauses;
 use super::columns::{codec, opened};
 use super::{Names, cached, key};
 use crate::model::{Field, Model, span_of};
@@ -54,6 +54,14 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
                 ::core::option::Option::Some(&::orm_core::private::Validator::<__Connection>(|env, slots, from| #call));
         }
     });
+    let scope = model.scope.as_ref().filter(|_| !is_stub).map(|scope| {
+        let checked =
+            quote_spanned!(span_of(scope)=> ::orm_core::private::scope::<#ident, #table::table, _>(#scope));
+        quote! {
+            const SCOPE: ::core::option::Option<::orm_core::private::Filter<__Connection>> =
+                ::core::option::Option::Some(|| #checked);
+        }
+    });
     let idents = model.fields.iter().map(|field| &field.ident);
     let is_ordered = !model.fields.iter().any(|field| names::OF_ORDER.contains(&field.name.as_str()));
     let ordered = is_ordered.then(|| {
@@ -76,6 +84,7 @@ pub(super) fn expand(model: &Model, names: &Names, snapshot: &TokenStream, is_st
             const FIELDS: &'static [::orm_core::private::FieldInfo<__Connection>] = &[#(#infos),*];
             const VERSION: ::core::option::Option<usize> = #version;
             #unchecked
+            #scope
             #validator
             fn number() -> &'static ::orm_core::private::ModelNumber {
                 static NUMBER: ::orm_core::private::ModelNumber = ::orm_core::private::ModelNumber::new();
@@ -377,21 +386,7 @@ fn encode(model: &Model, field: &Field) -> TokenStream {
 /// Where a link leads to
 fn link(model: &Model, field: &Field) -> TokenStream {
     let Some(target) = field.shape.target() else { return quote!(::core::option::Option::None) };
-    let checked = |clause: Option<&Expr>, check: TokenStream| match clause {
-        Some(clause) => {
-            let (source, items) = clause_source(target, field);
-            let at = span_of(clause);
-            let checked = quote_spanned!(at=> ::orm_core::private::#check::<#target, #source, _>(#clause));
-            quote!(::core::option::Option::Some(|| { #items #checked }))
-        }
-        None => quote!(::core::option::Option::None),
-    };
-    let (order, filter) = (checked(field.order(), quote!(order)), checked(field.filter(), quote!(filter)));
-    let limit = match field.limit().map(LitInt::base10_parse::<u32>) {
-        Some(Ok(limit)) => quote!(::core::option::Option::Some(#limit)),
-        _ => quote!(::core::option::Option::None),
-    };
-    let clauses = quote!(::orm_core::private::Clauses { order: #order, filter: #filter, limit: #limit });
+    let clauses = clauses(target, field);
     let ident = &model.ident;
     let mut checked = TokenStream::new();
     let kind = match (&field.shape, field.inverse(), field.through()) {
@@ -419,6 +414,11 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             let (first, last) = (&own[0], &other[0]);
             let at = span_of(last);
             let table = quote_spanned!(at=> ::orm_core::private::join_table::<#target, #first, #last>);
+            let is_symmetric = field.attrs.symmetric.is_some();
+            if is_symmetric {
+                let at = span_of(target);
+                checked = quote_spanned!(at=> ::orm_core::private::symmetric::<#ident, #target>(););
+            }
             let is_key = match (own.len(), other.len()) {
                 (1, 1) => quote_spanned!(at=> ::orm_core::private::is_key::<#first, #last>),
                 _ => quote!(|| false),
@@ -429,6 +429,7 @@ fn link(model: &Model, field: &Field) -> TokenStream {
                     is_key: #is_key,
                     own: &[#(::orm_core::private::column_name::<#own>()),*],
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
+                    is_symmetric: #is_symmetric,
                     clauses: #clauses,
                 }
             }
@@ -447,23 +448,4 @@ fn link(model: &Model, field: &Field) -> TokenStream {
             },
         })
     }
-}
-
-/// The tables that an order and a filter can be of, as diesel's query source, and what declares that: the members' own, and the table
-/// of pairs
-fn clause_source(target: &syn::Type, field: &Field) -> (TokenStream, TokenStream) {
-    let Some((own, _)) = field.through() else {
-        return (quote!(<#target as ::orm_core::private::Entity>::Table), TokenStream::new());
-    };
-    let (diesel, own) = (quote!(::orm_core::private::diesel), &own[0]);
-    let items = quote! {
-        struct __Joined;
-        impl #diesel::query_source::AppearsInFromClause<<#target as ::orm_core::private::Entity>::Table> for __Joined {
-            type Count = #diesel::query_source::Once;
-        }
-        impl #diesel::query_source::AppearsInFromClause<<#own as #diesel::Column>::Table> for __Joined {
-            type Count = #diesel::query_source::Once;
-        }
-    };
-    (quote!(__Joined), items)
 }

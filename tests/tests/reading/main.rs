@@ -16,6 +16,7 @@ mod any_diesel_query_finds_records;
 mod cached_values_stay;
 mod chains_of_any_depth;
 mod deferred_columns_come_when_read;
+mod diesels_query_of_a_struct_finds_records;
 mod errors_name_model_key_and_field;
 mod keys_of_any_type;
 mod links_cost_one_select_per_thousand_targets;

@@ -3,12 +3,15 @@
 //! One binary, as linking is what a test costs; one claim per file.
 #![allow(clippy::expect_used, clippy::panic, clippy::use_self)]
 
+mod a_filter_fills_what_it_fixes;
 mod a_limit_is_kept_window_by_window;
+mod a_limit_of_owners_with_several_key_columns;
 mod a_link_can_be_in_the_order_of_its_pairs;
 mod a_link_can_have_a_filter;
 mod a_link_can_have_a_limit;
 mod a_list_is_one_select_for_the_group;
 mod a_loop_is_told_with_its_place;
+mod a_scope_is_kept_to;
 mod a_to_many_link_is_read_as_a_set;
 mod aggregates_are_one_select_for_the_group;
 mod batches_bound_memory;
@@ -21,7 +24,9 @@ mod lists_are_weighed;
 mod many_to_many_is_one_select;
 mod one_to_one_is_one_select;
 mod owned_copies_leave_the_environment;
+mod pairs_count_in_either_direction;
 mod random_changes_and_aggregates;
+mod random_changes_and_conditions;
 mod random_changes_and_one_to_one;
 mod random_changes_and_stale_links;
 mod sets_out_of_sets_cost_what_the_whole_costs;

@@ -37,6 +37,7 @@ mod transactions_tell_the_truth;
 mod values_are_like_any_others;
 mod values_never_reach_sql;
 mod what_a_setter_takes;
+mod what_a_test_does_is_undone;
 mod what_a_trigger_keeps_can_be_left_to_it;
 mod what_goes_with_a_deleted_record_is_not_cached;
 mod what_is_deleted_is_gone;

@@ -218,14 +218,56 @@ impl<C: Connection> Environment<C> {
         set
     }
 
-    /// Every record of a model, in the order of the keys: one SELECT
+    /// Every record of a model, in the order of the keys: one SELECT. Of a model with a scope those in it
     ///
     /// # Errors
     ///
     /// Those of the database.
     #[track_caller]
     pub fn all<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
-        let slots = query::all::<M>(self, Location::caller())?;
+        let slots = query::all::<M>(self, true, Location::caller())?;
+        Ok(RecordSet::found(self, slots))
+    }
+
+    /// Every record of a model, whatever its scope, in the order of the keys: one SELECT
+    ///
+    /// `#[model(scope = …)]` says which rows of a table are seen by those who ask for no row in particular: by [`all`](Self::all), by
+    /// lists (`OneToMany`, `OneToOne`, `ManyToMany`), and by what is counted and worked out over these. Whoever names a row finds it: by its
+    /// key, by a to-one link that leads there, by a query of their own. A list of all is a link of its own, with `unscoped`.
+    ///
+    /// ```
+    /// use diesel::prelude::*;
+    /// use orm_core::prelude::*;
+    /// # diesel::table! { authors { id -> Integer } }
+    /// diesel::table! { posts { id -> Integer, author_id -> Integer, deleted -> Bool } }
+    /// #[derive(Model)]
+    /// #[model(scope = posts::deleted.eq(false))]
+    /// struct Post {
+    ///     id: i32,
+    ///     author_id: Id<Author>,
+    ///     deleted: bool,
+    /// }
+    /// #[derive(Model)]
+    /// struct Author {
+    ///     id: i32,
+    ///     #[model(inverse = Post::AUTHOR_ID)]
+    ///     post_ids: OneToMany<Post>,
+    ///     #[model(inverse = Post::AUTHOR_ID, unscoped)]
+    ///     all_post_ids: OneToMany<Post>,
+    /// }
+    /// fn purge(env: &Environment) -> orm_core::Result<()> {
+    ///     let deleted = env.all_unscoped::<Post>()?.filter(|post| post.deleted())?;
+    ///     deleted.delete()
+    /// }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of the database.
+    #[track_caller]
+    pub fn all_unscoped<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
+        let slots = query::all::<M>(self, false, Location::caller())?;
         Ok(RecordSet::found(self, slots))
     }
 

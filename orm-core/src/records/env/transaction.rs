@@ -168,6 +168,44 @@ impl<C: Connection> Environment<C> {
         }
     }
 
+    /// For tests: begins a transaction that is never committed, and in which all that this environment does is done from now on
+    ///
+    /// Its own transactions are savepoints in that one: what is committed is there for the rest of the test, a rollback takes back what it
+    /// takes back otherwise, `after_commit` is called. When the environment is dropped, or gives its connection back
+    /// ([`into_connection`](Self::into_connection), the end of [`over`](Self::over)), nothing is left. Nobody else sees any of it, so all that
+    /// is tested has to use this environment. What the outermost transactions say of isolation, mode and time-outs is checked and passed over.
+    ///
+    /// ```
+    /// # use diesel::prelude::*;
+    /// # use orm_core::prelude::*;
+    /// # diesel::table! { partners { id -> Integer, name -> Text } }
+    /// # #[derive(Model)] struct Partner { id: i32, name: String }
+    /// # fn rename(env: &Environment) -> orm_core::Result<()> {
+    /// #     env.transaction(|| env.all::<Partner>()?.iter().try_for_each(|partner| partner.set_name("Deco")))
+    /// # }
+    /// # fn main() -> orm_core::Result<()> {
+    /// # use diesel::connection::SimpleConnection;
+    /// # let mut connection = SqliteConnection::establish(":memory:")?;
+    /// # connection.batch_execute("CREATE TABLE partners (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")?;
+    /// let env: Environment = Environment::builder().connection(connection).build();
+    /// env.test_transaction()?;
+    /// let partner = env.create(Partner::values().name("Azure"))?;
+    /// rename(&env)?;
+    /// assert_eq!(partner.name()?, "Deco");
+    /// # drop(partner);
+    /// let mut connection = env.into_connection().expect("the one above");
+    /// assert_eq!(partners::table.count().get_result(&mut connection), Ok(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InTransaction`] within another one, also one of the application's own, or of another test's; those of the database.
+    pub fn test_transaction(&self) -> Result<()> {
+        self.begin_test()
+    }
+
     /// Sends everything that waits to be written
     ///
     /// Commits, searches and statements of your own do so by themselves.
