@@ -14,7 +14,7 @@ pub use crate::key::Key;
 pub use crate::model::{
     AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
     KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
-    OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
+    OtherModel, Prefetch, SameColumns, StoredField, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
     any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
@@ -26,6 +26,7 @@ pub use crate::records::field::{
     LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable, Required, WayTo,
 };
 pub use crate::records::inverse::{FilterOf, InverseOf, OrderOf, inverse, is_key, join_table};
+pub use crate::records::stored::{StoredComputed, recompute};
 pub use crate::records::validate::{Refusal, validate};
 pub use crate::records::value::{IntoLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, take};
@@ -33,6 +34,7 @@ pub use crate::records::{
     Accessors, Fault, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
+pub use crate::write::stored::Recompute;
 pub use crate::write::validate::Validator;
 pub use crate::{Computed, Id, ManyToMany, OneToMany, OneToOne, Record, RecordSet, Result, Str, ToMany};
 #[cfg(feature = "numeric")]

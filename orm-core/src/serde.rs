@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::backend::Connection;
 use crate::records::cardinality::{Many, One};
 use crate::records::computed::ComputedKind;
+use crate::records::stored::StoredComputed;
 use crate::records::extract::{Entry, Extract, Extraction, Named, With};
 use crate::records::field::{
     Field, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Required,
@@ -134,6 +135,8 @@ values! {
     Nullable, Option<T>;
     ComputedKind<Required>, T;
     ComputedKind<Nullable>, Option<T>;
+    StoredComputed<Required>, T;
+    StoredComputed<Nullable>, Option<T>;
 }
 
 impl<M: Model<Key: Serialize>> SerializeExtraction<M> for Field<M, M::Key, PrimaryKey> {

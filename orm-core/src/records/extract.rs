@@ -9,6 +9,7 @@ use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::records::cardinality::{Cardinality, Many, One};
 use crate::records::computed::ComputedKind;
+use crate::records::stored::StoredComputed;
 use crate::records::field::{
     Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable,
     Required,
@@ -301,6 +302,8 @@ values! {
     Nullable, Option<T>;
     ComputedKind<Required>, T;
     ComputedKind<Nullable>, Option<T>;
+    StoredComputed<Required>, T;
+    StoredComputed<Nullable>, Option<T>;
 }
 
 impl<M: Model> Extraction<M> for Field<M, M::Key, PrimaryKey> {

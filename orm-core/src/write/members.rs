@@ -164,6 +164,7 @@ fn change_pairs<C: Connection>(
         listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
     };
     env.pairs.note(store, (field, side), &pairs, &is_known, add);
+    env.feed_pairs(side, &pairs);
     let now = env.moment().time;
     let edit = |owner, member, is_change, since| Edit {
         owner: Some(owner),
