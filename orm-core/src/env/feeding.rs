@@ -18,11 +18,14 @@ impl<C: Connection> Stores<C> {
         if self.stored.opening.get() > 0 {
             return;
         }
+        // Models that are opened on the way are learned afterwards.
+        self.stored.opening.set(1);
         loop {
             let Some(model) = self.stored.unlearned.borrow_mut().pop() else { break };
             self.learn(model);
         }
         self.watch_joins();
+        self.stored.opening.set(0);
     }
 
     fn learn(&self, model: &'static dyn AnyModel<C>) {
@@ -165,7 +168,8 @@ impl<C: Connection> Stores<C> {
 
     /// A join table may have a model of its own, by which its rows are written too.
     fn watch_joins(&self) {
-        for place in 0..self.stored.pairs.borrow().len() {
+        let pairs = self.stored.pairs.borrow().len();
+        for place in 0..pairs {
             let PairSource { join, own, source, watched, .. } = self.stored.pairs.borrow()[place];
             let Some(table) = self.table_of_join(join).filter(|&table| watched != Some(table)) else {
                 continue;

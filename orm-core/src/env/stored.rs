@@ -53,15 +53,6 @@ pub(crate) enum Back<C: Connection> {
     },
 }
 
-impl<C: Connection> Back<C> {
-    /// The model that the step leads to
-    pub(crate) fn owners(&self) -> &'static dyn AnyModel<C> {
-        match *self {
-            Self::Linking { owners, .. } | Self::Linked { owners, .. } | Self::Paired { owners, .. } => owners,
-        }
-    }
-}
-
 /// The way back from rows of a model's table to the records whose values follow from them
 pub(crate) struct Route<C: Connection> {
     pub(crate) model: &'static dyn AnyModel<C>,
