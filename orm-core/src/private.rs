@@ -14,8 +14,8 @@ pub use crate::key::Key;
 pub use crate::model::{
     AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
     KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
-    OtherModel, Prefetch, SameColumns, StoredField, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
-    any, holds_key, holds_keys, one_column, several_columns, table_name,
+    OtherModel, Prefetch, SameColumns, StoredField, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType,
+    VersionedBy, any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{

@@ -6,11 +6,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::backend::Connection;
 use crate::records::cardinality::{Many, One};
 use crate::records::computed::ComputedKind;
-use crate::records::stored::StoredComputed;
 use crate::records::extract::{Entry, Extract, Extraction, Named, With};
 use crate::records::field::{
     Field, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Required,
 };
+use crate::records::stored::StoredComputed;
 use crate::{Computed, Id, ManyToMany, Model, OneToMany, OneToOne, Record, Result as OrmResult, Str};
 
 impl Serialize for Str {

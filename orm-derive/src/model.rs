@@ -201,8 +201,7 @@ impl Field {
     /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the
     /// framework or the database
     pub(crate) fn is_given(&self) -> bool {
-        let is_kept =
-            self.attrs.version.is_some() || self.attrs.read_only.is_some() || self.is_stored();
+        let is_kept = self.attrs.version.is_some() || self.attrs.read_only.is_some() || self.is_stored();
         self.is_key || self.part.is_some() || (self.is_column() && !is_kept)
     }
 

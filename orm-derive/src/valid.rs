@@ -262,7 +262,9 @@ fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
                 errors.at(first, format!("`{first}` is no link, so nothing is behind it"));
             }
             Some(other)
-                if path.0.len() == 1 && matches!(other.shape, Shape::Computed { .. }) && !other.is_stored() =>
+                if path.0.len() == 1
+                    && matches!(other.shape, Shape::Computed { .. })
+                    && !other.is_stored() =>
             {
                 errors.at(
                     first,

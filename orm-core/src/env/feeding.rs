@@ -47,7 +47,8 @@ impl<C: Connection> Stores<C> {
         let root = self.route(model, None);
         // Its own columns need not be declared, but for those that are made when the row is written.
         let others = store.fields().iter().filter(|info| is_made_late(info)).flat_map(|info| info.columns);
-        let version = store.version().map_or(&[][..], |version| store.table_store().field_of(version).1.columns);
+        let version =
+            store.version().map_or(&[][..], |version| store.table_store().field_of(version).1.columns);
         let others: Vec<&'static str> = others.chain(version).copied().collect();
         self.watch(store, Watched::AllBut(others.into()), Source { rule: number, route: root });
         for path in stored.depends {

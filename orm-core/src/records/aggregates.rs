@@ -28,9 +28,9 @@ use crate::model::{DbOf, LinkKind};
 use crate::records::cardinality::Several;
 use crate::records::field::{CellKind, Field, Nullable, Required};
 use crate::records::stored::StoredComputed;
-use crate::write::stored;
 use crate::records::{Handle, Model};
 use crate::store::{AggregateKey, ColumnId, Filling, Function, SlotSet};
+use crate::write::stored;
 use crate::{Environment, Error, Result, Str, ToMany};
 
 /// Numbers that have been added up

@@ -9,11 +9,11 @@ use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::records::cardinality::{Cardinality, Many, One};
 use crate::records::computed::ComputedKind;
-use crate::records::stored::StoredComputed;
 use crate::records::field::{
     Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable,
     Required,
 };
+use crate::records::stored::StoredComputed;
 use crate::records::{Model, Record, RecordSet, ToMany};
 use crate::{Error, Id, ManyToMany, OneToMany, OneToOne, Result};
 

@@ -107,9 +107,9 @@ where
 {
     let records = RecordSet::<M>::named(env, slots.to_vec());
     match field.access().1 {
-        Compute::Each(_) => records
-            .iter()
-            .try_for_each(|record| compute_due(&record.handle().group, record.handle().at, &[record.handle().slot], field)),
+        Compute::Each(_) => records.iter().try_for_each(|record| {
+            compute_due(&record.handle().group, record.handle().at, &[record.handle().slot], field)
+        }),
         Compute::All(_) => compute_due(&records.handle().group, u32::MAX, slots, field),
     }
 }

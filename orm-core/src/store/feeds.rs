@@ -34,9 +34,7 @@ impl Watched {
     fn counts(&self, change: Change<'_>) -> bool {
         let is = |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
         match (self, change) {
-            (Self::Columns(names, _), Change::Written(written)) => {
-                written.iter().any(|name| is(names, name))
-            }
+            (Self::Columns(names, _), Change::Written(written)) => written.iter().any(|name| is(names, name)),
             (Self::AllBut(names), Change::Written(written)) => written.iter().any(|name| !is(names, name)),
             (Self::Columns(_, rows), Change::Come) => *rows == Rows::ComeAndGo,
             (Self::Columns(_, rows), Change::Go) => *rows != Rows::Neither,

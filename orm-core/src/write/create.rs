@@ -167,7 +167,8 @@ fn insert_shapes<C: Connection>(
 fn feed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, all: &Rows<'_, C>, slots: &[u32]) {
     env.feed(store, Change::Come, slots);
     if all.conflict.as_ref().is_some_and(|conflict| !matches!(conflict.action, Action::Nothing)) {
-        let columns: Vec<&'static str> = store.fields().iter().flat_map(|info| info.columns).copied().collect();
+        let columns: Vec<&'static str> =
+            store.fields().iter().flat_map(|info| info.columns).copied().collect();
         env.feed(store, Change::Written(&columns), slots);
     }
 }

@@ -5,8 +5,8 @@ use hashbrown::HashMap;
 
 use super::flush::told;
 use super::statement::{Delete, Which};
-use super::{stored, version};
 use super::window::WINDOW;
+use super::{stored, version};
 use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
@@ -28,7 +28,9 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let deleted = match &slots[..] {
         [] => Ok(()),
         // What follows from it is written, too.
-        [_] if stored::follows_from(store, Change::Go) => env.writing(|| delete_rows(env, store, &slots, send)),
+        [_] if stored::follows_from(store, Change::Go) => {
+            env.writing(|| delete_rows(env, store, &slots, send))
+        }
         [_] => env.writing_one(|| delete_rows(env, store, &slots, send)),
         _ => delete_several(env, store, &slots),
     };

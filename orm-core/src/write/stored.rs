@@ -57,10 +57,7 @@ pub(super) fn pending<C: Connection>(
         }
         // Whatever is left would be left again.
         stored.forget_due();
-        for (source, slots) in unknown {
-            stored.note(source, slots);
-            env.signal().feed();
-        }
+        note_again(env, unknown);
     }
     if env.has_pending() { validate::before(env, send) } else { Ok(()) }
 }
@@ -178,7 +175,25 @@ pub(super) fn follows_from<C: Connection>(store: Store<'_, C>, change: Change<'_
 /// Sees to it that it is known whose values are not what they were: before anything is read that follows from such values.
 #[inline]
 pub(crate) fn settle<C: Connection>(env: &Environment<C>) -> Result<()> {
-    if env.signal().is_fed() { find(env).map(drop) } else { Ok(()) }
+    if env.signal().is_fed() { find_to_read(env) } else { Ok(()) }
+}
+
+#[cold]
+fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
+    let unknown = find(env)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    // Where they lead is known when they were sent.
+    note_again(env, unknown);
+    env.flushed().map(drop)
+}
+
+fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>) {
+    for (source, slots) in rows {
+        env.stores.stored.note(source, slots);
+        env.signal().feed();
+    }
 }
 
 /// Finds the records whose values follow from what has changed. Returns rows of which is known only when they were sent where they lead.
@@ -250,10 +265,7 @@ struct Walk<'a, C: Connection> {
 
 impl<C: Connection> Walk<'_, C> {
     /// The records, by field; the rows from which it is farthest go first, so that those who meet go on together.
-    fn back(
-        mut self,
-        mut changed: IndexMap<Source, Vec<u32>, FixedState>,
-    ) -> Result<Vec<(usize, Vec<u32>)>> {
+    fn back(mut self, mut changed: IndexMap<Source, Vec<u32>, FixedState>) -> Result<Vec<(usize, Vec<u32>)>> {
         let stored = &self.env.stores.stored;
         let mut found: IndexMap<usize, Vec<u32>, FixedState> = IndexMap::default();
         let length = |source: &Source| stored.route(source.route).map_or(0, |route| route.length);

@@ -30,7 +30,8 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
         };
         constant(model, field, names, &quote!(#index), access)
     });
-    let paths = (!is_stub).then(|| model.fields.iter().filter(|field| field.is_stored()).map(|field| paths(model, field)));
+    let paths = (!is_stub)
+        .then(|| model.fields.iter().filter(|field| field.is_stored()).map(|field| paths(model, field)));
     let paths = paths.into_iter().flatten();
     quote! {
         impl #ident {
