@@ -381,6 +381,29 @@ pub enum Error {
         /// How many may follow from each other
         depth: usize,
     },
+    /// The function of a stored field has read what the field does not declare: it would not be computed anew when that changes
+    ///
+    /// It is looked at in builds with debug assertions, and where [`check_depends`](crate::EnvironmentBuilder::check_depends) says so.
+    #[error(
+        "{model}.{field} is stored and reads {read}: declare that, `depends(…)` takes paths of links that end with a field, or read it \
+         otherwise"
+    )]
+    UndeclaredRead {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+        /// What was read: the path that is missing, as far as one is known
+        read: Str,
+    },
+    /// A stored field was set, or a statement assigns to its column: its value follows from others
+    #[error("{model}.{field} is computed and stored: write what it is computed from")]
+    StoredField {
+        /// The model's name
+        model: &'static str,
+        /// The field's name
+        field: &'static str,
+    },
     /// A function that computes a field has tried to write
     #[error("{model}.{field} is being computed: what computes a field only reads")]
     WriteWhileComputing {

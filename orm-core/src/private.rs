@@ -14,8 +14,9 @@ pub use crate::key::Key;
 pub use crate::model::{
     AnyModel, Clauses, Entity, FieldInfo, Filter, Fix, FixNull, Fixed, FixedBy, HasNoVersion, HasVersion,
     HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys,
-    NotFixed, OfClock, OneColumn, Order, OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink,
-    VersionOf, VersionType, VersionedBy, any, holds_key, holds_keys, one_column, several_columns, table_name,
+    NotFixed, OfClock, OneColumn, Order, OtherModel, Prefetch, SameColumns, StoredField, Timestamp,
+    ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy, any, holds_key, holds_keys, one_column,
+    several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{
@@ -28,6 +29,7 @@ pub use crate::records::field::{
 pub use crate::records::inverse::{
     FilterOf, InverseOf, Itself, OrderOf, ScopeOf, inverse, is_key, join_table, symmetric,
 };
+pub use crate::records::stored::{StoredComputed, recompute};
 pub use crate::records::validate::{Refusal, validate};
 pub use crate::records::value::{IntoLink, IntoNewLink, IntoOwned, IntoValue, Owned};
 pub use crate::records::values::{debug_values, given, set_link, take};
@@ -35,6 +37,7 @@ pub use crate::records::{
     Accessors, Beside, Get, Group, Handle, Model, Ordered, Reader, Records, ValueSet, Way,
 };
 pub use crate::store::{AnyColumn, Column, Filling, Link, LinkCell, List, Moment, Table};
+pub use crate::write::stored::Recompute;
 pub use crate::write::validate::Validator;
 pub use crate::{Computed, Id, ManyToMany, OneToMany, OneToOne, Record, RecordSet, Result, Str, ToMany};
 #[cfg(feature = "numeric")]

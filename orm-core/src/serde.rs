@@ -10,6 +10,7 @@ use crate::records::extract::{Entry, Extract, Extraction, Named, With};
 use crate::records::field::{
     Field, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Required,
 };
+use crate::records::stored::StoredComputed;
 use crate::{Computed, Id, ManyToMany, Model, OneToMany, OneToOne, Record, Result as OrmResult, Str};
 
 impl Serialize for Str {
@@ -134,6 +135,8 @@ values! {
     Nullable, Option<T>;
     ComputedKind<Required>, T;
     ComputedKind<Nullable>, Option<T>;
+    StoredComputed<Required>, T;
+    StoredComputed<Nullable>, Option<T>;
 }
 
 impl<M: Model<Key: Serialize>> SerializeExtraction<M> for Field<M, M::Key, PrimaryKey> {

@@ -80,6 +80,10 @@ pub(crate) struct FieldAttrs {
     pub(crate) compute_all: Option<Given<ExprPath>>,
     /// The links that lead to the field whose value it shows, and that field
     pub(crate) related: Option<Given<Steps>>,
+    /// It is a column, whose values are computed when what they follow from is written
+    pub(crate) stored: Option<Given>,
+    /// The paths to what they follow from
+    pub(crate) depends: Option<Given<Vec<Steps>>>,
     /// It says when the row was created; the function that makes its value of the time, if one is named
     pub(crate) created_at: Option<Given<Option<ExprPath>>>,
     /// The same of when it was last written
@@ -110,6 +114,8 @@ const FIELD_KEYS: &[&str] = &[
     "compute",
     "compute_all",
     "related",
+    "stored",
+    "depends",
     "created_at",
     "updated_at",
 ];
@@ -186,6 +192,10 @@ impl FieldAttrs {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
                 "related" => set(&mut found.related, value(key, input, errors, "related = country_id.code")?),
+                "stored" => set(&mut found.stored, flag(key, input)?),
+                "depends" => {
+                    set(&mut found.depends, list(key, input, "depends(line_ids.price, rate)", Steps::parse)?)
+                }
                 "created_at" => set(
                     &mut found.created_at,
                     flag_or_value(key, input, errors, "a function", "created_at = utc")?,

@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Expr, ExprPath, Fields, LitInt, Path, Type, Visibility};
 
-use crate::attr::{FieldAttrs, Given, StructAttrs};
+use crate::attr::{FieldAttrs, Given, Steps, StructAttrs};
 use crate::error::Errors;
 use crate::names;
 use crate::shape::Shape;
@@ -188,13 +188,23 @@ impl Field {
     }
 
     pub(crate) fn is_column(&self) -> bool {
-        matches!(self.shape, Shape::Value { .. } | Shape::Link { .. })
+        matches!(self.shape, Shape::Value { .. } | Shape::Link { .. }) || self.is_stored()
+    }
+
+    /// Whether it is computed, and a column all the same
+    pub(crate) fn is_stored(&self) -> bool {
+        self.attrs.stored.is_some() && matches!(self.shape, Shape::Computed { .. })
+    }
+
+    /// The paths to what it follows from, if it is stored
+    pub(crate) fn depends(&self) -> &[Steps] {
+        self.attrs.depends.as_ref().map_or(&[], |depends| &depends.value)
     }
 
     /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the
     /// framework or the database
     pub(crate) fn is_given(&self) -> bool {
-        let is_kept = self.attrs.version.is_some() || self.attrs.read_only.is_some();
+        let is_kept = self.attrs.version.is_some() || self.attrs.read_only.is_some() || self.is_stored();
         self.is_key || self.part.is_some() || (self.is_column() && !is_kept)
     }
 

@@ -26,6 +26,7 @@ pub(crate) fn check(input: &DeriveInput, model: &Model, errors: &mut Errors) {
     unchecked_has_no_version(model, errors);
     for field in &model.fields {
         computed_by_a_function(model, field, errors);
+        stored_is_computed(model, field, errors);
         made_by_the_database(field, errors);
         tells_the_time(field, errors);
         supported_type(field, errors);
@@ -226,6 +227,56 @@ fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
     }
 }
 
+fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
+    let attrs = &field.attrs;
+    if let (Some(depends), None) = (&attrs.depends, &attrs.stored) {
+        errors.at(
+            &depends.key,
+            "what is computed when it is read follows from whatever it reads; leave `depends` out, or add `stored`",
+        );
+    }
+    let Some(stored) = &attrs.stored else { return };
+    match &field.shape {
+        Shape::Unsupported(_) => return,
+        Shape::Computed { .. } => {}
+        _ if attrs.compute.is_none() && attrs.compute_all.is_none() => {
+            let ty = field.ty.to_token_stream().to_string().replace(' ', "");
+            errors.at(
+                &stored.key,
+                format!("what is stored here is computed: give it the type `Computed<{ty}>`, and say by which function, as in `compute = f`"),
+            );
+            return;
+        }
+        _ => return,
+    }
+    if let Some(related) = &attrs.related {
+        errors.at(&related.key, "what another record's field shows is not stored; use `compute = f`");
+    }
+    for path in field.depends() {
+        let first = &path.0[0];
+        match model.fields.iter().find(|field| *first == field.name.as_str() || *first == field.ident) {
+            None => errors.at(first, format!("there is no field `{first}` here")),
+            Some(other) if other.name == field.name && path.0.len() == 1 => {
+                errors.at(first, "a field does not follow from itself; leave it out");
+            }
+            Some(other) if path.0.len() > 1 && other.shape.target().is_none() => {
+                errors.at(first, format!("`{first}` is no link, so nothing is behind it"));
+            }
+            Some(other)
+                if path.0.len() == 1
+                    && matches!(other.shape, Shape::Computed { .. })
+                    && !other.is_stored() =>
+            {
+                errors.at(
+                    first,
+                    format!("`{first}` is computed when it is read: name what it is computed from, or store it too"),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}
+
 fn made_by_the_database(field: &Field, errors: &mut Errors) {
     let keys = [&field.attrs.read_only, &field.attrs.refresh].into_iter().flatten();
     if let (Some(_), Some(refresh)) = (&field.attrs.read_only, &field.attrs.refresh) {
@@ -236,7 +287,7 @@ fn made_by_the_database(field: &Field, errors: &mut Errors) {
             errors.at(key, format!("a primary key stays as it is; leave `{key}` out"));
         } else if field.attrs.version.is_some() {
             errors.at(key, format!("a version is counted here and not by the database; leave `{key}` out"));
-        } else if !field.is_column() && !matches!(field.shape, Shape::Unsupported(_)) {
+        } else if (!field.is_column() || field.is_stored()) && !matches!(field.shape, Shape::Unsupported(_)) {
             errors.at(key, format!("`{key}` is for a column; leave it out"));
         }
     }
@@ -394,9 +445,10 @@ fn source_fits_the_type(field: &Field, errors: &mut Errors) {
             }
         }
         Shape::Value { .. } | Shape::Link { .. } | Shape::Computed { .. } => {
-            let what = if field.is_column() { "a column" } else { "computed" };
+            let is_computed = matches!(field.shape, Shape::Computed { .. });
+            let what = if is_computed { "computed" } else { "a column" };
             // Of what is computed it is the function that sets it.
-            let inverse = inverse.as_ref().filter(|_| field.is_column());
+            let inverse = inverse.as_ref().filter(|_| !is_computed);
             for (key, ty) in [
                 (inverse.map(|given| &given.key), "`OneToMany<…>` or `OneToOne<…>`"),
                 (through.as_ref().map(|given| &given.key), "`ManyToMany<…>`"),

@@ -3,7 +3,7 @@
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::store::{ColumnId, Part, Stamp, Target};
+use crate::store::{ColumnId, Part, Read, Stamp, Target};
 use crate::{Error, Result};
 
 /// So many computed values may follow one from the other.
@@ -34,6 +34,12 @@ impl<C: Connection> Computing<'_, C> {
         // What follows from nothing is as old as it is itself.
         finished.stands.then(|| finished.oldest.min(self.env.moment().time))
     }
+
+    /// The same of a field that is stored: gives what was read.
+    pub(crate) fn returned_stored(mut self) -> Vec<Read> {
+        self.has_returned = true;
+        self.env.computed.borrow_mut().finish_stored()
+    }
 }
 
 impl<C: Connection> Environment<C> {
@@ -44,6 +50,26 @@ impl<C: Connection> Environment<C> {
         field: usize,
         slots: &[u32],
     ) -> Result<Computing<'env, C>> {
+        self.begin_noting(store, field, slots, false)
+    }
+
+    /// The same of a field that is stored: what is read is told when it has returned, and nothing follows from it.
+    pub(crate) fn begin_computing_stored<'env>(
+        &'env self,
+        store: Store<'_, C>,
+        field: usize,
+        slots: &[u32],
+    ) -> Result<Computing<'env, C>> {
+        self.begin_noting(store, field, slots, true)
+    }
+
+    fn begin_noting<'env>(
+        &'env self,
+        store: Store<'_, C>,
+        field: usize,
+        slots: &[u32],
+        is_stored: bool,
+    ) -> Result<Computing<'env, C>> {
         self.settle();
         let begun = {
             let mut computed = self.computed.borrow_mut();
@@ -51,7 +77,7 @@ impl<C: Connection> Environment<C> {
                 let (model, field) = (store.name(), store.field_name(field));
                 return Err(Error::TooDeep { model, field, depth: MAX_DEPTH });
             }
-            computed.begin(store.table_number(), store.column_of(field), slots)
+            computed.begin(store.table_number(), store.column_of(field), slots, is_stored)
         };
         begun.map_err(|cycle| self.cycle(&cycle))?;
         self.note_computing();

@@ -20,7 +20,7 @@ use crate::env::telling::Telling;
 use crate::env::transactions::Transactions;
 use crate::env::validating::Validating;
 use crate::env::watch::Watch;
-use crate::model::{self, Entity};
+use crate::model::{self, AnyModel, Entity};
 use crate::store::{ColumnId, Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
@@ -240,6 +240,11 @@ impl<C: Connection> Environment<C> {
     #[inline]
     pub(crate) fn store<M: Entity<Connection = C>>(&self) -> Store<'_, C> {
         self.stores.get(model::any::<M>())
+    }
+
+    /// Learns of a model that is not used yet.
+    pub(crate) fn know(&self, model: &'static dyn AnyModel<C>) {
+        self.stores.get(model);
     }
 
     pub(crate) fn store_by_number(&self, model: usize) -> Option<Store<'_, C>> {

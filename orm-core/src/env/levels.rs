@@ -75,7 +75,7 @@ impl<C: Connection> Environment<C> {
         }
         let sent = match dirty {
             0 => Ok(()),
-            1 if self.commits_alone()? => self.send_pending(),
+            1 if !self.has_stored_waiting() && self.commits_alone()? => self.send_pending(),
             _ => self.run_transaction(&Begin::default(), || Ok(())),
         };
         sent.inspect_err(|error| {
@@ -130,6 +130,7 @@ impl<C: Connection> Environment<C> {
     fn forget_since(&self, since: Stamp) {
         self.note_drop();
         self.pairs.clear();
+        self.forget_stored_waiting();
         let is_any_gone = self.tables().fold(false, |any, table| table.forget_since(since) | any);
         if is_any_gone {
             self.count_residents();

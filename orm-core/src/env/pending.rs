@@ -4,9 +4,10 @@ use std::cell::Cell;
 
 use crate::backend::Connection;
 use crate::env::environment::Environment;
+use crate::env::stored::Mode;
 use crate::env::stores::{Side, Store};
 use crate::env::validating::Validating;
-use crate::store::TableId;
+use crate::store::{ColumnId, TableId};
 use crate::{Error, Result};
 
 /// The proof that what waits and could be seen was sent: no SELECT is run without it
@@ -28,7 +29,7 @@ impl Flushed {
 impl<C: Connection> Environment<C> {
     /// Whether something waits to be written
     pub(crate) fn has_pending(&self) -> bool {
-        !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty())
+        !self.pairs.is_empty() || self.tables().any(|table| table.has_dirty()) || self.has_stored_waiting()
     }
 
     /// Sends what waits and could be seen by a list of these members: their own columns, pairs, and rows of the join table
@@ -44,13 +45,45 @@ impl<C: Connection> Environment<C> {
             _ => None,
         };
         // An order may look at whatever it likes.
-        let seen = members.has_dirty()
+        let seen = self.may_see_dirty(members, side)
             || !self.pairs.is_empty()
             || join.is_some_and(|table| self.stores.table(table).has_dirty());
         if seen || (ordered && self.has_pending()) {
             self.flushed()
         } else {
             self.flush_shown(members.table_number())
+        }
+    }
+
+    /// Sends what waits and could be seen by what is aggregated over a list of these members.
+    pub(crate) fn flush_before_aggregate(
+        &self,
+        members: Store<'_, C>,
+        side: Option<Side>,
+        looks_around: bool,
+    ) -> Result<Flushed> {
+        let is_fed = self.stores.signal.is_fed();
+        if members.has_dirty() || is_fed || self.stores.stored.has_due_in(members.table_number()) {
+            self.flushed()
+        } else {
+            self.flush_before_list(members, side, looks_around)
+        }
+    }
+
+    /// Whether what waits of the members' own columns could be seen by a list of them. While what is stored is computed, sending is a
+    /// matter of two more statements, and who is in a list is said by its link alone.
+    fn may_see_dirty(&self, members: Store<'_, C>, side: Option<Side>) -> bool {
+        match side {
+            Some(Side::Inverse { columns, .. }) if self.stores.stored.mode() == Mode::Before => {
+                let table = members.table_store();
+                let shows = |column: &ColumnId| {
+                    table.field_of(*column).1.columns.iter().any(|name| columns.contains(name))
+                };
+                let links: Vec<ColumnId> = table.columns().filter(shows).collect();
+                let waiting = table.dirty_by_columns();
+                waiting.keys().any(|dirty| dirty.iter().any(|column| links.contains(column)))
+            }
+            _ => members.has_dirty(),
         }
     }
 
@@ -81,6 +114,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn flushed(&self) -> Result<Flushed> {
         if self.has_pending() {
             self.transactions.refuse_if_doomed()?;
+            self.computing_could_end()?;
             self.validating_could_end()?;
             self.send_pending()?;
         }

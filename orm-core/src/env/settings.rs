@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) busy_timeout: Option<Duration>,
     /// Whether no statement is kept prepared
     pub(crate) is_unprepared: bool,
+    /// Whether it is looked at what computes a stored field, as far as it reads what it does not declare
+    pub(crate) checks_depends: bool,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Default for Settings {
             trace_values: false,
             busy_timeout: None,
             is_unprepared: false,
+            checks_depends: cfg!(debug_assertions),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::backend::{Connection, System};
 use crate::env::pace::Paces;
+use crate::env::stored::StoredFields;
 use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
     self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
@@ -25,6 +26,8 @@ pub(crate) struct Stores<C: Connection> {
     joins: Frozen<Join>,
     /// Aggregates of expressions that look at other tables than their members': their text, and their columns
     looking: RefCell<Vec<(Str, (TableId, ColumnId))>>,
+    /// The fields that are computed and stored
+    pub(crate) stored: StoredFields<C>,
     /// By which tables tell that something has changed that a value was computed from
     pub(super) signal: Arc<Signal>,
 }
@@ -150,6 +153,7 @@ impl<C: Connection> Stores<C> {
             models: Frozen::default(),
             joins: Frozen::default(),
             looking: RefCell::default(),
+            stored: StoredFields::default(),
             signal: Arc::new(signal),
         }
     }
@@ -175,9 +179,19 @@ impl<C: Connection> Stores<C> {
         let number = model.number();
         let entry = match self.models.get(number) {
             Some(entry) => entry,
-            None => self.models.get_or_init(number, || self.open(model)),
+            None => self.open_model(number, model),
         };
         self.store(entry)
+    }
+
+    #[cold]
+    fn open_model(&self, number: usize, model: &'static dyn AnyModel<C>) -> &Entry<C> {
+        let opening = &self.stored.opening;
+        opening.set(opening.get() + 1);
+        let entry = self.models.get_or_init(number, || self.open(model));
+        opening.set(opening.get() - 1);
+        self.opened(model);
+        entry
     }
 
     /// Opens the models that links lead to and that nobody has used yet: what goes along with a record may go on by their links.

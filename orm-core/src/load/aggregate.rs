@@ -136,7 +136,7 @@ pub(crate) fn by_owner<C: Connection>(
         return Ok(Brought { owners: Vec::new(), faults: Vec::new() });
     };
     let slots = &*one_of_each(store, slots);
-    let flushed = env.flush_before_list(
+    let flushed = env.flush_before_aggregate(
         source.members,
         store.side(field),
         aggregate.looks_around(env.system()) || source.is_conditional(),
@@ -164,7 +164,7 @@ pub(crate) fn of_all<C: Connection>(
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
-    let flushed = env.flush_before_list(
+    let flushed = env.flush_before_aggregate(
         source.members,
         side,
         aggregate.looks_around(env.system()) || source.is_conditional(),

@@ -324,6 +324,7 @@ impl<C: Connection> Select<'_, C> {
             columns.push(column);
             let target = env.stores.target(store.field(place.field));
             let writer = store.field(place.field).decode?.writer(store.column(place.field), target, filling);
+            let writer = guarded(env, store, column, writer);
             Some(Writer { writer, at: if place.before.is_empty() { place.last } else { APART }, place })
         };
         let all: Vec<_> = layout.fields.iter().filter_map(writer).collect();
@@ -464,6 +465,50 @@ impl<C: Connection> Select<'_, C> {
         }
         store.forget_record(slot);
         Err(Error::NotAKey { model: model.name(), table: store.sql().into(), id: store.key_text(slot) })
+    }
+}
+
+/// A writer of a stored field, whose values the database does not have yet of records that wait to be computed
+struct Guarded<'a, DB: diesel::backend::Backend> {
+    writer: Box<dyn CellWriter<DB> + 'a>,
+    /// `None`: it is not known who waits
+    waiting: Option<SlotSet>,
+}
+
+fn guarded<'a, C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    column: ColumnId,
+    writer: Box<dyn CellWriter<C::Backend> + 'a>,
+) -> Box<dyn CellWriter<C::Backend> + 'a> {
+    let stored = &env.stores.stored;
+    let Some(rule) = stored.rule_of(store.table_number(), column) else { return writer };
+    let waiting = stored.due_slots(rule);
+    let is_known = !env.signal().is_fed();
+    if is_known && waiting.is_none() {
+        return writer;
+    }
+    Box::new(Guarded { writer, waiting: waiting.filter(|_| is_known) })
+}
+
+impl<DB: diesel::backend::Backend> Guarded<'_, DB> {
+    fn waits(&self, slot: u32) -> bool {
+        self.waiting.as_ref().is_none_or(|waiting| waiting.has(slot))
+    }
+}
+
+impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
+    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        if self.waits(slot) { Ok(()) } else { self.writer.write(slot, value) }
+    }
+
+    fn compare(
+        &mut self,
+        slot: u32,
+        value: Option<DB::RawValue<'_>>,
+        is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
+    ) -> Result<bool, BoxError> {
+        if self.waits(slot) { Ok(true) } else { self.writer.compare(slot, value, is_same) }
     }
 }
 

@@ -38,6 +38,8 @@ pub trait AnyModel<C: Connection>: Sync {
     fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)>;
     /// The model's number in this process
     fn number(&self) -> usize;
+    /// Whether it has a field that is computed and stored, or links lead from it to a model that has one
+    fn leads_to_stored(&self) -> bool;
     /// The table, as SQL names it
     fn table(&self, system: &System) -> String;
     /// The tables that a view shows, as SQL names them
@@ -108,6 +110,21 @@ pub const fn any<M: Entity>() -> &'static dyn AnyModel<M::Connection> {
     &ModelOf::<M>(PhantomData)
 }
 
+/// A model, and all that links lead to from it, step by step
+pub(crate) fn linked<C: Connection>(model: &'static dyn AnyModel<C>) -> Vec<&'static dyn AnyModel<C>> {
+    let mut all = vec![model];
+    let mut next = 0;
+    while let Some(&model) = all.get(next) {
+        next += 1;
+        for target in model.fields().iter().filter_map(|field| Some(field.link.as_ref()?.target)) {
+            if all.iter().all(|known| known.number() != target.number()) {
+                all.push(target);
+            }
+        }
+    }
+    all
+}
+
 /// A table as SQL names it, in diesel's own quoting
 pub fn table_name<T, DB>(system: &System, table: &T) -> String
 where
@@ -157,6 +174,12 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
 
     fn number(&self) -> usize {
         M::number().get()
+    }
+
+    fn leads_to_stored(&self) -> bool {
+        M::number().once(|| {
+            linked(any::<M>()).iter().any(|model| model.fields().iter().any(|field| field.stored.is_some()))
+        })
     }
 
     fn table(&self, system: &System) -> String {

@@ -12,13 +12,14 @@ use std::any::Any;
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use diesel::associations::HasTable;
 use diesel::query_builder::QueryFragment;
 use diesel::{Expression, Table};
 
+pub(crate) use erased::linked;
 pub use erased::{AnyModel, KeyCondition, KeyReader, ModelOf, NewKeys, OtherModel, any, table_name};
 pub(crate) use fixed::Constant;
 pub use fixed::{Fix, FixNull, Fixed, FixedBy, NotFixed};
@@ -121,6 +122,24 @@ pub struct FieldInfo<C: Connection> {
     pub link: Option<LinkInfo<C>>,
     /// Whether it says when the row was written
     pub stamp: Option<Timestamp>,
+    /// How it is computed, if it is a column whose values follow from others
+    pub stored: Option<StoredField>,
+}
+
+/// How a column is computed whose values follow from others
+#[derive(Clone, Copy)]
+pub struct StoredField {
+    /// What it follows from besides the record's own columns: the names of links and, last, of a field, as they were checked when the
+    /// model was compiled
+    pub depends: &'static [&'static [&'static str]],
+    /// What computes it, whose type is known above
+    pub compute: &'static (dyn Any + Send + Sync),
+}
+
+impl fmt::Debug for StoredField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredField").field("depends", &self.depends).finish_non_exhaustive()
+    }
 }
 
 /// What is put into a field that says when the row was written
@@ -330,13 +349,13 @@ pub(crate) fn always<M: Entity>() -> impl Iterator<Item = usize> + Clone {
 
 /// A model's number: dense, so that an environment finds what it knows of it by index. Given at first use.
 #[derive(Debug)]
-pub struct ModelNumber(AtomicUsize);
+pub struct ModelNumber(AtomicUsize, AtomicU8);
 
 impl ModelNumber {
     /// Not yet given
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        Self(AtomicUsize::new(usize::MAX))
+        Self(AtomicUsize::new(usize::MAX), AtomicU8::new(0))
     }
 
     #[inline]
@@ -344,6 +363,18 @@ impl ModelNumber {
         match self.0.load(Ordering::Relaxed) {
             usize::MAX => self.assign(),
             number => number,
+        }
+    }
+
+    /// Whether something is so that is the same in the whole process: looked at once
+    pub(crate) fn once(&self, is_so: impl FnOnce() -> bool) -> bool {
+        match self.1.load(Ordering::Relaxed) {
+            0 => {
+                let is_so = is_so();
+                self.1.store(1 + u8::from(is_so), Ordering::Relaxed);
+                is_so
+            }
+            known => known == 2,
         }
     }
 

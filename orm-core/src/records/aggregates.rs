@@ -27,8 +27,10 @@ use crate::load::prefetch;
 use crate::model::{DbOf, LinkKind};
 use crate::records::cardinality::Several;
 use crate::records::field::{CellKind, Field, Nullable, Required};
+use crate::records::stored::StoredComputed;
 use crate::records::{Handle, Model};
 use crate::store::{AggregateKey, ColumnId, Filling, Function, SlotSet};
+use crate::write::stored;
 use crate::{Environment, Error, Result, Str, ToMany};
 
 /// Numbers that have been added up
@@ -318,7 +320,7 @@ where
 }
 
 macro_rules! fields {
-    ($($kind:ident: $value:ty, |$cell:ident| $as_option:expr;)*) => {$(
+    ($($kind:ty: $value:ty, |$cell:ident| $as_option:expr;)*) => {$(
         impl<M: Model, T: Clone + Send + 'static> Aggregable<M> for Field<M, $value, $kind> {
             fn argument(&self) -> Argument<'_, M::Connection> {
                 Argument::Field(self.index())
@@ -361,6 +363,8 @@ macro_rules! fields {
 fields! {
     Required: T, |cell| Some(cell);
     Nullable: Option<T>, |cell| cell.as_ref();
+    StoredComputed<Required>: T, |cell| Some(cell);
+    StoredComputed<Nullable>: Option<T>, |cell| cell.as_ref();
 }
 
 /// Reads values of a field's own type, as the field is read.
@@ -645,6 +649,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     fn over(&self, owners: &[u32]) -> Result<A::State> {
         let Self { store, field, .. } = *self;
         let env = self.env();
+        stored::settle(env)?;
         let mut seen = SlotSet::default();
         let owners: Vec<u32> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
         let kind = store.field(field).link.as_ref().map(|link| &link.kind);

@@ -9,6 +9,8 @@ use diesel::r2d2::{ConnectionManager, Pool, PooledConnection};
 use crate::backend::{Connection, MayBeSqlite};
 use crate::env::connection::{Address, Held, Supply, adopt};
 use crate::env::settings::{Limits, Settings};
+use crate::model::{self, AnyModel};
+use crate::records::Model;
 use crate::write::flush;
 use crate::{Environment, Error, Result};
 
@@ -22,6 +24,7 @@ pub struct EnvironmentBuilder<C: Connection, S> {
     source: S,
     settings: Settings,
     limits: Limits,
+    models: Vec<&'static dyn AnyModel<C>>,
     connection: std::marker::PhantomData<fn() -> C>,
 }
 
@@ -44,6 +47,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
             source: NoSource(()),
             settings: Settings::default(),
             limits: Limits::default(),
+            models: Vec::new(),
             connection: std::marker::PhantomData,
         }
     }
@@ -86,7 +90,9 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
         self.settings.set_up(&mut connection);
         let supply = if connection.system().has_server { Supply::Address(address) } else { Supply::Nothing };
         let held = Some(Held::Own(connection));
-        Ok(Environment::assemble(supply, held, self.settings, self.limits, flush::pending))
+        let env = Environment::assemble(supply, held, self.settings, self.limits, flush::pending);
+        self.models.into_iter().for_each(|model| env.know(model));
+        Ok(env)
     }
 
     /// Calls with an environment with these settings over a connection that the application has;
@@ -136,6 +142,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
         let held = Some(Held::Own(connection));
         let env = Environment::assemble(Supply::Nothing, held, self.settings, self.limits, flush::pending);
         env.transactions.adopt(adopted);
+        self.models.into_iter().for_each(|model| env.know(model));
         env
     }
 }
@@ -146,6 +153,7 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
             source,
             settings: self.settings,
             limits: self.limits,
+            models: self.models,
             connection: self.connection,
         }
     }
@@ -230,6 +238,23 @@ impl<C: Connection, S> EnvironmentBuilder<C, S> {
         self
     }
 
+    /// Whether it is an error ([`Error::UndeclaredRead`]) if the function of a stored field reads what the field does not declare as
+    /// `depends(…)`: true in builds with debug assertions, false in others, unless said otherwise
+    pub fn check_depends(mut self, is_checked: bool) -> Self {
+        self.settings.checks_depends = is_checked;
+        self
+    }
+
+    /// Knows this model from the start, and those that its links lead to
+    ///
+    /// A model is known to an environment once it is used, or a link leads to it from one that is. Only then its stored fields
+    /// (`#[model(compute = f, stored)]`) are computed anew when somebody writes what they follow from. It has to be said of a model that
+    /// no link leads to from those that are written.
+    pub fn model<M: Model<Connection = C>>(mut self) -> Self {
+        self.models.push(model::any::<M>());
+        self
+    }
+
     /// A value that was loaded longer ago than this is missing, and read again; no limit unless said
     pub fn max_age(mut self, age: Duration) -> Self {
         self.settings.max_age = Some(age);
@@ -258,6 +283,7 @@ impl<C: Connection> EnvironmentBuilder<C, Source<C>> {
         });
         let env = Environment::assemble(supply, held, self.settings, self.limits, flush::pending);
         env.transactions.adopt(adopted.unwrap_or_default());
+        self.models.into_iter().for_each(|model| env.know(model));
         env
     }
 }

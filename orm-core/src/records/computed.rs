@@ -8,7 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::cardinality::{Cardinality, Many};
-use crate::backend::Begin;
+use crate::backend::{Begin, Connection};
 use crate::env::evict::make_room;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
@@ -18,6 +18,7 @@ use crate::records::field::{
 };
 use crate::records::{Group, Handle, Model, Records};
 use crate::store::Moment;
+use crate::write::stored::settle;
 use crate::{Environment, Error, Record, RecordSet, Result, Str};
 
 /// Stack that a function may take before it gets more, and how much that is: one computed value may follow from another, and so on
@@ -66,6 +67,10 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     #[inline(always)]
     fn access<M: Model, T: 'static>((access, _): Self::Access<M, T>) -> AccessTo<M, K::Cell<T>> {
         access
+    }
+
+    fn stands<C: Connection>(env: &Environment<C>) -> Result<()> {
+        settle(env)
     }
 
     fn bring<M: Model, T: 'static>(

@@ -13,6 +13,7 @@ use crate::records::field::{
     Field, Kind, LinkKind, Linked, LinkedMany, LinkedNullable, LinkedOne, Nullable, PrimaryKey, Readable,
     Required,
 };
+use crate::records::stored::StoredComputed;
 use crate::records::{Model, Record, RecordSet, ToMany};
 use crate::{Error, Id, ManyToMany, OneToMany, OneToOne, Result};
 
@@ -301,6 +302,8 @@ values! {
     Nullable, Option<T>;
     ComputedKind<Required>, T;
     ComputedKind<Nullable>, Option<T>;
+    StoredComputed<Required>, T;
+    StoredComputed<Nullable>, Option<T>;
 }
 
 impl<M: Model> Extraction<M> for Field<M, M::Key, PrimaryKey> {

@@ -45,6 +45,13 @@ pub trait CellKind: Kind {
     #[doc(hidden)]
     fn access<M: Model, T: 'static>(access: Self::Access<M, T>) -> AccessTo<M, Self::Cell<T>>;
 
+    /// Sees to it that a value which is cached is one that stands.
+    #[doc(hidden)]
+    fn stands<C: Connection>(env: &Environment<C>) -> Result<()> {
+        let _ = env;
+        Ok(())
+    }
+
     /// The value of a field that is not cached
     #[doc(hidden)]
     fn bring<M: Model, T: 'static>(

@@ -15,6 +15,7 @@ use crate::load::prefetch;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Several};
 use crate::records::field::{CellKind, Field, LinkKind, Readable, WayTo};
 use crate::store::{LinkCell, NULL, SlotSet, UNRESOLVED, heap_bytes};
+use crate::write::stored;
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
@@ -117,6 +118,7 @@ fn no_hit<M: Model, T: 'static, D: CellKind>(
 where
     D::Cell<T>: Clone,
 {
+    D::stands(group.env)?;
     if group.env.touch(group.store, field.index(), slot)
         && let Some(value) = field.cells(&group.columns).borrow().get(slot)
     {
@@ -380,6 +382,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         mut trail: impl FnMut() -> Trail,
     ) -> Result<Vec<u32>> {
         let env = self.group.env;
+        if store.is_list(field) {
+            stored::settle(env)?;
+        }
         env.settle();
         if self.at == Self::ALL {
             // Reading a link of a whole set is later than what was read before.
@@ -550,6 +555,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         if slot >= UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
+        stored::settle(env)?;
         env.settle();
         if env.settings.max_age.is_some() {
             env.expire(store, field, slot);

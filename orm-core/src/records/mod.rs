@@ -31,6 +31,7 @@ mod refresh;
 mod search;
 mod set;
 mod show;
+pub(crate) mod stored;
 mod to_many;
 pub(crate) mod upsert;
 pub(crate) mod validate;

@@ -82,6 +82,12 @@ impl Aggregates {
         Some(kept.column)
     }
 
+    /// What is aggregated in a column, and over which lists
+    pub(super) fn of(&self, column: ColumnId) -> Option<(ColumnId, Subject)> {
+        let kept = self.0.borrow();
+        kept.1.iter().find(|kept| kept.column == column).map(|kept| (kept.over, kept.key.subject.clone()))
+    }
+
     /// Where one more aggregate of a list finds room: what is given up for it is forgotten
     pub(super) fn room(&self, over: ColumnId, key: &AggregateKey) -> Room {
         let (_, all) = &mut *self.0.borrow_mut();

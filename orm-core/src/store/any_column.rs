@@ -24,6 +24,10 @@ pub trait AnyColumn: Any + Send {
     fn forget_since(&self, since: Stamp) -> bool;
     /// Takes the value out of a cell, also a dirty one
     fn take(&self, slot: u32) -> Option<Box<dyn Any>>;
+    /// The same, of a value that is kept for a while; nothing of one that was dirty
+    fn take_clean(&self, slot: u32) -> Option<Box<dyn Any + Send>>;
+    /// Has the next read of each page look whether its values still stand
+    fn doubt(&self);
     /// Puts a value that was taken out back into its cell, dirty
     fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>);
     /// Makes a clean cell missing
@@ -102,6 +106,16 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
     fn take(&self, slot: u32) -> Option<Box<dyn Any>> {
         let value = self.borrow_mut().take(slot)?;
         Some(Box::new(value))
+    }
+
+    fn take_clean(&self, slot: u32) -> Option<Box<dyn Any + Send>> {
+        let is_dirty = self.borrow().is_dirty(slot);
+        let value = self.borrow_mut().take(slot)?;
+        (!is_dirty).then(|| Box::new(value) as Box<dyn Any + Send>)
+    }
+
+    fn doubt(&self) {
+        self.borrow().doubt();
     }
 
     fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>) {

@@ -427,6 +427,11 @@ impl<V> Column<V> {
         !self.is_dirty(slot) && self.take(slot).is_some()
     }
 
+    /// Has the next read of each page look whether its values still stand: none of them is a hit before.
+    pub(crate) fn doubt(&self) {
+        self.pages.iter().flatten().for_each(|page| page.used.set(page.used.get() | AWAITED));
+    }
+
     /// Takes the value out of the cell of a slot, also a dirty one.
     pub(crate) fn take(&mut self, slot: u32) -> Option<V>
     where

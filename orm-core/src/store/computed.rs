@@ -63,6 +63,16 @@ struct Running {
     computation: u32,
     /// When the oldest of what it has read was loaded
     oldest: Stamp,
+    /// What it has read, where that is looked at when it returns and not kept
+    reads: Option<Vec<Read>>,
+}
+
+/// What was read to compute a value that is stored
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Read {
+    Part(TableId, Part, u32),
+    /// Whatever a search has found
+    Search(String),
 }
 
 /// A field that is computed, and the record
@@ -118,6 +128,7 @@ impl Computations {
         table: TableId,
         column: ColumnId,
         slots: &[u32],
+        is_stored: bool,
     ) -> Result<u32, Vec<Target>> {
         let entry = self.current.entry((table, column));
         let field = entry.index();
@@ -161,7 +172,8 @@ impl Computations {
             }
             current[slot as usize] = id;
         }
-        self.running.push(Running { computation: id, oldest: Stamp::MAX });
+        let reads = is_stored.then(Vec::new);
+        self.running.push(Running { computation: id, oldest: Stamp::MAX, reads });
         Ok(id)
     }
 
@@ -184,7 +196,7 @@ impl Computations {
 
     /// Ends the innermost computation, which has returned.
     pub(crate) fn finish(&mut self) -> Option<Finished> {
-        let Running { computation, oldest } = self.running.pop()?;
+        let Running { computation, oldest, .. } = self.running.pop()?;
         let this = &mut self.computations[computation as usize];
         this.is_running = false;
         let stands = this.stands;
@@ -193,6 +205,15 @@ impl Computations {
             self.distrust();
         }
         Some(Finished { oldest, stands })
+    }
+
+    /// Ends the innermost computation, of a value that is stored, which has returned: tells what it has read.
+    pub(crate) fn finish_stored(&mut self) -> Vec<Read> {
+        let Some(Running { computation, reads, .. }) = self.running.pop() else { return Vec::new() };
+        self.computations[computation as usize].is_running = false;
+        self.retire(computation);
+        self.release(computation);
+        reads.unwrap_or_default()
     }
 
     /// Notes that what the innermost computation returns is not to be kept: it has seen what nobody can know later.
@@ -223,6 +244,14 @@ impl Computations {
     ) {
         let Some(running) = self.running.last_mut() else { return };
         running.oldest = running.oldest.min(loaded);
+        if let Some(reads) = &mut running.reads {
+            let (table, part) = input;
+            let read = Read::Part(table, part, slot);
+            if reads.last() != Some(&read) {
+                reads.push(read);
+            }
+            return;
+        }
         let id = running.computation;
         let dependents = dependents.get_or_insert_with(|| {
             self.inputs.push(input);
@@ -235,6 +264,10 @@ impl Computations {
     pub(crate) fn note_search(&mut self, signal: &Signal, text: String, now: Stamp) {
         let Some(running) = self.running.last_mut() else { return };
         running.oldest = running.oldest.min(now);
+        if let Some(reads) = &mut running.reads {
+            reads.push(Read::Search(text));
+            return;
+        }
         let id = running.computation;
         signal.note_search();
         let entry = self.searches.entry(text);
@@ -422,7 +455,7 @@ mod tests {
         }
 
         fn begin(&mut self, column: ColumnId, slots: &[u32]) -> Result<(), Vec<Target>> {
-            self.computed.begin(TABLE, column, slots).map(drop)
+            self.computed.begin(TABLE, column, slots, false).map(drop)
         }
 
         fn read(&mut self, slot: u32, loaded: Stamp) {
@@ -542,7 +575,7 @@ mod tests {
             f(name.borrow_mut().as_mut().expect("it was read"));
         });
         cells.name = name.into_inner();
-        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2, false));
+        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2));
         assert_eq!(cells.change(9), [1]);
         assert_eq!(cells.computed.edges_in_use(), 1);
     }

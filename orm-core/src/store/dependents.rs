@@ -16,6 +16,8 @@ pub(crate) struct Signal {
     has_changed: AtomicBool,
     /// Whether a value was computed from what a search has found
     is_searched: AtomicBool,
+    /// Whether rows have changed that stored values follow from
+    is_fed: AtomicBool,
 }
 
 impl Signal {
@@ -24,6 +26,7 @@ impl Signal {
             known_turn: AtomicU32::new(known_turn),
             has_changed: AtomicBool::new(false),
             is_searched: AtomicBool::new(false),
+            is_fed: AtomicBool::new(false),
         }
     }
 
@@ -49,6 +52,22 @@ impl Signal {
     /// Whether something has changed since the last call
     pub(crate) fn take_changed(&self) -> bool {
         self.has_changed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Notes that rows have changed that stored values follow from.
+    pub(crate) fn feed(&self) {
+        self.is_fed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether rows have changed that stored values follow from
+    #[inline]
+    pub(crate) fn is_fed(&self) -> bool {
+        self.is_fed.load(Ordering::Relaxed)
+    }
+
+    /// The same since the last call
+    pub(crate) fn take_fed(&self) -> bool {
+        self.is_fed.swap(false, Ordering::Relaxed)
     }
 
     /// Notes that a value was computed from what a search has found.

@@ -10,6 +10,7 @@ mod column;
 mod computed;
 mod created;
 mod dependents;
+mod feeds;
 mod followed;
 mod frozen;
 mod handover;
@@ -26,8 +27,9 @@ pub(crate) use aggregates::{Affected, AggregateKey, Follower, Function, Subject}
 pub use any_column::AnyColumn;
 pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
 pub use column::{Column, Filling, Moment};
-pub(crate) use computed::{Computations, Target};
+pub(crate) use computed::{Computations, Read, Target};
 pub(crate) use dependents::Signal;
+pub(crate) use feeds::{Change, Rows, Watched};
 pub(crate) use frozen::Frozen;
 pub(crate) use handover::Steps;
 pub(crate) use keys::{AnyKeys, Keys};

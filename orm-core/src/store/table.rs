@@ -9,13 +9,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use indexmap::IndexMap;
 
-use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room};
+use super::aggregates::{Affected, AggregateKey, Aggregates, Follower, Room, Subject};
 use super::alike::Alike;
 use super::any_column::AnyColumn;
 use super::arrivals::Arrivals;
 use super::column::{Column, Moment, PAGE, Stamp, TouchedFor};
 use super::created::Created;
 use super::dependents::{Dependents, Signal};
+use super::feeds::{Change, Feeds, Watched};
 use super::frozen::Frozen;
 use super::handover::{self, GivenUp, Steps};
 use super::keys::{AnyKeys, Keys};
@@ -109,6 +110,8 @@ pub struct Table {
     aggregates: Aggregates,
     /// The aggregates, of whatever table, that follow from its rows
     followers: RefCell<Vec<Follower>>,
+    /// What stored values follow from
+    feeds: RefCell<Feeds>,
     /// Whether links are known that lead to a row by another key than its own, which its collation calls equal
     has_spellings: Cell<bool>,
     /// Which keys differ only in what collations overlook
@@ -165,6 +168,7 @@ impl Table {
             version: Cell::default(),
             aggregates: Aggregates::default(),
             followers: RefCell::default(),
+            feeds: RefCell::default(),
             has_spellings: Cell::default(),
             alike: RefCell::default(),
             dependents: RefCell::default(),
@@ -370,11 +374,46 @@ impl Table {
         self.are_rows_changed.take()
     }
 
+    // What is stored and follows from others
+
+    /// Has changes of rows noted, for the source of this number.
+    pub(crate) fn watch(&self, watched: Watched, source: usize) {
+        self.feeds.borrow_mut().watch(watched, source);
+    }
+
+    /// Whether a change of this kind is watched
+    pub(crate) fn feeds(&self, change: Change<'_>) -> bool {
+        self.feeds.borrow().counts(change)
+    }
+
+    /// Whether any stored values follow from the rows
+    #[inline]
+    pub(crate) fn is_fed_on(&self) -> bool {
+        !self.feeds.borrow().is_empty()
+    }
+
+    /// Notes what has become of rows, if stored values follow from that.
+    pub(crate) fn feed(&self, change: Change<'_>, slots: &[u32]) {
+        if self.feeds.borrow_mut().note(change, slots) {
+            self.signal.feed();
+        }
+    }
+
+    /// Calls with the number of each source whose rows have changed since the last call, and these.
+    pub(crate) fn take_fed(&self, f: &mut dyn FnMut(usize, Vec<u32>)) {
+        self.feeds.borrow_mut().take(f);
+    }
+
     // What is aggregated
 
     /// The column of an aggregate over lists, if it is kept
     pub(crate) fn aggregate(&self, over: ColumnId, key: &AggregateKey) -> Option<ColumnId> {
         self.aggregates.find(over, key)
+    }
+
+    /// What is aggregated in a column, and over which lists; nothing of a field's
+    pub(crate) fn aggregate_of(&self, column: ColumnId) -> Option<(ColumnId, Subject)> {
+        self.aggregates.of(column)
     }
 
     /// A column for one more aggregate over lists, which nothing follows from or leads to yet

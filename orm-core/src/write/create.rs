@@ -6,16 +6,16 @@ use diesel::row::{Field as _, Row};
 
 use super::delete::{forget_what_went_along, leave_lists};
 use super::refused::name_row;
-use super::rows::{Action, Keys, Rows, Shape, Shapes};
+use super::rows::{Action, Keys, Rows, Shape, Shapes, Target};
 use super::statement::{FirstInserted, Insert};
 use super::update::Assigned;
 use super::window::fitting_bytes;
-use super::{duplicate, links, made, put, validate, version};
+use super::{duplicate, links, made, put, stored, validate, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
-use crate::store::{self, List, NULL, Slots};
+use crate::store::{self, Change, List, NULL, Slots};
 use crate::{Environment, Error, Result};
 
 /// Inserts rows, all or none of them; gives their slots, in order, but for those of rows that were there already and stay as they are.
@@ -63,6 +63,7 @@ fn create_shapes<C: Connection>(
         // Also where an open transaction goes on after the second INSERT was refused.
         env.run_transaction(&Begin::default(), || insert_shapes(env, store, all, shapes))
     } else if all.values.len() == 1
+        && !stored::follows_from(store, Change::Come)
         && (env.system().has_returning
             || (all.conflict.is_none() && shapes.keys().all(|shape| shape.keys == Keys::Given)))
     {
@@ -120,6 +121,7 @@ fn insert_shapes<C: Connection>(
         env.flushed()?;
     }
     env.flush_shown(store.table_number())?;
+    before_upsert(env, store, all, shapes)?;
     let mut slots = vec![NULL; all.values.len()];
     for (shape, places) in shapes {
         let window = shape.window(store);
@@ -156,8 +158,53 @@ fn insert_shapes<C: Connection>(
     // Of rows that were there already nothing has come back.
     let are_all = all.conflict.as_ref().is_none_or(|conflict| !matches!(conflict.action, Action::Nothing));
     slots.retain(|&slot| slot != NULL);
+    feed(env, store, all, &slots);
     validate::new(env, store, &slots, are_all)?;
     Ok(slots)
+}
+
+/// Notes what follows from new rows, or from those that were there and are other ones now.
+fn feed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, all: &Rows<'_, C>, slots: &[u32]) {
+    env.feed(store, Change::Come, slots);
+    if all.conflict.as_ref().is_some_and(|conflict| !matches!(conflict.action, Action::Nothing)) {
+        let columns: Vec<&'static str> =
+            store.fields().iter().flat_map(|info| info.columns).copied().collect();
+        env.feed(store, Change::Written(&columns), slots);
+    }
+}
+
+/// Before rows are written that may be there: whose values follow from them now. By their keys they can be asked; by another unique key
+/// that would take a second search for the same rows.
+fn before_upsert<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    all: &Rows<'_, C>,
+    shapes: &Shapes,
+) -> Result<()> {
+    let Some(conflict) = all.conflict.as_ref().filter(|conflict| !matches!(conflict.action, Action::Nothing))
+    else {
+        return Ok(());
+    };
+    let links = env.links_followed(store);
+    let is_given = |name: &str| {
+        let given = shapes.keys().flat_map(|shape| &shape.fields);
+        matches!(conflict.action, Action::Set(_))
+            || given.flat_map(|&field| store.field(field).columns).any(|&column| column == name)
+    };
+    if !links.iter().any(|name| is_given(name)) {
+        return Ok(());
+    }
+    let is_by_key = matches!(conflict.target, Target::Columns(columns, None)
+        if columns.iter().all(|column| store.model().key_columns().contains(column)));
+    let slots: Option<Vec<u32>> = all.values.iter().map(|values| values.slot(store)).collect();
+    match slots.filter(|_| is_by_key) {
+        Some(slots) => stored::before_write(env, store, &links, &slots),
+        None => Err(Error::other(format!(
+            "stored fields follow from where {} leads by `{}`: a row that is there is written by its primary key, or by its setters",
+            store.name(),
+            links.join("`, `")
+        ))),
+    }
 }
 
 /// Two fields of a model may be one column: only one of them can be given.

@@ -5,13 +5,13 @@ use hashbrown::HashMap;
 
 use super::flush::told;
 use super::statement::{Delete, Which};
-use super::version;
 use super::window::WINDOW;
+use super::{stored, version};
 use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
-use crate::store::{self, ColumnId, Edit, Joining, Link, Slots, TableId};
+use crate::store::{self, Change, ColumnId, Edit, Joining, Link, Slots, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
@@ -27,6 +27,10 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let versions = versioned.map(|(store, version)| version::numbers(store, version, &waiting));
     let deleted = match &slots[..] {
         [] => Ok(()),
+        // What follows from it is written, too.
+        [_] if stored::follows_from(store, Change::Go) => {
+            env.writing(|| delete_rows(env, store, &slots, send))
+        }
         [_] => env.writing_one(|| delete_rows(env, store, &slots, send)),
         _ => delete_several(env, store, &slots),
     };
@@ -95,12 +99,14 @@ fn delete_rows<C: Connection>(
 ) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
+    stored::before_delete(env, store, slots)?;
     let kept: Slots = send(env, store, slots)?.into_iter().collect();
     let gone: Slots = slots.iter().copied().filter(|slot| !kept.contains(slot)).collect();
     leave_lists(env, store.table_number(), &gone, true);
     forget_what_went_along(env, store.table_number(), &slots.iter().copied().collect(), &kept);
     let now = env.moment().time;
     gone.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
+    env.stores.stored.forget_rows(store.table_number(), &gone.iter().copied().collect::<Vec<_>>());
     Ok(())
 }
 

@@ -8,16 +8,16 @@ use super::links;
 use super::put;
 use super::statement::{Assignment, UpdateEqual, UpdateRows, Version, assignment};
 use super::window::{WINDOW, fitting, fitting_bytes};
-use super::{validate, version};
+use super::{stored, version};
 use crate::backend::Connection;
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
 use crate::store::{self, ColumnId, Link, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
-/// Sends all that waits, once it is validated.
+/// Sends all that waits, once what follows from it is computed, and it is validated.
 pub(crate) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
-    validate::before(env, send_pending)
+    stored::pending(env, send_pending)
 }
 
 /// Sends all that waits.

@@ -262,6 +262,7 @@ fn change_pairs<C: Connection>(
         listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
     };
     env.pairs.note(store, (field, side), &kind, &pairs, &is_known, add);
+    env.feed_pairs(side, &pairs);
     let is_partial = !filled.pair.is_empty();
     forget_beside(env, (store, side), target, &pairs, is_partial);
     if is_partial {

@@ -22,6 +22,7 @@ mod refused;
 pub(crate) mod retry;
 pub(crate) mod rows;
 mod statement;
+pub(crate) mod stored;
 pub(crate) mod update;
 pub(crate) mod validate;
 mod version;

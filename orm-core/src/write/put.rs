@@ -81,6 +81,7 @@ fn before_write<C: Connection>(
             store.field_name(field)
         )));
     }
+    env.refuse_stored(store, store.column_of(field))?;
     // The row may be a pair that waits: it is there before it is changed.
     let may_be_a_pair = env.pairs.any(|join| env.stores.shows_join(store.table_number(), join));
     // Of two forms of one column the last one written counts.
@@ -172,6 +173,9 @@ fn change_cells<C: Connection>(
     }
     if !changed.is_empty() {
         env.forget_shown(store.table_number());
+        if !env.stores.stored.is_putting() {
+            env.feed_column(store, store.column_of(field), &changed);
+        }
     }
     Ok(())
 }

@@ -6,12 +6,12 @@ use super::delete::{look, rows_of_one};
 use super::flush::told;
 use super::links;
 use super::statement::{Update, Which};
-use super::{validate, version};
+use super::{stored, validate, version};
 use crate::backend::{Begin, Connection};
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
 use crate::fragment::{items, outside};
-use crate::store::{ColumnId, Slots};
+use crate::store::{Change, ColumnId, Slots};
 use crate::{Environment, Error, Result};
 
 /// Assigns to the columns of records, all or none of them; what they hold then is missing.
@@ -37,14 +37,25 @@ pub(crate) fn update<C: Connection>(
     let sent = || {
         // An expression reads what the rows hold.
         env.flushed()?;
+        let columns = assigned.names(store);
+        for &column in &assigned.0 {
+            env.refuse_stored(store, column)?;
+        }
+        stored::before_write(env, store, &columns, &slots)?;
         send(env, store, &slots, changes, is_sub_select(&text))?;
+        if stored::follows_from(store, Change::Written(&columns)) {
+            // What a link leads to now has to be read.
+            assigned.forget(env, store, &slots);
+            env.feed(store, Change::Written(&columns), &slots);
+        }
         if is_validated {
             assigned.forget(env, store, &slots);
             validate::changed(env, store, &slots)?;
         }
         Ok(())
     };
-    let updated = if slots.len() == 1 && !is_validated {
+    let is_alone = !is_validated && !stored::follows_from(store, Change::Written(&assigned.names(store)));
+    let updated = if slots.len() == 1 && is_alone {
         env.writing_one(sent)
     } else {
         // Also where an open transaction goes on after the second UPDATE was refused.
@@ -89,6 +100,11 @@ impl Assigned {
             return Err(refused("the version"));
         }
         Ok(Self(store.table().columns().filter(|&column| shows(column)).collect()))
+    }
+
+    /// The columns of the database
+    fn names<C: Connection>(&self, store: Store<'_, C>) -> Vec<&'static str> {
+        self.0.iter().flat_map(|&column| store.table_store().field_of(column).1.columns).copied().collect()
     }
 
     /// Makes missing what was assigned to, and the lists that follow from it.

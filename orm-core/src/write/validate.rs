@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::backend::{Begin, Connection};
 use crate::env::levels::Level;
 use crate::env::pairs::Pairs;
+use crate::env::stored::Turn;
 use crate::env::stores::{Store, TableStore};
 use crate::env::validating::Validating;
 use crate::error::BoxError;
@@ -103,6 +104,17 @@ pub(super) fn before<C: Connection>(
     env: &Environment<C>,
     send: fn(&Environment<C>) -> Result<()>,
 ) -> Result<()> {
+    let mut due = waiting(env);
+    for place in 0..due.len() {
+        if !due[place].validate(env, Validating::Waiting, false)? {
+            return send_before(env, send, &mut due[place..]);
+        }
+    }
+    env.sending(|| send(env)).inspect_err(|error| doom(env, error))
+}
+
+/// The records that wait and are validated
+fn waiting<C: Connection>(env: &Environment<C>) -> Vec<Due<'_, C>> {
     let mut tables: Vec<TableStore<'_, C>> = env.tables().filter(|table| table.has_dirty()).collect();
     tables.sort_by_key(|table| table.sql());
     let mut due = Vec::new();
@@ -112,12 +124,44 @@ pub(super) fn before<C: Connection>(
             due.extend(env.store_by_number(model).and_then(|store| Due::of(store, slots)));
         }
     }
-    for place in 0..due.len() {
-        if !due[place].validate(env, Validating::Waiting, false)? {
-            return send_before(env, send, &mut due[place..]);
-        }
+    due
+}
+
+/// Has what waits sent, then what `compute` makes of it, and validates both; takes all back if anything fails.
+pub(super) fn around<C: Connection>(
+    env: &Environment<C>,
+    send: fn(&Environment<C>) -> Result<()>,
+    compute: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let mut due = waiting(env);
+    let computed = env.stores.stored.turns();
+    let trial = Trial::begin(env)?;
+    if let Err(error) = env.sending(|| send(env)) {
+        drop(trial);
+        doom(env, &error);
+        return Err(error);
     }
-    env.sending(|| send(env)).inspect_err(|error| doom(env, error))
+    compute()?;
+    if let Err(error) = env.sending(|| send(env)) {
+        drop(trial);
+        doom(env, &error);
+        return Err(error);
+    }
+    // What was computed may be valid or not, too: each record once.
+    for turn in computed {
+        let Some(store) = env.stores.stored.rule(turn.rule).map(|rule| env.stores.get(rule.model)) else {
+            continue;
+        };
+        let is_new = |slot: &u32| {
+            let mut known = due.iter().filter(|due: &&Due<'_, C>| due.store.number() == store.number());
+            !known.any(|due| due.slots.contains(slot)) && !store.is_absent(*slot)
+        };
+        let mut slots: Vec<u32> = turn.slots.into_iter().filter(is_new).collect();
+        store.table().sort_by_key(&mut slots);
+        due.extend(Due::of(store, slots));
+    }
+    due.iter_mut().try_for_each(|due| due.validate(env, Validating::Sent, false).map(drop))?;
+    trial.keep().inspect_err(|error| doom(env, error))
 }
 
 /// What could not be sent is not committed without it.
@@ -148,6 +192,8 @@ struct Trial<'env, C: Connection> {
     env: &'env Environment<C>,
     level: Option<Level<'env, C>>,
     waiting: Option<(Vec<(TableId, Waiting)>, Pairs)>,
+    /// What waits to be computed
+    computed: Vec<Turn>,
 }
 
 impl<'env, C: Connection> Trial<'env, C> {
@@ -159,8 +205,9 @@ impl<'env, C: Connection> Trial<'env, C> {
         };
         let tables = env.tables().filter(|table| table.has_dirty()).map(copy).collect();
         let waiting = Some((tables, env.pairs.clone()));
+        let computed = env.stores.stored.turns();
         let level = Level::around_what_waits(env, &Begin::default())?;
-        Ok(Self { env, level: Some(level), waiting })
+        Ok(Self { env, level: Some(level), waiting, computed })
     }
 
     fn keep(mut self) -> Result<()> {
@@ -180,6 +227,7 @@ impl<C: Connection> Drop for Trial<'_, C> {
             self.env.stores.table(table).table().restore_waiting(waiting, now);
         }
         self.env.pairs.restore(pairs);
+        self.env.stores.stored.restore(std::mem::take(&mut self.computed));
     }
 }
 

@@ -62,6 +62,15 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
         Shape::OneToMany(target) | Shape::OneToOne(target) | Shape::ManyToMany(target) => {
             quote_spanned!(at=> ::orm_core::private::ToManyLink<#target>)
         }
+        Shape::Computed { value, nullable } if field.is_stored() => {
+            let (table, column) = (&model.table, field.column());
+            let codec = match value {
+                Value::Blob => quote_spanned!(at=> ::orm_core::private::Blob),
+                Value::Text | Value::Plain(_) => quote_spanned!(at=> ::orm_core::private::Scalar),
+            };
+            let cell = cell(value, *nullable, field);
+            quote_spanned!(at=> #codec<#cell, ::orm_core::private::SqlTypeOf<#table::#column>>)
+        }
         Shape::Computed { value, nullable } => {
             let cell = cell(value, *nullable, field);
             quote_spanned!(at=> ::orm_core::private::ComputedCell<#cell>)

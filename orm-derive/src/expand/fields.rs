@@ -30,11 +30,28 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
         };
         constant(model, field, names, &quote!(#index), access)
     });
+    let paths = (!is_stub)
+        .then(|| model.fields.iter().filter(|field| field.is_stored()).map(|field| paths(model, field)));
+    let paths = paths.into_iter().flatten();
     quote! {
         impl #ident {
             #key
             #(#others)*
         }
+        #(#paths)*
+    }
+}
+
+/// The proof that the paths lead somewhere by which a stored field says what it follows from: they are read, and never run.
+fn paths(model: &Model, field: &Field) -> TokenStream {
+    let ident = &model.ident;
+    let reads = field.depends().iter().map(|path| {
+        let at = path.0.last().map_or_else(|| field.span(), span_of);
+        let steps = &path.0;
+        quote_spanned!(at=> let _ = records #(.#steps())*;)
+    });
+    quote! {
+        const _: fn(&::orm_core::private::Record<'_, #ident>) = |records| { #(#reads)* };
     }
 }
 
@@ -134,15 +151,15 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
         Shape::ManyToMany(target) => {
             (quote_spanned!(at=> ::orm_core::private::ManyToMany<#target>), quote!(LinkedMany<#target>))
         }
-        Shape::Computed { value, nullable: false } => {
-            (cached(value), quote!(ComputedKind<::orm_core::private::Required>))
-        }
-        Shape::Computed { value, nullable: true } => {
+        Shape::Computed { value, nullable } => {
+            let kind = if field.is_stored() { quote!(StoredComputed) } else { quote!(ComputedKind) };
             let value = cached(value);
-            (
-                quote_spanned!(at=> ::core::option::Option<#value>),
-                quote!(ComputedKind<::orm_core::private::Nullable>),
-            )
+            if *nullable {
+                let value = quote_spanned!(at=> ::core::option::Option<#value>);
+                (value, quote!(#kind<::orm_core::private::Nullable>))
+            } else {
+                (value, quote!(#kind<::orm_core::private::Required>))
+            }
         }
         Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }

@@ -245,6 +245,7 @@ fn presence(model: &Model) -> TokenStream {
             is_made: false,
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
+            stored: ::core::option::Option::None,
         }
     }
 }
@@ -271,6 +272,7 @@ fn hidden_version(model: &Model, column: &Ident) -> TokenStream {
             is_made: false,
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
+            stored: ::core::option::Option::None,
         }
     }
 }
@@ -297,7 +299,9 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _) => {
+        (Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _)
+            if !field.is_stored() =>
+        {
             (quote!(), quote!(Never))
         }
         (_, attrs) => {
@@ -317,8 +321,12 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (codec, link) = (codec(model, field), link(model, field));
     let stamp = stamp(model, field, is_stub);
     let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
-    let is_nullable =
-        matches!(&field.shape, Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. });
+    let stored = stored(model, field, is_stub);
+    let is_nullable = match &field.shape {
+        Shape::Value { nullable, .. } | Shape::Link { nullable, .. } => *nullable,
+        Shape::Computed { nullable, .. } => *nullable && field.is_stored(),
+        _ => false,
+    };
     quote! {
         ::orm_core::private::FieldInfo {
             name: #name,
@@ -331,7 +339,28 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             is_made: #is_made,
             link: #link,
             stamp: #stamp,
+            stored: #stored,
         }
+    }
+}
+
+/// How a column is computed whose values follow from others
+fn stored(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
+    if !field.is_stored() || is_stub {
+        return quote!(::core::option::Option::None);
+    }
+    let (ident, constant) = (&model.ident, names::constant(&field.ident));
+    let paths = field.depends().iter().map(|path| {
+        let steps = path.0.iter().map(|step| step.unraw().to_string());
+        quote!(&[#(#steps),*])
+    });
+    quote! {
+        ::core::option::Option::Some(::orm_core::private::StoredField {
+            depends: &[#(#paths),*],
+            compute: &::orm_core::private::Recompute::<__Connection>(|env, slots| {
+                ::orm_core::private::recompute(env, slots, #ident::#constant)
+            }),
+        })
     }
 }
 
@@ -363,7 +392,7 @@ fn stamp(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
 /// How the values of a column are read
 fn decode(model: &Model, field: &Field) -> TokenStream {
     match &field.shape {
-        Shape::Value { .. } | Shape::Link { .. } => {
+        _ if field.is_column() => {
             let codec = codec(model, field);
             // One error and not two, where diesel cannot read a column.
             quote_spanned!(field.span()=> ::core::option::Option::Some(&<#codec>::DECODE))
@@ -375,7 +404,7 @@ fn decode(model: &Model, field: &Field) -> TokenStream {
 /// How the values of a column are written
 fn encode(model: &Model, field: &Field) -> TokenStream {
     match &field.shape {
-        Shape::Value { .. } | Shape::Link { .. } => {
+        _ if field.is_column() => {
             let codec = codec(model, field);
             quote_spanned!(field.span()=> <::orm_core::private::EncodeOf<__Connection, #codec>>::ENCODE)
         }

@@ -7,6 +7,7 @@
 mod it_is_computed_once;
 mod random_changes;
 mod related_and_set;
+mod stored;
 mod what_goes_wrong_is_no_value;
 mod what_it_read_makes_it_missing;
 mod what_odoo_demands;

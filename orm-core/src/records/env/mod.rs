@@ -23,7 +23,7 @@ use crate::env::connection::Supply;
 use crate::env::environment::Environment;
 use crate::env::settings::{Limits, Settings};
 use crate::load::query;
-use crate::model::IntoKey;
+use crate::model::{self, IntoKey};
 use crate::write::flush;
 use crate::{Error, Result};
 
@@ -269,6 +269,14 @@ impl<C: Connection> Environment<C> {
     pub fn all_unscoped<M: Model<Connection = C>>(&self) -> Result<RecordSet<'_, M>> {
         let slots = query::all::<M>(self, false, Location::caller())?;
         Ok(RecordSet::found(self, slots))
+    }
+
+    /// Knows a model from now on, and those that its links lead to: its stored fields are computed anew when what they follow from is
+    /// written, whether the model was used or not
+    ///
+    /// As [`EnvironmentBuilder::model`], which says when that is needed.
+    pub fn register<M: Model<Connection = C>>(&self) {
+        self.know(model::any::<M>());
     }
 
     /// The cache, for those who look into it or manage it

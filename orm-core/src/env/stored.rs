@@ -1,0 +1,325 @@
+//! Fields that are computed and stored: what they follow from, and whose value is not what the database holds.
+//!
+//! The model that has such a field says by names what it follows from; here these are steps back: from rows that have changed to the
+//! records whose value follows from them. Tables note changes only where somebody watches, so nobody else pays.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use crate::backend::Connection;
+use crate::model::AnyModel;
+use crate::store::{ColumnId, Frozen, SlotSet, Slots, TableId};
+
+/// A field that is computed and stored
+pub(crate) struct Rule<C: Connection> {
+    pub(crate) model: &'static dyn AnyModel<C>,
+    pub(crate) field: usize,
+    pub(crate) table: TableId,
+    pub(crate) column: ColumnId,
+    /// What it may read besides the record's own columns
+    pub(super) allowed: Vec<Allowed>,
+    /// Why what it declares does not do
+    pub(super) fault: Option<String>,
+}
+
+/// What may be read to compute a field
+#[derive(Debug)]
+pub(super) struct Allowed {
+    pub(super) table: TableId,
+    /// Its columns in the database; none of a list
+    pub(super) columns: &'static [&'static str],
+    /// The list's column
+    pub(super) list: Option<ColumnId>,
+    /// The links that lead to the table
+    pub(super) path: &'static [&'static str],
+}
+
+/// A step from rows to those that lead to them
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Back<C: Connection> {
+    /// Rows whose to-one link leads there: their model, and the link's columns
+    Linking { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str] },
+    /// What a link of the rows themselves leads to: the columns, and the field, if the model has one of them
+    Linked { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str], field: Option<usize> },
+    /// Those on the other side of a join table
+    Paired {
+        owners: &'static dyn AnyModel<C>,
+        join: usize,
+        own: &'static [&'static str],
+        other: &'static [&'static str],
+        /// Whether a pair counts either way
+        is_symmetric: bool,
+    },
+}
+
+/// The way back from rows of a model's table to the records whose values follow from them
+pub(crate) struct Route<C: Connection> {
+    pub(crate) model: &'static dyn AnyModel<C>,
+    /// The step back, and the route from there; `None`: these are the records
+    pub(crate) step: Option<(Back<C>, usize)>,
+    pub(crate) length: usize,
+}
+
+/// Rows that a field follows from
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Source {
+    pub(crate) rule: usize,
+    pub(crate) route: usize,
+}
+
+/// The pairs of a join table that a field follows from
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PairSource {
+    pub(super) join: usize,
+    pub(super) own: &'static [&'static str],
+    pub(super) other: &'static [&'static str],
+    pub(super) is_symmetric: bool,
+    pub(super) source: Source,
+    /// The join table's own model, if one was used
+    pub(super) watched: Option<TableId>,
+}
+
+/// How what waits is computed
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    #[default]
+    Nothing,
+    /// Before anything is sent: what only the database can answer interrupts it
+    Before,
+    /// The same, and something was asked that only the database can answer
+    Interrupted,
+    /// What it follows from was sent
+    Sent,
+}
+
+/// A value that waits to be computed
+struct Waiting {
+    /// What the database holds, where that is known
+    old: Option<Box<dyn Any + Send>>,
+    /// Behind how many others it is computed
+    rank: usize,
+}
+
+/// By slot, in the order in which it was found out
+type Due = IndexMap<u32, Waiting, FixedState>;
+
+/// The records of a field that wait to be computed
+#[derive(Debug, Clone)]
+pub(crate) struct Turn {
+    pub(crate) rank: usize,
+    pub(crate) rule: usize,
+    pub(crate) slots: Vec<u32>,
+}
+
+/// The fields that are computed and stored, of the models that are known
+pub(crate) struct StoredFields<C: Connection> {
+    pub(super) rules: Frozen<Rule<C>>,
+    pub(super) routes: Frozen<Route<C>>,
+    pub(super) sources: RefCell<Vec<Source>>,
+    pub(super) pairs: RefCell<Vec<PairSource>>,
+    /// By rule
+    due: RefCell<IndexMap<usize, Due, FixedState>>,
+    /// Rows, noted beside what the tables note
+    noted: RefCell<Vec<(Source, Vec<u32>)>>,
+    /// The numbers of the models whose fields are known
+    pub(super) known: RefCell<Slots>,
+    /// Models whose fields are to be learned, once no model is being opened
+    pub(super) unlearned: RefCell<Vec<&'static dyn AnyModel<C>>>,
+    pub(super) opening: Cell<usize>,
+    mode: Cell<Mode>,
+    is_putting: Cell<bool>,
+    /// Whether no read of what may follow from rows that have changed is a hit
+    is_doubted: Cell<bool>,
+}
+
+impl<C: Connection> Default for StoredFields<C> {
+    fn default() -> Self {
+        Self {
+            rules: Frozen::default(),
+            routes: Frozen::default(),
+            sources: RefCell::default(),
+            pairs: RefCell::default(),
+            due: RefCell::default(),
+            noted: RefCell::default(),
+            known: RefCell::default(),
+            unlearned: RefCell::default(),
+            opening: Cell::default(),
+            mode: Cell::default(),
+            is_putting: Cell::default(),
+            is_doubted: Cell::default(),
+        }
+    }
+}
+
+/// Goes back to what it was when this is dropped, also by a panic.
+pub(crate) struct During<'a, T: Copy>(&'a Cell<T>, T);
+
+impl<T: Copy> Drop for During<'_, T> {
+    fn drop(&mut self) {
+        self.0.set(self.1);
+    }
+}
+
+impl<C: Connection> StoredFields<C> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.len() == 0
+    }
+
+    pub(crate) fn rule(&self, number: usize) -> Option<&Rule<C>> {
+        self.rules.get(number)
+    }
+
+    pub(crate) fn route(&self, number: usize) -> Option<&Route<C>> {
+        self.routes.get(number)
+    }
+
+    pub(crate) fn source(&self, number: usize) -> Option<Source> {
+        self.sources.borrow().get(number).copied()
+    }
+
+    /// The field that a column of a table is, by its number
+    pub(crate) fn rule_of(&self, table: TableId, column: ColumnId) -> Option<usize> {
+        if self.is_empty() {
+            return None;
+        }
+        self.rules.iter().position(|rule| rule.table == table && rule.column == column)
+    }
+
+    /// Whether what waits is being computed, and how
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode.get()
+    }
+
+    /// Computes in this way until the result is dropped.
+    pub(crate) fn computing(&self, mode: Mode) -> During<'_, Mode> {
+        During(&self.mode, self.mode.replace(mode))
+    }
+
+    /// Notes that what is being computed asks for what only the database can answer.
+    pub(super) fn interrupt(&self) {
+        self.mode.set(Mode::Interrupted);
+    }
+
+    /// Puts a value that was computed, until the result is dropped: what follows from it is known already.
+    pub(crate) fn putting(&self) -> During<'_, bool> {
+        During(&self.is_putting, self.is_putting.replace(true))
+    }
+
+    pub(crate) fn is_putting(&self) -> bool {
+        self.is_putting.get()
+    }
+
+    /// Whether values wait to be computed
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.borrow().is_empty()
+    }
+
+    /// Whether values of a table wait to be computed
+    pub(crate) fn has_due_in(&self, table: TableId) -> bool {
+        self.due.borrow().keys().any(|&rule| self.rule(rule).is_some_and(|rule| rule.table == table))
+    }
+
+    /// Whether a record waits to be computed
+    pub(crate) fn is_due(&self, rule: usize, slot: u32) -> bool {
+        self.due.borrow().get(&rule).is_some_and(|due| due.contains_key(&slot))
+    }
+
+    /// The records that wait to be computed, if any
+    pub(crate) fn due_slots(&self, rule: usize) -> Option<SlotSet> {
+        Some(SlotSet::of(self.due.borrow().get(&rule)?.keys().copied()))
+    }
+
+    /// Notes that a record waits to be computed, behind so many others, and what the database holds; tells whether it has to wait for
+    /// more than was known.
+    pub(crate) fn set_due(
+        &self,
+        rule: usize,
+        slot: u32,
+        rank: usize,
+        old: impl FnOnce() -> Option<Box<dyn Any + Send>>,
+    ) -> bool {
+        let mut all = self.due.borrow_mut();
+        let due = all.entry(rule).or_default();
+        match due.get_mut(&slot) {
+            Some(waiting) if waiting.rank >= rank => false,
+            Some(waiting) => {
+                waiting.rank = rank;
+                true
+            }
+            None => {
+                due.insert(slot, Waiting { old: old(), rank });
+                true
+            }
+        }
+    }
+
+    /// A record waits no more; gives what the database held.
+    pub(crate) fn take_due(&self, rule: usize, slot: u32) -> Option<Box<dyn Any + Send>> {
+        let mut all = self.due.borrow_mut();
+        let due = all.get_mut(&rule)?;
+        let waiting = due.swap_remove(&slot)?;
+        if due.is_empty() {
+            all.swap_remove(&rule);
+        }
+        waiting.old
+    }
+
+    /// All that wait, those first that others wait for
+    pub(crate) fn turns(&self) -> Vec<Turn> {
+        let mut turns: IndexMap<(usize, usize), Vec<u32>, FixedState> = IndexMap::default();
+        for (&rule, due) in &*self.due.borrow() {
+            for (&slot, waiting) in due {
+                turns.entry((waiting.rank, rule)).or_default().push(slot);
+            }
+        }
+        turns.sort_unstable_keys();
+        turns.into_iter().map(|((rank, rule), slots)| Turn { rank, rule, slots }).collect()
+    }
+
+    /// Has these wait, and no others; what the database holds is not known.
+    pub(crate) fn restore(&self, turns: Vec<Turn>) {
+        self.forget_waiting();
+        for Turn { rank, rule, slots } in turns {
+            slots.into_iter().for_each(|slot| {
+                self.set_due(rule, slot, rank, || None);
+            });
+        }
+    }
+
+    /// Forgets whatever waits to be computed.
+    pub(crate) fn forget_due(&self) {
+        self.due.borrow_mut().clear();
+    }
+
+    /// Forgets all that waits.
+    pub(crate) fn forget_waiting(&self) {
+        self.is_doubted.set(false);
+        self.due.borrow_mut().clear();
+        self.noted.borrow_mut().clear();
+    }
+
+    /// Records of a table that wait for nothing any more: their rows are gone.
+    pub(crate) fn forget_rows(&self, table: TableId, slots: &[u32]) {
+        for (number, _) in self.rules.iter().enumerate().filter(|(_, rule)| rule.table == table) {
+            slots.iter().for_each(|&slot| drop(self.take_due(number, slot)));
+        }
+    }
+
+    /// Notes that what may follow from rows that have changed is doubted; tells whether it was already.
+    pub(super) fn doubt(&self) -> bool {
+        self.is_doubted.replace(true)
+    }
+
+    /// Notes rows that a field follows from.
+    pub(crate) fn note(&self, source: Source, slots: Vec<u32>) {
+        self.noted.borrow_mut().push((source, slots));
+    }
+
+    pub(crate) fn take_noted(&self) -> Vec<(Source, Vec<u32>)> {
+        self.is_doubted.set(false);
+        self.noted.take()
+    }
+}

@@ -1,0 +1,407 @@
+//! Fields that are computed and stored: who is to be computed is found out before what waits is sent, and what was computed waits with it.
+//!
+//! First the records whose values follow from what has changed are found, step by step back, a SELECT for each. Then their values are
+//! computed, from what the cache holds. Where a function asks for what only the database can answer, what waits is sent first, in a
+//! savepoint that is undone if anything of it fails.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use diesel::QueryResult;
+use diesel::query_builder::{AstPass, QueryFragment};
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use super::window::WINDOW;
+use super::{put, validate};
+use crate::backend::Connection;
+use crate::codec::ColumnNames;
+use crate::env::keys::read_slots;
+use crate::env::stored::{Back, Mode, Rule, Source, Turn};
+use crate::env::stores::Store;
+use crate::env::telling::Statement;
+use crate::error::Doing;
+use crate::fragment::{joined, separated};
+use crate::model::{AnyModel, KeyCondition};
+use crate::store::{Change, Read, Slots, follow};
+use crate::{Environment, Result};
+
+/// Computes a field of those of some records that wait for it.
+pub struct Recompute<C: Connection>(
+    /// What does so, the model forgotten
+    pub fn(&Environment<C>, &[u32]) -> Result<()>,
+);
+
+impl<C: Connection> fmt::Debug for Recompute<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Recompute")
+    }
+}
+
+/// Has what waits sent, and with it what follows from it and is stored.
+pub(super) fn pending<C: Connection>(
+    env: &Environment<C>,
+    send: fn(&Environment<C>) -> Result<()>,
+) -> Result<()> {
+    let stored = &env.stores.stored;
+    if stored.mode() == Mode::Sent {
+        return env.sending(|| send(env));
+    }
+    // What is written in another form than that of its link leads somewhere that is known only then.
+    while env.has_stored_waiting() {
+        let unknown = find(env)?;
+        if compute(env, Mode::Before)? {
+            validate::before(env, send)?;
+        } else {
+            validate::around(env, send, || compute(env, Mode::Sent).map(drop))?;
+        }
+        // Whatever is left would be left again.
+        stored.forget_due();
+        note_again(env, unknown);
+    }
+    if env.has_pending() { validate::before(env, send) } else { Ok(()) }
+}
+
+/// Computes all that wait; tells whether it could: else something was asked that cannot be answered before what waits was sent.
+fn compute<C: Connection>(env: &Environment<C>, mode: Mode) -> Result<bool> {
+    let stored = &env.stores.stored;
+    let _mode = stored.computing(mode);
+    for Turn { rule, slots, .. } in stored.turns() {
+        let Some(rule) = stored.rule(rule) else { continue };
+        let computed = compute_field(env, rule, &slots);
+        if stored.mode() == Mode::Interrupted {
+            return Ok(false);
+        }
+        computed?;
+    }
+    Ok(true)
+}
+
+fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[u32]) -> Result<()> {
+    env.is_declared(rule)?;
+    let stored = rule.model.fields()[rule.field].stored;
+    match stored.and_then(|stored| stored.compute.downcast_ref::<Recompute<C>>()) {
+        Some(Recompute(compute)) => compute(env, slots),
+        None => Ok(()),
+    }
+}
+
+/// Has records computed that are read and wait for it, `compute` does so: from what the cache holds, or, where that does not do, with all
+/// that waits, which is sent.
+pub(crate) fn on_read<C: Connection>(
+    env: &Environment<C>,
+    compute: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    let stored = &env.stores.stored;
+    if stored.mode() != Mode::Nothing {
+        return compute();
+    }
+    let mode = stored.computing(Mode::Before);
+    let computed = compute();
+    let is_interrupted = stored.mode() == Mode::Interrupted;
+    drop(mode);
+    if is_interrupted { env.flushed().map(drop) } else { computed }
+}
+
+/// Puts a value that was computed: it waits to be written, unless the database holds it.
+pub(crate) fn put_computed<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slot: u32,
+    value: &dyn std::any::Any,
+    keep: impl FnOnce(),
+) -> Result<()> {
+    let stored = &env.stores.stored;
+    let Some(rule) = stored.rule_of(store.table_number(), store.column_of(field)) else { return Ok(()) };
+    let encode = put::encode_of(store, field)?;
+    let old = stored.take_due(rule, slot);
+    if old.is_some_and(|old| encode.is_same(&*old, value)) {
+        keep();
+        return Ok(());
+    }
+    let _putting = stored.putting();
+    put::put(env, store, field, &[slot], value)
+}
+
+/// Looks at what was read to compute a field.
+pub(crate) fn check<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+    reads: Vec<Read>,
+) -> Result<()> {
+    let stored = &env.stores.stored;
+    let rule = stored.rule_of(store.table_number(), store.column_of(field));
+    match rule.and_then(|rule| stored.rule(rule)).filter(|_| env.settings.checks_depends) {
+        Some(rule) => env.check_reads(rule, slots, reads),
+        None => Ok(()),
+    }
+}
+
+/// Before rows are deleted: whose values follow from them, the database says as long as they are there.
+pub(super) fn before_delete<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+) -> Result<()> {
+    if !store.table().feeds(Change::Go) {
+        return Ok(());
+    }
+    store.table().feed(Change::Go, slots);
+    find(env).map(drop)
+}
+
+/// Before columns of rows are written otherwise than by their cells: whose values follow from them now
+pub(super) fn before_write<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    columns: &[&'static str],
+    slots: &[u32],
+) -> Result<()> {
+    if !store.table().feeds(Change::Written(columns)) {
+        return Ok(());
+    }
+    store.table().feed(Change::Written(columns), slots);
+    find(env).map(drop)
+}
+
+/// Whether values that are stored follow from rows of a model's table, and from their being there
+pub(super) fn follows_from<C: Connection>(store: Store<'_, C>, change: Change<'_>) -> bool {
+    store.table().feeds(change)
+}
+
+/// Sees to it that it is known whose values are not what they were: before anything is read that follows from such values.
+#[inline]
+pub(crate) fn settle<C: Connection>(env: &Environment<C>) -> Result<()> {
+    if env.signal().is_fed() { find_to_read(env) } else { Ok(()) }
+}
+
+#[cold]
+fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
+    let unknown = find(env)?;
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    // Where they lead is known when they were sent.
+    note_again(env, unknown);
+    env.flushed().map(drop)
+}
+
+fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>) {
+    for (source, slots) in rows {
+        env.stores.stored.note(source, slots);
+        env.signal().feed();
+    }
+}
+
+/// Finds the records whose values follow from what has changed. Returns rows of which is known only when they were sent where they lead.
+pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+    let stored = &env.stores.stored;
+    let mut unknown = Vec::new();
+    let mut rank = 0;
+    while env.signal().take_fed() {
+        let mut changed: IndexMap<Source, Vec<u32>, FixedState> = IndexMap::default();
+        for (source, slots) in stored.take_noted() {
+            changed.entry(source).or_default().extend(slots);
+        }
+        for table in env.tables() {
+            table.take_fed(&mut |source, slots| {
+                if let Some(source) = stored.source(source) {
+                    changed.entry(source).or_default().extend(slots);
+                }
+            });
+        }
+        let found = Walk { env, known: HashMap::default(), unknown: &mut unknown }.back(changed.clone());
+        if let Err(error) = found {
+            // It is found out the next time.
+            changed.into_iter().for_each(|(source, slots)| stored.note(source, slots));
+            env.signal().feed();
+            return Err(error);
+        }
+        for (rule, slots) in found? {
+            wait(env, rule, slots, rank);
+        }
+        rank += 1;
+    }
+    Ok(unknown)
+}
+
+/// Notes that records wait to be computed, and that what follows from their values does.
+fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<u32>, rank: usize) {
+    let stored = &env.stores.stored;
+    let Some(rule) = stored.rule(number) else { return };
+    let table = env.stores.table(rule.table);
+    let cells = table.column(rule.column);
+    // Those that follow from each other in a circle would wait for ever; who computes them tells.
+    let is_circle = rank > stored.turns().iter().map(|turn| turn.slots.len()).sum::<usize>() + 1;
+    let more: Vec<u32> = slots
+        .into_iter()
+        .map(|slot| table.meant(slot))
+        .filter(|&slot| !table.is_absent(slot))
+        .filter(|&slot| {
+            let is_new = !stored.is_due(number, slot);
+            let is_later = stored.set_due(number, slot, rank, || cells.take_clean(slot));
+            is_new || (is_later && !is_circle)
+        })
+        .collect();
+    if more.is_empty() {
+        return;
+    }
+    // What was aggregated over them, and lists with a condition on them, are not what they were.
+    table.note_forgotten(rule.column, Some(&more));
+    env.feed_column(env.stores.get(rule.model), rule.column, &more);
+}
+
+/// A walk from rows that have changed back to the records whose values follow from them
+struct Walk<'a, C: Connection> {
+    env: &'a Environment<C>,
+    /// What steps have led to, by the route and the rows
+    known: HashMap<(usize, Vec<u32>), Vec<u32>, FixedState>,
+    /// Rows of which is not known where they lead
+    unknown: &'a mut Vec<(Source, Vec<u32>)>,
+}
+
+impl<C: Connection> Walk<'_, C> {
+    /// The records, by field; the rows from which it is farthest go first, so that those who meet go on together.
+    fn back(mut self, mut changed: IndexMap<Source, Vec<u32>, FixedState>) -> Result<Vec<(usize, Vec<u32>)>> {
+        let stored = &self.env.stores.stored;
+        let mut found: IndexMap<usize, Vec<u32>, FixedState> = IndexMap::default();
+        let length = |source: &Source| stored.route(source.route).map_or(0, |route| route.length);
+        while let Some(&source) = changed.keys().max_by_key(|source| length(source)) {
+            let Some(mut slots) = changed.swap_remove(&source) else { break };
+            slots.sort_unstable();
+            slots.dedup();
+            let Some(route) = stored.route(source.route) else { continue };
+            match &route.step {
+                None => found.entry(source.rule).or_default().extend(slots),
+                Some((back, next)) => {
+                    let owners = match self.known.get(&(source.route, slots.clone())) {
+                        Some(owners) => owners.clone(),
+                        None => {
+                            let owners = self.step(source, route.model, back, &slots)?;
+                            self.known.insert((source.route, slots), owners.clone());
+                            owners
+                        }
+                    };
+                    changed.entry(Source { route: *next, ..source }).or_default().extend(owners);
+                }
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    fn step(
+        &mut self,
+        source: Source,
+        model: &'static dyn AnyModel<C>,
+        back: &Back<C>,
+        slots: &[u32],
+    ) -> Result<Vec<u32>> {
+        let rows = self.env.stores.get(model);
+        match *back {
+            Back::Linking { owners, columns } => {
+                let owners = self.env.stores.get(owners);
+                let names = owners.model().key_columns();
+                self.select(owners, owners.sql(), names, columns, rows, slots)
+            }
+            Back::Paired { owners, join, own, other, is_symmetric } => {
+                let (owners, table) = (self.env.stores.get(owners), self.env.stores.join_sql(join));
+                let mut found = self.select(owners, table, own, other, rows, slots)?;
+                if is_symmetric {
+                    found.extend(self.select(owners, table, other, own, rows, slots)?);
+                }
+                Ok(found)
+            }
+            Back::Linked { owners, columns, field } => {
+                let owners = self.env.stores.get(owners);
+                let (mut found, mut asked, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+                for &slot in slots {
+                    let Some(column) = field.map(|field| rows.column_of(field)) else {
+                        asked.push(slot);
+                        continue;
+                    };
+                    let cells = rows.table().column(column);
+                    follow(cells, std::iter::once(slot), |targets| found.extend(targets.unwrap_or_default()));
+                    // Where it leads in the database, nobody knows of one that was written.
+                    if !cells.has(slot) || cells.is_dirty(slot) {
+                        asked.push(slot);
+                    }
+                    let is_dirty = |twin| rows.table().column(twin).is_dirty(slot);
+                    if !cells.has(slot) && rows.twins(column).into_iter().any(is_dirty) {
+                        unknown.push(slot);
+                    }
+                }
+                if !unknown.is_empty() {
+                    self.unknown.push((source, unknown));
+                }
+                let names = rows.model().key_columns();
+                found.extend(self.select(owners, rows.sql(), columns, names, rows, &asked)?);
+                Ok(found)
+            }
+        }
+    }
+
+    /// The owners that rows name which name others
+    fn select(
+        &self,
+        owners: Store<'_, C>,
+        table: &str,
+        columns: &'static [&'static str],
+        named: &'static [&'static str],
+        by: Store<'_, C>,
+        slots: &[u32],
+    ) -> Result<Vec<u32>> {
+        let env = self.env;
+        let mut found = Slots::default();
+        let window = WINDOW.min(env.settings.prefetch_limit);
+        for slots in slots.chunks(window) {
+            let keys = by.key_list(slots);
+            let query = Owners::<C> { table, columns, named, keys };
+            let model = owners.name();
+            let reason = "what follows from what has changed";
+            let text = || format!("finding {model} that follow from {} of {}", slots.len(), by.name());
+            let doing = Doing { model, text: &text };
+            let told = Statement { kind: "select", model, reason: &reason, keys: Some(slots.len()) };
+            let owners = env.told(&told, &query, |told| {
+                env.before_select(&query);
+                read_slots(env, owners, doing, &query).inspect(|owners| told.set(owners.len()))
+            })?;
+            found.extend(owners);
+        }
+        let mut found: Vec<u32> = found.into_iter().collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+}
+
+/// `SELECT DISTINCT columns FROM table WHERE named IN (keys) AND columns IS NOT NULL`
+struct Owners<'a, C: Connection> {
+    table: &'a str,
+    columns: &'static [&'static str],
+    named: &'static [&'static str],
+    keys: Box<dyn KeyCondition<C::Backend>>,
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Owners<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let column = |out: &mut AstPass<'_, 'b, C::Backend>, column: &&'static str| {
+            out.push_sql(self.table);
+            out.push_sql(".");
+            out.push_identifier(column)
+        };
+        out.push_sql("SELECT DISTINCT ");
+        separated(&mut out, self.columns, |out, name| column(out, name))?;
+        out.push_sql(" FROM ");
+        out.push_sql(self.table);
+        out.push_sql(" WHERE ");
+        self.keys.push(ColumnNames { table: self.table, names: self.named }, out.reborrow())?;
+        out.push_sql(" AND ");
+        joined(" AND ", &mut out, self.columns, |out, name| {
+            column(out, name)?;
+            out.push_sql(" IS NOT NULL");
+            Ok(())
+        })
+    }
+}

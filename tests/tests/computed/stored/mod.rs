@@ -1,0 +1,5 @@
+//! Computed fields that are columns.
+
+mod it_is_kept_up;
+mod models;
+mod random_changes;
