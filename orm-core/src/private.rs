@@ -11,6 +11,7 @@ pub use crate::codec::{
 pub use crate::env::stores::Store;
 pub use crate::fragment::{text_by, told_by};
 pub use crate::key::Key;
+pub use crate::load::computed::ComputedBy;
 pub use crate::model::{
     AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
     KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
@@ -19,7 +20,8 @@ pub use crate::model::{
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{
-    Compute, ComputedKind, IntoCell, IntoTime, Related, computed_all, computed_one, through,
+    Compute, ComputedKind, IntoCell, IntoTime, LinkValue, Linking, Related, compute_links, computed_all,
+    computed_link, computed_links, computed_one, through, through_link,
 };
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,

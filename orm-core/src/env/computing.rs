@@ -36,6 +36,16 @@ impl<C: Connection> Computing<'_, C> {
     }
 }
 
+/// What is computed before somebody asks for it, until this is dropped
+pub(crate) struct Ahead<'env, C: Connection>(&'env Environment<C>);
+
+impl<C: Connection> Drop for Ahead<'_, C> {
+    fn drop(&mut self) {
+        self.0.computed.borrow_mut().end_ahead();
+        self.0.note_computing();
+    }
+}
+
 impl<C: Connection> Environment<C> {
     /// Begins to compute a field of records: until the result is dropped, all that is read is noted.
     pub(crate) fn begin_computing<'env>(
@@ -56,6 +66,14 @@ impl<C: Connection> Environment<C> {
         begun.map_err(|cycle| self.cycle(&cycle))?;
         self.note_computing();
         Ok(Computing { env: self, has_returned: false })
+    }
+
+    /// Begins to compute what nobody has asked for yet, until the result is dropped: what is computed now is nothing to what is
+    /// being computed already.
+    pub(crate) fn begin_ahead(&self) -> Ahead<'_, C> {
+        self.computed.borrow_mut().begin_ahead();
+        self.note_computing();
+        Ahead(self)
     }
 
     #[cold]

@@ -272,7 +272,7 @@ impl<C: Connection> Stores<C> {
     fn side(&self, field: &FieldInfo<C>) -> Option<Side> {
         let link = field.link.as_ref()?;
         match link.kind {
-            LinkKind::ToOne => None,
+            LinkKind::ToOne | LinkKind::Computed { .. } => None,
             LinkKind::Inverse { field, .. } => {
                 let table = self.open_table(link.target);
                 Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
@@ -423,7 +423,7 @@ impl<C: Connection> Stores<C> {
         let members = self.get(link.target);
         let owner = match link.kind {
             LinkKind::Inverse { field, .. } => Some(members.column_of(field())),
-            LinkKind::ToOne | LinkKind::Through { .. } => None,
+            LinkKind::ToOne | LinkKind::Computed { .. } | LinkKind::Through { .. } => None,
         };
         match subject {
             Subject::Column(column) => {

@@ -56,7 +56,7 @@ impl<'a, C: Connection> Source<'a, C> {
         let (members, clauses) = (env.stores.get(link.target), link.clauses());
         condition::follow(env, store, field);
         Some(match link.kind {
-            LinkKind::ToOne => return None,
+            LinkKind::ToOne | LinkKind::Computed { .. } => return None,
             LinkKind::Inverse { field, is_one, .. } => {
                 let field = field();
                 let own = members.field(field).columns;

@@ -151,7 +151,9 @@ impl<C: Connection> FieldInfo<C> {
 
     /// Whether its cells hold lists: it is a to-many link, or the other side of a unique to-one link
     pub(crate) fn is_list(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| !matches!(link.kind, LinkKind::ToOne))
+        self.link
+            .as_ref()
+            .is_some_and(|link| matches!(link.kind, LinkKind::Inverse { .. } | LinkKind::Through { .. }))
     }
 
     /// Whether it is a list of one member at most: the other side of a unique to-one link
@@ -181,7 +183,7 @@ impl<C: Connection> LinkInfo<C> {
     /// Which of the members, and in what order
     pub(crate) fn clauses(&self) -> Clauses<C> {
         match self.kind {
-            LinkKind::ToOne => Clauses { order: None, filter: None, limit: None },
+            LinkKind::ToOne | LinkKind::Computed { .. } => Clauses { order: None, filter: None, limit: None },
             LinkKind::Inverse { clauses, .. } | LinkKind::Through { clauses, .. } => clauses,
         }
     }
@@ -224,6 +226,11 @@ impl<C: Connection> fmt::Debug for Clauses<C> {
 pub enum LinkKind<C: Connection> {
     /// By its own columns
     ToOne,
+    /// By what a function computes for each record
+    Computed {
+        /// What computes it, whose type is known above
+        by: &'static (dyn Any + Send + Sync),
+    },
     /// By a to-one link of the members
     Inverse {
         /// The members' field
@@ -258,6 +265,7 @@ impl<C: Connection> fmt::Debug for LinkKind<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ToOne => "ToOne",
+            Self::Computed { .. } => "Computed",
             Self::Inverse { .. } => "Inverse",
             Self::Through { .. } => "Through",
         })

@@ -9,6 +9,7 @@ use super::group::{Group, LinkHere};
 use super::{Model, Records};
 use crate::env::stores::{Store, Want};
 use crate::env::watch::Place;
+use crate::load::computed::computed_by;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
 use crate::load::prefetch;
@@ -97,7 +98,7 @@ impl<M: Model> Group<'_, M> {
     #[inline(always)]
     fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> Option<u32>
     where
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
     {
         let Self { signal, columns, .. } = self;
         field.cells(columns).borrow().hit(slot, signal.known_turn()).map(LinkCell::to_one)
@@ -212,14 +213,31 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
+    /// Some of the records one by one, each reached from where it is: that of a set is a set of its own otherwise, so that a link that is
+    /// not cached is this one's and not the first one's.
+    pub(crate) fn each_of(&self, slots: &[u32]) -> impl Iterator<Item = Records<'env, M, One>>
+    where
+        K: Cardinality,
+    {
+        let is_one = self.slot < UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT;
+        let group = match self.ordinal() {
+            Some(_) if is_one => Rc::clone(&self.group),
+            Some(at) => self.group.reached(slots.to_vec(), at),
+            None => self.group.arrived(slots.to_vec()),
+        };
+        let at = if is_one { self.at } else { 0 };
+        let slots: Vec<u32> = slots.iter().map(|&slot| self.group.store.meant(slot)).collect();
+        (at..).zip(slots).map(move |(at, slot)| Records::wrap(Handle::new(Rc::clone(&group), slot, at)))
+    }
+
     /// Along a to-one link: nothing is asked, the target is looked up if the link is cached.
     #[inline(always)]
-    pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>) -> Records<'env, L, N>
+    pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>, place: Place) -> Records<'env, L, N>
     where
         K: Cardinality,
         T: 'static,
         D: LinkKind<M, Target = L>,
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
@@ -228,7 +246,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let target = if slot < UNRESOLVED {
             match self.group.linked(slot, field) {
                 Some(target) => target,
-                None => return Records::wrap(self.follow_slowly(field, slot)),
+                None => return Records::wrap(self.follow_slowly(field, slot, place)),
             }
         } else {
             slot
@@ -243,14 +261,17 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     /// another record by now, the way begins anew at the record at hand.
     #[cold]
     #[inline(never)]
-    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32) -> Handle<'env, L, N>
+    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32, place: Place) -> Handle<'env, L, N>
     where
         T: 'static,
         D: LinkKind<M, Target = L>,
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
         L: Model<Connection = M::Connection>,
     {
-        let target = peek(&self.group, slot, field);
+        let target = match peek(&self.group, slot, field) {
+            UNRESOLVED => D::lead(&self.group, self.at, slot, field, place).unwrap_or(UNRESOLVED),
+            target => target,
+        };
         if target == UNRESOLVED && self.has_moved(slot) {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(field.way(), field.index()), target, 0);
@@ -380,6 +401,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         mut trail: impl FnMut() -> Trail,
     ) -> Result<Vec<u32>> {
         let env = self.group.env;
+        if let Some(by) = computed_by(store, field) {
+            let slots = level.iter().map(|&slot| store.meant(slot)).collect();
+            let targets = by.0(env, self.group.origin_behind(slots, trail(), self.ordinal()), place, false)?;
+            let mut next = Next::new(level.len() > 1);
+            targets.iter().filter(|&&target| target != NULL).for_each(|target| {
+                next.arrive(Some(std::slice::from_ref(target)));
+            });
+            return Ok(next.slots);
+        }
         env.settle();
         if self.at == Self::ALL {
             // Reading a link of a whole set is later than what was read before.

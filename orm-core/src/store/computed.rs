@@ -172,14 +172,25 @@ impl Computations {
     }
 
     fn target(&self, id: u32) -> Option<Target> {
-        let Computation { field, slots, .. } = &self.computations[id as usize];
+        // None of what is only computed ahead
+        let Computation { field, slots, .. } = self.computations.get(id as usize)?;
         let (&(table, column), _) = self.current.get_index(*field)?;
         Some((table, column, *slots.all().first()?))
     }
 
     /// What is being computed
     pub(crate) fn innermost(&self) -> Option<Target> {
-        self.target(self.running.last()?.computation)
+        self.target(self.asking()?)
+    }
+
+    /// Begins to compute what nobody has asked for yet: what that reads, and what becomes of it, is nothing to those that are running.
+    pub(crate) fn begin_ahead(&mut self) {
+        self.running.push(Running { computation: NONE, oldest: Stamp::MAX });
+    }
+
+    /// Goes on with those that were running before.
+    pub(crate) fn end_ahead(&mut self) {
+        self.running.pop();
     }
 
     /// Ends the innermost computation, which has returned.
@@ -197,9 +208,14 @@ impl Computations {
 
     /// Notes that what the innermost computation returns is not to be kept: it has seen what nobody can know later.
     pub(crate) fn distrust(&mut self) {
-        if let Some(Running { computation, .. }) = self.running.last() {
-            self.retire(*computation);
+        if let Some(computation) = self.asking() {
+            self.retire(computation);
         }
+    }
+
+    /// The innermost computation
+    fn asking(&self) -> Option<u32> {
+        Some(self.running.last()?.computation).filter(|&computation| computation != NONE)
     }
 
     /// Ends the innermost computation, which has failed.
@@ -221,7 +237,9 @@ impl Computations {
         slot: u32,
         loaded: Stamp,
     ) {
-        let Some(running) = self.running.last_mut() else { return };
+        let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
+            return;
+        };
         running.oldest = running.oldest.min(loaded);
         let id = running.computation;
         let dependents = dependents.get_or_insert_with(|| {
@@ -233,7 +251,9 @@ impl Computations {
 
     /// Notes that the innermost computation has searched.
     pub(crate) fn note_search(&mut self, signal: &Signal, text: String, now: Stamp) {
-        let Some(running) = self.running.last_mut() else { return };
+        let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
+            return;
+        };
         running.oldest = running.oldest.min(now);
         let id = running.computation;
         signal.note_search();

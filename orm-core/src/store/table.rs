@@ -137,6 +137,17 @@ pub(super) struct TableColumn {
     twins: RefCell<Vec<ColumnId>>,
 }
 
+impl TableColumn {
+    /// Whether it is a to-one link that stands in the rows: not one that is computed
+    fn is_link_of_rows(&self) -> bool {
+        !self.shows.is_empty() && links::to_one(&*self.cells).is_some()
+    }
+
+    fn is_of_lists(&self) -> bool {
+        links::lists(&*self.cells).is_some()
+    }
+}
+
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns: Vec<&str> = self.columns.iter().map(|column| &*column.name).collect();
@@ -1210,12 +1221,11 @@ impl Table {
 
     // Links
 
-    /// The columns of the to-one links that lead to a table
+    /// The columns of the to-one links in its rows that lead to a table
     pub(crate) fn columns_to(&self, table: TableId) -> Vec<ColumnId> {
-        let leads_there = |column: &ColumnId| {
-            self.target(*column) == Some(table) && links::to_one(self.column(*column)).is_some()
-        };
-        self.columns().filter(leads_there).collect()
+        let leads_there = |column: &ColumnId| self.target(*column) == Some(table);
+        let is_of_rows = |column: &ColumnId| self.entry(*column).is_link_of_rows();
+        self.columns().filter(leads_there).filter(is_of_rows).collect()
     }
 
     /// Records of this table, which is `own`, by levels: whatever links to another one of them before that. Those that link to each
@@ -1270,7 +1280,7 @@ impl Table {
         let mut all = Vec::new();
         for column in self.columns.iter() {
             let pages = column.cells.take_touched();
-            if column.target.is_some() && !pages.is_empty() {
+            if (column.is_link_of_rows() || column.is_of_lists()) && !pages.is_empty() {
                 column.reverse.borrow_mut().note_pages(&*column.cells, &pages);
             }
             all.extend(pages);
@@ -1296,7 +1306,7 @@ impl Table {
     }
 
     fn note_unknown<I: Iterator<Item = u32>>(&self, slots: impl Fn() -> I) {
-        let links = self.columns.iter().filter(|column| links::to_one(&*column.cells).is_some());
+        let links = self.columns.iter().filter(|column| column.is_link_of_rows());
         links.for_each(|column| column.reverse.borrow_mut().note_unknown(&*column.cells, slots()));
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn change_list<C: Connection>(
     store.refuse_selective(field)?;
     let target = env.stores.get(link.target);
     match &link.kind {
-        LinkKind::ToOne => Ok(()),
+        LinkKind::ToOne | LinkKind::Computed { .. } => Ok(()),
         LinkKind::Inverse { field: link, is_one, .. } => {
             if *is_one && add {
                 make_room(env, store, field, owners, members)?;

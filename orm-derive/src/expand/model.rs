@@ -279,7 +279,9 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
         Shape::OneToMany(_) => quote!(#ident: ::orm_core::private::OneToMany::new()),
         Shape::OneToOne(_) => quote!(#ident: ::orm_core::private::OneToOne::new()),
         Shape::ManyToMany(_) => quote!(#ident: ::orm_core::private::ManyToMany::new()),
-        Shape::Computed { .. } => quote!(#ident: ::orm_core::private::Computed::new()),
+        Shape::Computed { .. } | Shape::ComputedLink { .. } => {
+            quote!(#ident: ::orm_core::private::Computed::new())
+        }
         _ => quote!(#ident: ::orm_core::private::owned(record, #model::#constant)?),
     }
 }
@@ -288,9 +290,7 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _) => {
-            (quote!(), quote!(Never))
-        }
+        _ if !field.is_column() => (quote!(), quote!(Never)),
         (_, attrs) => {
             let prefetch = match (&attrs.deferred, &attrs.group) {
                 (Some(_), _) => quote!(Deferred),
@@ -305,7 +305,7 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             (quote!(#(#names),*), prefetch)
         }
     };
-    let (codec, link) = (codec(model, field), link(model, field));
+    let (codec, link) = (codec(model, field), link(model, field, is_stub));
     let stamp = stamp(model, field, is_stub);
     let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
     let is_nullable =
@@ -375,7 +375,7 @@ fn encode(model: &Model, field: &Field) -> TokenStream {
 }
 
 /// Where a link leads to
-fn link(model: &Model, field: &Field) -> TokenStream {
+fn link(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let Some(target) = field.shape.target() else { return quote!(::core::option::Option::None) };
     let checked = |clause: Option<&Expr>, check: TokenStream| match clause {
         Some(clause) => {
@@ -430,6 +430,16 @@ fn link(model: &Model, field: &Field) -> TokenStream {
                     own: &[#(::orm_core::private::column_name::<#own>()),*],
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
                     clauses: #clauses,
+                }
+            }
+        }
+        (Shape::ComputedLink { .. }, ..) if !is_stub => {
+            let constant = names::constant(&field.ident);
+            quote! {
+                Computed {
+                    by: &::orm_core::private::ComputedBy::<__Connection>(|env, origin, place, is_ahead| {
+                        ::orm_core::private::compute_links(env, origin, place, is_ahead, #ident::#constant)
+                    }),
                 }
             }
         }
