@@ -13,15 +13,15 @@ pub use crate::fragment::{text_by, told_by};
 pub use crate::key::Key;
 pub use crate::load::computed::ComputedBy;
 pub use crate::model::{
-    AnyModel, Clauses, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys, IntoKey,
-    KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn, Order,
-    OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy,
-    any, holds_key, holds_keys, one_column, several_columns, table_name,
+    AnyModel, Clauses, DependsOn, Entity, FieldInfo, Filter, HasNoVersion, HasVersion, HoldsKey, HoldsKeys,
+    IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys, OfClock, OneColumn,
+    Order, OtherModel, Prefetch, SameColumns, Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType,
+    VersionedBy, any, holds_key, holds_keys, one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{
-    Compute, ComputedKind, IntoCell, IntoTime, LinkValue, Linking, Related, compute_links, computed_all,
-    computed_link, computed_links, computed_one, through, through_link,
+    Compute, ComputedKind, DependedOn, IntoCell, IntoTime, LinkValue, Linking, Related, compute_links,
+    computed_all, computed_link, computed_links, computed_one, depended_on, through, through_link,
 };
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,

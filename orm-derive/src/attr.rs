@@ -74,6 +74,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) compute_all: Option<Given<ExprPath>>,
     /// The links that lead to the field whose value it shows, and that field
     pub(crate) related: Option<Given<Steps>>,
+    /// The fields that are all that the searches of the function depend on, of their models
+    pub(crate) depends_on: Option<Given<Vec<ExprPath>>>,
     /// It says when the row was created; the function that makes its value of the time, if one is named
     pub(crate) created_at: Option<Given<Option<ExprPath>>>,
     /// The same of when it was last written
@@ -102,6 +104,7 @@ const FIELD_KEYS: &[&str] = &[
     "compute",
     "compute_all",
     "related",
+    "depends_on",
     "created_at",
     "updated_at",
 ];
@@ -173,6 +176,10 @@ impl FieldAttrs {
                     set(&mut found.compute_all, value(key, input, errors, "compute_all = open_orders")?)
                 }
                 "related" => set(&mut found.related, value(key, input, errors, "related = country_id.code")?),
+                "depends_on" => set(
+                    &mut found.depends_on,
+                    list(key, input, "depends_on(Order::STATE, Order::PARTNER_ID)", ExprPath::parse)?,
+                ),
                 "created_at" => set(
                     &mut found.created_at,
                     flag_or_value(key, input, errors, "a function", "created_at = utc")?,

@@ -183,6 +183,16 @@ fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
         attrs.related.as_ref().map(|given| &given.key),
     ];
     let mut keys = keys.into_iter().flatten();
+    if let Some(depends_on) = &attrs.depends_on
+        && attrs.compute.is_none()
+        && attrs.compute_all.is_none()
+        && !attrs.faulty
+    {
+        errors.at(
+            &depends_on.key,
+            "`depends_on` says what the searches of a function depend on: it is for `compute` and `compute_all`",
+        );
+    }
     if !field.is_computed() {
         if !matches!(field.shape, Shape::Unsupported(_)) {
             keys.for_each(|key| {

@@ -114,7 +114,12 @@ pub struct FieldInfo<C: Connection> {
     pub link: Option<LinkInfo<C>>,
     /// Whether it says when the row was written
     pub stamp: Option<Timestamp>,
+    /// Of what is computed, the fields that are all that its function's searches depend on of their models, if it says so
+    pub depends_on: Option<DependsOn<C>>,
 }
+
+/// Gives fields, by their models and their places there.
+pub type DependsOn<C> = fn() -> Vec<(&'static dyn AnyModel<C>, usize)>;
 
 /// What is put into a field that says when the row was written
 #[derive(Debug, Clone, Copy)]

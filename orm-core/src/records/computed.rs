@@ -14,9 +14,10 @@ use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::load::origin::Origin;
 use crate::load::plan::{Wanted, plan};
+use crate::model::{AnyModel, any};
 use crate::records::field::{
-    AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, Readable, Required,
-    WayTo, to_one_fields, value_fields,
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, PrimaryKey,
+    Readable, Required, WayTo, to_one_fields, value_fields,
 };
 use crate::records::value::IntoLink;
 use crate::records::{Group, Handle, Model, Records};
@@ -81,8 +82,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     where
         K::Cell<T>: Clone,
     {
-        let store = group.store;
-        store.count_miss(field.index());
+        field.cells(&group.columns).borrow().count_miss();
         match field.access().1 {
             Compute::Each(compute) => {
                 let record = Record::wrap(Handle::new(Rc::clone(group), slot, at));
@@ -395,6 +395,39 @@ macro_rules! into_cell {
 into_cell! {
     String => Str;
     Vec<u8> => Bytes;
+}
+
+/// A field that `depends_on` may name: what a row holds
+#[diagnostic::on_unimplemented(
+    message = "`depends_on` names columns, and `{Self}` is none",
+    label = "no field that stands in the rows",
+    note = "what is read by fields and links is noted by itself: name the columns that the function's searches look at"
+)]
+pub trait DependedOn<C: Connection> {
+    #[doc(hidden)]
+    fn place(self) -> (&'static dyn AnyModel<C>, usize);
+}
+
+macro_rules! depended_on {
+    ($([$($parameter:tt)*] $kind:ty;)*) => {$(
+        impl<M: Model, T: 'static, $($parameter)*> DependedOn<M::Connection> for Field<M, T, $kind> {
+            fn place(self) -> (&'static dyn AnyModel<M::Connection>, usize) {
+                (any::<M>(), self.index())
+            }
+        }
+    )*};
+}
+depended_on! {
+    [] Required;
+    [] Nullable;
+    [] PrimaryKey;
+    [L: Model] Linked<L>;
+    [L: Model] LinkedNullable<L>;
+}
+
+/// A field that `depends_on` names, its type forgotten
+pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, usize) {
+    field.place()
 }
 
 /// What a function of the user has computed for one record

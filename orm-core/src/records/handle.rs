@@ -118,6 +118,9 @@ fn no_hit<M: Model, T: 'static, D: CellKind>(
 where
     D::Cell<T>: Clone,
 {
+    if let Some(value) = group.env.read_noted(field.cells(&group.columns), slot) {
+        return Ok(value);
+    }
     if group.env.touch(group.store, field.index(), slot)
         && let Some(value) = field.cells(&group.columns).borrow().get(slot)
     {
@@ -161,8 +164,11 @@ where
 #[inline(never)]
 fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: u32, field: Field<M, T, D>) -> u32
 where
-    D::Cell<T>: LinkCell,
+    D::Cell<T>: LinkCell + Clone,
 {
+    if let Some(link) = group.env.read_noted(field.cells(&group.columns), slot) {
+        return link.to_one();
+    }
     group.env.touch(group.store, field.index(), slot);
     field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, LinkCell::to_one)
 }

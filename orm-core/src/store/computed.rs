@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use super::column::Stamp;
 use super::dependents::{Dependents, NONE, Signal};
 use super::slot::{ColumnId, TableId};
-use super::table::Part;
+use super::table::{Part, Written};
 
 /// Edges that may be there before those that lead nowhere are looked for
 const FEW_EDGES: usize = 1 << 12;
@@ -30,7 +30,8 @@ struct Edge {
 #[derive(Debug)]
 enum Slots {
     One(u32),
-    Several(Box<[u32]>),
+    // Twice in a box, as one is what most are, and there are many of them.
+    Several(Box<Box<[u32]>>),
 }
 
 impl Slots {
@@ -46,12 +47,12 @@ impl Slots {
 #[derive(Debug)]
 struct Computation {
     /// The computed field, by its place in [`Computations::current`]
-    field: usize,
-    slots: Slots,
-    /// Of how many of them the value is still the one that was computed here
-    values: usize,
+    field: u32,
+    /// Of how many of the records the value is still the one that was computed here
+    values: u32,
     /// How many edges lead here
-    edges: usize,
+    edges: u32,
+    slots: Slots,
     /// Whether all that it read is as it was
     stands: bool,
     is_running: bool,
@@ -77,6 +78,34 @@ pub(crate) struct Finished {
     pub(crate) stands: bool,
 }
 
+/// Of the tables that a computed field names, all that its function's searches depend on: columns; without one whether there are rows
+pub(crate) type Narrowed = Arc<[(TableId, Option<ColumnId>)]>;
+
+/// A search that something was computed from
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Search {
+    /// No text: one that nobody knows
+    pub(crate) text: String,
+    pub(crate) narrowed: Option<Narrowed>,
+}
+
+impl Search {
+    /// Whether it may find other rows, since a table was written that has this name, and a number if a model has named it
+    pub(crate) fn follows(&self, name: &str, table: Option<TableId>, written: &Written) -> bool {
+        let Some(narrowed) = &self.narrowed else { return self.text.is_empty() || self.text.contains(name) };
+        let mut named = narrowed.iter().filter(|(of, _)| Some(*of) == table).peekable();
+        if named.peek().is_none() {
+            return !self.text.is_empty() && self.text.contains(name);
+        }
+        match written {
+            Written::Rows => true,
+            Written::Columns(columns) => {
+                named.any(|(_, column)| column.is_some_and(|column| columns.contains(&column)))
+            }
+        }
+    }
+}
+
 /// Gives the dependents of a part of a table to work on.
 pub(crate) type Visit<'a> = &'a dyn Fn(TableId, Part, &mut dyn FnMut(&mut Dependents));
 
@@ -89,11 +118,13 @@ pub(crate) struct Computations {
     free: Vec<u32>,
     /// By computed field the computation of each record's value
     current: IndexMap<(TableId, ColumnId), Vec<u32>, FixedState>,
+    /// The computed field whose computation was begun last
+    last_field: usize,
     running: Vec<Running>,
     /// Parts of tables that something was computed from
     inputs: Vec<(TableId, Part)>,
-    /// By their text the searches that something was computed from; no text: one that nobody knows
-    searches: IndexMap<String, u32, FixedState>,
+    /// The searches that something was computed from
+    searches: IndexMap<Search, u32, FixedState>,
     /// So many edges call for a look for those that lead nowhere.
     crowded: usize,
 }
@@ -119,9 +150,17 @@ impl Computations {
         column: ColumnId,
         slots: &[u32],
     ) -> Result<u32, Vec<Target>> {
-        let entry = self.current.entry((table, column));
-        let field = entry.index();
-        entry.or_default();
+        // Mostly it is the one that was computed last.
+        let last = self.last_field;
+        let field = match self.current.get_index(last) {
+            Some((&known, _)) if known == (table, column) => last,
+            _ => {
+                let entry = self.current.entry((table, column));
+                self.last_field = entry.index();
+                entry.or_default();
+                self.last_field
+            }
+        };
         for &slot in slots {
             let Some(&known) = self.current[field].get(slot as usize).filter(|&&known| known != NONE) else {
                 continue;
@@ -140,10 +179,11 @@ impl Computations {
         }
         let slots = match *slots {
             [slot] => Slots::One(slot),
-            _ => Slots::Several(slots.into()),
+            _ => Slots::Several(Box::new(slots.into())),
         };
-        let values = slots.all().len();
-        let new = Computation { field, slots, values, edges: 0, stands: true, is_running: true };
+        let values = slots.all().len() as u32;
+        let new =
+            Computation { field: field as u32, slots, values, edges: 0, stands: true, is_running: true };
         let id = match self.free.pop() {
             Some(id) => {
                 self.computations[id as usize] = new;
@@ -174,7 +214,7 @@ impl Computations {
     fn target(&self, id: u32) -> Option<Target> {
         // None of what is only computed ahead
         let Computation { field, slots, .. } = self.computations.get(id as usize)?;
-        let (&(table, column), _) = self.current.get_index(*field)?;
+        let (&(table, column), _) = self.current.get_index(*field as usize)?;
         Some((table, column, *slots.all().first()?))
     }
 
@@ -237,33 +277,42 @@ impl Computations {
         slot: u32,
         loaded: Stamp,
     ) {
-        let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
+        if self.asking().is_none() {
             return;
-        };
-        running.oldest = running.oldest.min(loaded);
-        let id = running.computation;
+        }
         let dependents = dependents.get_or_insert_with(|| {
             self.inputs.push(input);
             Box::new(Dependents::new(signal))
         });
-        self.link(dependents.chain(slot), id);
+        self.note_read(dependents, slot, loaded);
+    }
+
+    /// The same of a cell in a column that something was computed from before
+    #[inline]
+    pub(crate) fn note_read(&mut self, dependents: &mut Dependents, slot: u32, loaded: Stamp) {
+        if let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) {
+            running.oldest = running.oldest.min(loaded);
+            let id = running.computation;
+            self.link(dependents.chain(slot), id);
+        }
     }
 
     /// Notes that the innermost computation has searched.
-    pub(crate) fn note_search(&mut self, signal: &Signal, text: String, now: Stamp) {
+    pub(crate) fn note_search(&mut self, signal: &Signal, search: Search, now: Stamp) {
         let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
             return;
         };
         running.oldest = running.oldest.min(now);
         let id = running.computation;
         signal.note_search();
-        let entry = self.searches.entry(text);
+        let entry = self.searches.entry(search);
         let place = entry.index();
         let mut chain = *entry.or_insert(NONE);
         self.link(&mut chain, id);
         self.searches[place] = chain;
     }
 
+    #[inline]
     fn link(&mut self, chain: &mut u32, computation: u32) {
         if *chain != NONE && self.edges[*chain as usize].computation == computation {
             return;
@@ -295,10 +344,10 @@ impl Computations {
     }
 
     /// Takes what was computed from searches that may find other rows now.
-    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&str) -> bool, gone: &mut Vec<Target>) {
+    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&Search) -> bool, gone: &mut Vec<Target>) {
         for place in 0..self.searches.len() {
-            let Some((text, chain)) = self.searches.get_index_mut(place) else { continue };
-            if *chain != NONE && (text.is_empty() || has_changed(text)) {
+            let Some((search, chain)) = self.searches.get_index_mut(place) else { continue };
+            if *chain != NONE && has_changed(search) {
                 let chain = mem::replace(chain, NONE);
                 self.cut(chain, gone);
             }
@@ -313,7 +362,7 @@ impl Computations {
             next = after;
             if self.computations[computation as usize].stands {
                 let Computation { field, slots, .. } = &self.computations[computation as usize];
-                if let Some((&(table, column), current)) = self.current.get_index(*field) {
+                if let Some((&(table, column), current)) = self.current.get_index(*field as usize) {
                     let own = slots.all().iter().filter(|&&slot| current[slot as usize] == computation);
                     gone.extend(own.map(|&slot| (table, column, slot)));
                 }
@@ -336,7 +385,7 @@ impl Computations {
         if !mem::replace(stands, false) {
             return;
         }
-        let current = &mut self.current[*field];
+        let current = &mut self.current[*field as usize];
         for &slot in slots.all() {
             if current[slot as usize] == id {
                 current[slot as usize] = NONE;
@@ -370,7 +419,7 @@ impl Computations {
     pub(crate) fn sweep(&mut self, is_cached: &dyn Fn(Target) -> bool, visit: Visit<'_>) {
         for id in 0..self.computations.len() {
             let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
-            let Some((&(table, column), _)) = self.current.get_index(*field) else { continue };
+            let Some((&(table, column), _)) = self.current.get_index(*field as usize) else { continue };
             let is_cached = |&slot: &u32| is_cached((table, column, slot));
             if *stands && !is_running && !slots.all().iter().any(is_cached) {
                 self.retire(id as u32);
@@ -387,7 +436,7 @@ impl Computations {
             self.searches[place] = chain;
         }
         self.searches.retain(|_, chain| *chain != NONE);
-        self.crowded = 2 * self.edges_in_use();
+        self.crowded = 3 * self.edges_in_use();
     }
 
     /// Takes those edges out of a chain that lead nowhere.
@@ -412,7 +461,7 @@ impl Computations {
 
     pub(crate) fn bytes(&self) -> usize {
         let current: usize = self.current.values().map(|slots| slots.capacity() * size_of::<u32>()).sum();
-        let texts: usize = self.searches.keys().map(String::capacity).sum();
+        let texts: usize = self.searches.keys().map(|search| search.text.capacity()).sum();
         self.edges.capacity() * size_of::<Edge>()
             + self.computations.capacity() * size_of::<Computation>()
             + (self.free_edges.capacity() + self.free.capacity()) * size_of::<u32>()
@@ -535,14 +584,36 @@ mod tests {
         let mut cells = Cells::new();
         for (slot, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
             cells.begin(SHOWN, &[slot]).expect("no cycle");
-            cells.computed.note_search(&cells.signal, text.to_owned(), 5);
+            let search = Search { text: text.to_owned(), narrowed: None };
+            cells.computed.note_search(&cells.signal, search, 5);
             cells.computed.finish();
         }
         assert!(cells.signal.change_rows());
         let mut gone = Vec::new();
-        cells.computed.take_searches(&|text| text.contains("orders"), &mut gone);
+        let follows = |search: &Search| search.follows("orders", Some(TABLE), &Written::Rows);
+        cells.computed.take_searches(&follows, &mut gone);
         let slots: Vec<u32> = gone.into_iter().map(|(_, _, slot)| slot).collect();
         assert_eq!(slots, [1, 3]);
+    }
+
+    #[test]
+    fn a_narrowed_search_follows_from_what_is_named() {
+        let narrowed: Narrowed = [(TABLE, Some(NAME)), (TableId(1), None)].into();
+        let search = |text: &str| Search { text: text.to_owned(), narrowed: Some(narrowed.clone()) };
+        let (orders, unknown) = (search("SELECT * FROM orders, lines"), search(""));
+        let columns = |column| Written::Columns(vec![column]);
+        for search in [&orders, &unknown] {
+            assert!(search.follows("orders", Some(TABLE), &Written::Rows));
+            assert!(search.follows("orders", Some(TABLE), &columns(NAME)));
+            assert!(!search.follows("orders", Some(TABLE), &columns(SHOWN)));
+            // Of the other one only whether there are rows
+            assert!(search.follows("others", Some(TableId(1)), &Written::Rows));
+            assert!(!search.follows("others", Some(TableId(1)), &columns(NAME)));
+        }
+        // A table that is not named is followed as the text says.
+        assert!(orders.follows("lines", Some(TableId(2)), &columns(NAME)));
+        assert!(orders.follows("lines", None, &Written::Rows));
+        assert!(!unknown.follows("lines", None, &Written::Rows));
     }
 
     #[test]

@@ -69,6 +69,15 @@ type Counts = HashMap<u32, Counted, FixedState>;
 /// By column and slot
 type Unreadable = HashMap<(ColumnId, u32), Str, FixedState>;
 
+/// What was written to a table
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// Rows have come or gone, or nobody knows
+    Rows,
+    /// These columns, of whatever rows
+    Columns(Vec<ColumnId>),
+}
+
 /// What is known of a key that no row has
 #[derive(Debug, Clone, Copy)]
 struct Absence {
@@ -114,6 +123,8 @@ pub struct Table {
     dependents: RefCell<Option<Box<Dependents>>>,
     /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
     are_rows_changed: Cell<bool>,
+    /// The columns that were written meanwhile
+    written: RefCell<Vec<ColumnId>>,
     signal: Arc<Signal>,
 }
 
@@ -176,6 +187,7 @@ impl Table {
             alike: RefCell::default(),
             dependents: RefCell::default(),
             are_rows_changed: Cell::default(),
+            written: RefCell::default(),
             signal: Arc::clone(signal),
         }
     }
@@ -365,16 +377,33 @@ impl Table {
         }
     }
 
-    /// Notes that a search may find other rows now.
+    /// Notes that a search may find other rows now, whatever it looks at.
     pub(crate) fn note_rows(&self) {
         if self.signal.change_rows() {
             self.are_rows_changed.set(true);
         }
     }
 
-    /// Whether a search may find other rows than when this was last asked
-    pub(crate) fn take_rows_changed(&self) -> bool {
-        self.are_rows_changed.take()
+    /// Notes that a search may find other rows now if it looks at these columns.
+    pub(crate) fn note_columns(&self, columns: &[ColumnId]) {
+        if self.signal.change_rows() {
+            let written = &mut *self.written.borrow_mut();
+            columns.iter().for_each(|column| {
+                if !written.contains(column) {
+                    written.push(*column);
+                }
+            });
+        }
+    }
+
+    /// Because of what a search may find other rows than when this was last asked
+    pub(crate) fn take_rows_changed(&self) -> Option<Written> {
+        let written = self.written.take();
+        if self.are_rows_changed.take() {
+            Some(Written::Rows)
+        } else {
+            (!written.is_empty()).then_some(Written::Columns(written))
+        }
     }
 
     // What is aggregated
@@ -652,7 +681,6 @@ impl Table {
         if marks.mark(slot) {
             slots.push(slot);
         }
-        self.note_rows();
     }
 
     /// Notes that records were written through a model that validates them.
@@ -740,6 +768,7 @@ impl Table {
         for Aside { slot, values } in aside {
             values.into_iter().for_each(|(column, value)| self.column(column).put_back(slot, now, value));
             self.note_dirty(slot);
+            self.note_rows();
         }
     }
 

@@ -236,6 +236,7 @@ fn presence(model: &Model) -> TokenStream {
             is_made: false,
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
+            depends_on: ::core::option::Option::None,
         }
     }
 }
@@ -262,6 +263,7 @@ fn hidden_version(model: &Model, column: &Ident) -> TokenStream {
             is_made: false,
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
+            depends_on: ::core::option::Option::None,
         }
     }
 }
@@ -307,6 +309,7 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     };
     let (codec, link) = (codec(model, field), link(model, field, is_stub));
     let stamp = stamp(model, field, is_stub);
+    let depends_on = depends_on(field, is_stub);
     let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
     let is_nullable =
         matches!(&field.shape, Shape::Value { nullable: true, .. } | Shape::Link { nullable: true, .. });
@@ -322,8 +325,21 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             is_made: #is_made,
             link: #link,
             stamp: #stamp,
+            depends_on: #depends_on,
         }
     }
+}
+
+/// The fields that are all that the searches of a computed field's function depend on
+fn depends_on(field: &Field, is_stub: bool) -> TokenStream {
+    let Some(given) = field.attrs.depends_on.as_ref().filter(|_| !is_stub) else {
+        return quote!(::core::option::Option::None);
+    };
+    let named = given.value.iter().map(|path| {
+        let at = span_of(path);
+        quote_spanned!(at=> ::orm_core::private::depended_on::<__Connection, _>(#path))
+    });
+    quote!(::core::option::Option::Some(|| ::orm_core::private::vec![#(#named),*]))
 }
 
 /// How a time is put into a field that says when the row was written

@@ -8,6 +8,7 @@ mod a_computed_link_is_followed;
 mod it_is_computed_once;
 mod random_changes;
 mod related_and_set;
+mod searches_are_narrowed;
 mod what_goes_wrong_is_no_value;
 mod what_it_read_makes_it_missing;
 mod what_odoo_demands;
