@@ -93,6 +93,12 @@ impl<C: Connection> Environment<C> {
         Error::Cycle { fields: fields.join(" → ").into() }
     }
 
+    /// Whether something is being computed
+    #[inline]
+    pub(crate) fn is_computing(&self) -> bool {
+        self.is_computing.get()
+    }
+
     /// Reads are noted while something is being computed, so none is a hit then.
     fn note_computing(&self) {
         self.is_computing.set(self.computed.borrow().is_running());

@@ -278,7 +278,10 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             UNRESOLVED => D::lead(&self.group, self.at, slot, field, place).unwrap_or(UNRESOLVED),
             target => target,
         };
-        if target == UNRESOLVED && self.has_moved(slot) {
+        let env = self.group.env;
+        // What is being computed follows from the record at hand, and not from the way to it.
+        let begins_here = env.is_computing() && !self.group.origin.path.is_empty() && self.at != Self::ALL;
+        if target == UNRESOLVED && (begins_here || self.has_moved(slot)) {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(field.way(), field.index()), target, 0);
         }
