@@ -11,16 +11,18 @@ pub use crate::codec::{
 pub use crate::env::stores::Store;
 pub use crate::fragment::{text_by, told_by};
 pub use crate::key::Key;
+pub use crate::load::computed::ComputedBy;
 pub use crate::model::{
-    AnyModel, Clauses, Entity, FieldInfo, Filter, Fix, FixNull, Fixed, FixedBy, HasNoVersion, HasVersion,
-    HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber, ModelOf, NewKeys,
-    NotFixed, OfClock, OneColumn, Order, OtherModel, Prefetch, SameColumns, StoredField, Timestamp,
-    ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy, any, holds_key, holds_keys, one_column,
-    several_columns, table_name,
+    AnyModel, Clauses, DependsOn, Entity, FieldInfo, Filter, Fix, FixNull, Fixed, FixedBy, HasNoVersion,
+    HasVersion, HoldsKey, HoldsKeys, IntoKey, KeyCondition, KeyReader, LinkInfo, LinkKind, ModelNumber,
+    ModelOf, NewKeys, NotFixed, OfClock, OneColumn, Order, OtherModel, Prefetch, SameColumns, StoredField,
+    Timestamp, ToManyLink, ToOneLink, VersionOf, VersionType, VersionedBy, any, holds_key, holds_keys,
+    one_column, several_columns, table_name,
 };
 pub use crate::records::cardinality::Cardinality;
 pub use crate::records::computed::{
-    Compute, ComputedKind, IntoCell, IntoTime, Related, computed_all, computed_one, through,
+    Compute, ComputedKind, DependedOn, IntoCell, IntoTime, LinkValue, Linking, Related, compute_links,
+    computed_all, computed_link, computed_links, computed_one, depended_on, through, through_link,
 };
 pub use crate::records::field::{
     AccessTo, Cacheable, Cached, CellKind, Field, Kind, LinkKind as LinkKindOf, Linked, LinkedMany,

@@ -146,8 +146,8 @@ impl<M: Model<Key: Serialize>> SerializeExtraction<M> for Field<M, M::Key, Prima
 }
 
 macro_rules! links {
-    ($($marker:ty, $kind:ident: |$what:ident, $value:ident| $behind:expr;)*) => {$(
-        impl<C, M, L> SerializeExtraction<M> for Field<M, $marker, $kind<L>>
+    ($($marker:ty, $kind:ty: |$what:ident, $value:ident| $behind:expr;)*) => {$(
+        impl<C, M, L> SerializeExtraction<M> for Field<M, $marker, $kind>
         where
             C: Connection,
             M: Model<Connection = C>,
@@ -158,7 +158,7 @@ macro_rules! links {
             }
         }
 
-        impl<C, M, L, X> SerializeExtraction<M> for With<Field<M, $marker, $kind<L>>, X>
+        impl<C, M, L, X> SerializeExtraction<M> for With<Field<M, $marker, $kind>, X>
         where
             C: Connection,
             M: Model<Connection = C>,
@@ -173,11 +173,13 @@ macro_rules! links {
     )*};
 }
 links! {
-    Id<L>, Linked: |what, value| Row::<L, X> { what, value };
-    Option<Id<L>>, LinkedNullable: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
-    OneToOne<L>, LinkedOne: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
-    OneToMany<L>, LinkedMany: |what, values| Rows::<L, X> { what, values };
-    ManyToMany<L>, LinkedMany: |what, values| Rows::<L, X> { what, values };
+    Id<L>, Linked<L>: |what, value| Row::<L, X> { what, value };
+    Option<Id<L>>, LinkedNullable<L>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
+    Id<L>, ComputedKind<Linked<L>>: |what, value| Row::<L, X> { what, value };
+    Option<Id<L>>, ComputedKind<LinkedNullable<L>>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
+    OneToOne<L>, LinkedOne<L>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
+    OneToMany<L>, LinkedMany<L>: |what, values| Rows::<L, X> { what, values };
+    ManyToMany<L>, LinkedMany<L>: |what, values| Rows::<L, X> { what, values };
 }
 
 macro_rules! tuples {

@@ -84,6 +84,8 @@ pub(crate) struct FieldAttrs {
     pub(crate) stored: Option<Given>,
     /// The paths to what they follow from
     pub(crate) depends: Option<Given<Vec<Steps>>>,
+    /// The fields that are all that the searches of the function depend on, of their models
+    pub(crate) depends_on: Option<Given<Vec<ExprPath>>>,
     /// It says when the row was created; the function that makes its value of the time, if one is named
     pub(crate) created_at: Option<Given<Option<ExprPath>>>,
     /// The same of when it was last written
@@ -116,6 +118,7 @@ const FIELD_KEYS: &[&str] = &[
     "related",
     "stored",
     "depends",
+    "depends_on",
     "created_at",
     "updated_at",
 ];
@@ -196,6 +199,10 @@ impl FieldAttrs {
                 "depends" => {
                     set(&mut found.depends, list(key, input, "depends(line_ids.price, rate)", Steps::parse)?)
                 }
+                "depends_on" => set(
+                    &mut found.depends_on,
+                    list(key, input, "depends_on(Order::STATE, Order::PARTNER_ID)", ExprPath::parse)?,
+                ),
                 "created_at" => set(
                     &mut found.created_at,
                     flag_or_value(key, input, errors, "a function", "created_at = utc")?,

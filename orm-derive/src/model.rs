@@ -226,7 +226,12 @@ impl Field {
 
     /// Whether it is computed, and a function says what setting it does
     pub(crate) fn is_inverted(&self) -> bool {
-        matches!(self.shape, Shape::Computed { .. }) && self.attrs.inverse.is_some()
+        self.is_computed() && self.attrs.inverse.is_some()
+    }
+
+    /// Whether a function computes it, or another record's field says what it is
+    pub(crate) fn is_computed(&self) -> bool {
+        matches!(self.shape, Shape::Computed { .. } | Shape::ComputedLink { .. })
     }
 
     pub(crate) fn docs(&self) -> &[Attribute] {

@@ -23,6 +23,11 @@ pub(crate) enum Shape {
         value: Value,
         nullable: bool,
     },
+    /// `Computed<Id<…>>`
+    ComputedLink {
+        target: Type,
+        nullable: bool,
+    },
     /// Nothing that a field can be: the type at fault, which may be the inner one of an `Option`
     Unsupported(Type),
 }
@@ -43,6 +48,7 @@ impl Shape {
     pub(crate) fn target(&self) -> Option<&Type> {
         match self {
             Self::Link { target, .. }
+            | Self::ComputedLink { target, .. }
             | Self::OneToMany(target)
             | Self::OneToOne(target)
             | Self::ManyToMany(target) => Some(target),
@@ -80,6 +86,7 @@ impl Shape {
             (Some("Computed"), Some(inner)) => {
                 return match Self::of(inner) {
                     Self::Value { value, nullable } => Self::Computed { value, nullable },
+                    Self::Link { target, nullable } => Self::ComputedLink { target, nullable },
                     _ => Self::Unsupported(ty.clone()),
                 };
             }
@@ -154,6 +161,7 @@ mod tests {
         let text = |nullable| Shape::Value { value: Value::Text, nullable };
         let blob = |nullable| Shape::Value { value: Value::Blob, nullable };
         let link = |nullable| Shape::Link { target: parse_quote!(a::B), nullable };
+        let computed_link = |nullable| Shape::ComputedLink { target: parse_quote!(a::B), nullable };
         for (ty, shape) in [
             (parse_quote!(String), text(false)),
             (parse_quote!(::std::string::String), text(false)),
@@ -179,7 +187,9 @@ mod tests {
                 Shape::Computed { value: Value::Plain(Box::new(parse_quote!(i32))), nullable: false },
             ),
             (parse_quote!(Computed<Option<String>>), Shape::Computed { value: Value::Text, nullable: true }),
-            (parse_quote!(Computed<Id<B>>), Shape::Unsupported(parse_quote!(Computed<Id<B>>))),
+            (parse_quote!(Computed<Id<a::B>>), computed_link(false)),
+            (parse_quote!(Computed<Option<Id<a::B>>>), computed_link(true)),
+            (parse_quote!(Computed<OneToMany<B>>), Shape::Unsupported(parse_quote!(Computed<OneToMany<B>>))),
             // A user's own type may be called so.
             (parse_quote!(my::Id), plain(parse_quote!(my::Id), false)),
             (parse_quote!(Option<Option<i32>>), Shape::Unsupported(parse_quote!(Option<Option<i32>>))),

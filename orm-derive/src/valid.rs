@@ -185,7 +185,17 @@ fn computed_by_a_function(model: &Model, field: &Field, errors: &mut Errors) {
         attrs.related.as_ref().map(|given| &given.key),
     ];
     let mut keys = keys.into_iter().flatten();
-    if !matches!(field.shape, Shape::Computed { .. }) {
+    if let Some(depends_on) = &attrs.depends_on
+        && attrs.compute.is_none()
+        && attrs.compute_all.is_none()
+        && !attrs.faulty
+    {
+        errors.at(
+            &depends_on.key,
+            "`depends_on` says what the searches of a function depend on: it is for `compute` and `compute_all`",
+        );
+    }
+    if !field.is_computed() {
         if !matches!(field.shape, Shape::Unsupported(_)) {
             keys.for_each(|key| {
                 let ty = field.ty.to_token_stream().to_string().replace(' ', "");
@@ -239,6 +249,13 @@ fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
     match &field.shape {
         Shape::Unsupported(_) => return,
         Shape::Computed { .. } => {}
+        Shape::ComputedLink { .. } => {
+            errors.at(
+                &stored.key,
+                "a link that is computed is followed and not stored; leave `stored` out, or store the key: `Computed<i32>`",
+            );
+            return;
+        }
         _ if attrs.compute.is_none() && attrs.compute_all.is_none() => {
             let ty = field.ty.to_token_stream().to_string().replace(' ', "");
             errors.at(
@@ -263,8 +280,7 @@ fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
                 errors.at(first, format!("`{first}` is no link, so nothing is behind it"));
             }
             Some(other)
-                if path.0.len() == 1
-                    && matches!(other.shape, Shape::Computed { .. })
+                if matches!(other.shape, Shape::Computed { .. } | Shape::ComputedLink { .. })
                     && !other.is_stored() =>
             {
                 errors.at(
@@ -315,6 +331,7 @@ fn tells_the_time(field: &Field, errors: &mut Errors) {
             | Shape::OneToOne(_)
             | Shape::ManyToMany(_)
             | Shape::Computed { .. }
+            | Shape::ComputedLink { .. }
     ) {
         errors.at(key, format!("`{key}` is for a column that holds a time; leave it out"));
     } else if let (None, Shape::Value { value: Value::Text | Value::Blob, .. }) = (&given.value, &field.shape)
@@ -386,7 +403,8 @@ fn key_is_a_plain_column(field: &Field, errors: &mut Errors) {
         Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) => {
             errors.at(&field.ty, "a primary key is a column: give it the column's type");
         }
-        Shape::Value { .. } | Shape::Computed { .. } | Shape::Unsupported(_) => {}
+        Shape::Value { .. } | Shape::Computed { .. } | Shape::ComputedLink { .. } | Shape::Unsupported(_) => {
+        }
     }
 }
 
@@ -423,7 +441,9 @@ fn to_many_has_a_source(field: &Field, errors: &mut Errors) {
 
 fn source_fits_the_type(field: &Field, errors: &mut Errors) {
     let (inverse, through) = (&field.attrs.inverse, &field.attrs.through);
-    if let (Some(Given { key, value: None }), Some(_)) = (inverse, field.shape.target()) {
+    if let (Some(Given { key, value: None }), Some(_), false) =
+        (inverse, field.shape.target(), field.is_computed())
+    {
         errors.at(key, "`inverse` needs a value, as in `inverse = Partner::COUNTRY_ID`");
     }
     match &field.shape {
@@ -444,8 +464,8 @@ fn source_fits_the_type(field: &Field, errors: &mut Errors) {
                 );
             }
         }
-        Shape::Value { .. } | Shape::Link { .. } | Shape::Computed { .. } => {
-            let is_computed = matches!(field.shape, Shape::Computed { .. });
+        Shape::Value { .. } | Shape::Link { .. } | Shape::Computed { .. } | Shape::ComputedLink { .. } => {
+            let is_computed = matches!(field.shape, Shape::Computed { .. } | Shape::ComputedLink { .. });
             let what = if is_computed { "computed" } else { "a column" };
             // Of what is computed it is the function that sets it.
             let inverse = inverse.as_ref().filter(|_| !is_computed);
@@ -467,7 +487,9 @@ fn column_keys_on_columns(field: &Field, errors: &mut Errors) {
     }
     let attrs = &field.attrs;
     let advice = match field.shape {
-        Shape::Computed { .. } => "a computed field is no column, and is computed when it is read",
+        Shape::Computed { .. } | Shape::ComputedLink { .. } => {
+            "a computed field is no column, and is computed when it is read"
+        }
         Shape::OneToOne(_) => "a link that points back is no column, and is loaded when it is read",
         _ => "a to-many link is no column, and is loaded when it is read",
     };

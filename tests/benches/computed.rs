@@ -43,7 +43,8 @@ fn warm() -> orm_core::Result<Measured> {
     Ok(side_by_side(101, computed, stored))
 }
 
-fn computing() -> orm_core::Result<Measured> {
+/// Computed the first time, all that it reads being cached, and anew after the values alone have gone
+fn computing(is_first: bool) -> orm_core::Result<Measured> {
     let db = contacts(CONTACTS);
     let contacts = db.all::<Contact>()?;
     lengths(&contacts)?;
@@ -56,6 +57,12 @@ fn computing() -> orm_core::Result<Measured> {
         .collect();
     let countries = ["Belgium".to_owned(), "France".to_owned()];
     let ours = || {
+        if is_first {
+            let env = Environment::builder().connection(db.file.connect()).build();
+            let contacts = env.all::<Contact>().expect("the contacts");
+            contacts.country_id().name().expect("the countries");
+            return timed(|| lengths(&contacts).expect("the names"));
+        }
         db.cache().invalidate_field(Contact::DISPLAY_NAME);
         timed(|| lengths(&contacts).expect("the names"))
     };
@@ -90,7 +97,8 @@ fn written() -> orm_core::Result<(Duration, Duration)> {
 fn main() -> orm_core::Result<()> {
     head();
     report("warm read of 10,000: computed beside stored", warm()?, 1.1);
-    report("computing 10,000: beside structs", computing()?, 1.5);
+    report("computing 10,000: beside structs", computing(true)?, 1.5);
+    report("the same anew", computing(false)?, 1.5);
     let (write, read) = written()?;
     println!("one country written, 10,000 dependents: {write:?}; with the next read {read:?} (at most 1 ms)");
     Ok(())

@@ -40,6 +40,9 @@ pub struct Country {
     /// The largest sum of a contact
     #[model(compute = largest)]
     pub largest: Computed<Option<i64>>,
+    /// Whose sum that is: the first of several
+    #[model(compute = champion)]
+    pub champion: Computed<Option<Id<Contact>>>,
 }
 
 #[derive(Model)]
@@ -90,6 +93,24 @@ pub struct Contact {
     /// How many open invoices there are, searched for all at once
     #[model(compute_all = open_count)]
     pub open_count: Computed<i64>,
+    /// Who stands above all that it is under, or itself
+    #[model(compute = head)]
+    pub head: Computed<Id<Contact>>,
+    /// The label whose name comes first
+    #[model(compute = best_label)]
+    pub best_label: Computed<Option<Id<Label>>>,
+    /// Through a computed link
+    #[model(related = best_label.name)]
+    pub best_label_name: Computed<Option<String>>,
+    /// To a link, which it is itself
+    #[model(related = head.country_id)]
+    pub head_country: Computed<Option<Id<Country>>>,
+    /// Computed, through a computed link, from what is computed
+    #[model(compute = head_shown)]
+    pub head_shown: Computed<String>,
+    /// Through three links of which two are computed
+    #[model(compute = rival)]
+    pub rival: Computed<Option<String>>,
 }
 
 #[derive(Model)]
@@ -109,6 +130,42 @@ pub struct Label {
 fn largest(country: &Record<Country>) -> orm_core::Result<Option<i64>> {
     called();
     Ok(country.contact_ids().load()?.total()?.into_iter().max())
+}
+
+fn champion<'env>(country: &Record<'env, Country>) -> orm_core::Result<Option<Record<'env, Contact>>> {
+    called();
+    let mut best = None;
+    for contact in &country.contact_ids().load()? {
+        let total = contact.total()?;
+        if best.as_ref().is_none_or(|(most, _)| total > *most) {
+            best = Some((total, contact));
+        }
+    }
+    Ok(best.map(|(_, contact)| contact))
+}
+
+fn head<'env>(contact: &Record<'env, Contact>) -> orm_core::Result<Record<'env, Contact>> {
+    called();
+    match contact.parent_id().load()? {
+        Some(parent) => parent.head().load(),
+        None => Ok(contact.clone()),
+    }
+}
+
+fn best_label(contact: &Record<Contact>) -> orm_core::Result<Option<Id<Label>>> {
+    called();
+    let labels = contact.label_ids().load()?.sort_by_key(|label| Ok((label.name()?, label.id())))?;
+    Ok(labels.get(0).map(Id::from))
+}
+
+fn head_shown(contact: &Record<Contact>) -> orm_core::Result<String> {
+    called();
+    Ok(format!("under {}", contact.head().display_name()?))
+}
+
+fn rival(contact: &Record<Contact>) -> orm_core::Result<Option<String>> {
+    called();
+    Ok(contact.country_id().champion().head().name()?.map(String::from))
 }
 
 fn display_name(contact: &Record<Contact>) -> orm_core::Result<String> {

@@ -1,9 +1,11 @@
 //! Values that are computed: what they were computed from is noted while they are, and when that changes they go.
 
+use std::cell::RefCell;
+
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::store::{ColumnId, Part, Read, Stamp, Target};
+use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Stamp, Target};
 use crate::{Error, Result};
 
 /// So many computed values may follow one from the other.
@@ -32,13 +34,27 @@ impl<C: Connection> Computing<'_, C> {
         self.has_returned = true;
         let finished = self.env.computed.borrow_mut().finish()?;
         // What follows from nothing is as old as it is itself.
-        finished.stands.then(|| finished.oldest.min(self.env.moment().time))
+        let oldest = || match finished.oldest {
+            Stamp::MAX => self.env.moment().time,
+            oldest => oldest,
+        };
+        finished.stands.then(oldest)
     }
 
     /// The same of a field that is stored: gives what was read.
     pub(crate) fn returned_stored(mut self) -> Vec<Read> {
         self.has_returned = true;
         self.env.computed.borrow_mut().finish_stored()
+    }
+}
+
+/// What is computed before somebody asks for it, until this is dropped
+pub(crate) struct Ahead<'env, C: Connection>(&'env Environment<C>);
+
+impl<C: Connection> Drop for Ahead<'_, C> {
+    fn drop(&mut self) {
+        self.0.computed.borrow_mut().end_ahead();
+        self.0.note_computing();
     }
 }
 
@@ -84,6 +100,14 @@ impl<C: Connection> Environment<C> {
         Ok(Computing { env: self, has_returned: false })
     }
 
+    /// Begins to compute what nobody has asked for yet, until the result is dropped: what is computed now is nothing to what is
+    /// being computed already.
+    pub(crate) fn begin_ahead(&self) -> Ahead<'_, C> {
+        self.computed.borrow_mut().begin_ahead();
+        self.note_computing();
+        Ahead(self)
+    }
+
     #[cold]
     fn cycle(&self, fields: &[Target]) -> Error {
         let told = |&(table, column, slot): &Target| {
@@ -93,6 +117,12 @@ impl<C: Connection> Environment<C> {
         };
         let fields: Vec<String> = fields.iter().chain(fields.first()).map(told).collect();
         Error::Cycle { fields: fields.join(" → ").into() }
+    }
+
+    /// Whether something is being computed
+    #[inline]
+    pub(crate) fn is_computing(&self) -> bool {
+        self.is_computing.get()
     }
 
     /// Reads are noted while something is being computed, so none is a hit then.
@@ -140,8 +170,10 @@ impl<C: Connection> Environment<C> {
             }
             let tables = self.stores.take_changed_rows();
             if !tables.is_empty() {
-                let names_one = |text: &str| tables.iter().any(|table| text.contains(table));
-                computed.take_searches(&names_one, &mut gone);
+                let follows = |search: &Search| {
+                    tables.iter().any(|(name, table, written)| search.follows(name, *table, written))
+                };
+                computed.take_searches(&follows, &mut gone);
             }
             if !gone.is_empty() {
                 self.note_drop();
@@ -152,6 +184,23 @@ impl<C: Connection> Environment<C> {
         }
         drop(computed);
         self.allow_hits();
+    }
+
+    /// The value of a cell that is read while something is being computed, which notes it. `None`: it takes the slow way, as what is
+    /// missing does, and what is read the first time, in a limited cache, or with an age to look at.
+    #[inline]
+    pub(crate) fn read_noted<V: Clone>(&self, cells: &RefCell<Column<V>>, slot: u32) -> Option<V> {
+        let is_plain = self.settings.max_age.is_none() && !self.limits.any();
+        if !self.is_computing.get() || !is_plain || self.stores.signal.has_changed() {
+            return None;
+        }
+        let computed = &mut *self.computed.borrow_mut();
+        if computed.tells_reads() {
+            return None;
+        }
+        let mut cells = cells.borrow_mut();
+        let note = |dependents: &mut Dependents, loaded| computed.note_read(dependents, slot, loaded);
+        cells.noted(slot, self.turn(), note).cloned()
     }
 
     /// Notes that what is being computed, if anything is, has read a cell, or how many members there are.
@@ -202,7 +251,12 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn note_search(&self, text: impl FnOnce() -> String) {
         if self.is_computing.get() {
             let now = self.moment().time;
-            self.computed.borrow_mut().note_search(&self.stores.signal, text(), now);
+            let innermost = self.computed.borrow().innermost();
+            let narrowed = innermost.and_then(|(table, column, _)| {
+                self.stores.narrowed(self.stores.table(table).field_of(column).1)
+            });
+            let search = Search { text: text(), narrowed };
+            self.computed.borrow_mut().note_search(&self.stores.signal, search, now);
         }
     }
 

@@ -99,6 +99,12 @@ impl<C: Connection> Stores<C> {
             let target = self.get(link.target);
             let is_selective = link.joining().is_selective();
             match link.kind {
+                LinkKind::Computed { .. } => {
+                    return Err(format!(
+                        "`{}` is computed when it is read: declare what it is computed from",
+                        path[..=at].join(".")
+                    ));
+                }
                 LinkKind::ToOne => {
                     self.watch(store, Watched::Columns(info.columns, Rows::Neither), source);
                     if is_last {

@@ -12,7 +12,7 @@ use crate::env::stored::StoredFields;
 use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
     self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
-    Signal, SlotSet, Subject, Table, TableId,
+    Narrowed, Signal, SlotSet, Subject, Table, TableId, Written,
 };
 use crate::{Error, Result, Str};
 
@@ -291,7 +291,7 @@ impl<C: Connection> Stores<C> {
     fn side(&self, field: &FieldInfo<C>) -> Option<Side> {
         let link = field.link.as_ref()?;
         match link.kind {
-            LinkKind::ToOne => None,
+            LinkKind::ToOne | LinkKind::Computed { .. } => None,
             LinkKind::Inverse { field, .. } => {
                 let table = self.open_table(link.target);
                 Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
@@ -455,7 +455,7 @@ impl<C: Connection> Stores<C> {
         let members = self.get(link.target);
         let owner = match link.kind {
             LinkKind::Inverse { field, .. } => Some(members.column_of(field())),
-            LinkKind::ToOne | LinkKind::Through { .. } => None,
+            LinkKind::ToOne | LinkKind::Computed { .. } | LinkKind::Through { .. } => None,
         };
         match subject {
             Subject::Column(column) => {
@@ -589,11 +589,26 @@ impl<C: Connection> Stores<C> {
         !shown.is_empty()
     }
 
-    /// The names of tables, without schema and quotes, of which a search may find other rows than when this was last asked
-    pub(super) fn take_changed_rows(&self) -> Vec<&str> {
-        let tables = self.tables.iter().filter(|shelf| shelf.table.take_rows_changed());
+    /// The tables of which a search may find other rows than when this was last asked: their names, without schema and quotes, their
+    /// numbers if models have named them, and what was written
+    pub(super) fn take_changed_rows(&self) -> Vec<(&str, Option<TableId>, Written)> {
+        let tables = self.tables.iter().enumerate().filter_map(|(number, shelf)| {
+            Some((bare(&shelf.sql), Some(TableId(number)), shelf.table.take_rows_changed()?))
+        });
         let joins = self.joins.iter().filter(|join| join.are_pairs_changed.take());
-        tables.map(|shelf| bare(&shelf.sql)).chain(joins.map(|join| bare(&join.sql))).collect()
+        tables.chain(joins.map(|join| (bare(&*join.sql), None, Written::Rows))).collect()
+    }
+
+    /// What the searches of a computed field's function depend on, if it says so
+    pub(super) fn narrowed(&self, info: &FieldInfo<C>) -> Option<Narrowed> {
+        let named = info.depends_on?;
+        let of = |(model, field): (&'static dyn AnyModel<C>, usize)| {
+            let store = self.get(model);
+            // The primary key stays as it is.
+            let column = (field < store.fields().len()).then(|| store.column_of(field));
+            (store.table_number(), column)
+        };
+        Some(named().into_iter().map(of).collect())
     }
 
     fn forget_tables(&self, tables: &[TableId]) {

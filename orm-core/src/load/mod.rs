@@ -5,6 +5,7 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod anew;
+pub(crate) mod computed;
 mod condition;
 pub(crate) mod count;
 mod expression;

@@ -239,7 +239,7 @@ pub(crate) struct Scan {
 
 /// Where records came from, and so what is prefetched together: all at the end of a path from a root
 #[derive(Debug, Clone)]
-pub(crate) struct Origin {
+pub struct Origin {
     pub(crate) root: Rc<Root>,
     pub(crate) path: Path,
     pub(crate) rest: Rest,

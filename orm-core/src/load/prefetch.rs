@@ -1,5 +1,6 @@
 //! What a read that misses loads: the field of the records at hand, and of those that they were reached with.
 
+use super::computed::{compute_ahead, computed_by};
 use super::miss::{Miss, watch_batch, watch_miss};
 use crate::backend::Connection;
 use crate::env::evict::{bytes_for_values, place_for_batch};
@@ -210,9 +211,15 @@ fn fill<C: Connection>(
     let scope = Scope { only: Some(&only), ..wanted };
     let now = &missing[..missing.len().min(limit)];
     let batch = batch(env, store, Miss { scope, slots: now, field, want, at }, limit)?;
-    if !batch.is_empty() {
-        load_batch(env, store, &batch, field, &|batch| select_batch(env, store, batch, field, want))?;
+    if batch.is_empty() {
+        return Ok(true);
     }
+    if let Some(by) = computed_by(store, field) {
+        load_batch(env, store, &batch, field, &|batch| compute_ahead(env, by, batch, at))?;
+        // Where it fails for all, the next round would do no better.
+        return Ok(batch.iter().any(|&slot| store.has(field, slot)));
+    }
+    load_batch(env, store, &batch, field, &|batch| select_batch(env, store, batch, field, want))?;
     Ok(true)
 }
 

@@ -53,7 +53,7 @@ impl<'a, C: Connection> Source<'a, C> {
         condition::follow(env, store, field);
         let key = key_columns(members);
         Some(match link.kind {
-            LinkKind::ToOne => return None,
+            LinkKind::ToOne | LinkKind::Computed { .. } => return None,
             LinkKind::Inverse { field, is_one, .. } => {
                 let field = field();
                 let (table, own) = (members.sql(), members.field(field).columns);

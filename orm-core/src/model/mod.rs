@@ -124,6 +124,8 @@ pub struct FieldInfo<C: Connection> {
     pub stamp: Option<Timestamp>,
     /// How it is computed, if it is a column whose values follow from others
     pub stored: Option<StoredField>,
+    /// Of what is computed, the fields that are all that its function's searches depend on of their models, if it says so
+    pub depends_on: Option<DependsOn<C>>,
 }
 
 /// How a column is computed whose values follow from others
@@ -141,6 +143,9 @@ impl fmt::Debug for StoredField {
         f.debug_struct("StoredField").field("depends", &self.depends).finish_non_exhaustive()
     }
 }
+
+/// Gives fields, by their models and their places there.
+pub type DependsOn<C> = fn() -> Vec<(&'static dyn AnyModel<C>, usize)>;
 
 /// What is put into a field that says when the row was written
 #[derive(Debug, Clone, Copy)]
@@ -177,7 +182,9 @@ impl<C: Connection> FieldInfo<C> {
 
     /// Whether its cells hold lists: it is a to-many link, or the other side of a unique to-one link
     pub(crate) fn is_list(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| !matches!(link.kind, LinkKind::ToOne))
+        self.link
+            .as_ref()
+            .is_some_and(|link| matches!(link.kind, LinkKind::Inverse { .. } | LinkKind::Through { .. }))
     }
 
     /// Whether it is a list of one member at most: the other side of a unique to-one link
@@ -207,7 +214,7 @@ impl<C: Connection> LinkInfo<C> {
     /// Which of the members, and in what order
     pub(crate) fn clauses(&self) -> Clauses<C> {
         match self.kind {
-            LinkKind::ToOne => Clauses::NONE,
+            LinkKind::ToOne | LinkKind::Computed { .. } => Clauses::NONE,
             LinkKind::Inverse { clauses, .. } | LinkKind::Through { clauses, .. } => clauses,
         }
     }
@@ -266,6 +273,11 @@ impl<C: Connection> fmt::Debug for Clauses<C> {
 pub enum LinkKind<C: Connection> {
     /// By its own columns
     ToOne,
+    /// By what a function computes for each record
+    Computed {
+        /// What computes it, whose type is known above
+        by: &'static (dyn Any + Send + Sync),
+    },
     /// By a to-one link of the members
     Inverse {
         /// The members' field
@@ -302,6 +314,7 @@ impl<C: Connection> fmt::Debug for LinkKind<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ToOne => "ToOne",
+            Self::Computed { .. } => "Computed",
             Self::Inverse { .. } => "Inverse",
             Self::Through { .. } => "Through",
         })

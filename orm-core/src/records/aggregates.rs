@@ -665,7 +665,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             (Some(LinkKind::Inverse { .. } | LinkKind::Through { .. }), owners, _) => {
                 self.of_lists(owners).map_or_else(|| self.select_all(store, Some(field), owners), Ok)
             }
-            (Some(LinkKind::ToOne), ..) => {
+            (Some(LinkKind::ToOne | LinkKind::Computed { .. }), ..) => {
                 let members = self.handle.members(Want::Keys, self.place)?;
                 let cached = self.of_members(&members);
                 cached.map_or_else(|| self.select_all(env.store::<M>(), None, &members), Ok)

@@ -7,19 +7,23 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use super::cardinality::{Cardinality, Many};
+use super::cardinality::{self, Cardinality, Many, Optional};
 use crate::backend::{Begin, Connection};
 use crate::env::evict::make_room;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
+use crate::load::origin::Origin;
 use crate::load::plan::{Wanted, plan};
+use crate::model::{AnyModel, any};
 use crate::records::field::{
-    AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required, value_fields,
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, PrimaryKey,
+    Readable, Required, WayTo, to_one_fields, value_fields,
 };
+use crate::records::value::IntoLink;
 use crate::records::{Group, Handle, Model, Records};
-use crate::store::Moment;
+use crate::store::{Link, LinkCell, Moment};
 use crate::write::stored::settle;
-use crate::{Environment, Error, Record, RecordSet, Result, Str};
+use crate::{Environment, Error, Id, Record, RecordSet, Result, Str};
 
 /// Stack that a function may take before it gets more, and how much that is: one computed value may follow from another, and so on
 const RED_ZONE: usize = 128 << 10;
@@ -83,8 +87,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     where
         K::Cell<T>: Clone,
     {
-        let store = group.store;
-        store.count_miss(field.index());
+        field.cells(&group.columns).borrow().count_miss();
         match field.access().1 {
             Compute::Each(compute) => {
                 let record = Record::wrap(Handle::new(Rc::clone(group), slot, at));
@@ -98,6 +101,20 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
                 Ok(values.swap_remove(0))
             }
         }
+    }
+
+    fn lead<M: Model, T: 'static>(
+        group: &Rc<Group<'_, M>>,
+        at: u32,
+        slot: u32,
+        field: Field<M, T, Self>,
+        place: Place,
+    ) -> Option<u32>
+    where
+        K::Cell<T>: LinkCell + Clone,
+    {
+        // What goes wrong is told by who reads what is there, and asks once more.
+        Self::bring(group, at, slot, field, place).ok().map(|link| link.to_one())
     }
 
     fn prefetch<M: Model, T: 'static>(
@@ -172,7 +189,7 @@ impl<'env, M: Model, K: Cardinality> Handle<'env, M, K> {
     ) -> Result<()> {
         let slots = K::slots(self, Location::caller())?;
         let env = self.group.env;
-        let each = || slots.iter().try_for_each(|&slot| inverse(&self.as_record(slot), value.clone()));
+        let each = || self.each_of(&slots).try_for_each(|record| inverse(&record, value.clone()));
         // Of several records all or none, also where an open transaction goes on.
         if slots.len() > 1 { env.run_transaction(&Begin::default(), each) } else { env.writing(each) }
     }
@@ -210,6 +227,114 @@ impl<V> Related<Option<V>> for V {
     fn related(value: Option<V>) -> Option<Self> {
         value
     }
+}
+
+impl<M: Model, K: LinkKind<M>> LinkKind<M> for ComputedKind<K> {
+    type Target = K::Target;
+
+    #[inline(always)]
+    fn way(way: K::Way<M>) -> WayTo<M, K::Target> {
+        K::way(way)
+    }
+}
+
+to_one_fields! {
+    ComputedKind<Linked<T>>: Id<T> => Link, T::Key, |link, env| env.store::<T>().key(link.0);
+    ComputedKind<LinkedNullable<T>>: Option<Id<T>> => LinkNullable, Option<T::Key>,
+        |link, env| link.target().map(|target| env.store::<T>().key(target));
+}
+
+/// A type of links: an `Id`, or an `Option` of one
+pub trait LinkValue<C: Connection> {
+    #[doc(hidden)]
+    fn to_cell(self, env: &Environment<C>) -> Link;
+}
+
+impl<T: Model> LinkValue<T::Connection> for Id<T> {
+    fn to_cell(self, env: &Environment<T::Connection>) -> Link {
+        Link(env.store::<T>().intern(self.into_key()))
+    }
+}
+
+impl<T: Model> LinkValue<T::Connection> for Option<Id<T>> {
+    fn to_cell(self, env: &Environment<T::Connection>) -> Link {
+        self.map_or(Link::NULL, |id| id.to_cell(env))
+    }
+}
+
+/// What a function of the user has computed of a link of type `L` for one record: whatever can be given for such a link
+pub fn computed_link<M, L, V, Via>(record: &Record<'_, M>, result: Result<V>) -> Result<Link>
+where
+    M: Model,
+    L: LinkValue<M::Connection>,
+    for<'v> &'v V: IntoLink<L, Via>,
+{
+    Ok((&result?).into_link()?.to_cell(record.env()))
+}
+
+/// The same for several records
+pub fn computed_links<M, L, V, Via>(records: &RecordSet<'_, M>, result: Result<Vec<V>>) -> Result<Vec<Link>>
+where
+    M: Model,
+    L: LinkValue<M::Connection>,
+    for<'v> &'v V: IntoLink<L, Via>,
+{
+    result?.iter().map(|link| Ok(link.into_link()?.to_cell(records.env()))).collect()
+}
+
+/// Reads a computed link of the records of an origin's root: where it leads to. Where nobody has asked for them, what goes wrong is left
+/// to who does.
+pub fn compute_links<M, T, K>(
+    env: &Environment<M::Connection>,
+    origin: Origin,
+    place: Place,
+    is_ahead: bool,
+    field: Field<M, T, ComputedKind<K>>,
+) -> Result<Vec<u32>>
+where
+    M: Model,
+    T: 'static,
+    K: CellKind,
+    K::Cell<T>: LinkCell + Clone,
+{
+    let records = Handle::set(Group::<M>::new(env, origin));
+    let _ahead = is_ahead.then(|| env.begin_ahead());
+    let mut targets = Vec::new();
+    for reader in records.readers() {
+        match reader.cell(field, place) {
+            Ok(link) => targets.push(link.to_one()),
+            // What is being computed may be what all of them wait for.
+            Err(Error::Cycle { .. }) if is_ahead => break,
+            Err(_) if is_ahead => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(targets)
+}
+
+/// A to-one link, as what it takes
+pub trait Linking {
+    /// An `Id`, or an `Option` of one
+    type Value;
+}
+
+impl<M: Model> Linking for Records<'_, M, cardinality::Required> {
+    type Value = Id<M>;
+}
+
+impl<M: Model> Linking for Records<'_, M, Optional> {
+    type Value = Option<Id<M>>;
+}
+
+/// As [`through`], where the field is a link.
+pub fn through_link<'env, M: Model, K: Cardinality, V, R: Linking<Value: Related<V>>>(
+    records: Records<'env, M, K>,
+    field: &'static str,
+    value: V,
+    _read: impl Fn(&Record<'env, M>) -> R,
+    set: impl FnOnce(&Records<'env, M, K>, R::Value) -> Result<()>,
+) -> Result<()> {
+    set(&records, Related::related(value).ok_or_else(|| Error::missing_value(M::NAME, field))?)
 }
 
 value_fields! {
@@ -275,6 +400,39 @@ macro_rules! into_cell {
 into_cell! {
     String => Str;
     Vec<u8> => Bytes;
+}
+
+/// A field that `depends_on` may name: what a row holds
+#[diagnostic::on_unimplemented(
+    message = "`depends_on` names columns, and `{Self}` is none",
+    label = "no field that stands in the rows",
+    note = "what is read by fields and links is noted by itself: name the columns that the function's searches look at"
+)]
+pub trait DependedOn<C: Connection> {
+    #[doc(hidden)]
+    fn place(self) -> (&'static dyn AnyModel<C>, usize);
+}
+
+macro_rules! depended_on {
+    ($([$($parameter:tt)*] $kind:ty;)*) => {$(
+        impl<M: Model, T: 'static, $($parameter)*> DependedOn<M::Connection> for Field<M, T, $kind> {
+            fn place(self) -> (&'static dyn AnyModel<M::Connection>, usize) {
+                (any::<M>(), self.index())
+            }
+        }
+    )*};
+}
+depended_on! {
+    [] Required;
+    [] Nullable;
+    [] PrimaryKey;
+    [L: Model] Linked<L>;
+    [L: Model] LinkedNullable<L>;
+}
+
+/// A field that `depends_on` names, its type forgotten
+pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, usize) {
+    field.place()
 }
 
 /// What a function of the user has computed for one record

@@ -321,8 +321,8 @@ impl<M: Model> Extraction<M> for Field<M, M::Key, PrimaryKey> {
 
 /// What a link gives by itself, and with what is behind it
 macro_rules! links {
-    ($($value:ty, $kind:ident => $gives:ident, |$links:ident, $at:ident| $keys:expr, |$target:ident| $targets:expr;)*) => {$(
-        impl<C: Connection, M: Model<Connection = C>, L: Model<Connection = C>> Extraction<M> for Field<M, $value, $kind<L>> {
+    ($($value:ty, $kind:ty => $gives:ident, |$links:ident, $at:ident| $keys:expr, |$target:ident| $targets:expr;)*) => {$(
+        impl<C: Connection, M: Model<Connection = C>, L: Model<Connection = C>> Extraction<M> for Field<M, $value, $kind> {
             type Value = $gives<L::Key>;
 
             fn extract(&self, record: &Record<'_, M>, $at: Place) -> Result<Self::Value> {
@@ -336,7 +336,7 @@ macro_rules! links {
             }
         }
 
-        impl<C, M, L, X> Extraction<M> for With<Field<M, $value, $kind<L>>, X>
+        impl<C, M, L, X> Extraction<M> for With<Field<M, $value, $kind>, X>
         where
             C: Connection,
             M: Model<Connection = C>,
@@ -363,19 +363,25 @@ macro_rules! links {
 type Just<T> = T;
 
 links! {
-    Id<L>, Linked => Just,
+    Id<L>, Linked<L> => Just,
         |link, at| Ok(link.handle().required_target(at)?.key()),
         |behind| behind(&link.handle().as_record(link.handle().required_target(at)?.slot()));
-    Option<Id<L>>, LinkedNullable => Option,
+    Option<Id<L>>, LinkedNullable<L> => Option,
         |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
         |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();
-    OneToOne<L>, LinkedOne => Option,
+    Id<L>, ComputedKind<Linked<L>> => Just,
+        |link, at| Ok(link.handle().required_target(at)?.key()),
+        |behind| behind(&link.handle().as_record(link.handle().required_target(at)?.slot()));
+    Option<Id<L>>, ComputedKind<LinkedNullable<L>> => Option,
         |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
         |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();
-    OneToMany<L>, LinkedMany => Vec,
+    OneToOne<L>, LinkedOne<L> => Option,
+        |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
+        |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();
+    OneToMany<L>, LinkedMany<L> => Vec,
         |links, at| Ok(links.env().store::<L>().keys_of(&links.handle().members(Want::Keys, at)?)),
         |behind| RecordSet::wrap(links.handle().resolved(at)?).iter().map(|member| behind(&member)).collect();
-    ManyToMany<L>, LinkedMany => Vec,
+    ManyToMany<L>, LinkedMany<L> => Vec,
         |links, at| Ok(links.env().store::<L>().keys_of(&links.handle().members(Want::Keys, at)?)),
         |behind| RecordSet::wrap(links.handle().resolved(at)?).iter().map(|member| behind(&member)).collect();
 }

@@ -10,7 +10,7 @@ use crate::backend::Connection;
 use crate::env::watch::Place;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
-use crate::store::{Column, Link, List};
+use crate::store::{Column, Link, LinkCell, List};
 use crate::{Environment, Id, ManyToMany, OneToMany, OneToOne, RecordSet, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
@@ -66,6 +66,23 @@ pub trait CellKind: Kind {
         Self::Cell<T>: Clone,
     {
         handle::load(group, at, slot, field, place)
+    }
+
+    /// Where a link that is not cached leads to, if that is worked out as soon as it is followed
+    #[doc(hidden)]
+    fn lead<M: Model, T: 'static>(
+        group: &Rc<Group<'_, M>>,
+        at: u32,
+        slot: u32,
+        field: Field<M, T, Self>,
+        place: Place,
+    ) -> Option<u32>
+    where
+        Self: Sized,
+        Self::Cell<T>: LinkCell + Clone,
+    {
+        let _ = (group, at, slot, field, place);
+        None
     }
 
     /// Brings the values of these records and of no others.
@@ -373,36 +390,56 @@ impl<M: Model> Readable<M> for Field<M, M::Key, PrimaryKey> {
     }
 }
 
-impl<C, M, T> Readable<M> for Field<M, Id<T>, Linked<T>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-{
-    type Read<'env, K: Cardinality> = Records<'env, T, K::Link>;
+/// How to-one links are read
+macro_rules! to_one_fields {
+    ($($kind:ty: $value:ty => $link:ident, $key:ty, |$cell:ident, $env:ident| $cached:expr;)*) => {$(
+        impl<C, M, T> Readable<M> for Field<M, $value, $kind>
+        where
+            C: Connection,
+            M: Model<Connection = C>,
+            T: Model<Connection = C>,
+        {
+            type Read<'env, K: Cardinality> = Records<'env, T, K::$link>;
 
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(self, records: &Handle<'env, M, K>, _: Place) -> Records<'env, T, K::Link> {
-        records.follow(self)
-    }
+            #[inline(always)]
+            fn read<'env, K: Cardinality>(
+                self,
+                records: &Handle<'env, M, K>,
+                at: Place,
+            ) -> Records<'env, T, K::$link> {
+                records.follow(self, at)
+            }
+        }
+
+        impl<C, M, T> Cached<M> for Field<M, $value, $kind>
+        where
+            C: Connection,
+            M: Model<Connection = C>,
+            T: Model<Connection = C>,
+        {
+            type Value = $key;
+
+            fn position(self) -> usize {
+                self.index()
+            }
+
+            fn cached(self, $env: &Environment<C>, slot: u32) -> Option<$key> {
+                let $cell = *self.cells_in($env).borrow().get(slot)?;
+                Some($cached)
+            }
+
+            fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
+                <$kind>::prefetch(self, records, at)
+            }
+        }
+    )*};
 }
+pub(super) use to_one_fields;
 
-impl<C, M, T> Readable<M> for Field<M, Option<Id<T>>, LinkedNullable<T>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-{
-    type Read<'env, K: Cardinality> = Records<'env, T, K::LinkNullable>;
-
-    #[inline(always)]
-    fn read<'env, K: Cardinality>(
-        self,
-        records: &Handle<'env, M, K>,
-        _: Place,
-    ) -> Records<'env, T, K::LinkNullable> {
-        records.follow(self)
-    }
+to_one_fields! {
+    Linked<T>: Id<T> => Link, T::Key, |link, env| env.store::<T>().key(link.0);
+    LinkedNullable<T>: Option<Id<T>> => LinkNullable, Option<T::Key>,
+        |link, env| link.target().map(|target| env.store::<T>().key(target));
 }
 
 impl<C, M, T> Readable<M> for Field<M, OneToOne<T>, LinkedOne<T>>
@@ -417,9 +454,9 @@ where
     fn read<'env, K: Cardinality>(
         self,
         records: &Handle<'env, M, K>,
-        _: Place,
+        at: Place,
     ) -> Records<'env, T, K::LinkNullable> {
-        records.follow(self)
+        records.follow(self, at)
     }
 }
 
@@ -520,24 +557,6 @@ cacheable_values! {
     Nullable: Option<T>;
 }
 
-impl<C, M, T> Cached<M> for Field<M, Id<T>, Linked<T>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-{
-    type Value = T::Key;
-
-    fn position(self) -> usize {
-        self.index()
-    }
-
-    fn cached(self, env: &Environment<C>, slot: u32) -> Option<T::Key> {
-        let link = *self.cells_in(env).borrow().get(slot)?;
-        Some(env.store::<T>().key(link.0))
-    }
-}
-
 impl<C, M, T> Cacheable<M> for Field<M, Id<T>, Linked<T>>
 where
     C: Connection,
@@ -547,24 +566,6 @@ where
     fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
-    }
-}
-
-impl<C, M, T> Cached<M> for Field<M, Option<Id<T>>, LinkedNullable<T>>
-where
-    C: Connection,
-    M: Model<Connection = C>,
-    T: Model<Connection = C>,
-{
-    type Value = Option<T::Key>;
-
-    fn position(self) -> usize {
-        self.index()
-    }
-
-    fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
-        let link = *self.cells_in(env).borrow().get(slot)?;
-        Some(link.target().map(|target| env.store::<T>().key(target)))
     }
 }
 

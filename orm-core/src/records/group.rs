@@ -188,6 +188,14 @@ impl<'env, M: Model> Group<'env, M> {
         self.another(Origin::over(slots, rest, self.reach()))
     }
 
+    /// The origin of records that a trail leads to from this group's root, to be read with the others there
+    pub(crate) fn origin_behind(&self, slots: Vec<u32>, trail: Trail, at: Option<u32>) -> Origin {
+        let Origin { root, rest, .. } = &self.origin;
+        let beyond = bounded(rest.behind(&trail));
+        let nearest = Source { root: Rc::clone(root), trail: Rc::new(trail), at, is_walked: true };
+        Origin::over(slots, Rest { nearest: Some(nearest), beyond }, self.reach())
+    }
+
     /// The group that a link leads to, if it was followed before
     #[inline(always)]
     pub(crate) fn followed<'a, T>(&'a self, way: WayTo<M, T>) -> Option<&'a Rc<Group<'env, T>>>

@@ -9,6 +9,7 @@ use super::group::{Group, LinkHere};
 use super::{Model, Records};
 use crate::env::stores::{Store, Want};
 use crate::env::watch::Place;
+use crate::load::computed::computed_by;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
 use crate::load::prefetch;
@@ -98,7 +99,7 @@ impl<M: Model> Group<'_, M> {
     #[inline(always)]
     fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> Option<u32>
     where
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
     {
         let Self { signal, columns, .. } = self;
         field.cells(columns).borrow().hit(slot, signal.known_turn()).map(LinkCell::to_one)
@@ -119,6 +120,9 @@ where
     D::Cell<T>: Clone,
 {
     D::stands(group.env)?;
+    if let Some(value) = group.env.read_noted(field.cells(&group.columns), slot) {
+        return Ok(value);
+    }
     if group.env.touch(group.store, field.index(), slot)
         && let Some(value) = field.cells(&group.columns).borrow().get(slot)
     {
@@ -162,8 +166,11 @@ where
 #[inline(never)]
 fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: u32, field: Field<M, T, D>) -> u32
 where
-    D::Cell<T>: LinkCell,
+    D::Cell<T>: LinkCell + Clone,
 {
+    if let Some(link) = group.env.read_noted(field.cells(&group.columns), slot) {
+        return link.to_one();
+    }
     group.env.touch(group.store, field.index(), slot);
     field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, LinkCell::to_one)
 }
@@ -214,14 +221,31 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
+    /// Some of the records one by one, each reached from where it is: that of a set is a set of its own otherwise, so that a link that is
+    /// not cached is this one's and not the first one's.
+    pub(crate) fn each_of(&self, slots: &[u32]) -> impl Iterator<Item = Records<'env, M, One>>
+    where
+        K: Cardinality,
+    {
+        let is_one = self.slot < UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT;
+        let group = match self.ordinal() {
+            Some(_) if is_one => Rc::clone(&self.group),
+            Some(at) => self.group.reached(slots.to_vec(), at),
+            None => self.group.arrived(slots.to_vec()),
+        };
+        let at = if is_one { self.at } else { 0 };
+        let slots: Vec<u32> = slots.iter().map(|&slot| self.group.store.meant(slot)).collect();
+        (at..).zip(slots).map(move |(at, slot)| Records::wrap(Handle::new(Rc::clone(&group), slot, at)))
+    }
+
     /// Along a to-one link: nothing is asked, the target is looked up if the link is cached.
     #[inline(always)]
-    pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>) -> Records<'env, L, N>
+    pub(crate) fn follow<T, L, D, N>(&self, field: Field<M, T, D>, place: Place) -> Records<'env, L, N>
     where
         K: Cardinality,
         T: 'static,
         D: LinkKind<M, Target = L>,
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
         L: Model<Connection = M::Connection>,
         N: Cardinality,
     {
@@ -230,7 +254,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let target = if slot < UNRESOLVED {
             match self.group.linked(slot, field) {
                 Some(target) => target,
-                None => return Records::wrap(self.follow_slowly(field, slot)),
+                None => return Records::wrap(self.follow_slowly(field, slot, place)),
             }
         } else {
             slot
@@ -245,15 +269,21 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     /// another record by now, the way begins anew at the record at hand.
     #[cold]
     #[inline(never)]
-    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32) -> Handle<'env, L, N>
+    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32, place: Place) -> Handle<'env, L, N>
     where
         T: 'static,
         D: LinkKind<M, Target = L>,
-        D::Cell<T>: LinkCell,
+        D::Cell<T>: LinkCell + Clone,
         L: Model<Connection = M::Connection>,
     {
-        let target = peek(&self.group, slot, field);
-        if target == UNRESOLVED && self.has_moved(slot) {
+        let target = match peek(&self.group, slot, field) {
+            UNRESOLVED => D::lead(&self.group, self.at, slot, field, place).unwrap_or(UNRESOLVED),
+            target => target,
+        };
+        let env = self.group.env;
+        // What is being computed follows from the record at hand, and not from the way to it.
+        let begins_here = env.is_computing() && !self.group.origin.path.is_empty() && self.at != Self::ALL;
+        if target == UNRESOLVED && (begins_here || self.has_moved(slot)) {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(field.way(), field.index()), target, 0);
         }
@@ -384,6 +414,15 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let env = self.group.env;
         if store.is_list(field) {
             stored::settle(env)?;
+        }
+        if let Some(by) = computed_by(store, field) {
+            let slots = level.iter().map(|&slot| store.meant(slot)).collect();
+            let targets = by.0(env, self.group.origin_behind(slots, trail(), self.ordinal()), place, false)?;
+            let mut next = Next::new(level.len() > 1);
+            targets.iter().filter(|&&target| target != NULL).for_each(|target| {
+                next.arrive(Some(std::slice::from_ref(target)));
+            });
+            return Ok(next.slots);
         }
         env.settle();
         if self.at == Self::ALL {

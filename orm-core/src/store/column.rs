@@ -195,6 +195,25 @@ impl<V> Column<V> {
         Some(value)
     }
 
+    /// As `get`, counted as a hit and as a use in this turn; calls with what was computed from the cells, and when the value came. `None` as
+    /// well where nothing was computed from any of them so far.
+    #[inline]
+    pub(crate) fn noted(
+        &mut self,
+        slot: u32,
+        turn: u32,
+        note: impl FnOnce(&mut Dependents, Stamp),
+    ) -> Option<&V> {
+        let (page, cell) = place(slot);
+        let page = self.pages.get(page)?.as_ref()?;
+        let value = page.cells[cell].as_ref()?;
+        let dependents = self.dependents.as_deref_mut()?;
+        page.used.set(turn);
+        self.hits.set(self.hits.get() + 1);
+        note(dependents, loaded_before(self.edited.as_deref(), slot, page.loaded_at(cell)));
+        Some(value)
+    }
+
     /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
     ///
     /// Of a page with records that `are_awaited` each read has to come by here, so that it is known which are left.
@@ -600,6 +619,7 @@ impl<V> Column<V> {
 }
 
 /// When a value came from the database whose cell was filled at a time: before that, if it was edited then, and not loaded anew since
+#[inline]
 fn loaded_before(edited: Option<&Edited>, slot: u32, filled: Stamp) -> Stamp {
     let edit = edited.and_then(|edited| edited.get(&slot));
     edit.filter(|&&(_, changed)| changed == filled).map_or(filled, |&(loaded, _)| loaded)
@@ -652,6 +672,7 @@ impl<V> Page<V> {
         size_of::<Self>() + stamps
     }
 
+    #[inline]
     fn loaded_at(&self, index: usize) -> Stamp {
         match &self.loaded {
             Loaded::All(stamp) => *stamp,

@@ -13,7 +13,7 @@ use indexmap::IndexMap;
 use super::column::Stamp;
 use super::dependents::{Dependents, NONE, Signal};
 use super::slot::{ColumnId, TableId};
-use super::table::Part;
+use super::table::{Part, Written};
 
 /// Edges that may be there before those that lead nowhere are looked for
 const FEW_EDGES: usize = 1 << 12;
@@ -30,7 +30,8 @@ struct Edge {
 #[derive(Debug)]
 enum Slots {
     One(u32),
-    Several(Box<[u32]>),
+    // Twice in a box, as one is what most are, and there are many of them.
+    Several(Box<Box<[u32]>>),
 }
 
 impl Slots {
@@ -46,12 +47,12 @@ impl Slots {
 #[derive(Debug)]
 struct Computation {
     /// The computed field, by its place in [`Computations::current`]
-    field: usize,
-    slots: Slots,
-    /// Of how many of them the value is still the one that was computed here
-    values: usize,
+    field: u32,
+    /// Of how many of the records the value is still the one that was computed here
+    values: u32,
     /// How many edges lead here
-    edges: usize,
+    edges: u32,
+    slots: Slots,
     /// Whether all that it read is as it was
     stands: bool,
     is_running: bool,
@@ -87,6 +88,34 @@ pub(crate) struct Finished {
     pub(crate) stands: bool,
 }
 
+/// Of the tables that a computed field names, all that its function's searches depend on: columns; without one whether there are rows
+pub(crate) type Narrowed = Arc<[(TableId, Option<ColumnId>)]>;
+
+/// A search that something was computed from
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Search {
+    /// No text: one that nobody knows
+    pub(crate) text: String,
+    pub(crate) narrowed: Option<Narrowed>,
+}
+
+impl Search {
+    /// Whether it may find other rows, since a table was written that has this name, and a number if a model has named it
+    pub(crate) fn follows(&self, name: &str, table: Option<TableId>, written: &Written) -> bool {
+        let Some(narrowed) = &self.narrowed else { return self.text.is_empty() || self.text.contains(name) };
+        let mut named = narrowed.iter().filter(|(of, _)| Some(*of) == table).peekable();
+        if named.peek().is_none() {
+            return !self.text.is_empty() && self.text.contains(name);
+        }
+        match written {
+            Written::Rows => true,
+            Written::Columns(columns) => {
+                named.any(|(_, column)| column.is_some_and(|column| columns.contains(&column)))
+            }
+        }
+    }
+}
+
 /// Gives the dependents of a part of a table to work on.
 pub(crate) type Visit<'a> = &'a dyn Fn(TableId, Part, &mut dyn FnMut(&mut Dependents));
 
@@ -99,11 +128,13 @@ pub(crate) struct Computations {
     free: Vec<u32>,
     /// By computed field the computation of each record's value
     current: IndexMap<(TableId, ColumnId), Vec<u32>, FixedState>,
+    /// The computed field whose computation was begun last
+    last_field: usize,
     running: Vec<Running>,
     /// Parts of tables that something was computed from
     inputs: Vec<(TableId, Part)>,
-    /// By their text the searches that something was computed from; no text: one that nobody knows
-    searches: IndexMap<String, u32, FixedState>,
+    /// The searches that something was computed from
+    searches: IndexMap<Search, u32, FixedState>,
     /// So many edges call for a look for those that lead nowhere.
     crowded: usize,
 }
@@ -130,9 +161,17 @@ impl Computations {
         slots: &[u32],
         is_stored: bool,
     ) -> Result<u32, Vec<Target>> {
-        let entry = self.current.entry((table, column));
-        let field = entry.index();
-        entry.or_default();
+        // Mostly it is the one that was computed last.
+        let last = self.last_field;
+        let field = match self.current.get_index(last) {
+            Some((&known, _)) if known == (table, column) => last,
+            _ => {
+                let entry = self.current.entry((table, column));
+                self.last_field = entry.index();
+                entry.or_default();
+                self.last_field
+            }
+        };
         for &slot in slots {
             let Some(&known) = self.current[field].get(slot as usize).filter(|&&known| known != NONE) else {
                 continue;
@@ -151,10 +190,11 @@ impl Computations {
         }
         let slots = match *slots {
             [slot] => Slots::One(slot),
-            _ => Slots::Several(slots.into()),
+            _ => Slots::Several(Box::new(slots.into())),
         };
-        let values = slots.all().len();
-        let new = Computation { field, slots, values, edges: 0, stands: true, is_running: true };
+        let values = slots.all().len() as u32;
+        let new =
+            Computation { field: field as u32, slots, values, edges: 0, stands: true, is_running: true };
         let id = match self.free.pop() {
             Some(id) => {
                 self.computations[id as usize] = new;
@@ -184,14 +224,25 @@ impl Computations {
     }
 
     fn target(&self, id: u32) -> Option<Target> {
-        let Computation { field, slots, .. } = &self.computations[id as usize];
-        let (&(table, column), _) = self.current.get_index(*field)?;
+        // None of what is only computed ahead
+        let Computation { field, slots, .. } = self.computations.get(id as usize)?;
+        let (&(table, column), _) = self.current.get_index(*field as usize)?;
         Some((table, column, *slots.all().first()?))
     }
 
     /// What is being computed
     pub(crate) fn innermost(&self) -> Option<Target> {
-        self.target(self.running.last()?.computation)
+        self.target(self.asking()?)
+    }
+
+    /// Begins to compute what nobody has asked for yet: what that reads, and what becomes of it, is nothing to those that are running.
+    pub(crate) fn begin_ahead(&mut self) {
+        self.running.push(Running { computation: NONE, oldest: Stamp::MAX, reads: None });
+    }
+
+    /// Goes on with those that were running before.
+    pub(crate) fn end_ahead(&mut self) {
+        self.running.pop();
     }
 
     /// Ends the innermost computation, which has returned.
@@ -218,9 +269,14 @@ impl Computations {
 
     /// Notes that what the innermost computation returns is not to be kept: it has seen what nobody can know later.
     pub(crate) fn distrust(&mut self) {
-        if let Some(Running { computation, .. }) = self.running.last() {
-            self.retire(*computation);
+        if let Some(computation) = self.asking() {
+            self.retire(computation);
         }
+    }
+
+    /// The innermost computation
+    fn asking(&self) -> Option<u32> {
+        Some(self.running.last()?.computation).filter(|&computation| computation != NONE)
     }
 
     /// Ends the innermost computation, which has failed.
@@ -233,6 +289,11 @@ impl Computations {
         self.distrust();
     }
 
+    /// Whether the innermost computation is of a value that is stored, which tells what it has read
+    pub(crate) fn tells_reads(&self) -> bool {
+        self.running.last().is_some_and(|running| running.reads.is_some())
+    }
+
     /// Notes that the innermost computation has read a cell.
     pub(crate) fn note(
         &mut self,
@@ -242,9 +303,11 @@ impl Computations {
         slot: u32,
         loaded: Stamp,
     ) {
-        let Some(running) = self.running.last_mut() else { return };
-        running.oldest = running.oldest.min(loaded);
+        let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
+            return;
+        };
         if let Some(reads) = &mut running.reads {
+            running.oldest = running.oldest.min(loaded);
             let (table, part) = input;
             let read = Read::Part(table, part, slot);
             if reads.last() != Some(&read) {
@@ -252,31 +315,43 @@ impl Computations {
             }
             return;
         }
-        let id = running.computation;
         let dependents = dependents.get_or_insert_with(|| {
             self.inputs.push(input);
             Box::new(Dependents::new(signal))
         });
-        self.link(dependents.chain(slot), id);
+        self.note_read(dependents, slot, loaded);
+    }
+
+    /// The same of a cell in a column that something was computed from before
+    #[inline]
+    pub(crate) fn note_read(&mut self, dependents: &mut Dependents, slot: u32, loaded: Stamp) {
+        if let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) {
+            running.oldest = running.oldest.min(loaded);
+            let id = running.computation;
+            self.link(dependents.chain(slot), id);
+        }
     }
 
     /// Notes that the innermost computation has searched.
-    pub(crate) fn note_search(&mut self, signal: &Signal, text: String, now: Stamp) {
-        let Some(running) = self.running.last_mut() else { return };
+    pub(crate) fn note_search(&mut self, signal: &Signal, search: Search, now: Stamp) {
+        let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
+            return;
+        };
         running.oldest = running.oldest.min(now);
         if let Some(reads) = &mut running.reads {
-            reads.push(Read::Search(text));
+            reads.push(Read::Search(search.text));
             return;
         }
         let id = running.computation;
         signal.note_search();
-        let entry = self.searches.entry(text);
+        let entry = self.searches.entry(search);
         let place = entry.index();
         let mut chain = *entry.or_insert(NONE);
         self.link(&mut chain, id);
         self.searches[place] = chain;
     }
 
+    #[inline]
     fn link(&mut self, chain: &mut u32, computation: u32) {
         if *chain != NONE && self.edges[*chain as usize].computation == computation {
             return;
@@ -308,10 +383,10 @@ impl Computations {
     }
 
     /// Takes what was computed from searches that may find other rows now.
-    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&str) -> bool, gone: &mut Vec<Target>) {
+    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&Search) -> bool, gone: &mut Vec<Target>) {
         for place in 0..self.searches.len() {
-            let Some((text, chain)) = self.searches.get_index_mut(place) else { continue };
-            if *chain != NONE && (text.is_empty() || has_changed(text)) {
+            let Some((search, chain)) = self.searches.get_index_mut(place) else { continue };
+            if *chain != NONE && has_changed(search) {
                 let chain = mem::replace(chain, NONE);
                 self.cut(chain, gone);
             }
@@ -326,7 +401,7 @@ impl Computations {
             next = after;
             if self.computations[computation as usize].stands {
                 let Computation { field, slots, .. } = &self.computations[computation as usize];
-                if let Some((&(table, column), current)) = self.current.get_index(*field) {
+                if let Some((&(table, column), current)) = self.current.get_index(*field as usize) {
                     let own = slots.all().iter().filter(|&&slot| current[slot as usize] == computation);
                     gone.extend(own.map(|&slot| (table, column, slot)));
                 }
@@ -349,7 +424,7 @@ impl Computations {
         if !mem::replace(stands, false) {
             return;
         }
-        let current = &mut self.current[*field];
+        let current = &mut self.current[*field as usize];
         for &slot in slots.all() {
             if current[slot as usize] == id {
                 current[slot as usize] = NONE;
@@ -383,7 +458,7 @@ impl Computations {
     pub(crate) fn sweep(&mut self, is_cached: &dyn Fn(Target) -> bool, visit: Visit<'_>) {
         for id in 0..self.computations.len() {
             let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
-            let Some((&(table, column), _)) = self.current.get_index(*field) else { continue };
+            let Some((&(table, column), _)) = self.current.get_index(*field as usize) else { continue };
             let is_cached = |&slot: &u32| is_cached((table, column, slot));
             if *stands && !is_running && !slots.all().iter().any(is_cached) {
                 self.retire(id as u32);
@@ -400,7 +475,7 @@ impl Computations {
             self.searches[place] = chain;
         }
         self.searches.retain(|_, chain| *chain != NONE);
-        self.crowded = 2 * self.edges_in_use();
+        self.crowded = 3 * self.edges_in_use();
     }
 
     /// Takes those edges out of a chain that lead nowhere.
@@ -425,7 +500,7 @@ impl Computations {
 
     pub(crate) fn bytes(&self) -> usize {
         let current: usize = self.current.values().map(|slots| slots.capacity() * size_of::<u32>()).sum();
-        let texts: usize = self.searches.keys().map(String::capacity).sum();
+        let texts: usize = self.searches.keys().map(|search| search.text.capacity()).sum();
         self.edges.capacity() * size_of::<Edge>()
             + self.computations.capacity() * size_of::<Computation>()
             + (self.free_edges.capacity() + self.free.capacity()) * size_of::<u32>()
@@ -548,14 +623,36 @@ mod tests {
         let mut cells = Cells::new();
         for (slot, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
             cells.begin(SHOWN, &[slot]).expect("no cycle");
-            cells.computed.note_search(&cells.signal, text.to_owned(), 5);
+            let search = Search { text: text.to_owned(), narrowed: None };
+            cells.computed.note_search(&cells.signal, search, 5);
             cells.computed.finish();
         }
         assert!(cells.signal.change_rows());
         let mut gone = Vec::new();
-        cells.computed.take_searches(&|text| text.contains("orders"), &mut gone);
+        let follows = |search: &Search| search.follows("orders", Some(TABLE), &Written::Rows);
+        cells.computed.take_searches(&follows, &mut gone);
         let slots: Vec<u32> = gone.into_iter().map(|(_, _, slot)| slot).collect();
         assert_eq!(slots, [1, 3]);
+    }
+
+    #[test]
+    fn a_narrowed_search_follows_from_what_is_named() {
+        let narrowed: Narrowed = [(TABLE, Some(NAME)), (TableId(1), None)].into();
+        let search = |text: &str| Search { text: text.to_owned(), narrowed: Some(narrowed.clone()) };
+        let (orders, unknown) = (search("SELECT * FROM orders, lines"), search(""));
+        let columns = |column| Written::Columns(vec![column]);
+        for search in [&orders, &unknown] {
+            assert!(search.follows("orders", Some(TABLE), &Written::Rows));
+            assert!(search.follows("orders", Some(TABLE), &columns(NAME)));
+            assert!(!search.follows("orders", Some(TABLE), &columns(SHOWN)));
+            // Of the other one only whether there are rows
+            assert!(search.follows("others", Some(TableId(1)), &Written::Rows));
+            assert!(!search.follows("others", Some(TableId(1)), &columns(NAME)));
+        }
+        // A table that is not named is followed as the text says.
+        assert!(orders.follows("lines", Some(TableId(2)), &columns(NAME)));
+        assert!(orders.follows("lines", None, &Written::Rows));
+        assert!(!unknown.follows("lines", None, &Written::Rows));
     }
 
     #[test]

@@ -101,6 +101,7 @@ impl Dependents {
     }
 
     /// The chain of a cell
+    #[inline]
     pub(super) fn chain(&mut self, slot: u32) -> &mut u32 {
         let place = slot as usize;
         if self.chains.len() <= place {

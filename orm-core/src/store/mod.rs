@@ -27,8 +27,8 @@ pub(crate) use aggregates::{Affected, AggregateKey, Follower, Function, Subject}
 pub use any_column::AnyColumn;
 pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
 pub use column::{Column, Filling, Moment};
-pub(crate) use computed::{Computations, Read, Target};
-pub(crate) use dependents::Signal;
+pub(crate) use computed::{Computations, Narrowed, Read, Search, Target};
+pub(crate) use dependents::{Dependents, Signal};
 pub(crate) use feeds::{Change, Rows, Watched};
 pub(crate) use frozen::Frozen;
 pub(crate) use handover::Steps;
@@ -40,4 +40,4 @@ pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
 pub(crate) use stats::some;
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;
-pub(crate) use table::{Part, Waiting};
+pub(crate) use table::{Part, Waiting, Written};

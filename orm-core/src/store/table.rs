@@ -71,6 +71,15 @@ type Counts = HashMap<u32, Counted, FixedState>;
 /// By column and slot
 type Unreadable = HashMap<(ColumnId, u32), Str, FixedState>;
 
+/// What was written to a table
+#[derive(Debug)]
+pub(crate) enum Written {
+    /// Rows have come or gone, or nobody knows
+    Rows,
+    /// These columns, of whatever rows
+    Columns(Vec<ColumnId>),
+}
+
 /// What is known of a key that no row has
 #[derive(Debug, Clone, Copy)]
 struct Absence {
@@ -120,6 +129,8 @@ pub struct Table {
     dependents: RefCell<Option<Box<Dependents>>>,
     /// Whether rows have come, gone or changed since searches were last looked at that something was computed from
     are_rows_changed: Cell<bool>,
+    /// The columns that were written meanwhile
+    written: RefCell<Vec<ColumnId>>,
     signal: Arc<Signal>,
 }
 
@@ -141,6 +152,17 @@ pub(super) struct TableColumn {
     reverse: RefCell<Reverse>,
     /// The columns that hold the same values in another form
     twins: RefCell<Vec<ColumnId>>,
+}
+
+impl TableColumn {
+    /// Whether it is a to-one link that stands in the rows: not one that is computed
+    fn is_link_of_rows(&self) -> bool {
+        !self.shows.is_empty() && links::to_one(&*self.cells).is_some()
+    }
+
+    fn is_of_lists(&self) -> bool {
+        links::lists(&*self.cells).is_some()
+    }
 }
 
 impl fmt::Debug for Table {
@@ -173,6 +195,7 @@ impl Table {
             alike: RefCell::default(),
             dependents: RefCell::default(),
             are_rows_changed: Cell::default(),
+            written: RefCell::default(),
             signal: Arc::clone(signal),
         }
     }
@@ -362,16 +385,33 @@ impl Table {
         }
     }
 
-    /// Notes that a search may find other rows now.
+    /// Notes that a search may find other rows now, whatever it looks at.
     pub(crate) fn note_rows(&self) {
         if self.signal.change_rows() {
             self.are_rows_changed.set(true);
         }
     }
 
-    /// Whether a search may find other rows than when this was last asked
-    pub(crate) fn take_rows_changed(&self) -> bool {
-        self.are_rows_changed.take()
+    /// Notes that a search may find other rows now if it looks at these columns.
+    pub(crate) fn note_columns(&self, columns: &[ColumnId]) {
+        if self.signal.change_rows() {
+            let written = &mut *self.written.borrow_mut();
+            columns.iter().for_each(|column| {
+                if !written.contains(column) {
+                    written.push(*column);
+                }
+            });
+        }
+    }
+
+    /// Because of what a search may find other rows than when this was last asked
+    pub(crate) fn take_rows_changed(&self) -> Option<Written> {
+        let written = self.written.take();
+        if self.are_rows_changed.take() {
+            Some(Written::Rows)
+        } else {
+            (!written.is_empty()).then_some(Written::Columns(written))
+        }
     }
 
     // What is stored and follows from others
@@ -684,7 +724,6 @@ impl Table {
         if marks.mark(slot) {
             slots.push(slot);
         }
-        self.note_rows();
     }
 
     /// Notes that records were written through a model that validates them.
@@ -772,6 +811,7 @@ impl Table {
         for Aside { slot, values } in aside {
             values.into_iter().for_each(|(column, value)| self.column(column).put_back(slot, now, value));
             self.note_dirty(slot);
+            self.note_rows();
         }
     }
 
@@ -1256,12 +1296,11 @@ impl Table {
 
     // Links
 
-    /// The columns of the to-one links that lead to a table
+    /// The columns of the to-one links in its rows that lead to a table
     pub(crate) fn columns_to(&self, table: TableId) -> Vec<ColumnId> {
-        let leads_there = |column: &ColumnId| {
-            self.target(*column) == Some(table) && links::to_one(self.column(*column)).is_some()
-        };
-        self.columns().filter(leads_there).collect()
+        let leads_there = |column: &ColumnId| self.target(*column) == Some(table);
+        let is_of_rows = |column: &ColumnId| self.entry(*column).is_link_of_rows();
+        self.columns().filter(leads_there).filter(is_of_rows).collect()
     }
 
     /// Records of this table, which is `own`, by levels: whatever links to another one of them before that. Those that link to each
@@ -1316,7 +1355,7 @@ impl Table {
         let mut all = Vec::new();
         for column in self.columns.iter() {
             let pages = column.cells.take_touched(TouchedFor::Links);
-            if column.target.is_some() && !pages.is_empty() {
+            if (column.is_link_of_rows() || column.is_of_lists()) && !pages.is_empty() {
                 column.reverse.borrow_mut().note_pages(&*column.cells, &pages);
             }
             all.extend(pages);
@@ -1342,7 +1381,7 @@ impl Table {
     }
 
     fn note_unknown<I: Iterator<Item = u32>>(&self, slots: impl Fn() -> I) {
-        let links = self.columns.iter().filter(|column| links::to_one(&*column.cells).is_some());
+        let links = self.columns.iter().filter(|column| column.is_link_of_rows());
         links.for_each(|column| column.reverse.borrow_mut().note_unknown(&*column.cells, slots()));
     }
 

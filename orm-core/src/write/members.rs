@@ -47,7 +47,7 @@ pub(crate) fn change_list<C: Connection>(
         Cow::Borrowed(members)
     };
     match &link.kind {
-        LinkKind::ToOne => return Ok(()),
+        LinkKind::ToOne | LinkKind::Computed { .. } => return Ok(()),
         LinkKind::Inverse { field: link, is_one, .. } => {
             if *is_one && add {
                 make_room(env, store, field, owners, &members)?;

@@ -151,7 +151,7 @@ fn change_cells<C: Connection>(
     if state != State::New {
         store.note_written(store.column_of(field), of_another_form);
     }
-    for twin in twins {
+    for &twin in &twins {
         of_another_form.iter().for_each(|&slot| {
             store.table().column(twin).remove(slot);
         });
@@ -161,7 +161,13 @@ fn change_cells<C: Connection>(
         }
     }
     // What the database makes of the row is another value now, or was made of what was given.
-    for made in store.table_store().made_columns() {
+    let made = store.table_store().made_columns();
+    if !changed.is_empty() {
+        let written = [vec![store.column_of(field)], twins.clone(), made.clone()];
+        let written = written.into_iter().flatten().chain(store.version());
+        store.note_columns(&written.collect::<Vec<_>>());
+    }
+    for made in made {
         let written = if state == State::Written { &changed[..] } else { slots };
         store.forget_cells(made, written);
     }

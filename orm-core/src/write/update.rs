@@ -114,8 +114,10 @@ impl Assigned {
             links::forget_lists_by(env, table, column);
             store.table().forget_cells(column, slots);
         }
-        table.made_columns().into_iter().for_each(|column| store.table().forget_cells(column, slots));
-        store.note_rows();
+        let made = table.made_columns();
+        made.iter().for_each(|&column| store.table().forget_cells(column, slots));
+        let written = self.0.iter().copied().chain(made).chain(store.version());
+        store.note_columns(&written.collect::<Vec<_>>());
         env.note_drop();
         env.forget_shown(store.table_number());
     }

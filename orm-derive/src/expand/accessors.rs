@@ -66,19 +66,23 @@ fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let constant = names::constant(&field.ident);
     let docs = format!("Sets the `{}` of the records", field.name);
     if field.is_inverted() {
-        let values::Taken { argument, value, .. } = values::taken(model, field);
+        let values::Taken { generics, argument, mut value, .. } = values::taken(model, field);
+        let is_link = matches!(field.shape, Shape::ComputedLink { .. });
+        if is_link {
+            value = quote!(#value?);
+        }
         let call = match (field.inverse(), &field.attrs.related) {
             (Some(inverse), _) if !is_stub => {
                 let at = span_of(inverse);
                 quote_spanned!(at=> #inverse(record, ::orm_core::private::IntoOwned::into_owned(value)))
             }
-            (None, Some(related)) if !is_stub => through(&related.value.0),
+            (None, Some(related)) if !is_stub => through(&related.value.0, is_link),
             _ => quote!(loop {}),
         };
         return quote! {
             #[doc = #docs]
             #[track_caller]
-            #vis fn #name(&self, value: #argument) -> ::orm_core::private::Result<()> {
+            #vis fn #name #generics(&self, value: #argument) -> ::orm_core::private::Result<()> {
                 self.0.invert(#value, |record, value| #call)
             }
         };
@@ -101,12 +105,13 @@ fn setter(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
 }
 
 /// Sets the field that the links of a related field lead to.
-fn through(steps: &[Ident]) -> TokenStream {
+fn through(steps: &[Ident], is_link: bool) -> TokenStream {
     let Some((last, links)) = steps.split_last() else { return quote!(loop {}) };
     let set = format_ident!("set_{}", last.unraw(), span = last.span());
     let at = span_of(last);
+    let through = if is_link { quote!(through_link) } else { quote!(through) };
     quote_spanned! {at=>
-        ::orm_core::private::through(
+        ::orm_core::private::#through(
             record #(.#links())*,
             ::core::stringify!(#last),
             value,
@@ -150,10 +155,12 @@ fn output(model: &Model, field: &Field) -> TokenStream {
             let value = cached(value);
             quote!(__K::OutNullable<#value>)
         }
-        Shape::Link { target, nullable: false } => {
+        Shape::Link { target, nullable: false } | Shape::ComputedLink { target, nullable: false } => {
             quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::Link>)
         }
-        Shape::Link { target, nullable: true } | Shape::OneToOne(target) => {
+        Shape::Link { target, nullable: true }
+        | Shape::ComputedLink { target, nullable: true }
+        | Shape::OneToOne(target) => {
             quote_spanned!(at=> ::orm_core::private::Records<'env, #target, __K::LinkNullable>)
         }
         Shape::OneToMany(target) | Shape::ManyToMany(target) => {

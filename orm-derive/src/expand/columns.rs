@@ -56,7 +56,7 @@ pub(super) fn codec(model: &Model, field: &Field) -> TokenStream {
             let cell = cell(value, *nullable, field);
             quote_spanned!(at=> #codec<#cell, ::orm_core::private::SqlTypeOf<#table::#column>>)
         }
-        Shape::Link { target, nullable } => {
+        Shape::Link { target, nullable } | Shape::ComputedLink { target, nullable } => {
             quote_spanned!(at=> ::orm_core::private::ToOneLink<#target, #nullable>)
         }
         Shape::OneToMany(target) | Shape::OneToOne(target) | Shape::ManyToMany(target) => {

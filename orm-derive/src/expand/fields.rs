@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 
 use super::columns::codec;
-use super::{Names, cached, docs};
+use super::{Names, cached, docs, values};
 use crate::model::{Field, Model, span_of};
 use crate::names;
 use crate::shape::Shape;
@@ -57,7 +57,7 @@ fn paths(model: &Model, field: &Field) -> TokenStream {
 
 /// How a computed field is computed; nothing for what is not
 fn compute(model: &Model, field: &Field, codec: &TokenStream, is_stub: bool) -> Option<TokenStream> {
-    if !matches!(field.shape, Shape::Computed { .. }) {
+    if !field.is_computed() {
         return None;
     }
     let attrs = &field.attrs;
@@ -74,14 +74,21 @@ fn compute(model: &Model, field: &Field, codec: &TokenStream, is_stub: bool) -> 
         }
         (None, None) => return Some(quote!(::orm_core::private::Compute::Each(|_| loop {}))),
     };
-    let (kind, records, call) = if attrs.compute_all.is_some() {
-        (quote!(All), quote!(RecordSet), quote!(computed_all))
-    } else {
-        (quote!(Each), quote!(Record), quote!(computed_one))
-    };
     let ident = &model.ident;
-    let call = quote_spanned! {at=>
-        ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#result)
+    let is_of_all = attrs.compute_all.is_some();
+    let (kind, records) =
+        if is_of_all { (quote!(All), quote!(RecordSet)) } else { (quote!(Each), quote!(Record)) };
+    let call = if let Shape::ComputedLink { .. } = field.shape {
+        let call = if is_of_all { quote!(computed_links) } else { quote!(computed_link) };
+        let link = values::stored(field);
+        // Links lead to the link itself, which is read here.
+        let result = if related.is_some() { quote!(::core::result::Result::Ok(#result)) } else { result };
+        quote_spanned!(at=> ::orm_core::private::#call::<#ident, #link, _, _>(records, #result))
+    } else {
+        let call = if is_of_all { quote!(computed_all) } else { quote!(computed_one) };
+        quote_spanned! {at=>
+            ::orm_core::private::#call::<<#codec as ::orm_core::private::Cells>::Cell, _>(#result)
+        }
     };
     Some(quote! {
         ::orm_core::private::Compute::#kind(|records: &::orm_core::private::#records<'_, #ident>| #call)
@@ -160,6 +167,10 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
             } else {
                 (value, quote!(#kind<::orm_core::private::Required>))
             }
+        }
+        Shape::ComputedLink { target, nullable } => {
+            let kind = if *nullable { quote!(LinkedNullable) } else { quote!(Linked) };
+            (values::stored(field), quote!(ComputedKind<::orm_core::private::#kind<#target>>))
         }
         Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }

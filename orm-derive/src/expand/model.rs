@@ -246,6 +246,7 @@ fn presence(model: &Model) -> TokenStream {
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
             stored: ::core::option::Option::None,
+            depends_on: ::core::option::Option::None,
         }
     }
 }
@@ -273,6 +274,7 @@ fn hidden_version(model: &Model, column: &Ident) -> TokenStream {
             link: ::core::option::Option::None,
             stamp: ::core::option::Option::None,
             stored: ::core::option::Option::None,
+            depends_on: ::core::option::Option::None,
         }
     }
 }
@@ -290,7 +292,9 @@ fn member(model: &syn::Ident, field: &Field) -> TokenStream {
         Shape::OneToMany(_) => quote!(#ident: ::orm_core::private::OneToMany::new()),
         Shape::OneToOne(_) => quote!(#ident: ::orm_core::private::OneToOne::new()),
         Shape::ManyToMany(_) => quote!(#ident: ::orm_core::private::ManyToMany::new()),
-        Shape::Computed { .. } => quote!(#ident: ::orm_core::private::Computed::new()),
+        Shape::Computed { .. } | Shape::ComputedLink { .. } => {
+            quote!(#ident: ::orm_core::private::Computed::new())
+        }
         _ => quote!(#ident: ::orm_core::private::owned(record, #model::#constant)?),
     }
 }
@@ -299,11 +303,7 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let (name, table) = (&field.name, &model.table);
     let (decode, encode) = (decode(model, field), encode(model, field));
     let (columns, prefetch) = match (&field.shape, &field.attrs) {
-        (Shape::OneToMany(_) | Shape::OneToOne(_) | Shape::ManyToMany(_) | Shape::Computed { .. }, _)
-            if !field.is_stored() =>
-        {
-            (quote!(), quote!(Never))
-        }
+        _ if !field.is_column() => (quote!(), quote!(Never)),
         (_, attrs) => {
             let prefetch = match (&attrs.deferred, &attrs.group) {
                 (Some(_), _) => quote!(Deferred),
@@ -318,8 +318,9 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             (quote!(#(#names),*), prefetch)
         }
     };
-    let (codec, link) = (codec(model, field), link(model, field));
+    let (codec, link) = (codec(model, field), link(model, field, is_stub));
     let stamp = stamp(model, field, is_stub);
+    let depends_on = depends_on(field, is_stub);
     let is_made = field.attrs.read_only.is_some() || field.attrs.refresh.is_some();
     let stored = stored(model, field, is_stub);
     let is_nullable = match &field.shape {
@@ -340,6 +341,7 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             link: #link,
             stamp: #stamp,
             stored: #stored,
+            depends_on: #depends_on,
         }
     }
 }
@@ -362,6 +364,18 @@ fn stored(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
             }),
         })
     }
+}
+
+/// The fields that are all that the searches of a computed field's function depend on
+fn depends_on(field: &Field, is_stub: bool) -> TokenStream {
+    let Some(given) = field.attrs.depends_on.as_ref().filter(|_| !is_stub) else {
+        return quote!(::core::option::Option::None);
+    };
+    let named = given.value.iter().map(|path| {
+        let at = span_of(path);
+        quote_spanned!(at=> ::orm_core::private::depended_on::<__Connection, _>(#path))
+    });
+    quote!(::core::option::Option::Some(|| ::orm_core::private::vec![#(#named),*]))
 }
 
 /// How a time is put into a field that says when the row was written
@@ -413,7 +427,7 @@ fn encode(model: &Model, field: &Field) -> TokenStream {
 }
 
 /// Where a link leads to
-fn link(model: &Model, field: &Field) -> TokenStream {
+fn link(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let Some(target) = field.shape.target() else { return quote!(::core::option::Option::None) };
     let clauses = clauses(target, field);
     let ident = &model.ident;
@@ -460,6 +474,16 @@ fn link(model: &Model, field: &Field) -> TokenStream {
                     other: &[#(::orm_core::private::column_name::<#other>()),*],
                     is_symmetric: #is_symmetric,
                     clauses: #clauses,
+                }
+            }
+        }
+        (Shape::ComputedLink { .. }, ..) if !is_stub => {
+            let constant = names::constant(&field.ident);
+            quote! {
+                Computed {
+                    by: &::orm_core::private::ComputedBy::<__Connection>(|env, origin, place, is_ahead| {
+                        ::orm_core::private::compute_links(env, origin, place, is_ahead, #ident::#constant)
+                    }),
                 }
             }
         }

@@ -243,7 +243,7 @@ pub(super) fn taken(model: &Model, field: &Field) -> Taken {
         let value = quote!(::orm_core::private::IntoKey::into_key(value));
         return Taken { generics: TokenStream::new(), argument, value, bounds: TokenStream::new() };
     }
-    if let Shape::Link { .. } | Shape::OneToOne(_) = field.shape {
+    if let Shape::Link { .. } | Shape::ComputedLink { .. } | Shape::OneToOne(_) = field.shape {
         return Taken {
             generics: quote!(<__Via>),
             argument: quote_spanned!(at=> impl ::orm_core::private::IntoLink<#stored, __Via>),
@@ -275,14 +275,14 @@ pub(super) fn taken(model: &Model, field: &Field) -> Taken {
 }
 
 /// A value's type in the set
-fn stored(field: &Field) -> TokenStream {
+pub(super) fn stored(field: &Field) -> TokenStream {
     if field.is_key {
         return key(field);
     }
     let at = field.span();
     let (inner, nullable) = match &field.shape {
         Shape::Value { value, nullable } | Shape::Computed { value, nullable } => (cached(value), *nullable),
-        Shape::Link { target, nullable } => {
+        Shape::Link { target, nullable } | Shape::ComputedLink { target, nullable } => {
             (quote_spanned!(at=> ::orm_core::private::Id<#target>), *nullable)
         }
         Shape::OneToOne(target) => (quote_spanned!(at=> ::orm_core::private::Id<#target>), true),

@@ -65,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
         (contact(), prop::collection::vec(1..=LABELS, 0..3)).prop_map(|(id, all)| Step::SetLabels(id, all)),
         (contact(), 0..3u8).prop_map(|(id, name)| Step::AllNames(id, name)),
         contact().prop_map(Step::Invalidate),
-        (0..4u8).prop_map(Step::InvalidateField),
+        (0..7u8).prop_map(Step::InvalidateField),
         contact().prop_map(Step::Refresh),
         Just(Step::Clear),
         Just(Step::Flush),
@@ -143,6 +143,27 @@ impl World {
             let mut names: Vec<&str> = labels.iter().map(|(_, name)| name.as_str()).collect();
             names.sort_unstable();
             all.insert(("label_names", id), (names.join(", "), format!("{labels:?}")));
+            let best = labels.iter().min_by_key(|(label, name)| (*name, *label));
+            let (best, best_name) = best.map(|&(label, name)| (label, name.clone())).unzip();
+            all.insert(("best_label", id), (format!("{best:?}"), format!("{labels:?}")));
+            all.insert(("best_label_name", id), (format!("{best_name:?}"), format!("{labels:?}")));
+            // Those above have been looked at: they have lower numbers.
+            let (head, from) = match parent {
+                Some(parent) => all[&("head", *parent)].clone(),
+                None => (id.to_string(), String::new()),
+            };
+            all.insert(("head", id), (head, format!("{parent:?} {from}")));
+        }
+        for &id in self.contacts.keys() {
+            let (head, from) = all[&("head", id)].clone();
+            let head: i32 = head.parse().unwrap();
+            let country = format!("{:?}", self.contacts[&head].1);
+            all.insert(("head_country", id), (country.clone(), format!("{head} {from} {country}")));
+            let shown = &all[&("display_name", head)];
+            all.insert(
+                ("head_shown", id),
+                (format!("under {}", shown.0), format!("{head} {from} {shown:?}")),
+            );
         }
         for &id in self.countries.keys() {
             let own =
@@ -150,9 +171,28 @@ impl World {
             let totals: Vec<_> = own().map(|id| (id, all[&("total", id)].clone())).collect();
             let largest = totals.iter().map(|(_, (total, _))| total.parse::<i64>().unwrap()).max();
             all.insert(("largest", id), (format!("{largest:?}"), format!("{totals:?}")));
+            let most = |(_, (total, _)): &&(i32, (String, String))| total.parse::<i64>().ok() == largest;
+            let champion = totals.iter().find(most).map(|(id, _)| *id);
+            all.insert(("champion", id), (format!("{champion:?}"), format!("{totals:?}")));
+        }
+        for (&id, (_, country, _)) in &self.contacts {
+            let champion = country.map(|country| {
+                let of = self.contacts.iter().filter(|(_, contact)| contact.1 == Some(country));
+                let total = |id: i32| all[&("total", id)].0.parse::<i64>().unwrap();
+                let best = of.rev().max_by_key(|(id, _)| total(**id)).map(|(&id, _)| id).unwrap();
+                let head = &all[&("head", best)];
+                let name = &self.contacts[&head.0.parse().unwrap()].0;
+                (name.clone(), format!("{:?} {head:?} {name}", all[&("champion", country)]))
+            });
+            let (name, from) = champion.unzip();
+            all.insert(("rival", id), (text(name), format!("{country:?} {from:?}")));
         }
         all
     }
+}
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
 }
 
 struct Run {
@@ -295,6 +335,9 @@ impl Run {
                     0 => db.cache().invalidate_field(Country::NAME),
                     1 => db.cache().invalidate_field(Contact::PARENT_ID),
                     2 => db.cache().invalidate_field(Contact::TOTAL),
+                    3 => db.cache().invalidate_field(Contact::HEAD),
+                    4 => db.cache().invalidate_field(Contact::BEST_LABEL),
+                    5 => db.cache().invalidate_field(Country::CHAMPION),
                     _ => db.cache().invalidate_field(Contact::LABEL_IDS),
                 }
                 self.is_unknown.replace(true);
@@ -317,7 +360,6 @@ impl Run {
         calls();
         let wanted = self.world.borrow().computed();
         let contacts = self.db.browse::<Contact>(1..=CONTACTS);
-        let text = |value: Option<orm_core::Str>| value.map_or_else(String::new, |value| value.to_string());
         let mut found = BTreeMap::new();
         for contact in &contacts {
             let id = contact.id();
@@ -326,9 +368,19 @@ impl Run {
             found.insert(("total", id), contact.total().unwrap().to_string());
             found.insert(("invoice_count", id), contact.invoice_count().unwrap().to_string());
             found.insert(("label_names", id), text(contact.label_names().unwrap()));
+            found.insert(("head", id), contact.head().id().unwrap().to_string());
+            found.insert(("best_label", id), format!("{:?}", contact.best_label().id().unwrap()));
+            let name = contact.best_label_name().unwrap().map(String::from);
+            found.insert(("best_label_name", id), format!("{name:?}"));
+            // Followed and not looked up: the name stands behind it.
+            assert_eq!(contact.best_label().name().unwrap().map(String::from), name);
+            found.insert(("head_country", id), format!("{:?}", contact.head_country().id().unwrap()));
+            found.insert(("head_shown", id), contact.head_shown().unwrap().to_string());
+            found.insert(("rival", id), text(contact.rival().unwrap()));
         }
         for country in &self.db.browse::<Country>(1..=COUNTRIES) {
             found.insert(("largest", country.id()), format!("{:?}", country.largest().unwrap()));
+            found.insert(("champion", country.id()), format!("{:?}", country.champion().id().unwrap()));
         }
         let changed = std::mem::take(&mut *self.changed.borrow_mut());
         for (key, value) in &found {

@@ -163,3 +163,17 @@ fn what_the_database_may_have_deleted_along() -> Result<()> {
     assert!(gone.total().is_err_and(|error| error.is_missing_record()));
     Ok(())
 }
+
+#[test]
+fn not_the_way_to_the_record() -> Result<()> {
+    let db = contacts(8);
+    let contacts = db.all::<Contact>()?;
+    contacts.rival()?;
+    // The head of the one with the largest sum is computed where it stands behind two links, its own link being asked for.
+    db.cache().invalidate_field(Contact::PARENT_ID);
+    contacts.get(1).expect("two").rival()?;
+    calls();
+    db.record::<Invoice>(12).set_amount(0)?;
+    assert_eq!((db.record::<Contact>(8).head().id()?, calls()), (1, 0));
+    Ok(())
+}

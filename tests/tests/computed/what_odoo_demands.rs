@@ -19,6 +19,16 @@ fn row_13_what_it_follows_from_in_two_steps_is_one_select_each() -> Result<()> {
 }
 
 #[test]
+fn row_12_what_follows_from_cached_values_asks_nothing() -> Result<()> {
+    let db = contacts(5);
+    let contacts = db.all::<Contact>()?;
+    contacts.country_id().name()?;
+    db.assert_queries(0, || contacts.prefetch_field(Contact::DISPLAY_NAME))?;
+    assert_eq!(calls(), 5);
+    Ok(())
+}
+
+#[test]
 fn row_32_what_waits_is_computed_with_and_not_sent() -> Result<()> {
     let db = contacts(3);
     db.transaction(|| {
