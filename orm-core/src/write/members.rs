@@ -192,9 +192,12 @@ fn forget_lists_of_alike<C: Connection>(
     let (column, target) = (store.column_of(field), target.table());
     let may_be = members.iter().copied().filter(|&member| target.may_be_alike(member)).collect();
     let alike = target.alike(&may_be);
+    if alike.is_empty() {
+        return;
+    }
     for &owner in owners {
         let (listed, _) = store.table().members_of(column, &[owner]);
-        if !alike.is_empty() && listed.iter().any(|member| alike.contains(member)) {
+        if listed.iter().any(|member| alike.contains(member)) {
             target.note_spelling();
             store.table().forget_cell(column, owner);
         }
