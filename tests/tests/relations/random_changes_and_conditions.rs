@@ -240,10 +240,12 @@ impl Run {
             }
             Step::Remove(link, id, others) => {
                 link.of(&person(*id)).remove(&people(others))?;
+                self.send(*link)?;
                 self.world.borrow_mut().remove(*link, *id, others);
             }
             Step::Set(link, id, others) => {
                 link.of(&person(*id)).set(&people(others))?;
+                self.send(*link)?;
                 let mut world = self.world.borrow_mut();
                 let gone: Vec<i32> =
                     world.members(*link, *id).into_iter().filter(|other| !others.contains(other)).collect();
@@ -340,6 +342,11 @@ impl Run {
             Step::Flush => db.flush()?,
         }
         Ok(())
+    }
+
+    /// What is taken out and put back before it is sent stays as it is, and a row of the other kind is as good as a new one.
+    fn send(&self, link: Link) -> Result<()> {
+        if link.kind().is_none() { self.db.flush() } else { Ok(()) }
     }
 
     fn seen(&self) -> Result<Vec<Seen>> {

@@ -1,4 +1,4 @@
-//! What is wrong with an equation, which `add` would fill in, is one error.
+//! What is wrong with an equation is the filter's error, and none of what `add` would fill in.
 include!("../schema.rs");
 
 #[derive(Model)]

@@ -2,10 +2,10 @@
 include!("../schema.rs");
 
 #[derive(Model)]
-#[model(scope)]
-struct Country {
+#[model(table = partners, scope)]
+struct Scoped {
     id: i32,
-    #[model(scope = countries::id.gt(1))]
+    #[model(scope = partners::id.gt(1))]
     name: String,
 }
 
@@ -15,7 +15,7 @@ struct Partner {
     #[model(unscoped = true)]
     name: String,
     #[model(unscoped, symmetric)]
-    country_id: Option<Id<Country>>,
+    country_id: Option<Id<Partner>>,
     #[model(inverse = Partner::COUNTRY_ID, symmetric)]
     partner_ids: OneToMany<Partner>,
 }
