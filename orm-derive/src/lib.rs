@@ -32,6 +32,7 @@
 //! | `refresh` | the database may make another value of it whenever the row is written: read anew after each write |
 //! | `compute = display_name` | of a `Computed<T>`: the function of `&Record<Self>` that computes it, `orm_core::Result<T>` |
 //! | `compute_all = open_orders` | the same for many: of `&RecordSet<Self>`, one value a record, `orm_core::Result<Vec<T>>` |
+//! | `depends_on(Order::STATE)` | beside either: of these models the function's searches look at no more than these columns, and at who is there |
 //! | `related = country_id.code` | of a `Computed<T>`: the value of that field of the record that the links lead to |
 //! | `inverse = set_display_name` | of a `Computed<T>` that a function computes: what setting it does, a function of `&Record<Self>` and the value |
 //! | `inverse` | of a `related` field: setting it sets that field of the record that the links lead to |
