@@ -115,6 +115,7 @@ pub use records::env::{Inspected, Inspection, Touching};
 pub use records::extract::{Entry, Extract, Named, With, entry};
 pub use records::field::Field;
 pub use records::keyset::BatchesByKey;
+pub use records::recompute::{Recomputed, Recomputing};
 pub use records::record_query::{Page, RecordQuery};
 pub use records::upsert::Upsert;
 pub use records::values::Values;

@@ -1,5 +1,7 @@
 //! What stored fields follow from is learned from the models that have them, and what they read is compared with it.
 
+use std::cell::RefCell;
+
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stored::{Allowed, Back, Mode, PairSource, Route, Rule, Source};
@@ -43,7 +45,15 @@ impl<C: Connection> Stores<C> {
         let store = self.get(model);
         let (table, column) = (store.table_number(), store.column_of(field));
         let number = self.stored.rules.len();
-        let mut rule = Rule { model, field, table, column, allowed: Vec::new(), fault: None };
+        if let Some(other) = self.stored.rule_of(table, column).and_then(|other| self.stored.rule(other)) {
+            *other.fault.borrow_mut() = Some(format!(
+                "{}.{} computes the same column; let one of them do so, and leave the field out of the other",
+                model.name(),
+                info.name
+            ));
+            return;
+        }
+        let mut rule = Rule { model, field, table, column, allowed: Vec::new(), fault: RefCell::default() };
         let root = self.route(model, None);
         // Its own columns need not be declared, but for those that are made when the row is written.
         let others = store.fields().iter().filter(|info| is_made_late(info)).flat_map(|info| info.columns);
@@ -53,7 +63,7 @@ impl<C: Connection> Stores<C> {
         self.watch(store, Watched::AllBut(others.into()), Source { rule: number, route: root });
         for path in stored.depends {
             if let Err(fault) = self.learn_path(&mut rule, number, root, path) {
-                rule.fault.get_or_insert(fault);
+                rule.fault.get_mut().get_or_insert(fault);
             }
         }
         self.stored.rules.push(rule);
@@ -238,6 +248,16 @@ impl<C: Connection> Environment<C> {
         }
     }
 
+    /// Whether a field may follow from rows that have changed, and it is not known yet whether it does
+    pub(crate) fn is_doubted(&self, store: Store<'_, C>, field: usize) -> bool {
+        let follows = || {
+            let is_computed = store.field(field).columns.is_empty() && store.field(field).link.is_none();
+            let rule = self.stores.stored.rule_of(store.table_number(), store.column_of(field));
+            is_computed || rule.is_some()
+        };
+        self.stores.signal.is_fed() && follows()
+    }
+
     /// Has the next read of what may follow from rows that have changed look whether it does.
     fn doubt(&self) {
         if !self.stores.signal.is_fed() || self.stores.stored.doubt() {
@@ -325,7 +345,8 @@ impl<C: Connection> Environment<C> {
 
     /// An error if what a field declares does not do
     pub(crate) fn is_declared(&self, rule: &Rule<C>) -> Result<()> {
-        let Some(fault) = &rule.fault else { return Ok(()) };
+        let fault = rule.fault.borrow();
+        let Some(fault) = &*fault else { return Ok(()) };
         let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
         Err(Error::other(format!("{model}.{field} cannot be kept up: {fault}")))
     }

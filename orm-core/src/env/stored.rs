@@ -22,7 +22,7 @@ pub(crate) struct Rule<C: Connection> {
     /// What it may read besides the record's own columns
     pub(super) allowed: Vec<Allowed>,
     /// Why what it declares does not do
-    pub(super) fault: Option<String>,
+    pub(super) fault: RefCell<Option<String>>,
 }
 
 /// What may be read to compute a field

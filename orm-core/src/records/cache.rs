@@ -82,7 +82,8 @@ impl<'env, C: Connection> Cache<'env, C> {
             self.env.expire(store, field.position(), slot);
         }
         self.env.settle();
-        Some((store, slot))
+        // Of what may follow from rows that have changed nobody can say without asking whether it does.
+        (!self.env.is_doubted(store, field.position())).then_some((store, slot))
     }
 
     /// The cached value of a field, with its time and whether it waits for a flush

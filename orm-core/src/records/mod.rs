@@ -26,6 +26,7 @@ pub(crate) mod keyset;
 mod lists;
 pub(crate) mod lookup;
 mod model;
+pub(crate) mod recompute;
 pub(crate) mod record_query;
 mod refresh;
 mod search;

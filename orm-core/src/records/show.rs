@@ -24,7 +24,7 @@ pub(super) fn cached<C: Connection>(
     env.settle();
     let mut shown = f.debug_struct(&store.describe(slot));
     for (field, info) in store.fields().iter().enumerate() {
-        if store.column(field).has(slot) {
+        if store.column(field).has(slot) && !env.is_doubted(store, field) {
             let waits = if store.column(field).is_dirty(slot) { " (waits to be written)" } else { "" };
             shown.field(info.name, &format_args!("{}{waits}", value(env, store, field, slot)));
         }

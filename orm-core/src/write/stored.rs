@@ -134,10 +134,9 @@ pub(crate) fn check<C: Connection>(
 ) -> Result<()> {
     let stored = &env.stores.stored;
     let rule = stored.rule_of(store.table_number(), store.column_of(field));
-    match rule.and_then(|rule| stored.rule(rule)).filter(|_| env.settings.checks_depends) {
-        Some(rule) => env.check_reads(rule, slots, reads),
-        None => Ok(()),
-    }
+    let Some(rule) = rule.and_then(|rule| stored.rule(rule)) else { return Ok(()) };
+    env.is_declared(rule)?;
+    if env.settings.checks_depends { env.check_reads(rule, slots, reads) } else { Ok(()) }
 }
 
 /// Before rows are deleted: whose values follow from them, the database says as long as they are there.
@@ -229,7 +228,7 @@ pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, V
 }
 
 /// Notes that records wait to be computed, and that what follows from their values does.
-fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<u32>, rank: usize) {
+pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<u32>, rank: usize) {
     let stored = &env.stores.stored;
     let Some(rule) = stored.rule(number) else { return };
     let table = env.stores.table(rule.table);

@@ -3,3 +3,4 @@
 mod it_is_kept_up;
 mod models;
 mod random_changes;
+mod what_goes_wrong;
