@@ -164,7 +164,7 @@ fn three_models_in_turns_are_three_inserts() -> Result<()> {
             let order =
                 drafts.add(Order::values().partner_id(partner).billed_id(&Some(partners[0])).state("open"));
             orders.push(order);
-            drafts.add(OrderLine::values().order_id(&order).price(i));
+            drafts.add(OrderLine::values().order_id(order).price(i));
             drafts.add(OrderLine::values().price(j).order_id(order));
         }
     }
@@ -513,7 +513,7 @@ fn they_are_as_many_windows_as_create_many_has_and_in_the_order_given() -> Resul
     let partners: Vec<_> = (0..1_500).map(|i| drafts.add(partner(&format!("P{i}")))).collect();
     let orders: Vec<_> = partners
         .iter()
-        .map(|&partner| drafts.add(Order::values().partner_id(partner).state("open")))
+        .map(|partner| drafts.add(Order::values().partner_id(partner).state("open")))
         .collect();
     let created = db.assert_queries(4, || drafts.create())?;
     db.assert_queries(0, || {
