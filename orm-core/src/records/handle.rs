@@ -493,7 +493,7 @@ struct Next {
 
 impl Next {
     fn new(several: bool) -> Self {
-        Self { slots: Vec::new(), seen: several.then(|| SlotSet::default()), last: 0 }
+        Self { slots: Vec::new(), seen: several.then(SlotSet::default), last: 0 }
     }
 
     fn arrive(&mut self, targets: Option<&[u32]>) -> bool {

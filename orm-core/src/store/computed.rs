@@ -672,7 +672,7 @@ mod tests {
             f(name.borrow_mut().as_mut().expect("it was read"));
         });
         cells.name = name.into_inner();
-        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2));
+        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2, false));
         assert_eq!(cells.change(9), [1]);
         assert_eq!(cells.computed.edges_in_use(), 1);
     }

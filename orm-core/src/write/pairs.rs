@@ -164,6 +164,9 @@ fn in_one_direction(table: &Table, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     pairs.into_iter().map(sorted).collect()
 }
 
+/// A column of the join table, and what stands in it
+type Constant<C> = (&'static str, Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>);
+
 struct Change<'a, C: Connection> {
     system: &'static System,
     table: &'a str,
@@ -172,7 +175,7 @@ struct Change<'a, C: Connection> {
     owners: Box<dyn Binds<C::Backend>>,
     members: Box<dyn Binds<C::Backend>>,
     /// What else stands in the row, by its columns: the link's filter fixes it
-    constants: &'a [(&'static str, Box<dyn QueryFragment<C::Backend>>)],
+    constants: &'a [Constant<C>],
     /// The columns that are NULL in it
     nulls: &'a [&'static str],
     pairs: usize,
