@@ -148,7 +148,9 @@ fn callbacks_options_and_tries_are_as_always() -> Result<()> {
     let calls = Arc::new(AtomicUsize::new(0));
     let call = || {
         let calls = Arc::clone(&calls);
-        env.after_commit(move || drop(calls.fetch_add(1, Ordering::Relaxed)));
+        env.after_commit(move || {
+            calls.fetch_add(1, Ordering::Relaxed);
+        });
     };
     env.transaction(|| {
         env.transaction(|| {
