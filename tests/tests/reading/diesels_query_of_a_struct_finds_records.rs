@@ -1,4 +1,4 @@
-//! A struct that derives diesel's `HasQuery` beside `Model`: its query finds records, with a filter, an order and a limit of one's own.
+//! A struct that derives diesel's `HasQuery` beside `Model`: its query finds records where its backend is named, with a filter, an order and a limit of one's own.
 
 use diesel::prelude::*;
 use orm_core::Result;
@@ -27,20 +27,18 @@ struct Inhabitant {
     country_id: Option<Id<Land>>,
 }
 
-/// Nothing else says for which of diesel's backends the query is.
-fn query<M: HasQuery<Backend>>() -> diesel::dsl::Select<M::BaseQuery, diesel::dsl::AsSelect<M, Backend>> {
-    M::query()
-}
-
 #[test]
 fn its_query_finds_records() -> Result<()> {
     let db = test_db!(File::of_partners(6, 2), strict());
     let lands: RecordSet<Land> =
-        db.assert_queries(1, || query::<Land>().order(countries::id).records(&db.env))?;
+        db.assert_queries(1, || <Land as HasQuery<Backend>>::query().order(countries::id).records(&db.env))?;
     assert_eq!(lands.len(), 2);
     assert_eq!(db.assert_queries(1, || lands.inhabitant_ids().name())?.len(), 6);
     // Its own query is kept, with what is added.
-    let three = query::<Inhabitant>().filter(partners::id.lt(5)).limit(3).records::<Inhabitant>(&db.env)?;
+    let three = <Inhabitant as HasQuery<Backend>>::query()
+        .filter(partners::id.lt(5))
+        .limit(3)
+        .records::<Inhabitant>(&db.env)?;
     assert_eq!(three.ids(), [4, 3, 2]);
     let named = <Inhabitant as HasQuery<Backend>>::query().limit(1).records::<Inhabitant>(&db.env)?;
     assert_eq!(named.ids(), [6]);
