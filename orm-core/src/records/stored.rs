@@ -68,7 +68,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
                 Compute::All(_) => {
                     let all = group.origin.root.slots.iter().copied();
                     let others = all.filter(|&other| other != slot_meant && stored.is_due(rule, other));
-                    let root_is_own = group.origin.path.len() == 0;
+                    let root_is_own = group.origin.path.is_empty();
                     std::iter::once(slot_meant).chain(others.filter(|_| root_is_own)).collect()
                 }
             };
