@@ -650,6 +650,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         let Self { store, field, .. } = *self;
         let env = self.env();
         stored::settle(env)?;
+        env.settle();
         let mut seen = SlotSet::default();
         let owners: Vec<u32> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
         let kind = store.field(field).link.as_ref().map(|link| &link.kind);

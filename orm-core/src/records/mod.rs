@@ -26,7 +26,6 @@ pub(crate) mod keyset;
 mod lists;
 pub(crate) mod lookup;
 mod model;
-pub(crate) mod recompute;
 pub(crate) mod record_query;
 mod refresh;
 mod search;

@@ -5,10 +5,12 @@ mod create;
 mod inspect;
 mod lookup;
 mod raw;
+mod recompute;
 mod transaction;
 
 pub use inspect::{Inspected, Inspection};
 pub use raw::Touching;
+pub use recompute::{Recomputed, Recomputing};
 
 use std::borrow::Borrow;
 use std::panic::Location;

@@ -118,6 +118,14 @@ fn before_the_flush_it_is_read_as_it_will_be() -> Result<()> {
         let before: i64 = customer.order_ids().sum(Order::TOTAL)?;
         line.set_quantity(5)?;
         assert_eq!(customer.order_ids().sum(Order::TOTAL)?, before + 10);
+        // Also where nobody has cached a total
+        let line = db.record::<Line>(2);
+        line.order_id().load()?;
+        db.cache().invalidate_field(Order::TOTAL);
+        line.set_price(11)?;
+        assert_eq!(customer.order_ids().sum(Order::TOTAL)?, before + 30);
+        line.set_price(10)?;
+        let line = db.record::<Line>(1);
         db.cache().clear();
         line.set_quantity(6)?;
         assert_eq!(customer.order_ids().sum(Order::TOTAL)?, before + 20);

@@ -5,16 +5,17 @@ use std::panic::Location;
 
 use diesel::associations::HasTable;
 
-use super::stored::StoredComputed;
 use crate::backend::{Begin, Connection};
+use crate::env::environment::Environment;
 use crate::env::watch::Place;
 use crate::model::IntoKey;
 use crate::records::Model;
 use crate::records::batches::Since;
 use crate::records::field::{CellKind, Field};
 use crate::records::keyset::{BatchesByKey, ByKey};
+use crate::records::stored::StoredComputed;
 use crate::write::stored::wait;
-use crate::{Environment, Error, RecordSet, Result};
+use crate::{Error, RecordSet, Result};
 
 /// Rows of one batch
 const BATCH: usize = 1000;
