@@ -564,7 +564,7 @@ impl<C: Connection> Stores<C> {
             Some((bare(&shelf.sql), Some(TableId(number)), shelf.table.take_rows_changed()?))
         });
         let joins = self.joins.iter().filter(|join| join.are_pairs_changed.take());
-        tables.chain(joins.map(|join| (bare(&*join.sql), None, Written::Rows))).collect()
+        tables.chain(joins.map(|join| (bare(&join.sql), None, Written::Rows))).collect()
     }
 
     /// What the searches of a computed field's function depend on, if it says so

@@ -385,12 +385,12 @@ impl Table {
     }
 
     /// Notes that a search may find other rows now if it looks at these columns.
-    pub(crate) fn note_columns(&self, columns: &[ColumnId]) {
+    pub(crate) fn note_columns(&self, columns: impl Iterator<Item = ColumnId>) {
         if self.signal.change_rows() {
             let written = &mut *self.written.borrow_mut();
-            columns.iter().for_each(|column| {
-                if !written.contains(column) {
-                    written.push(*column);
+            columns.for_each(|column| {
+                if !written.contains(&column) {
+                    written.push(column);
                 }
             });
         }
