@@ -163,8 +163,8 @@ fn change_cells<C: Connection>(
     // What the database makes of the row is another value now, or was made of what was given.
     let made = store.table_store().made_columns();
     if !changed.is_empty() {
-        let written = std::iter::once(store.column_of(field)).chain(store.version());
-        store.note_columns(written.chain(twins.iter().chain(&made).copied()));
+        let own = std::iter::once(store.column_of(field)).chain(store.version());
+        store.note_columns(own.chain(twins).chain(made.iter().copied()));
     }
     for made in made {
         let written = if state == State::Written { &changed[..] } else { slots };

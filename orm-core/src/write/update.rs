@@ -116,8 +116,7 @@ impl Assigned {
         }
         let made = table.made_columns();
         made.iter().for_each(|&column| store.table().forget_cells(column, slots));
-        let written = self.0.iter().copied().chain(made).chain(store.version());
-        store.note_columns(written);
+        store.note_columns(self.0.iter().copied().chain(made).chain(store.version()));
         env.note_drop();
         env.forget_shown(store.table_number());
     }
