@@ -45,10 +45,11 @@ pub type FixedBy<C> = fn() -> Vec<Option<Fixed<C>>>;
 /// that of [`NotFixed`]. So what is wrong with them is the error of the filter, and no second one.
 pub struct Fix<T, Col, U, F> {
     value: F,
-    of: PhantomData<OfFix<T, Col, U>>,
+    of: PhantomData<Equation<T, Col, U>>,
 }
 
-type OfFix<T, Col, U> = fn() -> (T, Col, U);
+/// A column of a model's link, and the value that it holds
+type Equation<T, Col, U> = fn() -> (T, Col, U);
 
 /// `column IS NULL`, by the words of a filter
 pub struct FixNull<T, Col>(PhantomData<fn() -> (T, Col)>);
@@ -102,7 +103,7 @@ where
     pub fn fixed(&self) -> Option<Fixed<T::Connection>> {
         let value = || (self.value)();
         let mut forms: Vec<Box<dyn Any>> = vec![Box::new(value()), Box::new(Some(value()))];
-        let text = forms[0].downcast_ref::<&'static str>().copied();
+        let text = (*forms[0]).downcast_ref::<&'static str>().copied();
         let text = text.or_else(|| forms[0].downcast_ref::<String>().map(String::as_str)).map(Str::from);
         if let Some(text) = text {
             forms.push(Box::new(text.clone()));

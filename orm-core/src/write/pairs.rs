@@ -154,6 +154,9 @@ fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first
     pairs
 }
 
+/// A column, and what it is compared with
+type Held<C> = (&'static str, Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>);
+
 /// Pairs of a symmetric link with the smaller key first, as long as nobody has written them otherwise
 fn in_one_direction(table: &Table, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     let sorted = |(a, b): (u32, u32)| {
@@ -164,9 +167,6 @@ fn in_one_direction(table: &Table, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
     pairs.into_iter().map(sorted).collect()
 }
 
-/// A column of the join table, and what stands in it
-type Constant<C> = (&'static str, Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>);
-
 struct Change<'a, C: Connection> {
     system: &'static System,
     table: &'a str,
@@ -175,7 +175,7 @@ struct Change<'a, C: Connection> {
     owners: Box<dyn Binds<C::Backend>>,
     members: Box<dyn Binds<C::Backend>>,
     /// What else stands in the row, by its columns: the link's filter fixes it
-    constants: &'a [Constant<C>],
+    constants: &'a [Held<C>],
     /// The columns that are NULL in it
     nulls: &'a [&'static str],
     pairs: usize,

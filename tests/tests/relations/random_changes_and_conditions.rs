@@ -240,12 +240,13 @@ impl Run {
             }
             Step::Remove(link, id, others) => {
                 link.of(&person(*id)).remove(&people(others))?;
-                self.send(*link)?;
+                // What is put back before it is sent stays as it is: of the other kind, or the other way round.
+                db.flush()?;
                 self.world.borrow_mut().remove(*link, *id, others);
             }
             Step::Set(link, id, others) => {
                 link.of(&person(*id)).set(&people(others))?;
-                self.send(*link)?;
+                db.flush()?;
                 let mut world = self.world.borrow_mut();
                 let gone: Vec<i32> =
                     world.members(*link, *id).into_iter().filter(|other| !others.contains(other)).collect();
@@ -342,11 +343,6 @@ impl Run {
             Step::Flush => db.flush()?,
         }
         Ok(())
-    }
-
-    /// What is taken out and put back before it is sent stays as it is, and a row of the other kind is as good as a new one.
-    fn send(&self, link: Link) -> Result<()> {
-        if link.kind().is_none() { self.db.flush() } else { Ok(()) }
     }
 
     fn seen(&self) -> Result<Vec<Seen>> {
