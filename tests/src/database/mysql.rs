@@ -60,7 +60,6 @@ pub(super) fn translated(text: &str) -> String {
         text,
         &[
             ("INTEGER PRIMARY KEY", "INTEGER AUTO_INCREMENT PRIMARY KEY"),
-            ("BIGINT PRIMARY KEY", "BIGINT AUTO_INCREMENT PRIMARY KEY"),
             ("AS TEXT", "AS CHAR"),
             // What is a key, unique or indexed has a length.
             ("TEXT", "VARCHAR(700)"),

@@ -57,7 +57,10 @@ impl Home {
 
     #[cfg(not(feature = "sqlite"))]
     pub fn new() -> Self {
-        Self { file: orm_tests::File::new(&SCHEMA.replace("BIGINTEGER", "BIGINT")) }
+        let numbered =
+            if cfg!(feature = "mysql") { "BIGINT AUTO_INCREMENT PRIMARY" } else { "BIGINT PRIMARY" };
+        let sql = SCHEMA.replace("BIGINTEGER PRIMARY", numbered).replace("BIGINTEGER", "BIGINT");
+        Self { file: orm_tests::File::new(&sql) }
     }
 
     #[cfg(feature = "sqlite")]
