@@ -269,9 +269,9 @@ fn it_takes_what_a_link_takes() -> Result<()> {
     let one = db.record::<Person>(5);
     one.set_home("N")?;
     assert_eq!(one.region_id().id()?.as_deref(), Some("N"));
-    one.set_home(&db.record::<Region>("S"))?;
+    one.set_home(db.record::<Region>("S"))?;
     one.set_home(Id::<Region>::new(Str::from("N")))?;
-    one.set_home(&db.record::<Person>(3).home())?;
+    one.set_home(db.record::<Person>(3).home())?;
     assert_eq!(one.region_id().name()?.as_deref(), Some("South"));
     one.set_home(None)?;
     assert_eq!(one.region_id().id()?, None);
@@ -282,7 +282,7 @@ fn it_takes_what_a_link_takes() -> Result<()> {
     assert_eq!(db.record::<Person>(4).account_id().id()?, None);
     assert!(matches!(db.record::<Person>(1).set_boss_account(None), Err(Error::NotOne { .. })));
     // A link that is computed is given for one that is not.
-    db.record::<Person>(1).set_region_id(&db.record::<Person>(2).home())?;
+    db.record::<Person>(1).set_region_id(db.record::<Person>(2).home())?;
     assert_eq!(db.record::<Person>(1).home().id()?.as_deref(), Some("N"));
     Ok(())
 }

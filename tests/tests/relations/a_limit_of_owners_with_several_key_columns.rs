@@ -93,7 +93,7 @@ fn another_one_comes_in_for_one_that_goes() -> Result<()> {
     let shelves = db.all::<Shelf>()?;
     let latest = || shelves.map(|shelf| shelf.latest_ids().ids());
     assert_eq!(db.assert_queries(1, latest)?[4], [224, 223]);
-    db.record::<Book>(224).set_shelf_id(&db.record::<Shelf>((1, 1)))?;
+    db.record::<Book>(224).set_shelf_id(db.record::<Shelf>((1, 1)))?;
     assert_eq!(latest()?[4], [223, 222]);
     assert_eq!(latest()?[0], [114, 224]);
     db.record::<Book>(331).set_printed(9)?;

@@ -224,13 +224,16 @@ struct Seen {
     first: (Vec<i32>, usize),
 }
 
+/// Whose a post is, whether it is hidden, and its place
+type PostRow = (Option<i32>, bool, i32);
+
 impl Run {
     fn take(&self, step: &Step) -> Result<()> {
         let db = &self.db;
         let person = |id: i32| db.record::<Person>(id);
         let people = |ids: &[i32]| db.browse::<Person>(ids.iter().copied());
         let picked = |at: usize| self.world.borrow().post(at);
-        let change = |id: i32, change: &dyn Fn(&mut (Option<i32>, bool, i32))| {
+        let change = |id: i32, change: &dyn Fn(&mut PostRow)| {
             change(self.world.borrow_mut().posts.get_mut(&id).unwrap());
         };
         match step {

@@ -158,12 +158,12 @@ fn a_set_is_found_and_computed_together() -> Result<()> {
 #[test]
 fn a_line_that_moves_changes_both_orders() -> Result<()> {
     let db = orders(8);
-    db.record::<Line>(1).set_order_id(&db.record::<Order>(2))?;
+    db.record::<Line>(1).set_order_id(db.record::<Order>(2))?;
     assert_kept_up(&db.file);
     db.transaction(|| {
         let line = db.record::<Line>(3);
-        line.set_order_id(&db.record::<Order>(3))?;
-        line.set_order_id(&db.record::<Order>(4))?;
+        line.set_order_id(db.record::<Order>(3))?;
+        line.set_order_id(db.record::<Order>(4))?;
         assert_eq!(db.record::<Order>(3).total()?, wanted(&db.file).0[&3]);
         Ok::<_, Error>(())
     })?;
@@ -182,9 +182,9 @@ fn a_line_that_moves_changes_both_orders() -> Result<()> {
     })?;
     assert_kept_up(&db.file);
     // A whole order goes to another customer, and a customer under another one
-    db.record::<Order>(1).set_customer_id(&db.record::<Customer>(4))?;
+    db.record::<Order>(1).set_customer_id(db.record::<Customer>(4))?;
     assert_kept_up(&db.file);
-    db.record::<Customer>(4).set_parent_id(&db.record::<Customer>(3))?;
+    db.record::<Customer>(4).set_parent_id(db.record::<Customer>(3))?;
     assert_kept_up(&db.file);
     db.record::<Customer>(2).set_parent_id(None)?;
     assert_kept_up(&db.file);
@@ -194,13 +194,13 @@ fn a_line_that_moves_changes_both_orders() -> Result<()> {
 #[test]
 fn who_comes_and_who_goes_counts() -> Result<()> {
     let db = orders(8);
-    let line = db.create(Line::values().order_id(&db.record::<Order>(1)).price(50).quantity(2))?;
+    let line = db.create(Line::values().order_id(db.record::<Order>(1)).price(50).quantity(2))?;
     assert_kept_up(&db.file);
     line.delete()?;
     assert_kept_up(&db.file);
     db.record::<Order>(2).line_ids().create(Line::values().price(3).quantity(3))?;
     assert_kept_up(&db.file);
-    let order = db.create(Order::values().customer_id(&db.record::<Customer>(1)).note("new").shipping(40))?;
+    let order = db.create(Order::values().customer_id(db.record::<Customer>(1)).note("new").shipping(40))?;
     assert_eq!(order.total()?, 40);
     assert_kept_up(&db.file);
     db.create_many((1..5).map(|at| Line::values().order_id(&order).price(at).quantity(1)))?;
@@ -218,7 +218,7 @@ fn who_comes_and_who_goes_counts() -> Result<()> {
         assert_eq!((order.total()?, order.weight()?), (1, None));
         db.create(Line::values().order_id(&order).price(5).quantity(5))?;
         assert_eq!(order.total()?, 26);
-        order.set_customer_id(&db.record::<Customer>(3))
+        order.set_customer_id(db.record::<Customer>(3))
     })?;
     assert_kept_up(&db.file);
     Ok(())
@@ -244,7 +244,7 @@ fn pairs_count() -> Result<()> {
     })?;
     assert_kept_up(&db.file);
     // As rows of the table of pairs
-    let pair = db.create(OrderTag::values().order_id(&db.record::<Order>(2)).tag_id(&db.record::<Tag>(3)))?;
+    let pair = db.create(OrderTag::values().order_id(db.record::<Order>(2)).tag_id(db.record::<Tag>(3)))?;
     assert_kept_up(&db.file);
     pair.delete()?;
     assert_kept_up(&db.file);
@@ -265,10 +265,10 @@ fn assignments_and_upserts_count() -> Result<()> {
         Ok::<_, Error>(())
     })?;
     assert_kept_up(&db.file);
-    let row = Line::values().id(6).order_id(&db.record::<Order>(8)).price(1).quantity(1);
+    let row = Line::values().id(6).order_id(db.record::<Order>(8)).price(1).quantity(1);
     db.upsert(Line::ID, row)?;
     assert_kept_up(&db.file);
-    let row = |id| Line::values().id(id).order_id(&db.record::<Order>(8)).price(2).quantity(2);
+    let row = |id| Line::values().id(id).order_id(db.record::<Order>(8)).price(2).quantity(2);
     db.upsert_many(Line::ID, [row(7), row(100)])?;
     assert_kept_up(&db.file);
     db.create_missing(Line::ID, [row(8), row(101)])?;

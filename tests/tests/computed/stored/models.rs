@@ -172,7 +172,7 @@ fn rows(file: &File, columns: &[&str], table: &str) -> Vec<Vec<Option<i64>>> {
             columns.iter().map(|column| format!("c_{column}")).collect::<Vec<_>>().join(", ")
         ))
     };
-    let by_column: Vec<Vec<String>> = columns.iter().map(|name| column(name)).collect();
+    let by_column: Vec<Vec<String>> = columns.iter().map(column).collect();
     let rows = by_column.first().map_or(0, Vec::len);
     (0..rows).map(|row| by_column.iter().map(|column| column[row].trim().parse().ok()).collect()).collect()
 }

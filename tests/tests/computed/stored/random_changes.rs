@@ -136,7 +136,7 @@ fn run(db: &TestDb, ids: &RefCell<Ids>, step: &Step) -> Result<()> {
         Step::Rates(rate) => db.browse::<Customer>(1..=CUSTOMERS).set_rate(*rate),
         Step::Weight(id, weight) => db.record::<Tag>(*id).set_weight(*weight),
         Step::Note(id) => order(*id).set_note("another"),
-        Step::Move(place, to) => line(*place).map_or(Ok(()), |line| line.set_order_id(&order(*to))),
+        Step::Move(place, to) => line(*place).map_or(Ok(()), |line| line.set_order_id(order(*to))),
         Step::MoveSlim(place, to) => slim(*place).map_or(Ok(()), |line| line.set_order_id(*to)),
         Step::MoveAssigned(place, to) => {
             line(*place).map_or(Ok(()), |line| line.update(lines::order_id.eq(*to)))
@@ -146,7 +146,7 @@ fn run(db: &TestDb, ids: &RefCell<Ids>, step: &Step) -> Result<()> {
         }
         Step::Upsert(place, to, price) => {
             let Some(id) = at(&ids.borrow().lines, *place) else { return Ok(()) };
-            let row = Line::values().id(id).order_id(&order(*to)).price(*price).quantity(1);
+            let row = Line::values().id(id).order_id(order(*to)).price(*price).quantity(1);
             db.upsert(Line::ID, row).map(drop)
         }
         Step::OrderOf(id, customer) => order(*id).set_customer_id(customer.map(Id::new)),
@@ -154,7 +154,7 @@ fn run(db: &TestDb, ids: &RefCell<Ids>, step: &Step) -> Result<()> {
             db.record::<Customer>(*id).set_parent_id((*parent > 0).then(|| Id::new(*parent)))
         }
         Step::Create(id, price) => {
-            let line = db.create(Line::values().order_id(&order(*id)).price(*price).quantity(2))?;
+            let line = db.create(Line::values().order_id(order(*id)).price(*price).quantity(2))?;
             ids.borrow_mut().lines.push(line.id());
             Ok(())
         }
@@ -188,7 +188,7 @@ fn run(db: &TestDb, ids: &RefCell<Ids>, step: &Step) -> Result<()> {
                 db.find(order_tags::order_id.eq(*id).and(order_tags::tag_id.eq(*tag)))?;
             match pair {
                 Some(pair) => pair.delete(),
-                None => db.create(OrderTag::values().order_id(&order(*id)).tag_id(Id::new(*tag))).map(drop),
+                None => db.create(OrderTag::values().order_id(order(*id)).tag_id(Id::new(*tag))).map(drop),
             }
         }
         Step::Read(id) => {
