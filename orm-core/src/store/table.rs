@@ -111,6 +111,8 @@ pub struct Table {
     given_up: RefCell<GivenUp>,
     /// The records that were created one by one
     created: RefCell<Created>,
+    /// Records whose members were counted since it was last looked through who leads where; `None`: it never was
+    counted: RefCell<Option<Slots>>,
     /// How many records have values
     tally: RefCell<Tally>,
     /// The column that counts the writes of each row
@@ -186,6 +188,7 @@ impl Table {
             written_by: RefCell::default(),
             given_up: RefCell::default(),
             created: RefCell::default(),
+            counted: RefCell::default(),
             tally: RefCell::default(),
             version: Cell::default(),
             aggregates: Aggregates::default(),
@@ -883,7 +886,12 @@ impl Table {
     ) {
         self.noted.set(self.noted.get().max(now));
         let counted = |members| Counted { members, asked: now, changed: now };
-        let counts = counts.map(|(slot, members)| (slot, counted(members)));
+        let mut since = self.counted.borrow_mut();
+        let counts = counts.map(|(slot, members)| {
+            // That is no cell, by whose page it would be known.
+            since.as_mut().map(|since| since.insert(slot));
+            (slot, counted(members))
+        });
         self.entry(column).counts.borrow_mut().extend(counts);
         self.note_arrived(column, now, owners.to_vec());
     }
@@ -1255,6 +1263,7 @@ impl Table {
             + noted
             + self.alike.borrow().bytes()
             + self.created.borrow().bytes()
+            + self.counted.borrow().as_ref().map_or(0, Slots::allocation_size)
             + self.columns.iter().map(beside).sum::<usize>()
     }
 
@@ -1362,7 +1371,13 @@ impl Table {
         }
         all.sort_unstable();
         all.dedup();
-        self.note_unknown(|| slots_of_pages(&all, self.slots()));
+        match self.counted.replace(Some(Slots::default())) {
+            Some(counted) => {
+                self.note_unknown(|| slots_of_pages(&all, self.slots()).chain(counted.iter().copied()));
+            }
+            // The first time, of some nothing but a count may be left.
+            None => self.note_unknown(|| 0..self.slots() as u32),
+        }
     }
 
     /// Calls with what its links lead to that was not told before, and the table of that.

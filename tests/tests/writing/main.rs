@@ -47,3 +47,4 @@ mod what_the_database_decides_is_read;
 mod what_the_database_makes_is_read;
 mod what_the_database_works_out;
 mod what_waits_is_sent_before_it_could_be_missed;
+mod who_is_known_by_a_count_alone_goes_along;
