@@ -147,7 +147,7 @@ fn what_comes_into_a_scope_or_a_filter_or_leaves_it_counts() -> Result<()> {
     db.flush()?;
     assert_kept_up(&db);
     post(2).set_state("done")?;
-    post(3).set_author_id(&db.record::<Author>(2))?;
+    post(3).set_author_id(db.record::<Author>(2))?;
     db.flush()?;
     assert_kept_up(&db);
     // A filter fills what it fixes.
