@@ -34,3 +34,4 @@ mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;
 mod what_has_no_batch_is_no_alarm;
 mod whatever_is_held_and_whatever_was_dropped;
+mod who_goes_by_another_spelling_goes;

@@ -17,7 +17,6 @@ mod place;
 mod random_steps_equal_a_plain_map;
 mod random_steps_of_two_environments;
 mod two_fields_may_be_one_column;
-mod who_goes_by_another_spelling_goes;
 
 type Db = orm_tests::database::Db;
 
