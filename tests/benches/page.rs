@@ -93,19 +93,19 @@ fn page_of(
     partners::table.order(partners::name).limit(PAGE).offset(number * PAGE)
 }
 
+fn head_of_record(page: &mut String, partner: &Record<Partner>) -> orm_core::Result<()> {
+    let country = partner.country_id().name()?;
+    let country = country.as_deref().unwrap_or_default();
+    head_of(page, &partner.name()?, &partner.email()?, &partner.city()?, country);
+    Ok(())
+}
+
 /// Each partner with its country, how many orders it has, and their sum
 fn totals(pool: &Db, number: i64) -> orm_core::Result<String> {
     let env = Environment::new(pool.clone());
     let mut page = String::new();
     for partner in &page_of(number).records::<Partner>(&env)? {
-        let country = partner.country_id().name()?;
-        head_of(
-            &mut page,
-            &partner.name()?,
-            &partner.email()?,
-            &partner.city()?,
-            country.as_deref().unwrap_or_default(),
-        );
+        head_of_record(&mut page, &partner)?;
         let orders = partner.order_ids();
         totals_of(&mut page, orders.len()?, orders.sum(Order::AMOUNT)?);
     }
@@ -159,14 +159,7 @@ fn orders_of(pool: &Db, number: i64) -> orm_core::Result<String> {
     let env = Environment::new(pool.clone());
     let mut page = String::new();
     for partner in &page_of(number).records::<Partner>(&env)? {
-        let country = partner.country_id().name()?;
-        head_of(
-            &mut page,
-            &partner.name()?,
-            &partner.email()?,
-            &partner.city()?,
-            country.as_deref().unwrap_or_default(),
-        );
+        head_of_record(&mut page, &partner)?;
         page.push_str("<td><ul>");
         let orders = partner.order_ids().load()?;
         let mut total = 0;

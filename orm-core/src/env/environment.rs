@@ -266,8 +266,10 @@ impl<C: Connection> Environment<C> {
         self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
             let told = C::Backend::told(self.system(), query);
-            statements
-                .push(self.telling.caller().map_or(told.clone(), |place| format!("{told}\n    at {place}")));
+            statements.push(match self.telling.caller() {
+                Some(place) => format!("{told}\n    at {place}"),
+                None => told,
+            });
         }
     }
 

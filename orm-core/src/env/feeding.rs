@@ -107,8 +107,8 @@ impl<C: Connection> Stores<C> {
                 return Ok(());
             };
             let target = self.get(link.target);
-            let is_selective = link.joining().is_selective();
-            match link.kind {
+            let owners = store.model();
+            let (back, columns, rows): (_, &[&str], _) = match link.kind {
                 LinkKind::Computed { .. } => {
                     return Err(format!(
                         "`{}` is computed when it is read: declare what it is computed from",
@@ -120,27 +120,14 @@ impl<C: Connection> Stores<C> {
                     if is_last {
                         return Ok(());
                     }
-                    let back = Back::Linking { owners: store.model(), columns: info.columns };
-                    route = self.route(target.model(), Some((back, route)));
-                    let source = Source { rule: number, route };
-                    self.watch(target, Watched::Columns(&[], Rows::Go), source);
+                    (Back::Linking { owners, columns: info.columns }, &[], Rows::Go)
                 }
                 LinkKind::Inverse { field, .. } => {
-                    let (field, owners) = (field(), store.model());
+                    let field = field();
                     let columns = target.field(field).columns;
-                    let back = Back::Linked { owners, columns, field: Some(field) };
-                    route = self.route(target.model(), Some((back, route)));
-                    let source = Source { rule: number, route };
-                    self.watch(target, Watched::Columns(columns, Rows::ComeAndGo), source);
-                    if is_selective {
-                        self.watch(target, Watched::AllBut(Box::default()), source);
-                    }
-                    rule.allowed.push(Allowed {
-                        table: target.table_number(),
-                        columns,
-                        list: None,
-                        path: &path[..=at],
-                    });
+                    let (table, path) = (target.table_number(), &path[..=at]);
+                    rule.allowed.push(Allowed { table, columns, list: None, path });
+                    (Back::Linked { owners, columns, field: Some(field) }, columns, Rows::ComeAndGo)
                 }
                 LinkKind::Through { .. } => {
                     let Some(Side::Pairs { join, own, other, is_symmetric }) = store.side(field) else {
@@ -148,14 +135,15 @@ impl<C: Connection> Stores<C> {
                     };
                     let pairs = PairSource { join, own, other, is_symmetric, source, watched: None };
                     self.stored.pairs.borrow_mut().push(pairs);
-                    let back = Back::Paired { owners: store.model(), join, own, other, is_symmetric };
-                    route = self.route(target.model(), Some((back, route)));
-                    let source = Source { rule: number, route };
-                    self.watch(target, Watched::Columns(&[], Rows::Go), source);
-                    if is_selective {
-                        self.watch(target, Watched::AllBut(Box::default()), source);
-                    }
+                    (Back::Paired { owners, join, own, other, is_symmetric }, &[], Rows::Go)
                 }
+            };
+            route = self.route(target.model(), Some((back, route)));
+            let source = Source { rule: number, route };
+            self.watch(target, Watched::Columns(columns, rows), source);
+            // Who is a member by a condition is so by any of its columns.
+            if link.joining().is_selective() {
+                self.watch(target, Watched::AllBut(Box::default()), source);
             }
             store = target;
         }

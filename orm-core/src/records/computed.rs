@@ -141,6 +141,23 @@ fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: u32, field: usize) ->
     slots
 }
 
+/// Calls what computes a field of so many records, on a stack that grows, and sees to it that there is a value for each.
+pub(super) fn call<M: Model, T, D: Kind, R>(
+    field: Field<M, T, D>,
+    records: usize,
+    compute: impl FnOnce() -> Result<R>,
+    count: impl FnOnce(&R) -> usize,
+) -> Result<R>
+where
+    T: 'static,
+{
+    let result = stacker::maybe_grow(RED_ZONE, MORE, compute)?;
+    match count(&result) {
+        values if values == records => Ok(result),
+        values => Err(Error::ValueCount { model: M::NAME, field: field.name(), records, values }),
+    }
+}
+
 /// Computes a field of records and caches the values, unless what they follow from has changed meanwhile.
 fn computed<M, T, K, R>(
     group: &Group<'_, M>,
@@ -157,12 +174,8 @@ where
 {
     let Group { env, store, .. } = *group;
     let computing = env.begin_computing(store, field.index(), slots)?;
-    let result = stacker::maybe_grow(RED_ZONE, MORE, compute)?;
+    let result = call(field, slots.len(), compute, |result| values_of(result).len())?;
     let values = values_of(&result);
-    if values.len() != slots.len() {
-        let (records, values) = (slots.len(), values.len());
-        return Err(Error::ValueCount { model: M::NAME, field: field.name(), records, values });
-    }
     if let Some(time) = computing.returned() {
         let now = Moment { time, turn: env.turn() };
         let mut cells = field.cells(&group.columns).borrow_mut();

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::cardinality::{Cardinality, Many};
-use super::computed::Compute;
+use super::computed::{Compute, call};
 use crate::backend::Connection;
 use crate::env::watch::Place;
 use crate::error::Error;
@@ -16,10 +16,6 @@ use crate::records::field::{
 use crate::records::{Group, Handle, Model, Records, handle};
 use crate::write::stored::{check, on_read, put_computed, settle};
 use crate::{Environment, RecordSet, Result};
-
-/// Stack that a function may take before it gets more, and how much that is
-const RED_ZONE: usize = 128 << 10;
-const MORE: usize = 1 << 20;
 
 /// A computed field that is a column, whose values are kept as those of a field of kind `K` are
 #[derive(Debug)]
@@ -167,17 +163,14 @@ where
 {
     let Group { env, store, .. } = **group;
     let computing = env.begin_computing_stored(store, field.index(), slots)?;
-    let values = stacker::maybe_grow(RED_ZONE, MORE, || match field.access().1 {
+    let compute = || match field.access().1 {
         Compute::Each(compute) => slots
             .iter()
             .map(|&slot| compute(&Records::wrap(Handle::new(Rc::clone(group), slot, at))))
             .collect::<Result<Vec<_>>>(),
         Compute::All(compute) => compute(&RecordSet::wrap(Handle::set(group.arrived(slots.to_vec())))),
-    })?;
-    if values.len() != slots.len() {
-        let (records, values) = (slots.len(), values.len());
-        return Err(Error::ValueCount { model: M::NAME, field: field.name(), records, values });
-    }
+    };
+    let values = call(field, slots.len(), compute, Vec::len)?;
     check(env, store, field.index(), slots, computing.returned_stored())?;
     for (&slot, value) in slots.iter().zip(&values) {
         put_computed(env, store, field.index(), slot, value as &dyn Any, || {
