@@ -198,7 +198,7 @@ fn before_upsert<C: Connection>(
         if columns.iter().all(|column| store.model().key_columns().contains(column)));
     let slots: Option<Vec<u32>> = all.values.iter().map(|values| values.slot(store)).collect();
     match slots.filter(|_| is_by_key) {
-        Some(slots) => stored::before_write(env, store, &links, &slots),
+        Some(slots) => stored::before(env, store, Change::Written(&links), &slots),
         None => Err(Error::other(format!(
             "stored fields follow from where {} leads by `{}`: a row that is there is written by its primary key, or by its setters",
             store.name(),

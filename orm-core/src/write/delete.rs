@@ -99,7 +99,7 @@ fn delete_rows<C: Connection>(
 ) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
-    stored::before_delete(env, store, slots)?;
+    stored::before(env, store, Change::Go, slots)?;
     let kept: Slots = send(env, store, slots)?.into_iter().collect();
     let gone: Slots = slots.iter().copied().filter(|slot| !kept.contains(slot)).collect();
     leave_lists(env, store.table_number(), &gone, true);

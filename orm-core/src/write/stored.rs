@@ -139,30 +139,17 @@ pub(crate) fn check<C: Connection>(
     if env.settings.checks_depends { env.check_reads(rule, slots, reads) } else { Ok(()) }
 }
 
-/// Before rows are deleted: whose values follow from them, the database says as long as they are there.
-pub(super) fn before_delete<C: Connection>(
+/// Before rows are deleted, or written otherwise than by their cells: whose values follow from them now, the database says.
+pub(super) fn before<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
+    change: Change<'_>,
     slots: &[u32],
 ) -> Result<()> {
-    if !store.table().feeds(Change::Go) {
+    if !follows_from(store, change) {
         return Ok(());
     }
-    store.table().feed(Change::Go, slots);
-    find(env).map(drop)
-}
-
-/// Before columns of rows are written otherwise than by their cells: whose values follow from them now
-pub(super) fn before_write<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    columns: &[&'static str],
-    slots: &[u32],
-) -> Result<()> {
-    if !store.table().feeds(Change::Written(columns)) {
-        return Ok(());
-    }
-    store.table().feed(Change::Written(columns), slots);
+    store.table().feed(change, slots);
     find(env).map(drop)
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn update<C: Connection>(
         for &column in &assigned.0 {
             env.refuse_stored(store, column)?;
         }
-        stored::before_write(env, store, &columns, &slots)?;
+        stored::before(env, store, Change::Written(&columns), &slots)?;
         send(env, store, &slots, changes, is_sub_select(&text))?;
         if stored::follows_from(store, Change::Written(&columns)) {
             // What a link leads to now has to be read.
