@@ -203,6 +203,12 @@ pub struct System {
     pub(crate) has_on_conflict: bool,
     /// Whether columns cut spaces off the end of a text: those that are too many, or all of them
     pub(crate) cuts_spaces: bool,
+    /// Whether a column that is not declared as text makes a number of text that is one, and keeps decimals as floating-point numbers
+    pub(crate) has_affinity: bool,
+    /// Whether columns fill bytes up with zeros
+    pub(crate) pads_bytes: bool,
+    /// Whether columns of floating-point numbers may be declared to have so many places
+    pub(crate) rounds_reals: bool,
     /// Whether `DEFAULT` may stand in place of a value that is inserted
     pub(crate) has_default: bool,
 }

@@ -196,6 +196,9 @@ impl Dialect for Mysql {
         has_on_conflict: false,
         has_row_locks: true,
         cuts_spaces: true,
+        has_affinity: false,
+        pads_bytes: true,
+        rounds_reals: true,
         has_default: true,
     };
 

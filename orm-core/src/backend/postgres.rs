@@ -181,19 +181,26 @@ impl Dialect for Pg {
         has_on_conflict: true,
         has_row_locks: true,
         cuts_spaces: true,
+        has_affinity: false,
+        pads_bytes: false,
+        rounds_reals: false,
         has_default: true,
     };
 
     of_one_system!();
 
-    /// Times are kept to the microsecond, numbers as their column says, bounds of ranges in one form; `CHAR(n)` is padded. Arrays are
+    /// Times are kept to the microsecond, numbers as their column says, those of JSONB too, bounds of ranges in one form; `CHAR(n)` is padded. Arrays are
     /// as their items.
     fn may_alter(_: &System, oid: u32) -> bool {
         const NUMBERS: [u32; 2] = [NUMERIC, NUMERICS];
         const TIMES: [u32; 10] = [1083, 1183, 1114, 1115, 1184, 1185, 1186, 1187, 1266, 1270];
         const RANGES: [u32; 12] = [3904, 3905, 3906, 3907, 3908, 3909, 3910, 3911, 3912, 3913, 3926, 3927];
+        const MULTIRANGES: [u32; 12] =
+            [4451, 4532, 4533, 4534, 4535, 4536, 6150, 6151, 6152, 6153, 6155, 6157];
         const PADDED: [u32; 2] = [1042, 1014];
-        NUMBERS.contains(&oid) || TIMES.contains(&oid) || RANGES.contains(&oid) || PADDED.contains(&oid)
+        // Their numbers are decimals: 1e2 is 100, and -0.0 is 0.0.
+        const JSONB: [u32; 2] = [3802, 3807];
+        [&NUMBERS[..], &TIMES, &RANGES, &MULTIRANGES, &PADDED, &JSONB].iter().any(|all| all.contains(&oid))
     }
 
     fn bound<ST, V>(value: &V) -> Option<String>

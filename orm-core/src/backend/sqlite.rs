@@ -109,6 +109,9 @@ impl Dialect for Sqlite {
         has_on_conflict: true,
         has_row_locks: false,
         cuts_spaces: false,
+        has_affinity: true,
+        pads_bytes: false,
+        rounds_reals: false,
         has_default: false,
     };
 

@@ -29,8 +29,9 @@ pub trait CellWriter<DB: Backend> {
         None
     }
 
-    /// Of a to-one link that was cached and has come anew as another one: the slots that it led to, and that it leads to
-    fn moved(&mut self) -> Option<(u32, u32)> {
+    /// Of a to-one link that has come anew, and was not cached or was another one: the slots that it led to, if it was cached, and that it
+    /// leads to
+    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
         None
     }
 

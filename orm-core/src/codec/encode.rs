@@ -14,6 +14,7 @@ use diesel::result::Error::QueryBuilderError;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, Nullable};
 
+use super::altered;
 use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
 use crate::Str;
@@ -60,10 +61,7 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
 
     /// Whether the database holds what the record's cell does, once that was written
-    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, slot: u32) -> bool {
-        let _ = (system, cells, slot);
-        true
-    }
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: u32) -> bool;
 
     /// Whether the record's cell holds NULL; no link does
     fn is_null(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
@@ -261,20 +259,6 @@ fn are_alike(a: Option<String>, b: &Option<String>) -> bool {
     a.is_some() && a == *b
 }
 
-/// Whether a text ends with a space: `CHAR(n)` does not keep these apart from those that it is filled up with, and `VARCHAR(n)` cuts
-/// those off that are too many. Decided when it is compiled for all but text
-fn ends_with_space<V: 'static>(value: &V) -> bool {
-    let value = value as &dyn Any;
-    let text = value.downcast_ref::<Str>().or_else(|| value.downcast_ref::<Option<Str>>()?.as_ref());
-    text.is_some_and(|text| text.ends_with(' '))
-}
-
-/// What a database makes of it has to be read: SQLite makes NULL of a NaN, and 0.0 of -0.0.
-#[allow(clippy::eq_op)]
-fn is_odd<V: PartialEq + 'static>(value: &V) -> bool {
-    value != value || bits(value) == Some(Some((-0.0_f64).to_bits()))
-}
-
 /// Whether two values are one as they are stored, which is not what `==` says of all types: of 0.0 and -0.0, of 1.0 and 1.00, of
 /// what a user's own type calls equal. Those that are equal and may differ are compared as they are bound.
 fn is_identical<V: PartialEq + 'static>(a: &V, b: &V, are_bound_alike: impl FnOnce() -> bool) -> bool {
@@ -302,7 +286,7 @@ fn is_none<V: 'static>(value: &V) -> Option<bool> {
 }
 
 /// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
-fn is_exact<V: 'static>() -> bool {
+pub(super) fn is_exact<V: 'static>() -> bool {
     fn is<T: 'static>(id: TypeId) -> bool {
         id == TypeId::of::<T>() || id == TypeId::of::<Option<T>>()
     }
@@ -312,7 +296,7 @@ fn is_exact<V: 'static>() -> bool {
 }
 
 /// The bits of a floating-point number, or of `None`; nothing of all else. Decided when it is compiled
-fn bits<V: 'static>(value: &V) -> Option<Option<u64>> {
+pub(super) fn bits<V: 'static>(value: &V) -> Option<Option<u64>> {
     let value = value as &dyn Any;
     let single = |value: &f32| f64::from(*value).to_bits();
     let double = value.downcast_ref::<f64>().map(|value| Some(value.to_bits()));
@@ -367,8 +351,7 @@ where
 {
     fn may_alter(system: &System, value: &V) -> bool {
         DB::may_alter(system, <DB as Knows<ST>>::check())
-            || is_odd(value)
-            || (system.cuts_spaces && ends_with_space(value))
+            || altered::may_be::<V, ST>(system, value, || DB::bound::<ST, V>(value))
     }
 
     fn can_mix(system: &System) -> bool {
@@ -407,6 +390,10 @@ where
     V: BlobCell,
     [u8]: ToSql<Binary, DB>,
 {
+    fn may_alter(system: &System, value: &V) -> bool {
+        altered::are_bytes(system, value.bytes())
+    }
+
     fn bound(value: &V) -> Option<String> {
         DB::bound::<Nullable<Binary>, _>(&value.bytes())
     }
@@ -496,7 +483,7 @@ where
         all_equal(&typed::<V>(cells).borrow(), slots, B::bound)
     }
 
-    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, slot: u32) -> bool {
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, _: Option<&Table>, slot: u32) -> bool {
         !typed::<V>(cells).borrow().get(slot).is_some_and(|value| B::may_alter(system, value))
     }
 
@@ -542,7 +529,14 @@ pub(crate) struct Moved {
 }
 
 /// Puts links into cells, and notes where they led before.
-pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Link>, mut put: Put<'_>) {
+///
+/// `may_alter` tells of which the column may hold another key than it was given.
+pub(crate) fn put_links(
+    cells: &dyn AnyColumn,
+    link: impl Fn(usize) -> Option<Link>,
+    mut put: Put<'_>,
+    may_alter: impl Fn(&Link) -> bool,
+) {
     let (state, now) = (put.state, put.now.time);
     let mut moved = put.moved.take();
     let before = |cells: &Column<Link>, slot: u32| match state {
@@ -551,17 +545,10 @@ pub(crate) fn put_links(cells: &dyn AnyColumn, link: impl Fn(usize) -> Option<Li
         // Whatever was known of it, the row may have been anybody's.
         State::Stored => None,
     };
-    put_cells(
-        &mut typed(cells).borrow_mut(),
-        link,
-        put,
-        |_| false,
-        exact,
-        |slot, cells, &to| {
-            if let Some(moved) = &mut moved {
-                let (from, since) = before(cells, slot).unzip();
-                moved.push(Moved { slot, from, since: since.unwrap_or_default(), to });
-            }
-        },
-    );
+    put_cells(&mut typed(cells).borrow_mut(), link, put, may_alter, exact, |slot, cells, &to| {
+        if let Some(moved) = &mut moved {
+            let (from, since) = before(cells, slot).unzip();
+            moved.push(Moved { slot, from, since: since.unwrap_or_default(), to });
+        }
+    });
 }

@@ -1,5 +1,6 @@
 //! A cell and its SQL value: how it is read, and how it is written.
 
+pub(crate) mod altered;
 mod decode;
 pub(crate) mod encode;
 mod key;

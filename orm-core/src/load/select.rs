@@ -139,8 +139,18 @@ struct Reading<'a, 'b, C: Connection> {
     suspect: Option<u32>,
     /// Whether values of rows that came before could not be read
     has_unreadable: bool,
-    /// Links that have come anew as others than were cached: the field, whose it is, where it led to, and where it leads to
-    moved: Vec<(usize, u32, u32, u32)>,
+    /// Links that have come anew, and were not cached or were others
+    moved: Vec<Moved>,
+}
+
+/// A to-one link that has come anew
+#[derive(Clone, Copy)]
+struct Moved {
+    field: usize,
+    member: u32,
+    /// Where it led; `None` if that was not cached
+    from: Option<u32>,
+    to: u32,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -285,6 +295,7 @@ impl<C: Connection> Select<'_, C> {
                 "rows whose key is NULL are no records: they were left out"
             );
         }
+        into.moved.sort_by_key(|moved| moved.field);
         self.forget_lists_of_moved(env, &into.moved);
         // What is read from now on was used after this SELECT.
         env.tick();
@@ -293,17 +304,23 @@ impl<C: Connection> Select<'_, C> {
     }
 
     /// Makes the lists missing that members have left or joined, as their rows say: they are older than that.
-    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(usize, u32, u32, u32)]) {
-        for &(field, member, from, to) in moved {
+    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[Moved]) {
+        for moved in moved.chunk_by(|a, b| a.field == b.field) {
+            let field = moved[0].field;
             let info = self.store.field(field);
             let Some(target) = self.store.table_store().target(self.store.column_of(field)) else { continue };
             let side = Side::Inverse { table: self.store.table_number(), columns: info.columns };
             for Lists { column, .. } in env.stores.lists(target, side) {
-                for (owner, is_member) in [(from, false), (to, true)] {
-                    if owner != NULL {
-                        env.stores.table(target).forget_unless_listed(column, owner, member, is_member);
+                let lists = env.stores.table(target);
+                for &Moved { member, from, to, .. } in moved {
+                    for (owner, is_member) in from.into_iter().flat_map(|from| [(from, false), (to, true)]) {
+                        if owner != NULL {
+                            lists.forget_unless_listed(column, owner, member, is_member);
+                        }
                     }
                 }
+                let unknown = moved.iter().filter(|moved| moved.from.is_none());
+                lists.forget_unless_owned(column, unknown.map(|moved| (moved.to, moved.member)).collect());
             }
         }
     }
@@ -377,7 +394,7 @@ impl<C: Connection> Select<'_, C> {
         if self.renews {
             let moved = |writer: &mut Writer<'_, C::Backend>| {
                 let (from, to) = writer.writer.moved()?;
-                Some((writer.place.field, slot, from, to))
+                Some(Moved { field: writer.place.field, member: slot, from, to })
             };
             into.moved.extend(writers.all.iter_mut().filter_map(moved));
         }

@@ -10,7 +10,8 @@ use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
 
 use super::{Entity, Id, any};
-use crate::backend::Connection;
+use crate::backend::{Connection, System};
+use crate::codec::altered::is_text_altered;
 use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
@@ -62,7 +63,7 @@ struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     /// The slot that the value named which was read last
     target: u32,
     /// Where the last one that was cached as another one led to, and leads to
-    moved: Option<(u32, u32)>,
+    moved: Option<(Option<u32>, u32)>,
     /// What was read of a key of several columns
     parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
     /// Whether one of the columns was NULL: then the link is
@@ -108,7 +109,7 @@ where
         };
         if self.filling.renews && !self.column.is_dirty(slot) {
             let led = self.column.get(slot).map(|link| link.0);
-            self.moved = led.filter(|&led| led != self.target).map(|led| (led, self.target));
+            self.moved = (led != Some(self.target)).then_some((led, self.target));
         }
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(Link(self.target));
@@ -120,7 +121,7 @@ where
         Some(self.target)
     }
 
-    fn moved(&mut self) -> Option<(u32, u32)> {
+    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
         self.moved.take()
     }
 
@@ -161,6 +162,12 @@ fn table_of(target: Option<&Table>) -> &Table {
     }
 }
 
+/// Whether the database holds the key of a link as it was given
+fn is_key_kept(system: &System, targets: &Table, link: Link) -> bool {
+    let is_altered = |slot| is_text_altered(system, &targets.key_text(slot));
+    targets.are_keys_numbers() || !link.target().is_some_and(is_altered)
+}
+
 /// The key of a link that is given: an `Id`, or an `Option` of one
 fn link_key<T: Entity>(given: &dyn Any) -> Option<&T::Key> {
     match given.downcast_ref::<Id<T>>() {
@@ -177,9 +184,11 @@ where
     fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         let targets = table_of(target);
         let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
+        let system = put.system;
+        let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
         match given {
-            Given::Same(value) => put_links(cells, |_| Some(link(value)), put),
-            Given::Each(value) => put_links(cells, |row| value(row).map(link), put),
+            Given::Same(value) => put_links(cells, |_| Some(link(value)), put, may_alter),
+            Given::Each(value) => put_links(cells, |row| value(row).map(link), put, may_alter),
         }
     }
 
@@ -204,6 +213,11 @@ where
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
         all_equal(&typed::<Link>(cells).borrow(), slots, exact)
+    }
+
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: u32) -> bool {
+        let link = typed::<Link>(cells).borrow().get(slot).copied();
+        link.is_none_or(|link| is_key_kept(system, table_of(target), link))
     }
 
     fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {

@@ -10,7 +10,8 @@ use crate::records::field::{Field, Kind};
 impl Violation {
     /// Whether it is about a field: one of the field's columns is among those of the constraint
     ///
-    /// What a form needs to show the error where it belongs. Of several fields that are unique together it is about each.
+    /// What a form needs to show the error where it belongs. Of several fields that are unique together it is about each. It goes by the
+    /// model's name, and on SQLite by the table: of several structs of one name it may be another one's.
     ///
     /// ```
     /// # use orm_core::prelude::*;

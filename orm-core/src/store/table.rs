@@ -23,7 +23,7 @@ use super::keys::{AnyKeys, Keys};
 use super::links::{self, Edit, Joining, Link, List};
 use super::resident::{Resident, UnreadBatch};
 use super::reverse::{Reverse, slots_of_pages};
-use super::slot::{ColumnId, SlotSet, Slots, TableId};
+use super::slot::{ColumnId, NULL, SlotSet, Slots, TableId};
 use super::tally::Tally;
 use crate::Str;
 use crate::key::Key;
@@ -943,6 +943,40 @@ impl Table {
         }
     }
 
+    /// Makes those lists missing that lack members or hold those of another owner, as is known now of each: its owner, and itself. And what
+    /// was counted, if the lists do not confirm it.
+    pub(crate) fn forget_unless_owned(&self, column: ColumnId, mut owned: Vec<(u32, u32)>) {
+        owned.sort_unstable();
+        let mut elsewhere = Slots::default();
+        for members in owned.chunk_by(|a, b| a.0 == b.0) {
+            let owner = Some(members[0].0).filter(|&owner| owner != NULL);
+            let mut listed = Slots::default();
+            links::follow(self.column(column), owner.into_iter(), |list| {
+                listed.extend(list.unwrap_or_default())
+            });
+            let unlisted =
+                members.iter().map(|&(_, member)| member).filter(|member| !listed.contains(member));
+            let before = elsewhere.len();
+            elsewhere.extend(unlisted);
+            if let Some(owner) = owner.filter(|_| elsewhere.len() > before) {
+                self.forget_cell(column, owner);
+            }
+        }
+        if elsewhere.is_empty() {
+            return;
+        }
+        for owner in self.leading_to(column, &elsewhere) {
+            let mut holds = false;
+            links::follow(self.column(column), std::iter::once(owner), |list| {
+                holds |= list.is_some_and(|list| list.iter().any(|member| elsewhere.contains(member)));
+            });
+            if holds {
+                self.forget_cell(column, owner);
+            }
+        }
+        self.forget_counts(column);
+    }
+
     /// Counts on, where it is known that a member comes or goes.
     fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
         self.forget_aggregates(column, owner);
@@ -1537,6 +1571,14 @@ impl Table {
         let mut to = |slot: u32| alike.to(slot, self.slots(), &|slot| self.letters(slot));
         let found = slots.iter().flat_map(|&slot| to(slot));
         found.filter(|slot| !slots.contains(slot)).collect()
+    }
+
+    /// Whether a collation may call the keys of two of these records equal
+    pub(crate) fn has_alike(&self, slots: &[u32]) -> bool {
+        let mut seen = std::collections::HashSet::new();
+        !self.are_keys_numbers()
+            && slots.len() > 1
+            && !slots.iter().all(|&slot| seen.insert(self.letters(slot)))
     }
 
     /// Makes the lists of those missing whose keys differ from some owners' in what collations overlook.

@@ -65,7 +65,9 @@ fn create_shapes<C: Connection>(
     } else if all.values.len() == 1
         && !stored::follows_from(store, Change::Come)
         && (env.system().has_returning
-            || (all.conflict.is_none() && shapes.keys().all(|shape| shape.keys == Keys::Given)))
+            || (all.conflict.is_none()
+                && shapes.keys().all(|shape| shape.keys == Keys::Given)
+                && !made::may_alter_key(store, all)))
     {
         env.writing_one(|| insert_shapes(env, store, all, shapes)).map_err(|error| unread(store, error))
     } else {
@@ -295,7 +297,11 @@ fn insert_window<C: Connection>(
         return made::are_there(env, store, made).map(|()| made.to_vec());
     }
     match insert.shape.keys {
-        Keys::Given => given(),
+        Keys::Given => {
+            let slots: Option<Vec<u32>> = given();
+            made::are_as_given(env, store, slots.as_deref().unwrap_or_default())?;
+            slots
+        }
         Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
         Keys::Made => match insert.all.slots_by_link(env, store, insert.shape, insert.rows) {
             Some(slots) => Some(slots),
@@ -360,7 +366,7 @@ fn remember<C: Connection>(
             continue;
         }
         put::with_column(env, store, field, slots, state, |cells, put| match insert.all.link_of(field) {
-            Some(link) => put_links(cells, |_| Some(store::Link(link.owner)), put),
+            Some(link) => put_links(cells, |_| Some(store::Link(link.owner)), put, |_| false),
             None => encode.put(cells, target, Given::Each(&given), put),
         })?;
         if is_upsert && store.field(field).stamp.is_some_and(|stamp| !stamp.is_updated) {
@@ -377,6 +383,13 @@ fn remember<C: Connection>(
             slots.iter().for_each(|&slot| store.forget_record(slot));
         }
         return Ok(());
+    }
+    if insert.returning && insert.shape.keys == Keys::Given {
+        let rows = insert.rows.iter().zip(slots);
+        let others = rows.filter(|&(values, &slot)| values.slot(store) != Some(slot));
+        let others: Vec<u32> = others.map(|(_, &slot)| slot).collect();
+        let of_key = (0..store.fields().len()).filter(|&field| is_of_key(store, field));
+        of_key.for_each(|field| store.forget_cells(store.column_of(field), &others));
     }
     version::first(env, store, slots);
     Ok(())

@@ -113,9 +113,7 @@ fn flush_change<C: Connection>(
     };
     for slots in slots.chunks(window).flat_map(|slots| by_bytes(table, columns, slots, is_one)) {
         send_part(env, table, Part::new(table, columns, slots, is_mixed), window, compares)?;
-        for &column in made {
-            table.table().forget_cells(column, slots);
-        }
+        links::forget_made(env, table, made, slots);
     }
     Ok(())
 }
@@ -274,18 +272,22 @@ fn send_part<C: Connection>(
     let is_ground = table.version().is_none() || compares;
     for (&column, written) in part.columns.iter().zip(&part.written) {
         let (cells, (_, info)) = (table.table().column(column), table.field_of(column));
+        let target = table.target(column).map(|target| env.stores.table(target).table());
         if !is_taken {
             links::forget_lists_by(env, table, column);
         }
+        let mut are_kept = true;
         for &slot in &*written.slots {
             cells.clean(slot);
             // What a database makes of it has to be read; so has what a trigger left of it.
-            if !is_taken
-                || !is_ground
-                || info.encode.is_some_and(|encode| !encode.is_kept(env.system(), cells, slot))
-            {
+            let is_kept = info.encode.is_none_or(|encode| encode.is_kept(env.system(), cells, target, slot));
+            are_kept &= is_kept;
+            if !is_taken || !is_ground || !is_kept {
                 cells.remove(slot);
             }
+        }
+        if !are_kept {
+            links::forget_lists_by(env, table, column);
         }
     }
     Ok(())

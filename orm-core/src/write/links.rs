@@ -78,12 +78,29 @@ pub(super) fn edit_all<C: Connection>(
 /// Makes the lists of the other side missing, if a default of the database has put new records into one of them.
 pub(super) fn left_to_default<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize) {
     let (info, target) = (store.field(field), store.target(store.column_of(field)));
-    // One that may be NULL is NULL, as good as always.
-    if let (false, Some(side), Some(target)) = (info.is_nullable, side_of(store, field), target) {
+    // One that may be NULL is NULL, as good as always, unless the database makes it.
+    let is_null = info.is_nullable && !info.is_made;
+    if let (false, Some(side), Some(target)) = (is_null, side_of(store, field), target) {
         for Lists { column, .. } in env.stores.lists(target, side) {
             env.note_drop();
             env.stores.table(target).invalidate_column(column);
         }
+    }
+}
+
+/// Makes what the database has made of written rows missing; a link among it leads to nobody knows whom by now.
+pub(super) fn forget_made<C: Connection>(
+    env: &Environment<C>,
+    table: TableStore<'_, C>,
+    made: &[ColumnId],
+    slots: &[u32],
+) {
+    if slots.is_empty() {
+        return;
+    }
+    for &column in made {
+        forget_lists_by(env, table, column);
+        table.table().forget_cells(column, slots);
     }
 }
 

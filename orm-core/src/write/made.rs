@@ -9,6 +9,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 
 use super::rows::{Keys, Rows, Shape, Shapes};
 use crate::backend::{Connection, Dialect};
+use crate::codec::altered::is_text_altered;
 use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::error::Doing;
@@ -95,6 +96,46 @@ pub(super) fn are_there<C: Connection>(
 ) -> Result<()> {
     query::by_keys_for_write(env, store, slots, &[], "the keys of new rows")?;
     if slots.iter().any(|&slot| store.is_absent(slot)) { Err(unknown(env, store)) } else { Ok(()) }
+}
+
+/// Whether a key that is given may be another one as it is stored
+fn is_key_altered<C: Connection>(store: Store<'_, C>, slot: u32) -> bool {
+    is_text_altered(store.system(), &store.table().key_text(slot))
+}
+
+/// Whether a key of new rows may be another one as it is stored
+pub(super) fn may_alter_key<C: Connection>(store: Store<'_, C>, all: &Rows<'_, C>) -> bool {
+    let mut slots = all.values.iter().filter_map(|values| values.slot(store));
+    !store.are_keys_numbers() && slots.any(|slot| is_key_altered(store, slot))
+}
+
+/// An error if new rows have not got the keys that were given for them, where no statement returns those that they have.
+pub(super) fn are_as_given<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[u32],
+) -> Result<()> {
+    if store.are_keys_numbers() {
+        return Ok(());
+    }
+    let altered: Vec<u32> = slots.iter().copied().filter(|&slot| is_key_altered(store, slot)).collect();
+    if altered.is_empty() {
+        return Ok(());
+    }
+    query::by_keys_for_write(env, store, &altered, &[], "the keys of new rows")?;
+    match altered.iter().find(|&&slot| store.is_absent(slot)) {
+        None => Ok(()),
+        Some(&slot) => {
+            let (model, key) = (store.name(), store.table().key_text(slot));
+            let error = Error::other(format!(
+                "the key {key:?} of a new {model} is not stored as it was given: its column cuts or pads it; give it as it is stored"
+            ));
+            if env.transactions.are_open() {
+                env.doom(&error);
+            }
+            Err(error)
+        }
+    }
 }
 
 /// The error of rows that are there by keys that nobody knows: they must not stay.

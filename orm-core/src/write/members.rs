@@ -177,7 +177,7 @@ fn point<C: Connection>(
         return Err(Error::missing_value(target.name(), info.name));
     }
     with_column(env, target, link, members, State::Written, |cells, put| {
-        put_links(cells, |_| Some(owner), put);
+        put_links(cells, |_| Some(owner), put, |_| false);
     })
 }
 
@@ -282,6 +282,11 @@ fn change_pairs<C: Connection>(
     };
     let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, is_known(owner, member), now));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
+    if add && target.table().has_alike(&members) {
+        // The database takes them for one; which of them it keeps only it can say.
+        target.table().note_spelling();
+        owners.iter().for_each(|&owner| store.table().forget_cell(store.column_of(field), owner));
+    }
     let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
     // Who is paired with itself is in one list.
     let reversed = pairs.iter().filter(|(owner, member)| !is_symmetric || owner != member);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::links;
 use crate::backend::Connection;
 use crate::codec::Encode;
-use crate::codec::encode::{Given, Put, State};
+use crate::codec::encode::{Given, Moved, Put, State};
 use crate::env::stores::{Store, TableStore};
 use crate::store::{AnyColumn, ColumnId};
 use crate::{Environment, Error, Result};
@@ -166,15 +166,16 @@ fn change_cells<C: Connection>(
         let own = std::iter::once(store.column_of(field)).chain(store.version());
         store.note_columns(own.chain(twins).chain(made.iter().copied()));
     }
-    for made in made {
-        let written = if state == State::Written { &changed[..] } else { slots };
-        store.forget_cells(made, written);
-    }
+    links::forget_made(env, store.table_store(), &made, of_another_form);
     if env.limits.any() {
         slots.iter().for_each(|&slot| store.add_resident(slot));
     }
     if !moved.is_empty() {
         links::moved(env, store, field, &moved);
+        let is_altered = |moved: &Moved| !store.column(field).has(moved.slot);
+        if state != State::Written && moved.iter().any(is_altered) {
+            links::forget_lists_by(env, store.table_store(), store.column_of(field));
+        }
     }
     if !changed.is_empty() {
         env.forget_shown(store.table_number());

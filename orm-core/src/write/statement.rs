@@ -450,7 +450,9 @@ impl<'a, C: Connection> Insert<'a, C> {
     ) -> Self {
         let key = |&slot: &u32| Some(slot);
         let made = made.map(|made| store.model().key_binds(store.table(), made.iter().map(key).collect()));
-        let returning = store.system().has_returning && (shape.keys == Keys::Made || all.conflict.is_some());
+        // A key that is no number may be another one as it is stored: padded, cut, in other letters.
+        let is_told = shape.keys == Keys::Given && all.conflict.is_none() && store.are_keys_numbers();
+        let returning = store.system().has_returning && !is_told;
         Self { store, all, shape, rows, returning, made, is_common: is_full || rows.len() == 1 }
     }
 

@@ -115,7 +115,7 @@ impl Assigned {
             store.table().forget_cells(column, slots);
         }
         let made = table.made_columns();
-        made.iter().for_each(|&column| store.table().forget_cells(column, slots));
+        links::forget_made(env, table, &made, slots);
         store.note_columns(self.0.iter().copied().chain(made).chain(store.version()));
         env.note_drop();
         env.forget_shown(store.table_number());

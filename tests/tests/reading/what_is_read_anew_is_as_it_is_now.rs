@@ -245,3 +245,24 @@ fn a_member_that_is_moved_is_in_no_other_list() -> Result<()> {
     assert_eq!(red.person_ids().ids()?, [2]);
     Ok(())
 }
+
+#[test]
+fn who_is_locked_is_in_the_list_of_its_owner_though_its_link_was_never_read() -> Result<()> {
+    let db = schema();
+    let (red, blue) = (db.record::<Team>(1), db.record::<Team>(2));
+    let lists =
+        || -> Result<_> { Ok((red.person_ids().ids()?, red.person_ids().len()?, blue.person_ids().ids()?)) };
+    assert_eq!(lists()?, (vec![1, 2], 2, vec![3]));
+    db.file.run("UPDATE people SET team_id = 2 WHERE id = 1");
+    assert_eq!(lists()?, (vec![1, 2], 2, vec![3]));
+    db.transaction(|| {
+        db.browse::<Person>([1, 2]).lock()?;
+        assert_eq!(lists()?, (vec![2], 1, vec![1, 3]));
+        assert_eq!(db.record::<Person>(1).team_id().id()?, Some(2));
+        Ok(())
+    })?;
+    // What the rows confirm stays.
+    let fresh = people::table.filter(people::id.le(3)).records_fresh::<Person>(&db)?;
+    assert_queries!(db.env, 0, { assert_eq!((fresh.len(), lists()?), (3, (vec![2], 1, vec![1, 3]))) });
+    Ok(())
+}

@@ -114,3 +114,22 @@ fn from_a_list_of_pairs() -> Result<()> {
     assert_eq!(skills(&db, 1), ["Run"]);
     Ok(())
 }
+
+/// The database takes both spellings for one key, and keeps one of them.
+#[test]
+#[cfg_attr(not(feature = "mysql"), ignore = "SQLite and PostgreSQL refuse the second row, as a violation")]
+fn who_comes_by_two_spellings_is_one_member() -> Result<()> {
+    for is_cached in [false, true] {
+        let db = schema(COLLATIONS[0]);
+        let player = db.record::<Player>(4);
+        if is_cached {
+            assert!(player.skill_ids().is_empty()?);
+        }
+        player.skill_ids().set_ids(["Run", "RUN"])?;
+        assert_eq!(player.skill_ids().len()?, 1);
+        assert_eq!(player.skill_ids().ids()?, skills(&db, 4));
+        db.transaction(|| player.skill_ids().add_ids(["jump", "JUMP"]))?;
+        assert_eq!(player.skill_ids().ids()?, skills(&db, 4));
+    }
+    Ok(())
+}

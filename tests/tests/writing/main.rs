@@ -3,10 +3,12 @@
 //! One binary, as linking is what a test costs; one claim per file.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
+mod a_column_may_convert_what_it_is_given;
 mod a_count_is_counted_on;
 #[cfg(feature = "sqlite")]
 mod a_fault_of_the_database_is_an_error;
 mod a_flush_is_few_statements;
+mod a_key_is_as_it_is_stored;
 mod a_link_that_a_trigger_keeps;
 mod a_list_can_be_set_by_keys;
 mod a_new_record_is_not_the_old_one;

@@ -1,5 +1,6 @@
 //! A column that the database makes is read anew after each write of its row; values that are equal and not the same are written.
 
+use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::TestDb;
@@ -106,5 +107,60 @@ fn equal_and_not_the_same_is_written() -> Result<()> {
         })
     });
     assert!(sent.len() == 1 && sent[0].sql.contains("VALUES"), "{sent:?}");
+    Ok(())
+}
+
+diesel::table! { teams { id -> Integer, name -> Text } }
+diesel::table! { players { id -> Integer, code -> Integer, team_id -> Nullable<Integer> } }
+
+#[derive(Model)]
+struct Team {
+    id: i32,
+    name: String,
+    #[model(inverse = Player::TEAM_ID)]
+    player_ids: OneToMany<Player>,
+}
+
+#[derive(Model)]
+struct Player {
+    id: i32,
+    code: i32,
+    /// `code / 100`
+    #[model(read_only)]
+    team_id: Option<Id<Team>>,
+}
+
+/// The players of both teams, how many they are, and the sum of their codes
+fn line_up(db: &TestDb) -> Result<[(Vec<i32>, usize, i64); 2]> {
+    let of = |id: i32| -> Result<_> {
+        let players = db.record::<Team>(id).player_ids();
+        Ok((players.ids()?, players.len()?, players.sum(Player::CODE)?))
+    };
+    Ok([of(1)?, of(2)?])
+}
+
+#[test]
+fn a_link_that_it_makes_leaves_one_list_and_joins_the_other() -> Result<()> {
+    let db = TestDb::new(
+        "CREATE TABLE teams (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+         CREATE TABLE players (id INTEGER PRIMARY KEY, code INTEGER NOT NULL, team_id INTEGER GENERATED ALWAYS AS (code / 100) STORED);
+         INSERT INTO teams VALUES (1, 'red'), (2, 'blue');
+         INSERT INTO players (id, code) VALUES (11, 101), (12, 102), (13, 201)",
+    );
+    let (ann, bob) = (db.record::<Player>(11), db.record::<Player>(12));
+    assert_eq!(line_up(&db)?, [(vec![11, 12], 2, 203), (vec![13], 1, 201)]);
+    db.assert_queries(1, || ann.set_code(202))?;
+    assert_eq!(line_up(&db)?, [(vec![12], 1, 102), (vec![11, 13], 2, 403)]);
+    db.assert_queries(0, || line_up(&db))?;
+    // In a transaction what waits is sent before the list is read.
+    db.transaction(|| {
+        bob.set_code(203)?;
+        assert_eq!(line_up(&db)?, [(vec![], 0, 0), (vec![11, 12, 13], 3, 606)]);
+        Ok(())
+    })?;
+    db.create(Player::values().id(14).code(104))?;
+    assert_eq!(line_up(&db)?, [(vec![14], 1, 104), (vec![11, 12, 13], 3, 606)]);
+    db.all::<Player>()?.update(players::code.eq(players::code + 100))?;
+    assert_eq!(line_up(&db)?, [(vec![], 0, 0), (vec![14], 1, 204)]);
     Ok(())
 }

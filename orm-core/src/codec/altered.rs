@@ -1,0 +1,131 @@
+//! Whether a column may hold another value than it was given: one that it rounds, cuts, pads or converts.
+
+use std::any::{Any, TypeId};
+
+use diesel::sql_types::{Binary, Double, Float, Nullable, Numeric, Text};
+
+use super::encode::{bits, is_exact};
+use crate::Str;
+use crate::backend::System;
+
+/// Whether it may hold something else than a value of which diesel's type says no more; `bound` is how the value is told of as it is bound
+pub(super) fn may_be<V, ST>(system: &System, value: &V, bound: impl FnOnce() -> Option<String>) -> bool
+where
+    V: PartialEq + 'static,
+    ST: 'static,
+{
+    if is_odd(value) || (system.has_affinity && is_of::<ST, Numeric>()) {
+        return true;
+    }
+    if let Some(texts) = texts(value) {
+        return texts.into_iter().any(|text| is_text_altered(system, text));
+    }
+    if let Some(bits) = bits(value) {
+        return system.rounds_reals && bits.is_some_and(|bits| f64::from_bits(bits).fract() != 0.0);
+    }
+    if is_exact::<V>() {
+        return false;
+    }
+    // A type of the application's own
+    if is_of::<ST, Text>() && (system.cuts_spaces || system.has_affinity) {
+        return bound().is_none_or(|bound| is_bound_altered(system, &bound));
+    }
+    if is_of::<ST, Double>() || is_of::<ST, Float>() {
+        return system.rounds_reals
+            || (system.has_affinity && bound().is_none_or(|bound| bound.contains("-0.0")));
+    }
+    is_of::<ST, Binary>() && system.pads_bytes
+}
+
+/// The longest that `BINARY(n)` can be, which is filled up with zeros
+const LONGEST_PADDED: usize = 255;
+
+/// The same of bytes
+pub(super) fn are_bytes(system: &System, bytes: Option<&[u8]>) -> bool {
+    system.pads_bytes && bytes.is_some_and(|bytes| bytes.len() < LONGEST_PADDED)
+}
+
+/// The same of text: `CHAR(n)` does not keep spaces at the end apart from those that it is filled up with, and `VARCHAR(n)` cuts those off
+/// that are too many; SQLite makes a number of what looks like one, where the column is not declared as text
+pub(crate) fn is_text_altered(system: &System, text: &str) -> bool {
+    (system.cuts_spaces && text.ends_with(' ')) || (system.has_affinity && is_other_number(text))
+}
+
+/// Whether a text is a number, and the number's own text is another one: 007, 1.50, 12345678901234567890
+fn is_other_number(text: &str) -> bool {
+    let number = text.trim();
+    let may_be = number.bytes().all(|letter| letter.is_ascii_digit() || b"+-.eE".contains(&letter));
+    let is_kept = || number.parse::<i64>().is_ok_and(|whole| whole.to_string() == text);
+    may_be && number.parse::<f64>().is_ok() && !is_kept()
+}
+
+/// The same of text in a type of the application's own, by how diesel tells of it as it is bound: as text, or as bytes
+fn is_bound_altered(system: &System, bound: &str) -> bool {
+    let text = bound.split_once("String(\"").and_then(|(_, rest)| rest.rsplit_once("\")"));
+    match text {
+        Some((text, _)) => is_text_altered(system, text),
+        None => system.cuts_spaces && bound.contains("32]"),
+    }
+}
+
+/// The text that a value is or holds; decided when it is compiled for all but text
+fn texts<V: 'static>(value: &V) -> Option<Vec<&str>> {
+    let value = value as &dyn Any;
+    if let Some(text) = value.downcast_ref::<Str>() {
+        return Some(vec![text]);
+    }
+    if let Some(text) = value.downcast_ref::<Option<Str>>() {
+        return Some(text.as_deref().into_iter().collect());
+    }
+    let all = value.downcast_ref::<Vec<String>>();
+    if let Some(all) = all.or_else(|| value.downcast_ref::<Option<Vec<String>>>()?.as_ref()) {
+        return Some(all.iter().map(String::as_str).collect());
+    }
+    let some = value.downcast_ref::<Vec<Option<String>>>();
+    let some = some.or_else(|| value.downcast_ref::<Option<Vec<Option<String>>>>()?.as_ref())?;
+    Some(some.iter().flatten().map(String::as_str).collect())
+}
+
+/// What a database makes of it has to be read: SQLite makes NULL of a NaN, and 0.0 of -0.0.
+#[allow(clippy::eq_op)]
+fn is_odd<V: PartialEq + 'static>(value: &V) -> bool {
+    value != value || bits(value) == Some(Some((-0.0_f64).to_bits()))
+}
+
+/// Whether an SQL type is another one, NULL or not. Decided when it is compiled
+fn is_of<
+    ST: 'static,
+    T: diesel::sql_types::SqlType<IsNull = diesel::sql_types::is_nullable::NotNull> + 'static,
+>() -> bool {
+    let id = TypeId::of::<ST>();
+    id == TypeId::of::<T>() || id == TypeId::of::<Nullable<T>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_other_number;
+
+    #[test]
+    fn a_text_is_another_number_where_its_number_is_written_otherwise() {
+        for other in ["007", "+7", " 7", "7 ", "1.0", "1e2", ".5", "-0", "12345678901234567890"] {
+            assert!(is_other_number(other), "{other}");
+        }
+        for kept in [
+            "7",
+            "-7",
+            "0",
+            "",
+            "abc",
+            "inf",
+            "nan",
+            "7a",
+            "1.2.3",
+            "e",
+            "0x10",
+            "2020-01-01",
+            "9223372036854775807",
+        ] {
+            assert!(!is_other_number(kept), "{kept}");
+        }
+    }
+}
