@@ -39,7 +39,6 @@ fn a_batch_that_is_larger_than_the_limit() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn without_a_limit_it_is_one_select() -> Result<()> {
     let db = test_db!(File::of_partners(1000, 10));
     let set = partners::table.record_ids::<Partner>(&db.env)?;
