@@ -8,7 +8,7 @@ use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::orders::{self, Line, Order};
 use orm_tests::partners::*;
-use orm_tests::{File, TestDb, test_db};
+use orm_tests::{File, TestDb, on, test_db};
 
 fn orders() -> TestDb {
     let file = File::new("SELECT 1");
@@ -50,7 +50,8 @@ fn lines_are_one_statement_each_way() -> Result<()> {
         db.transaction(|| eleven.iter().try_for_each(|line| line.set_quantity(line.id())))
     })?;
     db.assert_queries(1, || one.delete())?;
-    db.assert_queries(1, || eleven.delete())?;
+    // MySQL locks several rows in their order before.
+    db.assert_queries(on!(sqlite 1, postgres 1, mysql 2), || eleven.delete())?;
     db.assert_queries(0, || assert_eq!(order.line_ids().len().unwrap(), 10));
     Ok(())
 }
