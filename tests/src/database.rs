@@ -19,7 +19,7 @@ mod backend;
 mod sql;
 
 pub(crate) use backend::asks_for_keys;
-pub use backend::{Backend, Db, ENFORCING, NAME, SYSTEM, bind, no_table};
+pub use backend::{Backend, CASELESS, Db, ENFORCING, EXACT, NAME, SYSTEM, bind, no_table};
 
 /// A database of a test's own: a file of SQLite, a schema of PostgreSQL, a database of MySQL. It goes with this.
 #[derive(Debug)]

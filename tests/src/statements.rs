@@ -21,6 +21,22 @@ impl Statement {
         Self { sql: sql.to_owned(), binds: elements(binds) }
     }
 
+    /// Its text as SQLite and MySQL would be sent it: names in backticks, a question mark for a bind
+    pub fn plain(&self) -> String {
+        let mut out = String::with_capacity(self.sql.len());
+        let mut rest = self.sql.chars().peekable();
+        while let Some(c) = rest.next() {
+            let is_bind = c == '$' && rest.peek().is_some_and(char::is_ascii_digit);
+            out.push(match c {
+                '"' => '`',
+                _ if is_bind => '?',
+                _ => c,
+            });
+            while is_bind && rest.next_if(char::is_ascii_digit).is_some() {}
+        }
+        out
+    }
+
     /// Whether it begins or ends a transaction, or a savepoint
     pub fn is_control(&self) -> bool {
         ["BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"]

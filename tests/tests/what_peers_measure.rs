@@ -339,7 +339,6 @@ const SCENARIOS: &[(u32, usize, &str, Scenario)] = &[
 ];
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn each_costs_no_more_than_its_goal() {
     let mut over = Vec::new();
     for (row, goal, what, scenario) in SCENARIOS {

@@ -179,6 +179,15 @@ impl<C: Connection> Environment<C> {
         Some(connection)
     }
 
+    /// So that a pool has its connection back without what a test has done on it.
+    pub(crate) fn undo_before_given_back(&self) {
+        if let Ok(mut held) = self.connection.try_borrow_mut()
+            && let Some(Held::Pooled { connection, .. }) = &mut *held
+        {
+            connection.set_of_test();
+        }
+    }
+
     /// So that the pool does not take it back.
     pub(crate) fn set_in_error(&self) {
         if let Ok(mut held) = self.connection.try_borrow_mut()

@@ -56,11 +56,48 @@ impl<C: Connection> Address<C> {
 /// An environment's connection
 pub(crate) enum Held<C: Connection> {
     Own(C),
-    Pooled { connection: PooledConnection<ConnectionManager<C>>, _taken: Taken },
+    Pooled { connection: OfPool<C>, _taken: Taken },
+}
+
+/// A connection of a pool
+pub(crate) struct OfPool<C: Connection> {
+    connection: PooledConnection<ConnectionManager<C>>,
+    /// Whether all that it does is a test's: it goes back as it came.
+    is_of_test: bool,
+}
+
+impl<C: Connection> OfPool<C> {
+    /// What a test does on it is undone before the pool has it back, which closes what has a transaction open.
+    pub(super) fn set_of_test(&mut self) {
+        self.is_of_test = true;
+    }
+}
+
+impl<C: Connection> Drop for OfPool<C> {
+    fn drop(&mut self) {
+        if self.is_of_test {
+            // If that fails, diesel knows that the connection is of no use any more.
+            let _ = C::TransactionManager::rollback_transaction(&mut *self.connection);
+        }
+    }
+}
+
+impl<C: Connection> Deref for OfPool<C> {
+    type Target = C;
+    fn deref(&self) -> &C {
+        &self.connection
+    }
+}
+
+impl<C: Connection> DerefMut for OfPool<C> {
+    fn deref_mut(&mut self) -> &mut C {
+        &mut self.connection
+    }
 }
 
 impl<C: Connection> Held<C> {
     pub(crate) fn pooled(connection: PooledConnection<ConnectionManager<C>>) -> Self {
+        let connection = OfPool { connection, is_of_test: false };
         Self::Pooled { connection, _taken: Taken::here::<C>() }
     }
 }

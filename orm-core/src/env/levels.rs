@@ -190,6 +190,7 @@ impl<C: Connection> Environment<C> {
         }
         self.outside(|| self.begin(&Begin::default()))?;
         self.transactions.set_of_test();
+        self.undo_before_given_back();
         Ok(())
     }
 

@@ -228,6 +228,9 @@ fn push_found<C: Connection>(
     }
 }
 
+/// How many rows of a CASE stand together: of a thousand a row is found by some hundred comparisons instead of five hundred.
+const BLOCK: usize = 32;
+
 /// Each record its own values, in one statement
 pub(super) struct UpdateRows<'a, C: Connection> {
     pub(super) store: Store<'a, C>,
@@ -322,7 +325,7 @@ impl<C: Connection> UpdateRows<'_, C> {
         Ok(())
     }
 
-    /// `UPDATE … SET c = CASE key WHEN ? THEN ? … END WHERE key IN (…)`: MySQL and MariaDB agree on no other way, and
+    /// `UPDATE … SET c = CASE key WHEN ? THEN ? … END WHERE key IN (…)`, or of many rows `SET c = CASE WHEN key IN (…) THEN CASE key … END …`: MySQL and MariaDB agree on no other way, and
     /// here each key is compared as what it is.
     fn push_cases<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         separated(out, columns(self.assignments.iter()), |out, (column, assignment, part)| {
@@ -360,21 +363,50 @@ impl<C: Connection> UpdateRows<'_, C> {
         part: usize,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
+        // Those without a value repeat one that has one, of which the first counts: the text is the same whichever they are.
+        let has = |row: &usize| assignment.place(*row).is_some();
+        let first = self.rows().find(has);
+        let rows = self.rows().filter(has).map(|row| (row, row));
+        let lacking = self.rows().filter(|row| !has(row)).filter_map(|row| Some((first?, row)));
+        let rows: Vec<(usize, usize)> = rows.chain(lacking).collect();
+        if self.key().names.len() == 1 && rows.len() > 2 * BLOCK {
+            // A CASE is looked through from its beginning for each row, a list by halves.
+            out.push_sql("CASE");
+            for block in rows.chunks(BLOCK) {
+                out.push_sql(" WHEN ");
+                self.key().push(0, out)?;
+                out.push_sql(" IN (");
+                separated(out, block, |out, &(row, _)| self.push_key(row, out))?;
+                out.push_sql(") THEN ");
+                self.push_whens(block, assignment, part, out)?;
+                out.push_sql(" END");
+            }
+        } else {
+            self.push_whens(&rows, assignment, part, out)?;
+        }
+        if assignment.places.is_some() {
+            out.push_sql(" ELSE ");
+            push_column(self.store, assignment.info.columns[part], out)?;
+        }
+        out.push_sql(" END");
+        Ok(())
+    }
+
+    /// `CASE key WHEN ? THEN ? …`, without its end
+    fn push_whens<'b>(
+        &'b self,
+        rows: &[(usize, usize)],
+        assignment: &'b Assignment<'_, C>,
+        part: usize,
+        out: &mut AstPass<'_, 'b, C::Backend>,
+    ) -> QueryResult<()> {
         let is_one = self.key().names.len() == 1;
         out.push_sql("CASE");
         if is_one {
             out.push_sql(" ");
             self.key().push(0, out)?;
         }
-        // Those without a value repeat one that has one, of which the first counts: the text is the same whichever they are.
-        let has = |row: &usize| assignment.place(*row).is_some();
-        let first = self.rows().find(has);
-        for (row, value) in self
-            .rows()
-            .filter(has)
-            .map(|row| (row, row))
-            .chain(self.rows().filter(|row| !has(row)).filter_map(|row| Some((first?, row))))
-        {
+        for &(row, value) in rows {
             out.push_sql(" WHEN ");
             if is_one {
                 self.push_key(row, out)?;
@@ -388,11 +420,6 @@ impl<C: Connection> UpdateRows<'_, C> {
             out.push_sql(" THEN ");
             assignment.push(value, part, out.reborrow())?;
         }
-        if assignment.places.is_some() {
-            out.push_sql(" ELSE ");
-            push_column(self.store, assignment.info.columns[part], out)?;
-        }
-        out.push_sql(" END");
         Ok(())
     }
 
@@ -402,8 +429,13 @@ impl<C: Connection> UpdateRows<'_, C> {
         let columns = columns + usize::from(table.version().is_some());
         // Where rows are locked first, the keys are bound once more.
         let locked = if locks_first(table.system()) { keys } else { 0 };
-        // One more is the mask, if there is one.
-        if table.system().has_values { keys + columns + 1 + locked } else { keys + (keys + 1) * columns }
+        // One more is the mask, if there is one; or in each CASE the key among those of its block.
+        let in_block = usize::from(keys == 1);
+        if table.system().has_values {
+            keys + columns + 1 + locked
+        } else {
+            keys + (in_block + keys + 1) * columns
+        }
     }
 }
 
@@ -612,8 +644,22 @@ impl<'a, C: Connection> Insert<'a, C> {
             out.push_identifier(version)?;
             out.push_sql(" = ");
             push_column(self.store, version, out)?;
-            out.push_sql(" + 1");
+            if self.store.system().has_on_conflict {
+                out.push_sql(" + 1");
+            } else {
+                self.push_next(version, out)?;
+            }
         }
+        Ok(())
+    }
+
+    /// ` + 1`, or what is an error where no more can be counted: there is no condition to say so here, and a server that is not strict would
+    /// cut the number at the largest.
+    fn push_next(&self, version: &'static str, out: &mut AstPass<'_, '_, C::Backend>) -> QueryResult<()> {
+        let Version::Counted(_, last) = Version::counted(self.store.table_store()) else { return Ok(()) };
+        out.push_sql(" + IF(");
+        push_column(self.store, version, out)?;
+        out.push_sql(&format!(" < {last}, 1, {})", i64::MAX));
         Ok(())
     }
 

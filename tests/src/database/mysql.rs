@@ -82,7 +82,22 @@ pub(super) fn translated(text: &str) -> String {
         sql::or_ignored(&text, "INSERT IGNORE", "").replace("hex(zeroblob(50000))", "repeat('00', 50000)");
     // Whole numbers divided are one.
     let text = text.replace(" / ", " DIV ").replace(" DIV 2.0", " / 2.0");
-    sql::with_referenced_columns(&text)
+    let text = sql::with_referenced_columns(&text);
+    sql::with_triggers(&text, trigger, |name| format!("DROP TRIGGER {name}"))
+}
+
+fn trigger(trigger: sql::Trigger<'_>) -> String {
+    assert!(!trigger.body.contains("RAISE(IGNORE)"), "no trigger of MySQL skips a row");
+    let body = trigger.raising("", "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = $");
+    let sql::Trigger { name, event, columns, table, condition, .. } = trigger;
+    let changed: Vec<String> =
+        columns.iter().map(|column| format!("NOT OLD.{column} <=> NEW.{column}")).collect();
+    let changed = if changed.is_empty() { "TRUE".to_owned() } else { changed.join(" OR ") };
+    let condition =
+        condition.map_or_else(|| changed.clone(), |condition| format!("({changed}) AND ({condition})"));
+    format!(
+        "CREATE TRIGGER {name} {event} ON {table} FOR EACH ROW BEGIN IF {condition} THEN {body} END IF; END"
+    )
 }
 
 /// A SELECT whose `value` is read as text
@@ -102,9 +117,23 @@ pub const NAME: &str = "MySQL";
 /// The database system, as OpenTelemetry calls it
 pub const SYSTEM: &str = "mysql";
 
+/// A collation that calls text equal which differs in case, and the SQL that makes it
+pub const CASELESS: (&str, &str) = ("utf8mb4_general_ci", "");
+
+/// One that calls nothing equal but what is the same
+pub const EXACT: &str = "utf8mb4_bin";
+
 /// What an error of the database says of a table that is not there
 pub fn no_table(name: &str) -> String {
     format!(".{name}' doesn't exist")
+}
+
+/// What differs from one database system to another by a rule: `on!(sqlite 3, postgres 1, mysql 4)`
+#[macro_export]
+macro_rules! on {
+    (sqlite $sqlite:expr, postgres $postgres:expr, mysql $here:expr $(,)?) => {
+        $here
+    };
 }
 
 /// A bind in SQL of one's own, counted from 1

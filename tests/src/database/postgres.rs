@@ -69,9 +69,23 @@ pub(super) fn translated(text: &str) -> String {
         "'\\x",
     );
     let text = sql::with_named_series(&text, "CAST(1 AS BIGINT)");
+    let text = sql::with_triggers(&text, trigger, |name| format!("DROP FUNCTION {name} CASCADE"));
     sql::or_ignored(&text, "INSERT", " ON CONFLICT DO NOTHING")
         .replace("hex(zeroblob(50000))", "repeat('00', 50000)")
         .replace("printf('%02X', value)", "lpad(upper(to_hex(value)), 2, '0')")
+}
+
+/// A trigger is one of a function.
+fn trigger(trigger: sql::Trigger<'_>) -> String {
+    let body = trigger.raising("RETURN NULL", "RAISE EXCEPTION USING MESSAGE = $");
+    let sql::Trigger { name, event, columns, table, condition, .. } = trigger;
+    let row = if event.ends_with("DELETE") { "OLD" } else { "NEW" };
+    let columns = if columns.is_empty() { String::new() } else { format!(" OF {}", columns.join(", ")) };
+    let condition = condition.map_or_else(String::new, |condition| format!(" WHEN ({condition})"));
+    format!(
+        "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN {body} RETURN {row}; END $body$;
+         CREATE TRIGGER {name} {event}{columns} ON {table} FOR EACH ROW{condition} EXECUTE FUNCTION {name}()"
+    )
 }
 
 /// A SELECT whose `value` is read as text
@@ -100,9 +114,26 @@ pub const NAME: &str = "PostgreSQL";
 /// The database system, as OpenTelemetry calls it
 pub const SYSTEM: &str = "postgresql";
 
+/// A collation that calls text equal which differs in case, and the SQL that makes it
+pub const CASELESS: (&str, &str) = (
+    "caseless",
+    "CREATE COLLATION caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);",
+);
+
+/// One that calls nothing equal but what is the same
+pub const EXACT: &str = "\"C\"";
+
 /// What an error of the database says of a table that is not there
 pub fn no_table(name: &str) -> String {
     format!("relation \"{name}\" does not exist")
+}
+
+/// What differs from one database system to another by a rule: `on!(sqlite 3, postgres 1, mysql 4)`
+#[macro_export]
+macro_rules! on {
+    (sqlite $sqlite:expr, postgres $here:expr, mysql $mysql:expr $(,)?) => {
+        $here
+    };
 }
 
 /// A bind in SQL of one's own, counted from 1

@@ -44,14 +44,68 @@ pub(super) fn replaced(text: &str, words: &[(&str, &str)], blob: &str) -> String
     out
 }
 
-/// Statements without what stands between quotes cut apart
+/// A trigger, as SQLite says it
+pub(super) struct Trigger<'a> {
+    pub(super) name: &'a str,
+    /// `BEFORE UPDATE`, without the columns
+    pub(super) event: String,
+    /// The columns whose writing is meant; none: all
+    pub(super) columns: Vec<&'a str>,
+    pub(super) table: &'a str,
+    pub(super) condition: Option<&'a str>,
+    /// The statements between BEGIN and END
+    pub(super) body: &'a str,
+}
+
+impl<'a> Trigger<'a> {
+    fn of(statement: &'a str) -> Option<Self> {
+        let (head, body) = statement.trim().strip_prefix("CREATE TRIGGER ")?.split_once("BEGIN")?;
+        let (event, rest) = head.split_once(" ON ")?;
+        let (event, columns) = event.split_once(" OF ").unwrap_or((event, ""));
+        let columns = columns.split(',').map(str::trim).filter(|column| !column.is_empty()).collect();
+        let mut words = event.split_whitespace();
+        let (name, time, event) = (words.next()?, words.next()?, words.next()?);
+        let (table, condition) = match rest.split_once(" WHEN ") {
+            Some((table, condition)) => (table, Some(condition.trim())),
+            None => (rest, None),
+        };
+        let body = body.trim().strip_suffix("END")?.trim();
+        Some(Self { name, event: format!("{time} {event}"), columns, table: table.trim(), condition, body })
+    }
+
+    /// Its body with what it raises in other words, where `$` stands for the message
+    pub(super) fn raising(&self, ignore: &str, abort: &str) -> String {
+        let mut out = self.body.replace("SELECT RAISE(IGNORE)", ignore);
+        const ABORT: &str = "SELECT RAISE(ABORT, ";
+        while let Some((before, after)) = out.split_once(ABORT) {
+            let (message, rest) = after.split_once(')').expect("the end of a call");
+            out = format!("{before}{}{rest}", abort.replace('$', message));
+        }
+        out
+    }
+}
+
+/// SQL with its triggers in other words, and what drops one of this name
+pub(super) fn with_triggers(
+    text: &str,
+    create: impl Fn(Trigger<'_>) -> String,
+    drop: impl Fn(&str) -> String,
+) -> String {
+    let written = |statement: &str| match statement.trim().strip_prefix("DROP TRIGGER ") {
+        Some(name) => drop(name),
+        None => Trigger::of(statement).map_or_else(|| statement.to_owned(), &create),
+    };
+    statements(text).into_iter().map(written).collect::<Vec<_>>().join(";")
+}
+
+/// Statements cut apart, but for what stands between quotes or in a trigger
 fn statements(text: &str) -> Vec<&str> {
     let (mut all, mut start, mut quote) = (Vec::new(), 0, None);
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (None, '\'' | '"') => quote = Some(c),
             (Some(open), _) if open == c => quote = None,
-            (None, ';') => {
+            (None, ';') if is_whole(&text[start..at]) => {
                 all.push(&text[start..at]);
                 start = at + 1;
             }
@@ -60,6 +114,11 @@ fn statements(text: &str) -> Vec<&str> {
     }
     all.push(&text[start..]);
     all
+}
+
+/// Whether a statement is not one that a trigger has more of
+fn is_whole(statement: &str) -> bool {
+    !statement.trim_start().starts_with("CREATE TRIGGER") || statement.trim_end().ends_with("END")
 }
 
 /// `WITH … INSERT INTO t SELECT …` is `INSERT INTO t WITH … SELECT …`

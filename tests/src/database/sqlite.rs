@@ -58,9 +58,23 @@ pub const NAME: &str = "SQLite";
 /// The database system, as OpenTelemetry calls it
 pub const SYSTEM: &str = "sqlite";
 
+/// A collation that calls text equal which differs in case, and the SQL that makes it
+pub const CASELESS: (&str, &str) = ("NOCASE", "");
+
+/// One that calls nothing equal but what is the same
+pub const EXACT: &str = "BINARY";
+
 /// What an error of the database says of a table that is not there
 pub fn no_table(name: &str) -> String {
     format!("no such table: {name}")
+}
+
+/// What differs from one database system to another by a rule: `on!(sqlite 3, postgres 1, mysql 4)`
+#[macro_export]
+macro_rules! on {
+    (sqlite $here:expr, postgres $postgres:expr, mysql $mysql:expr $(,)?) => {
+        $here
+    };
 }
 
 /// A bind in SQL of one's own, counted from 1

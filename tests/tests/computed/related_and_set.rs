@@ -101,7 +101,6 @@ fn setting_it_is_what_its_function_does() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn what_fails_half_way_is_undone() -> Result<()> {
     let db = contacts(4);
     let people = db.browse::<Person>(1..=4);
@@ -110,7 +109,10 @@ fn what_fails_half_way_is_undone() -> Result<()> {
     );
     assert!(people.set_shout("X").is_err());
     assert_eq!(people.name()?, ["c1", "c2", "c3", "c4"]);
-    // Also where an open transaction goes on
+    // Also where an open transaction goes on, which PostgreSQL's does not
+    if cfg!(feature = "postgres") {
+        return Ok(());
+    }
     db.transaction(|| {
         db.record::<Person>(4).set_shout("FOUR")?;
         assert!(people.set_shout("X").is_err());

@@ -146,7 +146,6 @@ fn read_all_here(db: &TestDb) -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn what_the_database_may_have_deleted_along() -> Result<()> {
     let db = contacts(3);
     db.file.run(

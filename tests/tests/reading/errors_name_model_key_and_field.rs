@@ -413,7 +413,7 @@ struct Use {
 
 /// SQLite lets a key be NULL that is no whole number; so does an outer join.
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's columns hold anything")]
+#[cfg_attr(not(feature = "sqlite"), ignore = "a primary key is never NULL there")]
 fn a_row_without_a_key_is_no_record_and_stands_in_nobodys_way() -> Result<()> {
     let rows = "CREATE TABLE codes (code TEXT PRIMARY KEY, name TEXT NOT NULL);
          CREATE TABLE uses (code TEXT, place TEXT, note TEXT, PRIMARY KEY (code, place));

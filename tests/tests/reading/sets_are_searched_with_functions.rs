@@ -158,11 +158,11 @@ struct Move {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's columns need no type")]
 fn columns_may_be_called_as_they_are() -> Result<()> {
     let db = TestDb::new(
-        "CREATE TABLE moves (id INTEGER PRIMARY KEY, position, sum, \"any\", \"all\", find, \"partition\", chunks,
-             extend, max, min, lt, collect, slot, store, push, created, previous);
+        "CREATE TABLE moves (id INTEGER PRIMARY KEY, position INTEGER, sum INTEGER, \"any\" INTEGER, \"all\" INTEGER, find INTEGER,
+             \"partition\" INTEGER, chunks INTEGER, extend INTEGER, max INTEGER, min INTEGER, lt INTEGER, collect INTEGER,
+             slot INTEGER, store INTEGER, push INTEGER, created INTEGER, previous INTEGER);
          INSERT INTO moves VALUES (1, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, NULL),
              (2, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 1);",
     );

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::partners::*;
-use orm_tests::{File, TestDb, test_db};
+use orm_tests::{File, TestDb, on, test_db};
 
 /// The texts of prefetches that diesel prepared and kept, each once
 fn batch_texts(db: &TestDb) -> Vec<String> {
@@ -16,7 +16,6 @@ fn batch_texts(db: &TestDb) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn batches_of_all_sizes_are_two_prepared_statements() -> Result<()> {
     let db = TestDb::of_partners(3_000, 10);
     for size in [1, 2, 3, 7, 64, 65, 500, 999, 1000, 1, 2, 3] {
@@ -24,7 +23,9 @@ fn batches_of_all_sizes_are_two_prepared_statements() -> Result<()> {
         db.browse::<Partner>(1..=size).name()?;
     }
     let texts = batch_texts(&db);
-    assert!(texts.len() <= 2, "one for a single key, one for several: {texts:#?}");
+    // MySQL has a bind for each key, their number rounded up to a power of two.
+    let several = on!(sqlite 1, postgres 1, mysql 7);
+    assert!(texts.len() <= 1 + several, "one for a single key, {several} for several: {texts:#?}");
     // Each was prepared once and then found again.
     let prepared = db.statements.prepared().len();
     assert_eq!(prepared, texts.len(), "{:#?}", db.statements.prepared());
@@ -88,7 +89,10 @@ fn binds(db: &TestDb, ids: &[i32]) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "how SQLite is asked")]
+#[cfg_attr(
+    not(feature = "sqlite"),
+    ignore = "an array, or a bind for each: only SQLite is asked for a range"
+)]
 fn keys_that_follow_each_other_are_asked_for_by_the_first_and_the_last() -> Result<()> {
     let db = TestDb::of_partners(1_000, 10);
     assert_eq!(binds(&db, &(1..=1_000).collect::<Vec<_>>()), ["1", "1000"]);

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result, TransactionOptions, assert_queries};
 use orm_tests::database::{File, TestDb};
-use orm_tests::test_db;
+use orm_tests::{on, test_db};
 
 diesel::table! { teams { id -> Integer, name -> Text } }
 diesel::table! { people { id -> Integer, name -> Text, age -> Integer, notes -> Text, team_id -> Nullable<Integer>, version -> Integer } }
@@ -173,7 +173,6 @@ fn all_models_of_a_table_and_keys_of_several_columns() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's one lock")]
 fn a_lock_waits_for_the_right_to_write_and_shows_what_is_there() -> Result<()> {
     let db = schema();
     let ann = db.record::<Person>(1);
@@ -184,13 +183,19 @@ fn a_lock_waits_for_the_right_to_write_and_shows_what_is_there() -> Result<()> {
         ann.lock()?;
         assert_queries!(db.env, 0, { assert_eq!(ann.age()?, 50) });
         let mut other = db.file.connect();
-        diesel::sql_query("PRAGMA busy_timeout = 0").execute(&mut other).unwrap();
+        let wait_no_longer = on!(
+            sqlite "PRAGMA busy_timeout = 0",
+            postgres "SET lock_timeout = 10",
+            mysql "SET innodb_lock_wait_timeout = 0"
+        );
+        diesel::sql_query(wait_no_longer).execute(&mut other).unwrap();
         let refused = diesel::update(people::table).set(people::age.eq(1)).execute(&mut other);
-        assert!(refused.is_err_and(|error| error.to_string().contains("locked")));
+        assert!(refused.is_err_and(|error| error.to_string().to_lowercase().contains("lock")));
         ann.set_age(ann.age()? - 10)
     })?;
     assert_eq!(people::table.find(1).select(people::age).first::<i32>(&mut db.file.connect()).unwrap(), 40);
-    db.transaction_with(TransactionOptions::new().immediate(), || {
+    let options = TransactionOptions::new();
+    db.transaction_with(on!(sqlite options.immediate(), postgres options, mysql options), || {
         let team = db.record::<Team>(1);
         team.person_ids().lock()?;
         ann.team_id().lock()?;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::partners::*;
-use orm_tests::{File, TestDb, test_db};
+use orm_tests::{File, TestDb, on, test_db};
 
 /// The keys of the records of some batches, batch by batch
 fn keys<'a>(batches: impl Iterator<Item = Result<RecordSet<'a, Partner>>>) -> Result<Vec<Vec<i32>>> {
@@ -313,13 +313,19 @@ mod other_keys {
     }
 
     #[test]
-    #[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's collations")]
     fn text_goes_by_the_databases_own_order() -> Result<()> {
-        for collation in ["BINARY", "NOCASE", "RTRIM"] {
+        let collations = on!(
+            sqlite ["BINARY", "NOCASE", "RTRIM"],
+            postgres ["\"C\"", "\"und-x-icu\"", "\"POSIX\""],
+            mysql ["utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_unicode_ci"]
+        );
+        let words = ["zebra", "Zoo", "apple", "Ape", "it''s \"odd\"", "", "éclair", "日本", "%", "a", "B"];
+        let rows: Vec<String> = words.iter().map(|word| format!("('{word}', {})", word.len())).collect();
+        for collation in collations {
             let db = test_db!(File::new(&format!(
                 "CREATE TABLE words (word TEXT COLLATE {collation} PRIMARY KEY NOT NULL, length INTEGER NOT NULL);
-                 INSERT INTO words SELECT column1, length(column1) FROM (VALUES ('zebra'), ('Zoo'), ('apple'), ('Ape'),
-                     ('it''s \"odd\"'), (''), ('éclair'), ('日本'), ('%'), ('a'), ('B'))"
+                 INSERT INTO words VALUES {}",
+                rows.join(", ")
             )));
             let expected: Vec<String> = diesel::sql_query("SELECT word, length FROM words ORDER BY word")
                 .load(&mut db.file.connect())

@@ -144,7 +144,6 @@ fn loops_over_a_set_warn_of_nothing() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(feature = "mysql", ignore = "its SQL is not MariaDB's, or its numbers are not")]
 fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> {
     let db = TestDb::of_partners(25, 4);
     let partners = db.all::<Partner>()?;

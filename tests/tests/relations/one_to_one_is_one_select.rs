@@ -3,7 +3,7 @@
 
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::database::{File, TestDb};
+use orm_tests::database::{CASELESS, File, TestDb};
 use orm_tests::test_db;
 
 diesel::table! { partners { id -> Integer, name -> Text } }
@@ -504,17 +504,19 @@ struct Head {
 }
 
 fn of_shops() -> TestDb {
-    let sql = "CREATE TABLE orders (shop TEXT NOT NULL COLLATE NOCASE, number INTEGER NOT NULL, PRIMARY KEY (shop, number));
-        CREATE TABLE invoices (id INTEGER PRIMARY KEY, shop TEXT COLLATE NOCASE, number INTEGER, UNIQUE (shop, number));
-        CREATE TABLE shops (code TEXT PRIMARY KEY COLLATE NOCASE);
-        CREATE TABLE heads (code TEXT PRIMARY KEY COLLATE NOCASE, name TEXT NOT NULL);
+    let (caseless, made) = CASELESS;
+    let sql = format!(
+        "{made} CREATE TABLE orders (shop TEXT COLLATE {caseless} NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (shop, number));
+        CREATE TABLE invoices (id INTEGER PRIMARY KEY, shop TEXT COLLATE {caseless}, number INTEGER, UNIQUE (shop, number));
+        CREATE TABLE shops (code TEXT COLLATE {caseless} PRIMARY KEY);
+        CREATE TABLE heads (code TEXT COLLATE {caseless} PRIMARY KEY, name TEXT NOT NULL);
         INSERT INTO orders VALUES ('a', 1), ('a', 2), ('b', 1); INSERT INTO invoices VALUES (7, 'a', 2), (8, 'B', 1), (9, NULL, NULL);
-        INSERT INTO shops VALUES ('a'), ('b'), ('c'); INSERT INTO heads VALUES ('a', 'Anna'), ('B', 'Bert')";
-    test_db!(File::new(sql), strict())
+        INSERT INTO shops VALUES ('a'), ('b'), ('c'); INSERT INTO heads VALUES ('a', 'Anna'), ('B', 'Bert')"
+    );
+    test_db!(File::new(&sql), strict())
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's collations")]
 fn a_link_of_several_columns_whatever_the_case() -> Result<()> {
     let db = of_shops();
     let orders = db.all::<Order>()?;
@@ -535,7 +537,6 @@ fn a_link_of_several_columns_whatever_the_case() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "SQLite's collations")]
 fn a_shared_key_that_a_collation_calls_equal() -> Result<()> {
     for read_heads_first in [false, true] {
         let db = of_shops();

@@ -2,7 +2,7 @@
 
 use orm_core::Result;
 use orm_core::prelude::*;
-use orm_tests::database::{File, TestDb};
+use orm_tests::database::{CASELESS, EXACT, File, TestDb};
 use orm_tests::test_db;
 
 diesel::table! { teams (code) { code -> Text } }
@@ -34,20 +34,18 @@ struct Skill {
     player_ids: ManyToMany<Player>,
 }
 
-/// One that calls keys equal which differ in case, and one that does not
-const COLLATIONS: [&str; 2] =
-    if cfg!(feature = "mysql") { ["utf8mb4_general_ci", "utf8mb4_bin"] } else { ["NOCASE", "BINARY"] };
-
 fn schema(collation: &str) -> TestDb {
     test_db!(File::new(&format!(
-        "CREATE TABLE teams (code VARCHAR(20) COLLATE {collation} PRIMARY KEY);
+        "{}
+         CREATE TABLE teams (code VARCHAR(20) COLLATE {collation} PRIMARY KEY);
          CREATE TABLE players (id INTEGER PRIMARY KEY, team VARCHAR(20) COLLATE {collation});
          CREATE TABLE skills (name VARCHAR(20) COLLATE {collation} PRIMARY KEY);
          CREATE TABLE player_skills (player_id INTEGER NOT NULL, skill VARCHAR(20) COLLATE {collation} NOT NULL, PRIMARY KEY (player_id, skill));
          INSERT INTO teams VALUES ('Red'), ('Blue');
          INSERT INTO players VALUES (1, 'Red'), (2, 'RED'), (3, 'blue'), (4, NULL);
          INSERT INTO skills VALUES ('Run'), ('Jump');
-         INSERT INTO player_skills VALUES (1, 'Run'), (1, 'jump'), (2, 'run')"
+         INSERT INTO player_skills VALUES (1, 'Run'), (1, 'jump'), (2, 'run')",
+        CASELESS.1
     )))
 }
 
@@ -63,10 +61,9 @@ fn skills(db: &TestDb, player: i32) -> Vec<String> {
 }
 
 #[test]
-#[cfg_attr(feature = "postgres", ignore = "a collation that calls keys equal has to be made there")]
 fn from_a_list_of_those_who_link_to_it() -> Result<()> {
     for is_cached in [false, true] {
-        let db = schema(COLLATIONS[0]);
+        let db = schema(CASELESS.0);
         let red = db.record::<Team>("Red");
         if is_cached {
             assert_eq!(red.player_ids().ids()?, [1, 2]);
@@ -75,23 +72,22 @@ fn from_a_list_of_those_who_link_to_it() -> Result<()> {
         assert_eq!((players(&db), red.player_ids().ids()?), (vec!["1".to_owned()], vec![1]));
         // Who is of another team stays there.
         assert_eq!(db.file.values("SELECT team AS value FROM players WHERE id = 3"), ["blue"]);
-        let db = schema(COLLATIONS[0]);
+        let db = schema(CASELESS.0);
         let red = db.record::<Team>("Red");
         red.player_ids().set_ids([4])?;
         assert_eq!((players(&db), red.player_ids().ids()?), (vec!["4".to_owned()], vec![4]));
     }
     // Keys that are compared as they are: it is another team, which is not there.
-    let db = schema(COLLATIONS[1]);
+    let db = schema(EXACT);
     db.record::<Team>("Red").player_ids().remove_ids([1, 2])?;
     assert_eq!(db.file.values("SELECT team AS value FROM players WHERE id < 3 ORDER BY id"), ["NULL", "RED"]);
     Ok(())
 }
 
 #[test]
-#[cfg_attr(feature = "postgres", ignore = "a collation that calls keys equal has to be made there")]
 fn from_a_list_of_pairs() -> Result<()> {
     for is_cached in [false, true] {
-        let db = schema(COLLATIONS[0]);
+        let db = schema(CASELESS.0);
         let (player, run) = (db.record::<Player>(1), db.record::<Skill>("Run"));
         if is_cached {
             assert_eq!(
@@ -109,7 +105,7 @@ fn from_a_list_of_pairs() -> Result<()> {
             (vec!["jump".to_owned()], vec!["Jump".into()])
         );
     }
-    let db = schema(COLLATIONS[1]);
+    let db = schema(EXACT);
     db.record::<Player>(1).skill_ids().remove_ids(["RUN", "jump"])?;
     assert_eq!(skills(&db, 1), ["Run"]);
     Ok(())

@@ -194,6 +194,32 @@ fn of_a_file_that_is_corrupt() -> Result<()> {
     Ok(())
 }
 
+/// Somebody puts another file in its place, as who restores a backup does: nothing is written to the one that is gone.
+#[test]
+fn of_a_file_that_is_replaced() -> Result<()> {
+    let (file, backup) = (File::new(SCHEMA), File::new(SCHEMA));
+    [&file, &backup].into_iter().for_each(|file| file.run("PRAGMA journal_mode = DELETE"));
+    backup.run("UPDATE accounts SET balance = 7");
+    let env: Environment = Environment::connect(&file.url())?;
+    let accounts = env.all::<Account>()?;
+    std::fs::rename(backup.path(), file.path()).expect("a file");
+    let errors = [
+        accounts.set_balance(1).unwrap_err(),
+        env.transaction(|| accounts.set_balance(1)).unwrap_err(),
+        env.create(Owner::values().name("New")).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.is_read_only() && error.to_string().contains("readonly database"), "{error}");
+        assert_eq!(env.stats().dirty, 0);
+    }
+    // What it shows is the file that it has open.
+    assert_eq!(accounts.balance()?, [100, 200, 300, 400]);
+    assert_eq!(balances(&file), [(1, 7), (2, 7), (3, 7), (4, 7)]);
+    Environment::connect(&file.url())?.all::<Account>()?.set_balance(1)?;
+    assert_eq!(balances(&file), [(1, 1), (2, 1), (3, 1), (4, 1)]);
+    Ok(())
+}
+
 #[test]
 fn of_a_unique_value_that_changes_hands_in_one_flush() -> Result<()> {
     let db = bank();

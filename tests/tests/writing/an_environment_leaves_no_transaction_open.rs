@@ -5,15 +5,16 @@ use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::File;
 use orm_tests::bank::*;
 use orm_tests::database::Db;
+use orm_tests::{File, on};
 
 type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
 
 /// The ways to open a transaction on the connection itself
-const WAYS: [fn(&mut Db) -> QueryResult<()>; 2] =
-    [Manager::begin_transaction, |connection| connection.batch_execute("BEGIN IMMEDIATE")];
+const WAYS: [fn(&mut Db) -> QueryResult<()>; 2] = [Manager::begin_transaction, |connection| {
+    connection.batch_execute(on!(sqlite "BEGIN IMMEDIATE", postgres "BEGIN", mysql "BEGIN"))
+}];
 
 /// What is begun on the lent connection is not left open: it is rolled back at once, and an error.
 fn write_and_leave(env: &Environment, begin: fn(&mut Db) -> QueryResult<()>) {
@@ -27,7 +28,6 @@ fn write_and_leave(env: &Environment, begin: fn(&mut Db) -> QueryResult<()>) {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_a_connection_of_its_own() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);
@@ -42,7 +42,6 @@ fn on_a_connection_of_its_own() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn on_one_of_a_pool() -> Result<()> {
     for begin in WAYS {
         let file = File::new(SCHEMA);

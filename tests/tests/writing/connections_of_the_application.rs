@@ -7,9 +7,9 @@ use diesel::connection::{SimpleConnection, TransactionManager};
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::File;
 use orm_tests::bank::*;
 use orm_tests::database::Db;
+use orm_tests::{File, on};
 
 type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
 
@@ -209,7 +209,7 @@ fn after_a_panic_it_is_back_and_ours_is_undone() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
+#[cfg_attr(not(feature = "sqlite"), ignore = "no trigger there ends a transaction")]
 fn an_error_that_has_ended_their_transaction_is_told_though_it_was_swallowed() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run(
@@ -262,18 +262,24 @@ fn errors_of_their_own_come_back_by_value() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_time_out_of_theirs_stays_as_it_is() -> Result<()> {
     let file = File::new(SCHEMA);
+    let (set, ask, expected) = on!(
+        sqlite("PRAGMA busy_timeout = 0", "(SELECT timeout FROM pragma_busy_timeout)", 0),
+        postgres(
+            "SET lock_timeout = 7000",
+            "(SELECT CAST(setting AS INTEGER) FROM pg_settings WHERE name = 'lock_timeout')",
+            7_000
+        ),
+        mysql("SET innodb_lock_wait_timeout = 7", "CAST(@@innodb_lock_wait_timeout AS SIGNED)", 7)
+    );
     let timeout = |connection: &mut Db| -> QueryResult<i32> {
-        diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
-            "(SELECT timeout FROM pragma_busy_timeout)",
-        ))
-        .get_result(connection)
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(ask)).get_result(connection)
     };
     let mut connection = Db::establish(&file.url())?;
-    assert_eq!(timeout(&mut connection)?, 0);
+    connection.batch_execute(set)?;
+    assert_eq!(timeout(&mut connection)?, expected);
     Environment::over(&mut connection, |env| env.record::<Account>(1).set_balance(1))?;
-    assert_eq!(timeout(&mut connection)?, 0);
+    assert_eq!(timeout(&mut connection)?, expected);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use orm_core::{Error, Result};
 use orm_tests::partners::*;
-use orm_tests::{File, TestDb, orders};
+use orm_tests::{File, TestDb, on, orders};
 
 #[test]
 fn a_one2many_sets_the_link_of_its_members() -> Result<()> {
@@ -50,24 +50,25 @@ fn a_member_whose_link_is_not_null_cannot_be_taken_out() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_many2many_of_several_records_links_all_with_all() -> Result<()> {
     let db = TestDb::of_partners(40, 4);
     let (partners, tags) = (db.browse::<Partner>([1, 2, 3]), db.browse::<Tag>([4, 5]));
     partners.tag_ids().set(&tags)?;
     assert!(partners.iter().all(|partner| partner.tag_ids().load().unwrap() == tags));
-    let pairs =
-        "SELECT group_concat(tag_id) AS value FROM partner_tags WHERE partner_id < 4 GROUP BY partner_id";
-    assert_eq!(db.file.values(pairs), ["4,5", "4,5", "4,5"]);
+    let pairs = "SELECT partner_id || ',' || tag_id AS value FROM partner_tags WHERE partner_id < 4 ORDER BY partner_id, tag_id";
+    assert_eq!(db.file.values(pairs), ["1,4", "1,5", "2,4", "2,5", "3,4", "3,5"]);
     let created = partners.tag_ids().create(Tag::values().name("Eleventh"))?;
     assert_eq!(created.partner_ids().ids()?, [1, 2, 3]);
     partners.tag_ids().remove(&tags)?;
-    assert_eq!(db.file.values(pairs), ["11", "11", "11"]);
+    assert_eq!(db.file.values(pairs), ["1,11", "2,11", "3,11"]);
     Ok(())
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
+#[cfg_attr(
+    feature = "mysql",
+    ignore = "the key that `table!` names is trusted there: who looks first waits for others who look"
+)]
 fn a_pair_that_is_there_is_not_written_again() -> Result<()> {
     let db = TestDb::of_partners(40, 4);
     // In a table without a key a second one would not be noticed.
@@ -78,7 +79,8 @@ fn a_pair_that_is_there_is_not_written_again() -> Result<()> {
     let tags = partner.tag_ids().load()?;
     db.assert_queries(0, || partner.tag_ids().add(&tags))?;
     db.cache().clear();
-    db.assert_queries(1, || partner.tag_ids().add(&tags))?;
+    // PostgreSQL is asked whether all that was not added was there already.
+    db.assert_queries(on!(sqlite 1, postgres 2, mysql 1), || partner.tag_ids().add(&tags))?;
     let count = "SELECT count(*) || '' AS value FROM partner_tags WHERE partner_id = 4";
     assert_eq!(db.file.values(count), [tags.len().to_string()]);
     Ok(())

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use orm_core::Result;
-use orm_tests::TestDb;
 use orm_tests::partners::*;
+use orm_tests::{TestDb, on};
 
 /// The members that plain SQL finds
 fn members(db: &TestDb, country: i32) -> Vec<i32> {
@@ -139,14 +139,14 @@ fn what_is_added_and_taken_away_again_is_as_it_was_asked_last() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_loop_over_pairs_is_one_statement() -> Result<()> {
     let db = TestDb::of_partners(300, 4);
     let (partners, tag) = (db.all::<Partner>()?, db.record::<Tag>(9));
     let (result, statements) =
         db.watch(|| db.transaction(|| partners.iter().try_for_each(|partner| partner.tag_ids().add(&tag))));
     result?;
-    assert_eq!(statements.len(), 1, "{statements:?}");
+    // PostgreSQL is asked whether all that was not added was there already.
+    assert_eq!(statements.len(), on!(sqlite 1, postgres 2, mysql 1), "{statements:?}");
     let count = "SELECT count(*) || '' AS value FROM partner_tags WHERE tag_id = 9";
     assert_eq!(db.file.values(count), ["300"]);
     let two = db.browse::<Tag>([1, 2]);
@@ -156,8 +156,8 @@ fn a_loop_over_pairs_is_one_statement() -> Result<()> {
     result?;
     assert_eq!(statements.len(), 3, "{statements:?}");
     assert_eq!(
-        db.file.values("SELECT group_concat(tag_id) AS value FROM partner_tags WHERE partner_id = 7"),
-        ["1,2"]
+        db.file.values("SELECT tag_id AS value FROM partner_tags WHERE partner_id = 7 ORDER BY tag_id"),
+        ["1", "2"]
     );
     assert_eq!(db.file.values("SELECT count(*) || '' AS value FROM partner_tags"), ["600"]);
     Ok(())

@@ -22,7 +22,6 @@ mod an_environment_leaves_no_transaction_open;
 mod batches_can_be_written;
 mod connections_of_the_application;
 mod drafts_are_created_together;
-#[cfg(feature = "sqlite")]
 mod equal_is_equal_as_stored;
 mod functions_are_called_after_the_commit;
 mod links_are_written_from_both_sides;
@@ -30,7 +29,6 @@ mod lists_follow_their_links;
 mod new_records_have_their_members;
 mod no_update_is_lost;
 mod records_are_created_in_few_statements;
-#[cfg(not(feature = "mysql"))]
 mod rows_that_may_be_there_already;
 mod statements_of_your_own;
 mod threads_lose_no_update;

@@ -1,9 +1,10 @@
 //! W7: an UPDATE or DELETE that finds no row is an error naming it; with a version, so is one that finds a changed row.
 
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::TestDb;
+use orm_tests::{TestDb, on};
 
 diesel::table! { accounts { id -> Integer, owner -> Text, balance -> BigInt, version -> Integer } }
 diesel::table! { notes { id -> Integer, text -> Text } }
@@ -196,7 +197,7 @@ fn the_version_that_a_write_was_based_on_stays_until_it_is_sent() -> Result<()> 
 
 /// A trigger keeps the second row as it is, and the view tells of no row at all: they are there, which is what a write asks.
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
+#[cfg_attr(feature = "mysql", ignore = "no trigger there skips a row")]
 fn a_row_that_a_trigger_keeps_is_there_and_is_read_again() -> Result<()> {
     let db = db();
     db.file.run(
@@ -288,18 +289,21 @@ fn no_way_of_writing_counts_a_version_past_its_type() -> Result<()> {
         &|| account.update(accounts::balance.eq(accounts::balance + 1)),
         &|| db.upsert(Account::ID, Account::values().id(2).owner("x").balance(6)).map(drop),
     ];
-    for is_read in [false, true] {
+    for (is_read, is_strict) in [(false, true), (true, true), (false, false), (true, false)] {
+        // A server that is not strict cuts what is too large.
+        let mode = on!(sqlite "SELECT 1", postgres "SELECT 1", mysql "SET sql_mode = REPLACE(@@sql_mode, 'STRICT_TRANS_TABLES', '')");
+        if !is_strict {
+            db.with_connection(|connection| Ok(connection.batch_execute(mode)?))?;
+        }
         for (number, way) in ways.iter().enumerate() {
             db.cache().clear();
             if is_read {
                 account.version()?;
             }
             let error = way().expect_err("it counts no further").to_string();
-            // What MySQL says of an upsert, in its strict mode, is as good.
+            // What MySQL says of an upsert is as good.
             let is_told = error.contains("the largest that its type holds")
-                || (cfg!(feature = "mysql")
-                    && number == 2
-                    && error.contains("Out of range value for column 'version'"));
+                || (cfg!(feature = "mysql") && number == 2 && error.contains("BIGINT value is out of range"));
             assert!(error.contains("Account") && is_told, "{number}: {error}");
             assert_eq!(
                 db.file.values("SELECT version || '/' || balance AS value FROM accounts WHERE id = 2"),

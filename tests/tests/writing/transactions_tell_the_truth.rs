@@ -12,7 +12,7 @@ use orm_core::prelude::*;
 use orm_core::{Error, Isolation, Result, TransactionOptions, ViolationKind};
 use orm_tests::bank::*;
 use orm_tests::database::Db;
-use orm_tests::{File, TestDb};
+use orm_tests::{File, TestDb, on};
 
 type Manager = <orm_tests::database::Db as diesel::Connection>::TransactionManager;
 
@@ -59,9 +59,10 @@ fn after_a_refused_flush_nothing_is_sent_and_the_first_error_is_told() -> Result
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_statement_that_ends_the_transaction_is_an_error_and_the_last_one() -> Result<()> {
-    for sql in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", "ROLLBACK; BEGIN IMMEDIATE"] {
+    let immediate =
+        on!(sqlite "ROLLBACK; BEGIN IMMEDIATE", postgres "ROLLBACK; BEGIN", mysql "ROLLBACK; BEGIN");
+    for sql in ["COMMIT", "ROLLBACK", "COMMIT; BEGIN", immediate] {
         for by_execute in [false, true] {
             if by_execute && sql.contains(';') {
                 continue;
@@ -219,9 +220,26 @@ fn an_applications_transaction_that_is_gone_is_not_written_without() -> Result<(
     Ok(())
 }
 
+/// What somebody else holds who writes, how to wait for him no longer, and what is said then
+const LOCK: &str = on!(
+    sqlite "BEGIN IMMEDIATE",
+    postgres "BEGIN; UPDATE accounts SET balance = balance WHERE id = 1",
+    mysql "BEGIN; UPDATE accounts SET balance = balance WHERE id = 1"
+);
+const WAIT_NO_LONGER: &str = on!(
+    sqlite "PRAGMA busy_timeout = 0",
+    postgres "SET lock_timeout = 10",
+    mysql "SET innodb_lock_wait_timeout = 0"
+);
+const LOCKED: &str = on!(
+    sqlite "database is locked",
+    postgres "canceling statement due to lock timeout",
+    mysql "Lock wait timeout exceeded; try restarting transaction"
+);
+
 /// Threads that read and then write, each its own row of one file: they wait for each other.
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
+#[cfg_attr(not(feature = "sqlite"), ignore = "only SQLite has immediate transactions")]
 fn immediate_transactions_wait_for_each_other() -> Result<()> {
     let file = File::new(SCHEMA);
     file.run("PRAGMA journal_mode = WAL");
@@ -285,21 +303,26 @@ fn a_busy_time_out_is_that_of_the_builder_or_the_connection_or_five_seconds() ->
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
     let db = bank();
     let account = db.record::<Account>(1);
     let refused = db.transaction_with(TransactionOptions::new().read_only(), || account.set_balance(1));
     assert!(refused.as_ref().is_err_and(Error::is_read_only), "{refused:?}");
     account.set_balance(2)?;
-    let deferrable = db.transaction_with(TransactionOptions::new().deferrable(), || Ok(()));
-    assert!(matches!(deferrable, Err(Error::Unsupported { .. })), "{deferrable:?}");
-    let nested = db.transaction(|| db.transaction_with(TransactionOptions::new().immediate(), || Ok(())));
+    let options = TransactionOptions::<Error>::new;
+    let (its_own, anothers) = on!(
+        sqlite(options().immediate(), options().deferrable()),
+        postgres(options().deferrable(), options().immediate()),
+        mysql(options().lock_timeout(Duration::from_secs(1)), options().immediate())
+    );
+    let unknown = db.transaction_with(anothers, || Ok(()));
+    assert!(matches!(unknown, Err(Error::Unsupported { .. })), "{unknown:?}");
+    let nested = db.transaction(|| db.transaction_with(its_own, || Ok(())));
     assert!(matches!(nested, Err(Error::Nested { .. })), "{nested:?}");
     // Computed with what is there, if it is asked for; with what was read before else.
     assert_eq!(account.balance()?, 2);
     db.file.run("UPDATE accounts SET balance = 50, version = 7 WHERE id = 1");
-    assert_eq!(db.transaction_with(TransactionOptions::new().immediate(), || account.balance())?, 2);
+    assert_eq!(db.transaction_with(its_own, || account.balance())?, 2);
     let serializable = TransactionOptions::new().isolation(Isolation::Serializable);
     assert_eq!(db.transaction_with(serializable.fresh(false), || account.balance())?, 2);
     assert_eq!(db.transaction_with(serializable, || account.balance())?, 50);
@@ -307,10 +330,9 @@ fn options_are_kept_to_in_the_transaction_alone() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn a_transaction_is_tried_again_until_it_succeeds_or_too_often() -> Result<()> {
     let db = bank();
-    db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;
+    db.with_connection(|connection| Ok(connection.batch_execute(WAIT_NO_LONGER)?))?;
     let account = db.record::<Account>(1);
     assert_eq!((account.balance()?, account.version()?), (100, 1));
     // Somebody else is always a little faster, and then is not.
@@ -323,7 +345,7 @@ fn a_transaction_is_tried_again_until_it_succeeds_or_too_often() -> Result<()> {
     assert_eq!((tries, balance(&db, 1)), (2, 501));
     // Whatever the closure makes of the error.
     let mut other = db.file.connect();
-    other.batch_execute("BEGIN IMMEDIATE")?;
+    other.batch_execute(LOCK)?;
     tries = 0;
     let failed = db.transaction_with_retry(3, TransactionOptions::new(), || {
         tries += 1;
@@ -331,12 +353,14 @@ fn a_transaction_is_tried_again_until_it_succeeds_or_too_often() -> Result<()> {
         db.flush().map_err(|_| Error::other("of the application"))
     });
     let error = failed.unwrap_err();
-    assert_eq!(tries, 3);
-    assert!(error.is_retryable() && matches!(error, Error::GaveUp { tries: 3, .. }), "{error:?}");
-    assert_eq!(
-        error.to_string(),
-        "gave up after 3 tries, of which the last one failed: writing Account.balance of 1: database is locked"
+    // On a server whoever was not given a lock in time has waited already.
+    assert_eq!(tries, on!(sqlite 3, postgres 1, mysql 1));
+    assert_eq!(error.is_retryable(), matches!(error, Error::GaveUp { tries: 3, .. }), "{error:?}");
+    let gave_up = format!(
+        "gave up after 3 tries, of which the last one failed: writing Account.balance of 1: {LOCKED}"
     );
+    let told = if cfg!(feature = "sqlite") { &*gave_up } else { "of the application" };
+    assert_eq!(error.to_string(), told);
     other.batch_execute("ROLLBACK")?;
     // An error that would come again is told at once.
     tries = 0;
@@ -391,14 +415,15 @@ fn an_applications_own_error_comes_back_by_value() -> Result<()> {
 }
 
 #[test]
-#[cfg_attr(not(feature = "sqlite"), ignore = "its SQL is SQLite's, or its numbers are")]
 fn errors_say_what_they_call_for_and_print_the_database_once() -> Result<()> {
     let db = bank();
-    db.with_connection(|connection| Ok(connection.batch_execute("PRAGMA busy_timeout = 0")?))?;
+    db.with_connection(|connection| Ok(connection.batch_execute(WAIT_NO_LONGER)?))?;
     let mut other = db.file.connect();
-    other.batch_execute("BEGIN IMMEDIATE")?;
+    other.batch_execute(LOCK)?;
     let locked = db.record::<Account>(1).set_balance(1).unwrap_err();
-    assert!(locked.is_retryable() && !locked.is_timeout() && !locked.is_connection_lost(), "{locked:?}");
+    let is_waited_for = on!(sqlite false, postgres true, mysql true);
+    assert_eq!((locked.is_timeout(), locked.is_retryable()), (is_waited_for, !is_waited_for), "{locked:?}");
+    assert!(!locked.is_connection_lost());
     assert!(std::error::Error::source(&locked).is_none());
     other.batch_execute("ROLLBACK")?;
     let violation = db.record::<Account>(1).set_balance(-1).unwrap_err();

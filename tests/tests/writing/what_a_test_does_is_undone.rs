@@ -72,6 +72,35 @@ fn on_a_connection_of_its_own_and_of_a_pool() -> Result<()> {
     Ok(())
 }
 
+/// A pool closes a connection on which a transaction is open; this one may be all that there is of a database in memory.
+#[test]
+fn a_pool_has_the_same_connection_back() -> Result<()> {
+    #[derive(Debug, Default)]
+    struct Counted(Arc<AtomicUsize>);
+    impl CustomizeConnection<Db, diesel::r2d2::Error> for Counted {
+        fn on_acquire(&self, _: &mut Db) -> Result<(), diesel::r2d2::Error> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+    let (file, before) = before();
+    let made = Arc::default();
+    let pool = Pool::builder()
+        .max_size(1)
+        .connection_customizer(Box::new(Counted(Arc::clone(&made))))
+        .build(ConnectionManager::<Db>::new(file.url()))
+        .expect("a pool");
+    for _ in 0..3 {
+        let env = Environment::new(pool.clone());
+        env.test_transaction()?;
+        work(&env)?;
+        drop(env);
+        assert_eq!(names(&file), before);
+    }
+    assert_eq!(made.load(Ordering::Relaxed), 1);
+    Ok(())
+}
+
 #[test]
 fn the_connection_comes_back_without_it() -> Result<()> {
     let (file, before) = before();

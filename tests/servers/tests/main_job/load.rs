@@ -2,7 +2,7 @@
 //!
 //! Each account says how much its entries are together and how many tags it has. Whoever changes one changes the other in the same transaction, and
 //! looks whether they agree, as the cache tells it. `ORM_TEST_LOAD_SECONDS=60 cargo test --release … load -- --nocapture` is the long run;
-//! it prints how often a second it was done, beside the same steps by hand in diesel.
+//! it prints how often a second it was done, beside the same steps by hand in diesel. SQLite, whose other tests are elsewhere, is tried here, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, Pool};
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use orm_core::prelude::*;
 use orm_core::{Error, Isolation, TransactionOptions};
 
-use super::Db;
-use crate::place::{Outcome, Place};
+use super::{Db, Place};
+use crate::place::Outcome;
 
 diesel::table! { accounts { id -> Integer, amount -> Integer, entered -> Integer, tagged -> Integer } }
 diesel::table! { entries { id -> Integer, account_id -> Integer, amount -> Integer } }
@@ -105,6 +105,11 @@ impl Dice {
 }
 
 impl Step {
+    /// Whether it writes after it has read
+    fn writes(self) -> bool {
+        !matches!(self, Self::Look { .. })
+    }
+
     fn accounts(self) -> Vec<i32> {
         match self {
             Self::Move { from, to, .. } | Self::Hand { from, to, .. } => vec![from.min(to), from.max(to)],
@@ -221,7 +226,7 @@ fn run_by_hand(connection: &mut Db, step: Step, locks: bool) -> diesel::QueryRes
     let ids = step.accounts();
     let of_these = || accounts::table.filter(accounts::id.eq_any(&ids)).order(accounts::id);
     let rows: Vec<(i32, i32, i32, i32)> =
-        if locks { of_these().for_update().load(connection)? } else { of_these().load(connection)? };
+        if locks { super::for_update!(of_these()).load(connection)? } else { of_these().load(connection)? };
     let row = |id: i32| rows.iter().find(|row| row.0 == id).copied().ok_or(diesel::NotFound);
     let entries = |connection: &mut Db, id: i32| -> diesel::QueryResult<Vec<(i32, i32, i32)>> {
         entries::table.filter(entries::account_id.eq(id)).load(connection)
@@ -318,7 +323,23 @@ const TORN: &str = "SELECT CAST(count(*) AS INTEGER) AS number FROM accounts
     OR tagged <> (SELECT count(*) FROM account_tags t WHERE t.account_id = accounts.id)";
 
 fn number(connection: &mut Db, sql: &str) -> Outcome<i64> {
-    super::shop::number(connection, &sql.replace("AS INTEGER", &format!("AS {}", super::INTEGER)))
+    #[derive(QueryableByName)]
+    struct Number {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let sql = sql.replace("AS INTEGER", &format!("AS {}", super::INTEGER));
+    Ok(diesel::sql_query(sql).get_result::<Number>(connection)?.number)
+}
+
+/// What a careful application tells each of its connections
+#[derive(Debug)]
+struct Settings;
+
+impl CustomizeConnection<Db, diesel::r2d2::Error> for Settings {
+    fn on_acquire(&self, connection: &mut Db) -> Result<(), diesel::r2d2::Error> {
+        connection.batch_execute(super::SETTINGS).map_err(diesel::r2d2::Error::QueryError)
+    }
 }
 
 /// What each thread does until the time is over, beside a pool
@@ -329,7 +350,10 @@ fn threads<T: Send + 'static>(
     let seconds =
         std::env::var("ORM_TEST_LOAD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(1.0);
     let until = Instant::now() + Duration::from_secs_f64(seconds);
-    let pool = Pool::builder().max_size(THREADS as u32).build(ConnectionManager::<Db>::new(address))?;
+    let pool = Pool::builder()
+        .max_size(THREADS as u32)
+        .connection_customizer(Box::new(Settings))
+        .build(ConnectionManager::<Db>::new(address))?;
     let work = Arc::new(work);
     let one = |seed: u64| {
         let (pool, work) = (pool.clone(), Arc::clone(&work));
@@ -345,22 +369,21 @@ fn threads<T: Send + 'static>(
 
 fn is_refused(error: &diesel::result::Error) -> bool {
     let text = error.to_string();
-    ["serialize", "deadlock", "Deadlock", "Record has changed", "lock wait"]
+    ["serialize", "deadlock", "Deadlock", "Record has changed", "lock wait", "database is locked"]
         .iter()
         .any(|refused| text.contains(refused))
 }
 
 /// Whether rows have to be locked, or the database refuses what would be lost
 fn locks(isolation: Isolation) -> bool {
-    isolation != Isolation::Serializable
+    super::LOCKS_ROWS
+        && isolation != Isolation::Serializable
         && !(isolation == Isolation::RepeatableRead && super::SNAPSHOTS_REFUSE)
 }
 
-const LEVELS: [Isolation; 3] = [Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
-
 #[test]
 fn sixteen_threads_keep_what_must_hold() -> Outcome {
-    let Some(place) = Place::<Db>::new()? else { return Ok(()) };
+    let Some(place) = Place::new()? else { return Ok(()) };
     let mut admin = place.connect()?;
     admin.batch_execute(&TABLES.replace("SERIAL_KEY", super::SERIAL_KEY))?;
     let row = |id: i32| {
@@ -373,7 +396,7 @@ fn sixteen_threads_keep_what_must_hold() -> Outcome {
     let tag = |id: i32| (tags::id.eq(id), tags::name.eq(format!("tag {id}")));
     diesel::insert_into(tags::table).values((1..=TAGS).map(tag).collect::<Vec<_>>()).execute(&mut admin)?;
 
-    for isolation in LEVELS {
+    for &isolation in super::LEVELS {
         let started = Instant::now();
         let tried = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&tried);
@@ -383,6 +406,8 @@ fn sixteen_threads_keep_what_must_hold() -> Outcome {
             while Instant::now() < until {
                 let step = dice.step();
                 let options = TransactionOptions::new().isolation(isolation).fresh(true);
+                let options =
+                    if super::IS_IMMEDIATE && step.writes() { options.immediate() } else { options };
                 let ran = env.transaction_with_retry(TRIES, options, || {
                     counted.fetch_add(1, Ordering::Relaxed);
                     run(&env, step, locks(isolation))
@@ -411,9 +436,12 @@ fn sixteen_threads_keep_what_must_hold() -> Outcome {
                 let step = dice.step();
                 let mut connection = pool.get().map_err(|error| error.to_string())?;
                 for _ in 0..TRIES {
-                    match super::transaction_by_hand(&mut connection, isolation, |connection| {
-                        run_by_hand(connection, step, locks(isolation))
-                    }) {
+                    match super::transaction_by_hand(
+                        &mut connection,
+                        isolation,
+                        step.writes(),
+                        |connection| run_by_hand(connection, step, locks(isolation)),
+                    ) {
                         Ok(()) => {
                             done += 1;
                             break;

@@ -10,6 +10,8 @@ mod mysql;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod sqlite;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

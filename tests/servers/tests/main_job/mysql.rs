@@ -4,6 +4,10 @@ use diesel::prelude::*;
 
 use crate::Server;
 use crate::place::Places;
+use crate::place::of_servers::*;
+
+/// A place of its own
+type Place = crate::place::Place<Db>;
 
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/a_link_leads_where_the_database_says.rs"]
@@ -168,7 +172,7 @@ pub const GIVEN_COPIES: &str = "VALUES(copies)";
 pub const LOOKED_AT_ROWS: usize = 1;
 
 /// What an UPDATE of distinct values has in it
-pub const DISTINCT: &str = " = CASE partners.id WHEN ? THEN ? ";
+pub const DISTINCT: &str = " = CASE WHEN partners.id IN (?, ?, ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
@@ -277,6 +281,7 @@ pub const SNAPSHOTS_REFUSE: bool = false;
 pub fn transaction_by_hand(
     connection: &mut Db,
     isolation: orm_core::Isolation,
+    _: bool,
     f: impl FnOnce(&mut Db) -> QueryResult<()>,
 ) -> QueryResult<()> {
     let level = match isolation {

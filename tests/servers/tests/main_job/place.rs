@@ -78,3 +78,23 @@ impl<C: Places> Drop for Place<C> {
         }
     }
 }
+
+/// What the threads of `load` do on a server
+pub mod of_servers {
+    use orm_core::Isolation;
+
+    pub const LEVELS: &[Isolation] =
+        &[Isolation::ReadCommitted, Isolation::RepeatableRead, Isolation::Serializable];
+    /// What each connection is told
+    pub const SETTINGS: &str = "SELECT 1";
+    pub const LOCKS_ROWS: bool = true;
+    /// Whether who will write says so when a transaction begins
+    pub const IS_IMMEDIATE: bool = false;
+
+    macro_rules! for_update {
+        ($query:expr) => {
+            $query.for_update()
+        };
+    }
+    pub(crate) use for_update;
+}

@@ -4,6 +4,10 @@ use diesel::prelude::*;
 
 use crate::Server;
 use crate::place::Places;
+use crate::place::of_servers::*;
+
+/// A place of its own
+type Place = crate::place::Place<Db>;
 
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/a_link_leads_where_the_database_says.rs"]
@@ -224,6 +228,7 @@ pub const SNAPSHOTS_REFUSE: bool = true;
 pub fn transaction_by_hand(
     connection: &mut Db,
     isolation: orm_core::Isolation,
+    _: bool,
     f: impl FnOnce(&mut Db) -> QueryResult<()>,
 ) -> QueryResult<()> {
     let transaction = connection.build_transaction();
