@@ -177,6 +177,8 @@ links! {
     Option<Id<L>>, LinkedNullable<L>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
     Id<L>, ComputedKind<Linked<L>>: |what, value| Row::<L, X> { what, value };
     Option<Id<L>>, ComputedKind<LinkedNullable<L>>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
+    Id<L>, StoredComputed<Linked<L>>: |what, value| Row::<L, X> { what, value };
+    Option<Id<L>>, StoredComputed<LinkedNullable<L>>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
     OneToOne<L>, LinkedOne<L>: |what, value| value.as_ref().map(|value| Row::<L, X> { what, value });
     OneToMany<L>, LinkedMany<L>: |what, values| Rows::<L, X> { what, values };
     ManyToMany<L>, LinkedMany<L>: |what, values| Rows::<L, X> { what, values };

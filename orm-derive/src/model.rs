@@ -193,12 +193,13 @@ impl Field {
 
     /// Whether it is computed, and a column all the same
     pub(crate) fn is_stored(&self) -> bool {
-        self.attrs.stored.is_some() && matches!(self.shape, Shape::Computed { .. })
+        self.attrs.stored.is_some() && self.is_computed()
     }
 
-    /// The paths to what it follows from, if it is stored
-    pub(crate) fn depends(&self) -> &[Steps] {
-        self.attrs.depends.as_ref().map_or(&[], |depends| &depends.value)
+    /// The paths to what it follows from, if it is stored: those that are declared, and that to another record's field
+    pub(crate) fn depends(&self) -> impl Iterator<Item = &Steps> {
+        let declared = self.attrs.depends.iter().flat_map(|depends| &depends.value);
+        declared.chain(self.attrs.related.as_ref().map(|related| &related.value))
     }
 
     /// Whether a value can be given for it when a record is created: the key, and each column that is not kept by the

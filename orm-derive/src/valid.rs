@@ -248,14 +248,7 @@ fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
     let Some(stored) = &attrs.stored else { return };
     match &field.shape {
         Shape::Unsupported(_) => return,
-        Shape::Computed { .. } => {}
-        Shape::ComputedLink { .. } => {
-            errors.at(
-                &stored.key,
-                "a link that is computed is followed and not stored; leave `stored` out, or store the key: `Computed<i32>`",
-            );
-            return;
-        }
+        Shape::Computed { .. } | Shape::ComputedLink { .. } => {}
         _ if attrs.compute.is_none() && attrs.compute_all.is_none() => {
             let ty = field.ty.to_token_stream().to_string().replace(' ', "");
             errors.at(
@@ -266,10 +259,8 @@ fn stored_is_computed(model: &Model, field: &Field, errors: &mut Errors) {
         }
         _ => return,
     }
-    if let Some(related) = &attrs.related {
-        errors.at(&related.key, "what another record's field shows is not stored; use `compute = f`");
-    }
-    for path in field.depends() {
+    // The path of a related field has errors of its own.
+    for path in attrs.depends.iter().flat_map(|depends| &depends.value) {
         let first = &path.0[0];
         match model.fields.iter().find(|field| *first == field.name.as_str() || *first == field.ident) {
             None => errors.at(first, format!("there is no field `{first}` here")),
@@ -510,13 +501,13 @@ fn columns_of_a_link(field: &Field, errors: &mut Errors) {
         Shape::Link { .. } if field.part.is_some() => {
             errors.at(&columns.key, "a column of the primary key is one column; use `column`");
         }
-        Shape::Link { .. } if !(2..=4).contains(&columns.value.len()) => {
+        Shape::Link { .. } | Shape::ComputedLink { .. } if !(2..=4).contains(&columns.value.len()) => {
             errors.at(
                 &columns.key,
                 "`columns` is for a link to a key of two to four columns; use `column` for one",
             );
         }
-        Shape::Link { .. } => {}
+        Shape::Link { .. } | Shape::ComputedLink { .. } => {}
         _ => errors.at(&columns.key, "only a link has several columns, to a key of several; use `column`"),
     }
     if let Some(column) = &field.attrs.column {

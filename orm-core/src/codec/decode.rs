@@ -24,6 +24,12 @@ pub trait CellWriter<DB: Backend> {
     /// Fills the cell of a slot if it is empty.
     fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
 
+    /// Reads a value whose cell stays as it is.
+    fn pass(&mut self, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        let _ = value;
+        Ok(())
+    }
+
     /// Of a to-one link, the slot that the value named which was read last
     fn linked(&self) -> Option<u32> {
         None

@@ -53,7 +53,9 @@ impl<C: Connection> Stores<C> {
             ));
             return;
         }
-        let mut rule = Rule { model, field, table, column, allowed: Vec::new(), fault: RefCell::default() };
+        let is_link = info.link.is_some();
+        let mut rule =
+            Rule { model, field, table, column, is_link, allowed: Vec::new(), fault: RefCell::default() };
         let root = self.route(model, None);
         // Its own columns need not be declared, but for those that are made when the row is written.
         let others = store.fields().iter().filter(|info| is_made_late(info)).flat_map(|info| info.columns);
@@ -247,13 +249,14 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Has the next read of what may follow from rows that have changed look whether it does.
-    fn doubt(&self) {
+    pub(crate) fn doubt(&self) {
         if !self.stores.signal.is_fed() || self.stores.stored.doubt() {
             return;
         }
         for table in self.tables() {
             for column in table.columns() {
-                let is_stored = || self.stores.stored.rule_of(table.number(), column).is_some();
+                let is_rule = |column| self.stores.stored.rule_of(table.number(), column).is_some();
+                let is_stored = || is_rule(column) || table.twins(column).into_iter().any(is_rule);
                 // Lists may have a condition, and all else without columns is computed, or aggregated.
                 if table.field_of(column).1.columns.is_empty() || is_stored() {
                     table.column(column).doubt();

@@ -46,6 +46,7 @@ impl<C: Connection> Environment<C> {
         };
         // An order may look at whatever it likes.
         let seen = self.may_see_dirty(members, side)
+            || self.is_led_by_waiting(side)
             || !self.pairs.is_empty()
             || join.is_some_and(|table| self.stores.table(table).has_dirty());
         if seen || (ordered && self.has_pending()) {
@@ -67,6 +68,14 @@ impl<C: Connection> Environment<C> {
             self.flushed()
         } else {
             self.flush_before_list(members, side, looks_around)
+        }
+    }
+
+    /// Whether a list is the other side of a link that waits to be computed
+    fn is_led_by_waiting(&self, side: Option<Side>) -> bool {
+        match side {
+            Some(Side::Inverse { table, columns }) => self.stores.stored.has_due_link(table, columns),
+            _ => false,
         }
     }
 

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use crate::backend::Connection;
 use crate::model::AnyModel;
-use crate::store::{ColumnId, Frozen, SlotSet, Slots, TableId};
+use crate::store::{ColumnId, Frozen, Link, SlotSet, Slots, Stamp, TableId};
 
 /// A field that is computed and stored
 pub(crate) struct Rule<C: Connection> {
@@ -19,6 +19,8 @@ pub(crate) struct Rule<C: Connection> {
     pub(crate) field: usize,
     pub(crate) table: TableId,
     pub(crate) column: ColumnId,
+    /// Whether it is a link
+    pub(crate) is_link: bool,
     /// What it may read besides the record's own columns
     pub(super) allowed: Vec<Allowed>,
     /// Why what it declares does not do
@@ -96,11 +98,23 @@ pub(crate) enum Mode {
 }
 
 /// A value that waits to be computed
-struct Waiting {
+pub(crate) struct Waiting {
     /// What the database holds, where that is known
-    old: Option<Box<dyn Any + Send>>,
+    pub(crate) old: Option<Box<dyn Any + Send>>,
+    /// Where a link led to that nobody knows any more
+    pub(crate) led: Option<Led>,
     /// Behind how many others it is computed
     rank: usize,
+}
+
+/// Where a link led to before it was to be computed
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Led {
+    pub(crate) link: Link,
+    /// Since when that was known
+    pub(crate) since: Stamp,
+    /// Whether the database has it lead there
+    pub(crate) is_stored: bool,
 }
 
 /// By slot, in the order in which it was found out
@@ -217,9 +231,41 @@ impl<C: Connection> StoredFields<C> {
         !self.due.borrow().is_empty()
     }
 
+    /// Whether links by these columns of a table wait to be computed
+    pub(crate) fn has_due_link(&self, table: TableId, columns: &[&str]) -> bool {
+        let due = self.due.borrow();
+        let mut rules = due.keys().filter_map(|&rule| self.rule(rule));
+        rules.any(|rule| {
+            rule.is_link && rule.table == table && rule.model.fields()[rule.field].columns == columns
+        })
+    }
+
+    /// Whether links wait to be computed
+    pub(crate) fn has_due_links(&self) -> bool {
+        self.due.borrow().keys().any(|&rule| self.rule(rule).is_some_and(|rule| rule.is_link))
+    }
+
+    /// Where a link led to that waits to be computed, if it was known
+    pub(crate) fn led(&self, rule: usize, slot: u32) -> Option<Led> {
+        self.due.borrow().get(&rule)?.get(&slot)?.led
+    }
+
     /// Whether values of a table wait to be computed
     pub(crate) fn has_due_in(&self, table: TableId) -> bool {
         self.due.borrow().keys().any(|&rule| self.rule(rule).is_some_and(|rule| rule.table == table))
+    }
+
+    /// How many values wait to be computed
+    pub(crate) fn count_due(&self) -> usize {
+        self.due.borrow().values().map(IndexMap::len).sum()
+    }
+
+    /// Whether any value of a table's row waits to be computed
+    pub(crate) fn waits(&self, table: TableId, slot: u32) -> bool {
+        let due = self.due.borrow();
+        due.iter().any(|(&rule, due)| {
+            due.contains_key(&slot) && self.rule(rule).is_some_and(|rule| rule.table == table)
+        })
     }
 
     /// Whether a record waits to be computed
@@ -227,18 +273,24 @@ impl<C: Connection> StoredFields<C> {
         self.due.borrow().get(&rule).is_some_and(|due| due.contains_key(&slot))
     }
 
+    /// The records whose value in a column of a table waits to be computed, if any
+    pub(crate) fn waiting(&self, table: TableId, column: ColumnId) -> Option<SlotSet> {
+        self.due_slots(self.rule_of(table, column)?)
+    }
+
     /// The records that wait to be computed, if any
     pub(crate) fn due_slots(&self, rule: usize) -> Option<SlotSet> {
         Some(SlotSet::of(self.due.borrow().get(&rule)?.keys().copied()))
     }
 
-    /// Notes that a record waits to be computed, behind so many others, and what the database holds; tells whether it has to wait for
-    /// more than was known.
+    /// Notes that a record waits to be computed, behind so many others, where a link led to, and what the database holds; tells whether it
+    /// has to wait for more than was known.
     pub(crate) fn set_due(
         &self,
         rule: usize,
         slot: u32,
         rank: usize,
+        led: impl FnOnce() -> Option<Led>,
         old: impl FnOnce() -> Option<Box<dyn Any + Send>>,
     ) -> bool {
         let mut all = self.due.borrow_mut();
@@ -250,21 +302,22 @@ impl<C: Connection> StoredFields<C> {
                 true
             }
             None => {
-                due.insert(slot, Waiting { old: old(), rank });
+                let led = led();
+                due.insert(slot, Waiting { old: old(), led, rank });
                 true
             }
         }
     }
 
-    /// A record waits no more; gives what the database held.
-    pub(crate) fn take_due(&self, rule: usize, slot: u32) -> Option<Box<dyn Any + Send>> {
+    /// A record waits no more; gives what was known of it.
+    pub(crate) fn take_due(&self, rule: usize, slot: u32) -> Option<Waiting> {
         let mut all = self.due.borrow_mut();
         let due = all.get_mut(&rule)?;
         let waiting = due.swap_remove(&slot)?;
         if due.is_empty() {
             all.swap_remove(&rule);
         }
-        waiting.old
+        Some(waiting)
     }
 
     /// All that wait, those first that others wait for
@@ -284,7 +337,7 @@ impl<C: Connection> StoredFields<C> {
         self.forget_waiting();
         for Turn { rank, rule, slots } in turns {
             slots.into_iter().for_each(|slot| {
-                self.set_due(rule, slot, rank, || None);
+                self.set_due(rule, slot, rank, || None, || None);
             });
         }
     }

@@ -191,7 +191,11 @@ fn fill<C: Connection>(
         return Ok(false);
     }
     let (field, want) = (step.field, Want::Records);
-    let missing = lacking(store, field, want, slots);
+    let mut missing = lacking(store, field, want, slots);
+    // No row has what waits to be computed.
+    if let Some(waiting) = env.stores.stored.waiting(store.table_number(), store.column_of(field)) {
+        missing.retain(|&slot| !waiting.has(slot));
+    }
     let Some(&first) = missing.first() else { return Ok(false) };
     let limit = window_of(env, store, field, want, first);
     let loaded = store.paces().loaded(field);

@@ -371,6 +371,7 @@ fn search_keys<M: Entity>(
         env.before_select(query);
         read_keys(env, model::any::<M>(), &mut gathered, doing, query).inspect(|keys| told.set(keys.len()))
     })?;
+    env.note_search(|| env.text_of(query).unwrap_or_default());
     Ok(gathered.keys)
 }
 

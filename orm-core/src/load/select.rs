@@ -515,8 +515,20 @@ impl<DB: diesel::backend::Backend> Guarded<'_, DB> {
 }
 
 impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
+    fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+        self.writer.part(part, value)
+    }
+
+    fn linked(&self) -> Option<u32> {
+        self.writer.linked()
+    }
+
+    fn moved(&mut self) -> Option<(u32, u32)> {
+        self.writer.moved()
+    }
+
     fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
-        if self.waits(slot) { Ok(()) } else { self.writer.write(slot, value) }
+        if self.waits(slot) { self.writer.pass(value) } else { self.writer.write(slot, value) }
     }
 
     fn compare(

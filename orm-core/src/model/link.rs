@@ -89,11 +89,7 @@ where
         T::KeyCodec::part(&mut self.parts, part, value)
     }
 
-    fn write(
-        &mut self,
-        slot: u32,
-        value: Option<<C::Backend as Backend>::RawValue<'_>>,
-    ) -> Result<(), BoxError> {
+    fn pass(&mut self, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
         self.target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
             NULL
         } else {
@@ -107,6 +103,15 @@ where
                 }
             }
         };
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        slot: u32,
+        value: Option<<C::Backend as Backend>::RawValue<'_>>,
+    ) -> Result<(), BoxError> {
+        self.pass(value)?;
         if self.filling.renews && !self.column.is_dirty(slot) {
             let led = self.column.get(slot).map(|link| link.0);
             self.moved = (led != Some(self.target)).then_some((led, self.target));
@@ -183,7 +188,11 @@ where
 {
     fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         let targets = table_of(target);
-        let link = |value| link_key::<T>(value).map_or(Link::NULL, |key| Link(targets.intern(key.clone())));
+        let link = |given: &dyn Any| match given.downcast_ref::<Link>() {
+            // What was computed is a link already.
+            Some(&link) => link,
+            None => link_key::<T>(given).map_or(Link::NULL, |key| Link(targets.intern(key.clone()))),
+        };
         let system = put.system;
         let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
         match given {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::cardinality::{self, Cardinality, Many, Optional};
 use crate::backend::{Begin, Connection};
 use crate::env::evict::make_room;
-use crate::env::stores::Want;
+use crate::env::stores::{Store, Want};
 use crate::env::watch::Place;
 use crate::load::origin::Origin;
 use crate::load::plan::{Wanted, plan};
@@ -73,7 +73,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
         access
     }
 
-    fn stands<C: Connection>(env: &Environment<C>) -> Result<()> {
+    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: usize, _: u32) -> Result<()> {
         settle(env)
     }
 

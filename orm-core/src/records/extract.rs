@@ -375,6 +375,12 @@ links! {
     Option<Id<L>>, ComputedKind<LinkedNullable<L>> => Option,
         |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
         |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();
+    Id<L>, StoredComputed<Linked<L>> => Just,
+        |link, at| Ok(link.handle().required_target(at)?.key()),
+        |behind| behind(&link.handle().as_record(link.handle().required_target(at)?.slot()));
+    Option<Id<L>>, StoredComputed<LinkedNullable<L>> => Option,
+        |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
+        |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();
     OneToOne<L>, LinkedOne<L> => Option,
         |link, at| Ok(link.handle().target(at)?.map(|target| target.key())),
         |behind| link.handle().target(at)?.map(|target| behind(&link.handle().as_record(target.slot()))).transpose();

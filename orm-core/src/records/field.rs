@@ -7,10 +7,12 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use crate::backend::Connection;
+use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
 use crate::store::{Column, Link, LinkCell, List};
+use crate::write::stored::settle_cells;
 use crate::{Environment, Id, ManyToMany, OneToMany, OneToOne, RecordSet, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
@@ -47,9 +49,15 @@ pub trait CellKind: Kind {
 
     /// Sees to it that a value which is cached is one that stands.
     #[doc(hidden)]
-    fn stands<C: Connection>(env: &Environment<C>) -> Result<()> {
-        let _ = env;
-        Ok(())
+    #[inline]
+    fn stands<C: Connection>(
+        env: &Environment<C>,
+        store: Store<'_, C>,
+        field: usize,
+        slot: u32,
+    ) -> Result<()> {
+        // Another struct may have it computed and stored.
+        settle_cells(env, store, field, &[slot])
     }
 
     /// The value of a field that is not cached

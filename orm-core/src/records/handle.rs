@@ -119,7 +119,7 @@ fn no_hit<M: Model, T: 'static, D: CellKind>(
 where
     D::Cell<T>: Clone,
 {
-    D::stands(group.env)?;
+    D::stands(group.env, group.store, field.index(), slot)?;
     if let Some(value) = group.env.read_noted(field.cells(&group.columns), slot) {
         return Ok(value);
     }
@@ -168,6 +168,10 @@ fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: u32, fiel
 where
     D::Cell<T>: LinkCell + Clone,
 {
+    // What cannot be found out now is told by who reads what the link leads to.
+    if D::stands(group.env, group.store, field.index(), slot).is_err() {
+        return UNRESOLVED;
+    }
     if let Some(link) = group.env.read_noted(field.cells(&group.columns), slot) {
         return link.to_one();
     }
@@ -414,6 +418,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let env = self.group.env;
         if store.is_list(field) {
             stored::settle(env)?;
+        } else {
+            stored::settle_cells(env, store, field, level)?;
         }
         if let Some(by) = computed_by(store, field) {
             let slots = level.iter().map(|&slot| store.meant(slot)).collect();

@@ -12,6 +12,7 @@ use crate::backend::System;
 use crate::model::{DbOf, table_name};
 use crate::records::Model;
 use crate::records::field::{Field, Linked, LinkedNullable};
+use crate::records::stored::StoredComputed;
 
 /// A to-one link of `T` to `M`, which a to-many link of `M` can be the other side of
 #[diagnostic::on_unimplemented(
@@ -31,6 +32,18 @@ impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
+    fn position(self) -> usize {
+        self.index()
+    }
+}
+
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, StoredComputed<Linked<M>>> {
+    fn position(self) -> usize {
+        self.index()
+    }
+}
+
+impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, StoredComputed<LinkedNullable<M>>> {
     fn position(self) -> usize {
         self.index()
     }

@@ -138,6 +138,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
         for window in self.slots().chunks(env.settings.prefetch_limit.min(store.most_keys())) {
             query::by_keys(env, store, window, &[], "exists")?;
         }
+        self.slots().iter().for_each(|&slot| env.note_presence(store, slot));
         let found = self.slots().iter().map(|&slot| store.meant(slot)).filter(|&slot| !store.is_absent(slot));
         Ok(self.taken(found.collect()))
     }

@@ -7,15 +7,18 @@ use std::rc::Rc;
 use super::cardinality::{Cardinality, Many};
 use super::computed::{Compute, call};
 use crate::backend::Connection;
+use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::Error;
 use crate::load::query;
 use crate::records::field::{
-    AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required, StoredKind, value_fields,
+    AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, Readable, Required,
+    StoredKind, WayTo, to_one_fields, value_fields,
 };
 use crate::records::{Group, Handle, Model, Records, handle};
+use crate::store::LinkCell;
 use crate::write::stored::{check, on_read, put_computed, settle};
-use crate::{Environment, RecordSet, Result};
+use crate::{Environment, Id, RecordSet, Result};
 
 /// A computed field that is a column, whose values are kept as those of a field of kind `K` are
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
         access
     }
 
-    fn stands<C: Connection>(env: &Environment<C>) -> Result<()> {
+    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: usize, _: u32) -> Result<()> {
         settle(env)
     }
 
@@ -75,6 +78,24 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
             }
         }
         handle::load(group, at, slot, field, place)
+    }
+
+    fn lead<M: Model, T: 'static>(
+        group: &Rc<Group<'_, M>>,
+        at: u32,
+        slot: u32,
+        field: Field<M, T, Self>,
+        place: Place,
+    ) -> Option<u32>
+    where
+        K::Cell<T>: LinkCell + Clone,
+    {
+        let Group { env, store, .. } = **group;
+        let stored = &env.stores.stored;
+        let rule = stored.rule_of(store.table_number(), store.column_of(field.index()))?;
+        // What goes wrong is told by who reads what is there, and asks once more.
+        let is_due = stored.is_due(rule, store.meant(slot));
+        is_due.then(|| Self::bring(group, at, slot, field, place).ok().map(|link| link.to_one())).flatten()
     }
 
     fn prefetch<M: Model, T: 'static>(
@@ -178,6 +199,21 @@ where
         })?;
     }
     Ok(())
+}
+
+impl<M: Model, K: LinkKind<M>> LinkKind<M> for StoredComputed<K> {
+    type Target = K::Target;
+
+    #[inline(always)]
+    fn way(way: K::Way<M>) -> WayTo<M, K::Target> {
+        K::way(way)
+    }
+}
+
+to_one_fields! {
+    StoredComputed<Linked<T>>: Id<T> => Link, T::Key, |link, env| env.store::<T>().key(link.0);
+    StoredComputed<LinkedNullable<T>>: Option<Id<T>> => LinkNullable, Option<T::Key>,
+        |link, env| link.target().map(|target| env.store::<T>().key(target));
 }
 
 value_fields! {

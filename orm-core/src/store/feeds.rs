@@ -72,6 +72,11 @@ impl Feeds {
         self.0.iter().any(|feed| feed.watched.counts(change))
     }
 
+    /// The sources that a change of this kind is watched for
+    pub(crate) fn counting(&self, change: Change<'_>) -> Vec<usize> {
+        self.0.iter().filter(|feed| feed.watched.counts(change)).map(|feed| feed.source).collect()
+    }
+
     /// Notes what has become of rows; tells whether somebody watches that.
     pub(crate) fn note(&mut self, change: Change<'_>, slots: &[u32]) -> bool {
         let mut is_any = false;

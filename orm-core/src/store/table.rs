@@ -429,6 +429,11 @@ impl Table {
         self.feeds.borrow().counts(change)
     }
 
+    /// The numbers of the sources that a change of this kind is watched for
+    pub(crate) fn feeding(&self, change: Change<'_>) -> Vec<usize> {
+        self.feeds.borrow().counting(change)
+    }
+
     /// Whether any stored values follow from the rows
     #[inline]
     pub(crate) fn is_fed_on(&self) -> bool {

@@ -10,7 +10,7 @@ use super::rows::{Action, Keys, Rows, Shape, Shapes, Target};
 use super::statement::{FirstInserted, Insert};
 use super::update::Assigned;
 use super::window::fitting_bytes;
-use super::{duplicate, links, made, put, stored, validate, version};
+use super::{duplicate, links, made, put, refused, stored, validate, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
@@ -116,6 +116,7 @@ fn insert_shapes<C: Connection>(
     shapes: &Shapes,
 ) -> Result<Vec<u32>> {
     if let Some(link) = &all.link {
+        env.refuse_stored(store, store.column_of(link.field))?;
         all.values.iter().try_for_each(|values| link.check(env, store, *values))?;
     }
     // A value that is unique may have been freed, or the row of an upsert be written, by what still waits.
@@ -123,7 +124,6 @@ fn insert_shapes<C: Connection>(
         env.flushed()?;
     }
     env.flush_shown(store.table_number())?;
-    before_upsert(env, store, all, shapes)?;
     let mut slots = vec![NULL; all.values.len()];
     for (shape, places) in shapes {
         let window = shape.window(store);
@@ -138,6 +138,7 @@ fn insert_shapes<C: Connection>(
             let made = made::keys(env, store, all, shape, rows.len())?;
             let insert = Insert::new(store, all, shape, &rows, rows.len() == window, made.as_deref());
             one_value_a_column(&insert)?;
+            before_upsert(env, &insert)?;
             let new = insert_window(env, &insert, made.as_deref())
                 .map_err(|error| name_row(env, &insert, places, error))?;
             // That a row could be inserted proves that what was known of one with this key is over; that it could be inserted or
@@ -175,34 +176,30 @@ fn feed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, all: &Rows<'_,
     }
 }
 
-/// Before rows are written that may be there: whose values follow from them now. By their keys they can be asked; by another unique key
-/// that would take a second search for the same rows.
-fn before_upsert<C: Connection>(
-    env: &Environment<C>,
-    store: Store<'_, C>,
-    all: &Rows<'_, C>,
-    shapes: &Shapes,
-) -> Result<()> {
+/// Before rows are written that may be there: whose values follow from them now, by the links that are written.
+fn before_upsert<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>) -> Result<()> {
+    let (store, all) = (insert.store, insert.all);
     let Some(conflict) = all.conflict.as_ref().filter(|conflict| !matches!(conflict.action, Action::Nothing))
     else {
         return Ok(());
     };
     let links = env.links_followed(store);
-    let is_given = |name: &str| {
-        let given = shapes.keys().flat_map(|shape| &shape.fields);
-        matches!(conflict.action, Action::Set(_))
-            || given.flat_map(|&field| store.field(field).columns).any(|&column| column == name)
+    let is_given = |name: &&str| {
+        let mut given = insert.shape.fields.iter().flat_map(|&field| store.field(field).columns);
+        matches!(conflict.action, Action::Set(_)) || given.any(|column| column == name)
     };
-    if !links.iter().any(|name| is_given(name)) {
+    if !links.iter().any(is_given) {
         return Ok(());
     }
-    let is_by_key = matches!(conflict.target, Target::Columns(columns, None)
-        if columns.iter().all(|column| store.model().key_columns().contains(column)));
-    let slots: Option<Vec<u32>> = all.values.iter().map(|values| values.slot(store)).collect();
-    match slots.filter(|_| is_by_key) {
+    let slots = match conflict.target {
+        Target::Columns(columns, _) => refused::rows_with(env, insert, columns)?,
+        Target::Constraint(_) => None,
+    };
+    match slots {
         Some(slots) => stored::before(env, store, Change::Written(&links), &slots),
         None => Err(Error::other(format!(
-            "stored fields follow from where {} leads by `{}`: a row that is there is written by its primary key, or by its setters",
+            "stored fields follow from where {} leads by `{}`: say the fields of the unique key by which a row may be there, and give a \
+             value for each",
             store.name(),
             links.join("`, `")
         ))),

@@ -6,12 +6,12 @@ use hashbrown::HashMap;
 use super::flush::told;
 use super::statement::{Delete, Which};
 use super::window::WINDOW;
-use super::{stored, version};
+use super::{going, version};
 use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
-use crate::store::{self, Change, ColumnId, Edit, Joining, Link, Slots, TableId};
+use crate::store::{self, ColumnId, Edit, Joining, Link, Slots, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
@@ -28,9 +28,7 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
     let deleted = match &slots[..] {
         [] => Ok(()),
         // What follows from it is written, too.
-        [_] if stored::follows_from(store, Change::Go) => {
-            env.writing(|| delete_rows(env, store, &slots, send))
-        }
+        [_] if going::is_followed(env, store) => env.writing(|| delete_rows(env, store, &slots, send)),
         [_] => env.writing_one(|| delete_rows(env, store, &slots, send)),
         _ => delete_several(env, store, &slots),
     };
@@ -99,7 +97,7 @@ fn delete_rows<C: Connection>(
 ) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
-    stored::before(env, store, Change::Go, slots)?;
+    let along = going::before(env, store, slots)?;
     let kept: Slots = send(env, store, slots)?.into_iter().collect();
     let gone: Slots = slots.iter().copied().filter(|slot| !kept.contains(slot)).collect();
     leave_lists(env, store.table_number(), &gone, true);
@@ -107,7 +105,7 @@ fn delete_rows<C: Connection>(
     let now = env.moment().time;
     gone.iter().for_each(|&slot| store.set_absent(slot, Some(now)));
     env.stores.stored.forget_rows(store.table_number(), &gone.iter().copied().collect::<Vec<_>>());
-    Ok(())
+    going::after(env, along)
 }
 
 /// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.

@@ -10,6 +10,7 @@ pub(crate) mod drafts;
 mod duplicate;
 pub(crate) mod filled;
 pub(crate) mod flush;
+mod going;
 mod guard;
 pub(crate) mod lend;
 mod links;

@@ -10,10 +10,13 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use super::rows::AnyValues;
 use super::statement::Insert;
 use crate::backend::{Connection, Dialect as _};
-use crate::env::stores::is_bare;
-use crate::error::{Violation, ViolationKind};
+use crate::env::keys::read_slots;
+use crate::env::stores::{Store, is_bare};
+use crate::env::telling::Statement;
+use crate::error::{Doing, Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
-use crate::{Environment, Error};
+use crate::load::select::key_columns;
+use crate::{Environment, Error, Result};
 
 /// The same error, with the row among those that were given, and with all fields that it lacks
 #[cold]
@@ -222,6 +225,73 @@ impl<C: Connection> QueryFragment<C::Backend> for Value<'_, C> {
     }
 }
 
+/// So many rows are looked for by one SELECT: what is joined by OR is bounded.
+const LOOKED_FOR: usize = 200;
+
+/// The rows that are there with the values of these columns that new rows are to have; nothing if one of them has none
+pub(super) fn rows_with<C: Connection>(
+    env: &Environment<C>,
+    insert: &Insert<'_, C>,
+    columns: &[&str],
+) -> Result<Option<Vec<u32>>> {
+    let store = insert.store;
+    let value = |row, column: &&str| {
+        part_of(insert, column).map(|part| Value { insert, part, row }).filter(Value::is_given)
+    };
+    let values = |&row| columns.iter().map(|column| value(row, column)).collect::<Option<Vec<_>>>();
+    let Some(rows) = insert.rows.iter().map(values).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let mut found = Vec::new();
+    for rows in rows.chunks(LOOKED_FOR) {
+        let query = Keys { store, rows };
+        let reason = "whose stored values follow from them";
+        let text = || format!("looking for {} {} that may be there", rows.len(), store.name());
+        let doing = Doing { model: store.name(), text: &text };
+        let told = Statement { kind: "select", model: store.name(), reason: &reason, keys: Some(rows.len()) };
+        found.extend(env.told(&told, &query, |told| {
+            env.before_select(&query);
+            read_slots(env, store, doing, &query).inspect(|found| told.set(found.len()))
+        })?);
+    }
+    Ok(Some(found))
+}
+
+/// `SELECT key FROM table WHERE (column = value AND …) OR …`
+struct Keys<'a, C: Connection> {
+    store: Store<'a, C>,
+    rows: &'a [Vec<Value<'a, C>>],
+}
+
+impl<C: Connection> QueryFragment<C::Backend> for Keys<'_, C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        if self.rows.len() > 1 {
+            out.unsafe_to_cache_prepared();
+        }
+        out.push_sql("SELECT ");
+        key_columns(self.store).push_all(&mut out)?;
+        out.push_sql(" FROM ");
+        out.push_sql(self.store.sql());
+        out.push_sql(" WHERE ");
+        joined(" OR ", &mut out, self.rows, |out, values| {
+            out.push_sql("(");
+            equal(values, out)?;
+            out.push_sql(")");
+            Ok(())
+        })
+    }
+}
+
+/// `column = value AND …`
+fn equal<'b, C: Connection>(
+    values: &'b [Value<'_, C>],
+    out: &mut AstPass<'_, 'b, C::Backend>,
+) -> QueryResult<()> {
+    joined(" AND ", out, values, |out, value| {
+        out.push_identifier(value.column())?;
+        out.push_sql(" = ");
+        value.walk_ast(out.reborrow())
+    })
+}
+
 /// `SELECT 1 FROM table WHERE column = value AND …`
 struct There<'a, C: Connection>(Vec<Value<'a, C>>);
 
@@ -233,10 +303,6 @@ impl<C: Connection> QueryFragment<C::Backend> for There<'_, C> {
             out.push_sql(value.insert.store.sql());
         }
         out.push_sql(" WHERE ");
-        joined(" AND ", &mut out, &self.0, |out, value| {
-            out.push_identifier(value.column())?;
-            out.push_sql(" = ");
-            value.walk_ast(out.reborrow())
-        })
+        equal(&self.0, &mut out)
     }
 }

@@ -64,7 +64,7 @@ pub(crate) enum Action<'a, C: Connection> {
 
 /// A link of new rows to the owner of a list
 pub(crate) struct Link<C: Connection> {
-    field: usize,
+    pub(super) field: usize,
     pub(super) owner: u32,
     binds: Box<dyn Binds<C::Backend>>,
 }

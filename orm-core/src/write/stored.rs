@@ -17,14 +17,14 @@ use super::{put, validate};
 use crate::backend::Connection;
 use crate::codec::ColumnNames;
 use crate::env::keys::read_slots;
-use crate::env::stored::{Back, Mode, Rule, Source, Turn};
+use crate::env::stored::{Back, Led, Mode, Rule, Source, Turn, Waiting};
 use crate::env::stores::Store;
 use crate::env::telling::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{AnyModel, KeyCondition};
-use crate::store::{Change, Read, Slots, follow};
-use crate::{Environment, Result};
+use crate::store::{Change, Moment, Read, Slots, follow, to_one};
+use crate::{Environment, Error, Result};
 
 /// Computes a field of those of some records that wait for it.
 pub struct Recompute<C: Connection>(
@@ -47,27 +47,43 @@ pub(super) fn pending<C: Connection>(
     if stored.mode() == Mode::Sent {
         return env.sending(|| send(env));
     }
+    compute_and_send(env, send).inspect_err(|_| doubt_links(env))
+}
+
+fn compute_and_send<C: Connection>(
+    env: &Environment<C>,
+    send: fn(&Environment<C>) -> Result<()>,
+) -> Result<()> {
+    let stored = &env.stores.stored;
     // What is written in another form than that of its link leads somewhere that is known only then.
     while env.has_stored_waiting() {
-        let unknown = find(env)?;
-        if compute(env, Mode::Before)? {
-            validate::before(env, send)?;
-        } else {
-            validate::around(env, send, || compute(env, Mode::Sent).map(drop))?;
-        }
+        let unknown = find_and_lead(env)?;
+        let sent = compute(env, Mode::Before).and_then(|is_all| match is_all {
+            true => validate::before(env, send),
+            false => validate::around(env, send, || compute(env, Mode::Sent).map(drop)),
+        });
         // Whatever is left would be left again.
-        stored.forget_due();
+        if sent.is_ok() {
+            stored.forget_due();
+        }
         note_again(env, unknown);
+        sent?;
     }
     if env.has_pending() { validate::before(env, send) } else { Ok(()) }
 }
 
-/// Computes all that wait; tells whether it could: else something was asked that cannot be answered before what waits was sent.
+/// Computes all that wait, links first; tells whether it could: else something was asked that cannot be answered before what waits was
+/// sent.
 fn compute<C: Connection>(env: &Environment<C>, mode: Mode) -> Result<bool> {
+    Ok(compute_those(env, mode, true)? && compute_those(env, mode, false)?)
+}
+
+/// The same of links, or of the others
+fn compute_those<C: Connection>(env: &Environment<C>, mode: Mode, are_links: bool) -> Result<bool> {
     let stored = &env.stores.stored;
     let _mode = stored.computing(mode);
     for Turn { rule, slots, .. } in stored.turns() {
-        let Some(rule) = stored.rule(rule) else { continue };
+        let Some(rule) = stored.rule(rule).filter(|rule| rule.is_link == are_links) else { continue };
         let computed = compute_field(env, rule, &slots);
         if stored.mode() == Mode::Interrupted {
             return Ok(false);
@@ -115,10 +131,17 @@ pub(crate) fn put_computed<C: Connection>(
     let stored = &env.stores.stored;
     let Some(rule) = stored.rule_of(store.table_number(), store.column_of(field)) else { return Ok(()) };
     let encode = put::encode_of(store, field)?;
-    let old = stored.take_due(rule, slot);
-    if old.is_some_and(|old| encode.is_same(&*old, value)) {
-        keep();
-        return Ok(());
+    let waiting = stored.take_due(rule, slot);
+    if let Some(Waiting { old, led, .. }) = waiting {
+        if old.is_some_and(|old| encode.is_same(&*old, value)) {
+            keep();
+            return Ok(());
+        }
+        // From where a link led it leads on, so that the lists of both sides are put right.
+        if let (Some(links), Some(led)) = (to_one(store.column(field)), led.filter(|led| led.is_stored)) {
+            let since = Moment { time: led.since, turn: env.turn() };
+            links.borrow_mut().set(slot, since, led.link);
+        }
     }
     let _putting = stored.putting();
     put::put(env, store, field, &[slot], value)
@@ -150,7 +173,15 @@ pub(super) fn before<C: Connection>(
         return Ok(());
     }
     store.table().feed(change, slots);
-    find(env).map(drop)
+    find_before(env)
+}
+
+/// Before rows are deleted or written: finds whose values follow from what has changed.
+pub(super) fn find_before<C: Connection>(env: &Environment<C>) -> Result<()> {
+    // Where links lead that wait now is known later.
+    let unknown = find(env)?;
+    note_again(env, unknown);
+    Ok(())
 }
 
 /// Whether values that are stored follow from rows of a model's table, and from their being there
@@ -164,10 +195,48 @@ pub(crate) fn settle<C: Connection>(env: &Environment<C>) -> Result<()> {
     if env.signal().is_fed() { find_to_read(env) } else { Ok(()) }
 }
 
+/// The same before a field is read by whatever struct has it, or links are followed: values of these records that wait are computed.
+#[inline]
+pub(crate) fn settle_cells<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+) -> Result<()> {
+    if env.has_stored_waiting() { compute_cells(env, store, field, slots) } else { Ok(()) }
+}
+
+#[cold]
+fn compute_cells<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: usize,
+    slots: &[u32],
+) -> Result<()> {
+    let stored = &env.stores.stored;
+    let column = store.column_of(field);
+    // The column may be read in another form than that in which it is computed.
+    let forms = store.twins(column).into_iter().chain([column]);
+    let rules: Vec<usize> = forms.filter_map(|form| stored.rule_of(store.table_number(), form)).collect();
+    if rules.is_empty() {
+        return Ok(());
+    }
+    settle(env)?;
+    for rule in rules {
+        let meant = slots.iter().map(|&slot| store.meant(slot));
+        let due: Vec<u32> = meant.filter(|&slot| stored.is_due(rule, slot)).collect();
+        if let Some(rule) = stored.rule(rule).filter(|_| !due.is_empty()) {
+            on_read(env, || compute_field(env, rule, &due))?;
+        }
+    }
+    Ok(())
+}
+
 #[cold]
 fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
-    let unknown = find(env)?;
-    if unknown.is_empty() {
+    let is_computing = env.stores.stored.mode() != Mode::Nothing;
+    let unknown = if is_computing { find(env)? } else { find_and_lead(env)? };
+    if unknown.is_empty() && (is_computing || !env.stores.stored.has_due_links()) {
         return Ok(());
     }
     // Where they lead is known when they were sent.
@@ -180,10 +249,54 @@ fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>
         env.stores.stored.note(source, slots);
         env.signal().feed();
     }
+    env.doubt();
+}
+
+/// So many times links may lead to others that follow from them, before that is an error.
+const MOST_ROUNDS: usize = 1000;
+
+/// Finds the records whose values follow from what has changed, and computes the links among these: who is in a list, and what follows
+/// from that, is said by where they lead. Returns as [`find`] does.
+fn find_and_lead<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+    let stored = &env.stores.stored;
+    let mut unknown = find(env)?;
+    for _ in 0..MOST_ROUNDS {
+        if !stored.has_due_links() {
+            return Ok(unknown);
+        }
+        let computed = compute_those(env, Mode::Before, true);
+        doubt_links(env);
+        if let Ok(false) = computed {
+            return Ok(unknown);
+        }
+        note_again(env, unknown);
+        computed?;
+        unknown = find(env)?;
+    }
+    Err(Error::other(
+        "links that are stored follow from each other, and lead elsewhere each time that they are computed",
+    ))
+}
+
+/// As [`find_changed`].
+pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+    let unknown = find_changed(env)?;
+    if env.stores.stored.mode() == Mode::Nothing {
+        doubt_links(env);
+    }
+    Ok(unknown)
+}
+
+/// As long as links wait to be computed, nobody takes a list for what it was.
+fn doubt_links<C: Connection>(env: &Environment<C>) {
+    if env.stores.stored.has_due_links() {
+        env.signal().feed();
+        env.doubt();
+    }
 }
 
 /// Finds the records whose values follow from what has changed. Returns rows of which is known only when they were sent where they lead.
-pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+fn find_changed<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
     let stored = &env.stores.stored;
     let mut unknown = Vec::new();
     let mut rank = 0;
@@ -202,8 +315,7 @@ pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, V
         let found = Walk { env, known: HashMap::default(), unknown: &mut unknown }.back(changed.clone());
         if let Err(error) = found {
             // It is found out the next time.
-            changed.into_iter().for_each(|(source, slots)| stored.note(source, slots));
-            env.signal().feed();
+            note_again(env, changed.into_iter().chain(unknown).collect());
             return Err(error);
         }
         for (rule, slots) in found? {
@@ -220,15 +332,20 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
     let Some(rule) = stored.rule(number) else { return };
     let table = env.stores.table(rule.table);
     let cells = table.column(rule.column);
+    let led = |slot| {
+        let links = to_one(cells)?.borrow();
+        let (&link, since) = links.get(slot).zip(links.known_since(slot))?;
+        Some(Led { link, since, is_stored: !links.is_dirty(slot) })
+    };
     // Those that follow from each other in a circle would wait for ever; who computes them tells.
-    let is_circle = rank > stored.turns().iter().map(|turn| turn.slots.len()).sum::<usize>() + 1;
+    let is_circle = rank > stored.count_due() + 1;
     let more: Vec<u32> = slots
         .into_iter()
         .map(|slot| table.meant(slot))
         .filter(|&slot| !table.is_absent(slot))
         .filter(|&slot| {
             let is_new = !stored.is_due(number, slot);
-            let is_later = stored.set_due(number, slot, rank, || cells.take_clean(slot));
+            let is_later = stored.set_due(number, slot, rank, || led(slot), || cells.take_clean(slot));
             is_new || (is_later && !is_circle)
         })
         .collect();
@@ -244,7 +361,7 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
 struct Walk<'a, C: Connection> {
     env: &'a Environment<C>,
     /// What steps have led to, by the route and the rows
-    known: HashMap<(usize, Vec<u32>), Vec<u32>, FixedState>,
+    known: HashMap<(usize, Vec<u32>), (Vec<u32>, Vec<u32>), FixedState>,
     /// Rows of which is not known where they lead
     unknown: &'a mut Vec<(Source, Vec<u32>)>,
 }
@@ -263,14 +380,17 @@ impl<C: Connection> Walk<'_, C> {
             match &route.step {
                 None => found.entry(source.rule).or_default().extend(slots),
                 Some((back, next)) => {
-                    let owners = match self.known.get(&(source.route, slots.clone())) {
-                        Some(owners) => owners.clone(),
+                    let (owners, unknown) = match self.known.get(&(source.route, slots.clone())) {
+                        Some(step) => step.clone(),
                         None => {
-                            let owners = self.step(source, route.model, back, &slots)?;
-                            self.known.insert((source.route, slots), owners.clone());
-                            owners
+                            let step = self.step(route.model, back, &slots)?;
+                            self.known.insert((source.route, slots), step.clone());
+                            step
                         }
                     };
+                    if !unknown.is_empty() {
+                        self.unknown.push((source, unknown));
+                    }
                     changed.entry(Source { route: *next, ..source }).or_default().extend(owners);
                 }
             }
@@ -278,19 +398,20 @@ impl<C: Connection> Walk<'_, C> {
         Ok(found.into_iter().collect())
     }
 
+    /// The rows that a step leads back to, and those of which is not known where they lead
     fn step(
-        &mut self,
-        source: Source,
+        &self,
         model: &'static dyn AnyModel<C>,
         back: &Back<C>,
         slots: &[u32],
-    ) -> Result<Vec<u32>> {
+    ) -> Result<(Vec<u32>, Vec<u32>)> {
         let rows = self.env.stores.get(model);
         match *back {
             Back::Linking { owners, columns } => {
                 let owners = self.env.stores.get(owners);
                 let names = owners.model().key_columns();
-                self.select(owners, owners.sql(), names, columns, rows, slots)
+                let found = self.select(owners, owners.sql(), names, columns, rows, slots)?;
+                Ok((found, Vec::new()))
             }
             Back::Paired { owners, join, own, other, is_symmetric } => {
                 let (owners, table) = (self.env.stores.get(owners), self.env.stores.join_sql(join));
@@ -298,7 +419,7 @@ impl<C: Connection> Walk<'_, C> {
                 if is_symmetric {
                     found.extend(self.select(owners, table, other, own, rows, slots)?);
                 }
-                Ok(found)
+                Ok((found, Vec::new()))
             }
             Back::Linked { owners, columns, field } => {
                 let owners = self.env.stores.get(owners);
@@ -309,6 +430,18 @@ impl<C: Connection> Walk<'_, C> {
                         continue;
                     };
                     let cells = rows.table().column(column);
+                    let stored = &self.env.stores.stored;
+                    let rule = stored.rule_of(rows.table_number(), column);
+                    if let Some(rule) = rule.filter(|&rule| stored.is_due(rule, slot)) {
+                        // Where it leads is known when it was computed; where it led, what follows from that is another one, too.
+                        let led = stored.led(rule, slot);
+                        found.extend(led.and_then(|led| led.link.target()));
+                        if !led.is_some_and(|led| led.is_stored) {
+                            asked.push(slot);
+                        }
+                        unknown.push(slot);
+                        continue;
+                    }
                     follow(cells, std::iter::once(slot), |targets| found.extend(targets.unwrap_or_default()));
                     // Where it leads in the database, nobody knows of one that was written.
                     if !cells.has(slot) || cells.is_dirty(slot) {
@@ -319,12 +452,9 @@ impl<C: Connection> Walk<'_, C> {
                         unknown.push(slot);
                     }
                 }
-                if !unknown.is_empty() {
-                    self.unknown.push((source, unknown));
-                }
                 let names = rows.model().key_columns();
                 found.extend(self.select(owners, rows.sql(), columns, names, rows, &asked)?);
-                Ok(found)
+                Ok((found, unknown))
             }
         }
     }
@@ -339,27 +469,39 @@ impl<C: Connection> Walk<'_, C> {
         by: Store<'_, C>,
         slots: &[u32],
     ) -> Result<Vec<u32>> {
-        let env = self.env;
-        let mut found = Slots::default();
-        let window = WINDOW.min(env.settings.prefetch_limit).min(by.most_keys());
-        for slots in slots.chunks(window) {
-            let keys = by.key_list(slots);
-            let query = Owners::<C> { table, columns, named, keys };
-            let model = owners.name();
-            let reason = "what follows from what has changed";
-            let text = || format!("finding {model} that follow from {} of {}", slots.len(), by.name());
-            let doing = Doing { model, text: &text };
-            let told = Statement { kind: "select", model, reason: &reason, keys: Some(slots.len()) };
-            let owners = env.told(&told, &query, |told| {
-                env.before_select(&query);
-                read_slots(env, owners, doing, &query).inspect(|owners| told.set(owners.len()))
-            })?;
-            found.extend(owners);
-        }
-        let mut found: Vec<u32> = found.into_iter().collect();
-        found.sort_unstable();
-        Ok(found)
+        selected(self.env, owners, table, columns, named, by, slots)
     }
+}
+
+/// The owners that rows of a table name which name others
+pub(super) fn selected<C: Connection>(
+    env: &Environment<C>,
+    owners: Store<'_, C>,
+    table: &str,
+    columns: &'static [&'static str],
+    named: &'static [&'static str],
+    by: Store<'_, C>,
+    slots: &[u32],
+) -> Result<Vec<u32>> {
+    let mut found = Slots::default();
+    let window = WINDOW.min(env.settings.prefetch_limit).min(by.most_keys());
+    for slots in slots.chunks(window) {
+        let keys = by.key_list(slots);
+        let query = Owners::<C> { table, columns, named, keys };
+        let model = owners.name();
+        let reason = "what follows from what has changed";
+        let text = || format!("finding {model} that follow from {} of {}", slots.len(), by.name());
+        let doing = Doing { model, text: &text };
+        let told = Statement { kind: "select", model, reason: &reason, keys: Some(slots.len()) };
+        let owners = env.told(&told, &query, |told| {
+            env.before_select(&query);
+            read_slots(env, owners, doing, &query).inspect(|owners| told.set(owners.len()))
+        })?;
+        found.extend(owners);
+    }
+    let mut found: Vec<u32> = found.into_iter().collect();
+    found.sort_unstable();
+    Ok(found)
 }
 
 /// `SELECT DISTINCT columns FROM table WHERE named IN (keys) AND columns IS NOT NULL`

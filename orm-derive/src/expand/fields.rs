@@ -45,7 +45,7 @@ pub(super) fn expand(model: &Model, names: &Names, is_stub: bool) -> TokenStream
 /// The proof that the paths lead somewhere by which a stored field says what it follows from: they are read, and never run.
 fn paths(model: &Model, field: &Field) -> TokenStream {
     let ident = &model.ident;
-    let reads = field.depends().iter().map(|path| {
+    let reads = field.depends().map(|path| {
         let at = path.0.last().map_or_else(|| field.span(), span_of);
         let steps = &path.0;
         quote_spanned!(at=> let _ = records #(.#steps())*;)
@@ -170,7 +170,8 @@ fn value_and_kind(model: &Model, field: &Field) -> (TokenStream, TokenStream) {
         }
         Shape::ComputedLink { target, nullable } => {
             let kind = if *nullable { quote!(LinkedNullable) } else { quote!(Linked) };
-            (values::stored(field), quote!(ComputedKind<::orm_core::private::#kind<#target>>))
+            let of = if field.is_stored() { quote!(StoredComputed) } else { quote!(ComputedKind) };
+            (values::stored(field), quote!(#of<::orm_core::private::#kind<#target>>))
         }
         Shape::Unsupported(_) => (quote!(()), quote!(Required)),
     }

@@ -325,7 +325,9 @@ fn info(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let stored = stored(model, field, is_stub);
     let is_nullable = match &field.shape {
         Shape::Value { nullable, .. } | Shape::Link { nullable, .. } => *nullable,
-        Shape::Computed { nullable, .. } => *nullable && field.is_stored(),
+        Shape::Computed { nullable, .. } | Shape::ComputedLink { nullable, .. } => {
+            *nullable && field.is_stored()
+        }
         _ => false,
     };
     quote! {
@@ -352,7 +354,7 @@ fn stored(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
         return quote!(::core::option::Option::None);
     }
     let (ident, constant) = (&model.ident, names::constant(&field.ident));
-    let paths = field.depends().iter().map(|path| {
+    let paths = field.depends().map(|path| {
         let steps = path.0.iter().map(|step| step.unraw().to_string());
         quote!(&[#(#steps),*])
     });
@@ -433,7 +435,7 @@ fn link(model: &Model, field: &Field, is_stub: bool) -> TokenStream {
     let ident = &model.ident;
     let mut checked = TokenStream::new();
     let kind = match (&field.shape, field.inverse(), field.through()) {
-        (Shape::Link { nullable, .. }, ..) => {
+        (Shape::Link { nullable, .. } | Shape::ComputedLink { nullable, .. }, ..) if field.is_column() => {
             let (table, columns, at) = (&model.table, field.columns(), field.span());
             let types = columns
                 .iter()

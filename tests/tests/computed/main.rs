@@ -5,8 +5,10 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, clippy::use_self)]
 
 mod a_computed_link_is_followed;
+mod every_read_and_every_change;
 mod it_is_computed_once;
 mod random_changes;
+mod random_graphs;
 mod related_and_set;
 mod searches_are_narrowed;
 mod stored;

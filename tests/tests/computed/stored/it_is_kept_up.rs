@@ -6,8 +6,8 @@ use orm_core::{Error, Result};
 use orm_tests::statements::Statement;
 
 use super::models::{
-    Customer, Line, Order, OrderTag, Slim, Tag, assert_kept_up, calls, held, lines, order_rows, orders,
-    wanted,
+    Customer, Line, Order, OrderRow, OrderTag, Slim, Tag, assert_kept_up, calls, held, lines, order_rows,
+    orders, wanted,
 };
 
 /// The statements but those of transactions, as words: `SELECT lines`, `UPDATE orders`
@@ -129,6 +129,31 @@ fn before_the_flush_it_is_read_as_it_will_be() -> Result<()> {
         db.cache().clear();
         line.set_quantity(6)?;
         assert_eq!(customer.order_ids().sum(Order::TOTAL)?, before + 20);
+        Ok::<_, Error>(())
+    })?;
+    assert_kept_up(&db.file);
+    Ok(())
+}
+
+#[test]
+fn who_has_it_as_a_plain_column_reads_it_as_it_will_be() -> Result<()> {
+    let db = orders(8);
+    let (line, row) = (db.record::<Line>(1), db.record::<OrderRow>(1));
+    let before = row.total()?;
+    db.transaction(|| {
+        line.set_quantity(3)?;
+        assert_eq!(row.total()?, before + 4);
+        line.set_quantity(4)?;
+        db.record::<Order>(1).tag_ids().add_ids([3])?;
+        assert_eq!((row.total()?, row.weight()?), (before + 6, Some(5)));
+        // Nothing of it is cached, or some of it only
+        db.cache().clear();
+        line.set_quantity(5)?;
+        db.record::<Line>(3).set_quantity(2)?;
+        let rows = db.browse::<OrderRow>([1, 2, 3]);
+        let wanted = [before + 8, wanted(&db.file).0[&2] + 6, wanted(&db.file).0[&3]];
+        assert_eq!(rows.total()?, wanted);
+        assert!(matches!(row.set_total(3), Err(Error::StoredField { .. })));
         Ok::<_, Error>(())
     })?;
     assert_kept_up(&db.file);

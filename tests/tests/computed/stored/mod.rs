@@ -1,7 +1,11 @@
 //! Computed fields that are columns.
 
+mod deep_chains;
 mod it_is_kept_up;
+mod links;
 mod models;
 mod other_kinds_of_links;
 mod random_changes;
+mod random_links;
 mod what_goes_wrong;
+mod what_odoo_demands;

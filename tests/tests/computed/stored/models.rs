@@ -79,6 +79,15 @@ pub(super) struct Slim {
     pub price: i64,
 }
 
+/// The same orders, whose total is a column to it
+#[derive(Model)]
+#[model(table = orders)]
+pub(super) struct OrderRow {
+    pub id: i32,
+    pub total: i64,
+    pub weight: Option<i64>,
+}
+
 #[derive(Model)]
 pub(super) struct Tag {
     pub id: i32,

@@ -49,13 +49,4 @@ struct NotStored {
     total: Computed<i64>,
 }
 
-#[derive(Model)]
-#[model(table = orders)]
-struct Related {
-    id: i32,
-    customer_id: Option<Id<Customer>>,
-    #[model(related = customer_id.rate, stored)]
-    total: Computed<Option<i64>>,
-}
-
 fn main() {}
