@@ -523,7 +523,7 @@ impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
         self.writer.linked()
     }
 
-    fn moved(&mut self) -> Option<(u32, u32)> {
+    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
         self.writer.moved()
     }
 
