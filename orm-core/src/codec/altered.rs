@@ -2,11 +2,12 @@
 
 use std::any::{Any, TypeId};
 
+use bytes::Bytes;
 use diesel::sql_types::{Binary, Double, Float, Nullable, Numeric, Text};
 
-use super::encode::{bits, is_exact};
 use crate::Str;
 use crate::backend::System;
+use crate::store::Link;
 
 /// Whether it may hold something else than a value of which diesel's type says no more; `bound` is how the value is told of as it is bound
 pub(super) fn may_be<V, ST>(system: &System, value: &V, bound: impl FnOnce() -> Option<String>) -> bool
@@ -99,6 +100,27 @@ fn is_of<
 >() -> bool {
     let id = TypeId::of::<ST>();
     id == TypeId::of::<T>() || id == TypeId::of::<Nullable<T>>()
+}
+
+/// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
+pub(super) fn is_exact<V: 'static>() -> bool {
+    fn is<T: 'static>(id: TypeId) -> bool {
+        id == TypeId::of::<T>() || id == TypeId::of::<Option<T>>()
+    }
+    let id = TypeId::of::<V>();
+    let is_number = is::<i32>(id) || is::<i64>(id) || is::<i16>(id) || is::<u64>(id) || is::<u32>(id);
+    is_number || is::<Str>(id) || is::<Bytes>(id) || is::<bool>(id) || id == TypeId::of::<Link>()
+}
+
+/// The bits of a floating-point number, or of `None`; nothing of all else. Decided when it is compiled
+pub(super) fn bits<V: 'static>(value: &V) -> Option<Option<u64>> {
+    let value = value as &dyn Any;
+    let single = |value: &f32| f64::from(*value).to_bits();
+    let double = value.downcast_ref::<f64>().map(|value| Some(value.to_bits()));
+    double
+        .or_else(|| Some(value.downcast_ref::<Option<f64>>()?.map(f64::to_bits)))
+        .or_else(|| Some(Some(single(value.downcast_ref()?))))
+        .or_else(|| Some(value.downcast_ref::<Option<f32>>()?.as_ref().map(single)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::cell::{LazyCell, Ref};
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytes::Bytes;
 use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::AstPass;
@@ -14,7 +13,7 @@ use diesel::result::Error::QueryBuilderError;
 use diesel::serialize::ToSql;
 use diesel::sql_types::{Binary, Nullable};
 
-use super::altered;
+use super::altered::{self, bits, is_exact};
 use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
 use crate::Str;
@@ -283,27 +282,6 @@ fn is_none<V: 'static>(value: &V) -> Option<bool> {
     let value = value as &dyn Any;
     let number = || of::<i32>(value).or_else(|| of::<i64>(value)).or_else(|| of::<i16>(value));
     of::<Str>(value).or_else(number).or_else(|| of::<f64>(value)).or_else(|| of::<bool>(value))
-}
-
-/// Whether equal values of a type are the same, wherever they are stored. Decided when it is compiled
-pub(super) fn is_exact<V: 'static>() -> bool {
-    fn is<T: 'static>(id: TypeId) -> bool {
-        id == TypeId::of::<T>() || id == TypeId::of::<Option<T>>()
-    }
-    let id = TypeId::of::<V>();
-    let is_number = is::<i32>(id) || is::<i64>(id) || is::<i16>(id) || is::<u64>(id) || is::<u32>(id);
-    is_number || is::<Str>(id) || is::<Bytes>(id) || is::<bool>(id) || id == TypeId::of::<Link>()
-}
-
-/// The bits of a floating-point number, or of `None`; nothing of all else. Decided when it is compiled
-pub(super) fn bits<V: 'static>(value: &V) -> Option<Option<u64>> {
-    let value = value as &dyn Any;
-    let single = |value: &f32| f64::from(*value).to_bits();
-    let double = value.downcast_ref::<f64>().map(|value| Some(value.to_bits()));
-    double
-        .or_else(|| Some(value.downcast_ref::<Option<f64>>()?.map(f64::to_bits)))
-        .or_else(|| Some(Some(single(value.downcast_ref()?))))
-        .or_else(|| Some(value.downcast_ref::<Option<f32>>()?.as_ref().map(single)))
 }
 
 pub(crate) fn row<V>(values: &[V], row: usize) -> QueryResult<&V> {
