@@ -133,13 +133,21 @@ pub mod any {
     pub use crate::backend::any::{AnyConnection, MultiBackend as AnyBackend, MultiRawValue as AnyValue};
 }
 
+pub mod aggregate {
+    //! What [`ToMany::aggregate`](crate::ToMany::aggregate) asks for, several with one SELECT: `(count(), sum(Order::AMOUNT))`
+
+    pub use crate::records::aggregates::{avg, count, count_where, max, min, sum};
+    pub use crate::records::measured::{Count, Extreme, Len, Measured, Sum};
+}
+
 pub mod bounds {
     //! What stands in the bounds of public functions: for code that is generic over fields, keys, queries or kinds of records
 
     pub use crate::backend::MayBeSqlite;
     pub use crate::load::query::ModelColumns;
     pub use crate::model::{Entity, IntoKey};
-    pub use crate::records::aggregates::{Aggregable, Compared, Counted, Number, SqlNumber, Summed, Total};
+    pub use crate::records::aggregable::{Aggregable, Compared, Counted, Summed};
+    pub use crate::records::aggregates::{Aggregated, Aggregates};
     pub use crate::records::builder::{NoSource, Source};
     pub use crate::records::cardinality::Cardinality;
     pub use crate::records::extract::{Count, Extraction};
@@ -147,6 +155,7 @@ pub mod bounds {
     pub use crate::records::find::{FindRecords, by};
     pub use crate::records::keyset::{AfterKey, ByKey};
     pub use crate::records::lookup::Condition;
+    pub use crate::records::numbers::{Number, SqlNumber, Total};
     pub use crate::records::value::{IntoLink, IntoNewLink, IntoValue, via};
     pub use crate::records::with::FindRecordsWith;
     pub use crate::records::{Ordered, ValueSet};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::backend::{Connection, System};
+use crate::backend::{Connection, Kind, System};
 use crate::env::pace::Paces;
 use crate::env::stored::StoredFields;
 use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
@@ -79,6 +79,9 @@ struct Join {
     /// Whether pairs have come or gone since searches were last looked at that something was computed from
     are_pairs_changed: Cell<bool>,
 }
+
+/// So many binds of a statement are left to the filters of a link, and to what is aggregated.
+const OTHER_BINDS: usize = 500;
 
 /// What of a to-many link's members is wanted
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -768,6 +771,16 @@ impl<'a, C: Connection> Store<'a, C> {
     /// Which database system it is in
     pub(crate) fn system(self) -> &'static System {
         self.shelf.system
+    }
+
+    /// How many keys of records one statement takes: of several columns, and on MySQL of one, each is a bind, and they are filled up to a
+    /// power of two
+    pub(crate) fn most_keys(self) -> usize {
+        let System { kind, max_binds, .. } = *self.system();
+        match self.model().key_columns().len() {
+            1 if kind != Kind::Mysql => usize::MAX,
+            parts => 1 << ((max_binds - OTHER_BINDS) / parts).ilog2(),
+        }
     }
 
     /// The keys of records, for a condition

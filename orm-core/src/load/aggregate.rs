@@ -18,13 +18,14 @@ use crate::error::BoxError;
 use crate::fragment::{Fragment, separated};
 use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
-use crate::load::relation::{Source, meant, one_of_each};
+use crate::load::relation::{Source, meant, one_of_each, push_present};
 use crate::load::select::{Reason, key_columns, told};
 use crate::store::{Function, Subject};
 use crate::{Environment, Error, Result, Str};
 
 /// What is aggregated over members
-pub(crate) struct Aggregate<'a, C: Connection> {
+#[derive(Debug)]
+pub struct Aggregate<'a, C: Connection> {
     pub(crate) function: Function,
     pub(crate) argument: Argument<'a, C>,
     pub(crate) numbers: Numbers,
@@ -36,6 +37,8 @@ pub enum Argument<'a, C: Connection> {
     Field(usize),
     /// An expression of diesel's
     Expression(&'a dyn QueryFragment<C::Backend>),
+    /// The members themselves: how many there are
+    Members,
 }
 
 impl<C: Connection> fmt::Debug for Argument<'_, C> {
@@ -43,13 +46,14 @@ impl<C: Connection> fmt::Debug for Argument<'_, C> {
         match self {
             Self::Field(field) => f.debug_tuple("Field").field(field).finish(),
             Self::Expression(_) => f.write_str("Expression"),
+            Self::Members => f.write_str("Members"),
         }
     }
 }
 
 /// A value of what an aggregate comes to
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// The only one
     Value,
     /// A sum of what is left of each value when it is divided by 2³²
@@ -60,26 +64,43 @@ pub enum Part {
     Count,
 }
 
+/// A part of one of the aggregates that a SELECT asks for
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Which of them
+    pub(crate) of: usize,
+    pub(crate) part: Part,
+}
+
 /// Takes what a SELECT gives, but for NULLs.
 pub trait Reading<DB: Backend> {
     /// Forgets what was taken: the SELECT is run again.
     fn begin(&mut self);
     /// Takes a value of an owner.
-    fn take(&mut self, owner: u32, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError>;
+    fn take(&mut self, owner: u32, piece: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError>;
 }
 
 /// Whose aggregates a SELECT has brought
 #[derive(Debug)]
 pub struct Brought {
     pub(crate) owners: Vec<u32>,
-    /// What could not be read
-    pub(crate) faults: Vec<(u32, Str)>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// What could not be read
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Of which of the aggregates
+    pub(crate) of: usize,
+    pub(crate) owner: u32,
+    pub(crate) message: Str,
 }
 
 impl<C: Connection> Aggregate<'_, C> {
     /// What it is told from others by; `None` if that cannot be said
     pub(crate) fn subject(&self, members: Store<'_, C>) -> Option<Subject> {
         match self.argument {
+            Argument::Members => None,
             Argument::Field(field) => Some(Subject::Column(members.column_of(field))),
             Argument::Expression(expression) => {
                 let text = C::Backend::text(members.system(), expression).ok()?;
@@ -96,11 +117,15 @@ impl<C: Connection> Aggregate<'_, C> {
     fn parts(&self, in_halves: bool) -> &'static [Part] {
         match self.function {
             Function::Count => &[Part::Count],
-            Function::Sum if in_halves => &[Part::High, Part::Low],
-            Function::Mean if in_halves => &[Part::High, Part::Low, Part::Count],
+            Function::Sum if self.is_halved(in_halves) => &[Part::High, Part::Low],
+            Function::Mean if self.is_halved(in_halves) => &[Part::High, Part::Low, Part::Count],
             Function::Mean => &[Part::Value, Part::Count],
             Function::Sum | Function::Least | Function::Greatest => &[Part::Value],
         }
+    }
+
+    fn is_halved(&self, in_halves: bool) -> bool {
+        in_halves && self.numbers == Numbers::Whole
     }
 
     fn name(&self) -> &'static str {
@@ -115,7 +140,7 @@ impl<C: Connection> Aggregate<'_, C> {
     /// Whether it may look at rows that are no members
     fn looks_around(&self, system: &System) -> bool {
         match self.argument {
-            Argument::Field(_) => false,
+            Argument::Field(_) | Argument::Members => false,
             Argument::Expression(expression) => {
                 C::Backend::text(system, expression).is_ok_and(|text| is_sub_select(&text))
             }
@@ -123,12 +148,12 @@ impl<C: Connection> Aggregate<'_, C> {
     }
 }
 
-/// Aggregates over the lists of each of these records: one SELECT. What cannot be kept is noted as a search is.
+/// These aggregates over the lists of each of these records: one SELECT. What cannot be kept is noted as a search is.
 pub(crate) fn by_owner<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     (field, slots): (usize, &[u32]),
-    aggregate: &Aggregate<'_, C>,
+    aggregates: &[Aggregate<'_, C>],
     is_kept: bool,
     reading: &mut dyn Reading<C::Backend>,
 ) -> Result<Brought> {
@@ -139,10 +164,10 @@ pub(crate) fn by_owner<C: Connection>(
     let flushed = env.flush_before_aggregate(
         source.members,
         store.side(field),
-        aggregate.looks_around(env.system()) || source.is_conditional(),
+        source.is_conditional() || aggregates.iter().any(|aggregate| aggregate.looks_around(env.system())),
     )?;
     let whose = source.whose(store.key_list(slots));
-    let mut query = Query { source, whose, aggregate, is_grouped: true, in_halves: false };
+    let mut query = Query { source, whose, aggregates, is_grouped: true, in_halves: false };
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let meant = meant(store, field, slots);
     let select = Select { store, name: &name, keys: slots.len() };
@@ -160,7 +185,7 @@ pub(crate) fn of_all<C: Connection>(
     (field, slots): (Option<usize>, &[u32]),
     aggregate: &Aggregate<'_, C>,
     reading: &mut dyn Reading<C::Backend>,
-) -> Result<Vec<(u32, Str)>> {
+) -> Result<Vec<Fault>> {
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
@@ -170,7 +195,8 @@ pub(crate) fn of_all<C: Connection>(
         aggregate.looks_around(env.system()) || source.is_conditional(),
     )?;
     let whose = source.whose(store.key_list(slots));
-    let mut query = Query { source, whose, aggregate, is_grouped: false, in_halves: false };
+    let aggregates = std::slice::from_ref(aggregate);
+    let mut query = Query { source, whose, aggregates, is_grouped: false, in_halves: false };
     let name = field
         .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
     let select = Select { store, name: &name, keys: slots.len() };
@@ -195,11 +221,11 @@ impl<C: Connection> Select<'_, C> {
         query: &mut Query<'_, C>,
         whose: &dyn Fn(u32) -> Result<u32>,
         reading: &mut dyn Reading<C::Backend>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<Fault>> {
         let read = env.reading(|_| self.read(env, query, whose, reading));
         let is_too_large = |error: &Error| error.of_statement().is_some_and(C::Backend::is_sum_too_large);
         match read {
-            Err(error) if is_too_large(&error) && query.aggregate.numbers == Numbers::Whole => {
+            Err(error) if is_too_large(&error) && query.has_whole() => {
                 query.in_halves = true;
                 env.reading(|_| self.read(env, query, whose, reading))
             }
@@ -213,7 +239,7 @@ impl<C: Connection> Select<'_, C> {
         query: &Query<'_, C>,
         whose: &dyn Fn(u32) -> Result<u32>,
         reading: &mut dyn Reading<C::Backend>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<Fault>> {
         let Self { store, name, keys } = *self;
         let reason = Reason::Aggregate(name);
         env.told(&told(store.name(), &reason, keys), query, |count| {
@@ -228,7 +254,7 @@ impl<C: Connection> Select<'_, C> {
         whose: &dyn Fn(u32) -> Result<u32>,
         reading: &mut dyn Reading<C::Backend>,
         told: &Cell<usize>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<Fault>> {
         let Self { store, name, .. } = *self;
         let reason = Reason::Aggregate(name);
         let fault = |error| Error::database(store.name(), reason.text(store.name()), error);
@@ -249,11 +275,11 @@ impl<C: Connection> Select<'_, C> {
             } else {
                 0
             };
-            for (at, &part) in query.aggregate.parts(query.in_halves).iter().enumerate() {
+            for (at, piece) in query.pieces().enumerate() {
                 let value = row.get(places.len() + at);
                 let Some(value) = value.as_ref().and_then(|value| value.value()) else { continue };
-                if let Err(error) = reading.take(owner, part, value) {
-                    faults.push((owner, error.to_string().into()));
+                if let Err(error) = reading.take(owner, piece, value) {
+                    faults.push(Fault { of: piece.of, owner, message: error.to_string().into() });
                 }
             }
             count += 1;
@@ -266,10 +292,10 @@ impl<C: Connection> Select<'_, C> {
 struct Query<'a, C: Connection> {
     source: Source<'a, C>,
     whose: Whose<'a, C>,
-    aggregate: &'a Aggregate<'a, C>,
+    aggregates: &'a [Aggregate<'a, C>],
     /// Whether there is a row for each owner
     is_grouped: bool,
-    /// Whether a sum is asked for in two
+    /// Whether sums of whole numbers are asked for in two
     in_halves: bool,
 }
 
@@ -285,7 +311,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Query<'_, C> {
             owner.push_all(&mut out)?;
             out.push_sql(", ");
         }
-        self.push_parts(&mut out, &|out| self.push_argument(out))?;
+        self.push_pieces(&mut out, &|out, of| self.push_argument(of, out))?;
         self.push_from(&mut out)?;
         if self.is_grouped {
             out.push_sql(" GROUP BY ");
@@ -295,10 +321,31 @@ impl<C: Connection> QueryFragment<C::Backend> for Query<'_, C> {
     }
 }
 
-/// Writes the argument of an aggregate function.
-type Push<'p, 'b, DB> = &'p dyn Fn(&mut AstPass<'_, 'b, DB>) -> QueryResult<()>;
+/// Writes the argument of one of the aggregate functions.
+type Push<'p, 'b, DB> = &'p dyn Fn(&mut AstPass<'_, 'b, DB>, usize) -> QueryResult<()>;
 
 impl<C: Connection> Query<'_, C> {
+    fn has_whole(&self) -> bool {
+        self.aggregates.iter().any(|aggregate| aggregate.numbers == Numbers::Whole)
+    }
+
+    /// What stands behind the owner, in order
+    fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let parts = |aggregate: &Aggregate<'_, C>| aggregate.parts(self.in_halves);
+        let all = self.aggregates.iter().map(parts).enumerate();
+        all.flat_map(|(of, parts)| parts.iter().map(move |&part| Piece { of, part }))
+    }
+
+    /// The condition of a count that is asked for alone: an index may help
+    fn condition(&self) -> Option<usize> {
+        match self.aggregates {
+            [Aggregate { function: Function::Count, argument, .. }] => {
+                (!matches!(argument, Argument::Members)).then_some(0)
+            }
+            _ => None,
+        }
+    }
+
     /// A join table may hold a pair twice, and a member may be one of several records.
     fn push_of_distinct<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let owner = self.source.owner();
@@ -310,8 +357,11 @@ impl<C: Connection> Query<'_, C> {
             out.push_sql(&names);
             out.push_sql(", ");
         }
-        self.push_parts(&mut out, &|out| {
-            out.push_sql("argument");
+        self.push_pieces(&mut out, &|out, of| {
+            match self.aggregates[of].argument {
+                Argument::Members => out.push_sql("*"),
+                _ => out.push_sql(&format!("argument{of}")),
+            }
             Ok(())
         })?;
         out.push_sql(" FROM (SELECT DISTINCT ");
@@ -324,10 +374,12 @@ impl<C: Connection> Query<'_, C> {
             out.push_sql(&format!(" AS {alias}{part}"));
             Ok(())
         })?;
-        if self.aggregate.function != Function::Count {
-            out.push_sql(", ");
-            self.push_argument(&mut out)?;
-            out.push_sql(" AS argument");
+        for (of, aggregate) in self.aggregates.iter().enumerate() {
+            if self.condition().is_none() && !matches!(aggregate.argument, Argument::Members) {
+                out.push_sql(", ");
+                self.push_argument(of, &mut out)?;
+                out.push_sql(&format!(" AS argument{of}"));
+            }
         }
         self.push_from(&mut out)?;
         out.push_sql(") AS members");
@@ -338,38 +390,52 @@ impl<C: Connection> Query<'_, C> {
         Ok(())
     }
 
-    fn push_parts<'b>(
+    fn push_pieces<'b>(
         &self,
         out: &mut AstPass<'_, 'b, C::Backend>,
         argument: Push<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
-        let Aggregate { function, numbers, .. } = *self.aggregate;
-        separated(out, self.aggregate.parts(self.in_halves), |out, part| {
+        separated(out, self.pieces(), |out, Piece { of, part }| {
+            let aggregate = &self.aggregates[of];
             let [before, behind] = match part {
                 Part::Value => {
-                    C::Backend::around(self.source.members.system(), self.aggregate.name(), numbers)
+                    let system = self.source.members.system();
+                    C::Backend::around(system, aggregate.name(), aggregate.numbers)
                 }
                 Part::High => ["SUM((".to_owned(), ") / 4294967296)".to_owned()],
                 Part::Low => ["SUM((".to_owned(), ") % 4294967296)".to_owned()],
                 Part::Count => ["COUNT(".to_owned(), ")".to_owned()],
             };
             out.push_sql(&before);
-            match function {
-                Function::Count => out.push_sql("*"),
-                _ => argument(out)?,
+            match self.condition() {
+                Some(_) => out.push_sql("*"),
+                None => argument(out, of)?,
             }
             out.push_sql(&behind);
             Ok(())
         })
     }
 
-    fn push_argument<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
-        let members = self.source.members;
-        match self.aggregate.argument {
+    fn push_argument<'b>(&'b self, of: usize, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        let (members, aggregate) = (self.source.members, &self.aggregates[of]);
+        match aggregate.argument {
             Argument::Field(field) => {
                 ColumnNames { table: members.sql(), names: members.field(field).columns }.push_all(out)
             }
+            Argument::Expression(condition) if aggregate.function == Function::Count => {
+                out.push_sql("CASE WHEN (");
+                condition.walk_ast(out.reborrow())?;
+                out.push_sql(") THEN 1 END");
+                Ok(())
+            }
             Argument::Expression(expression) => expression.walk_ast(out.reborrow()),
+            Argument::Members => {
+                // As they are counted alone
+                if self.source.is_through() {
+                    out.push_sql("DISTINCT ");
+                }
+                push_present(key_columns(members), out)
+            }
         }
     }
 
@@ -377,13 +443,12 @@ impl<C: Connection> Query<'_, C> {
         out.push_sql(" FROM ");
         self.whose.push_from(out)?;
         out.push_sql(" WHERE ");
-        if self.aggregate.function != Function::Count {
-            return self.whose.push(out);
-        }
+        let condition = self.condition().map(|of| &self.aggregates[of].argument);
+        let Some(Argument::Expression(condition)) = condition else { return self.whose.push(out) };
         out.push_sql("(");
         self.whose.push(out)?;
         out.push_sql(") AND (");
-        self.push_argument(out)?;
+        condition.walk_ast(out.reborrow())?;
         out.push_sql(")");
         Ok(())
     }

@@ -29,7 +29,7 @@ pub(crate) fn anew<C: Connection>(
     fields.extend(store.model().version().filter(|version| !fields.contains(version)));
     let window = match fields.first() {
         Some(&first) => window(env, store, first, Want::Records),
-        None => env.settings.prefetch_limit,
+        None => env.settings.prefetch_limit.min(store.most_keys()),
     };
     // Whoever locks the same rows locks them in the same order.
     let mut slots = slots.to_vec();

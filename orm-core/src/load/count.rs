@@ -23,9 +23,10 @@ pub(crate) fn count<M: Entity>(
     laid: Laid<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<usize> {
-    // SQL of the application's own is left as it is written.
+    // SQL of the application's own is left as it is written, but for the semicolon at its end.
     let is_own = matches!(laid, Laid::ByName(_));
-    let text = env.text_of(query).ok().filter(|_| !is_own).and_then(|text| counting(&text));
+    let text = env.text_of(query).ok();
+    let text = text.and_then(|text| if is_own { Some(counting_own(&text)) } else { counting(&text) });
     let (reworded, whole);
     let query: &dyn QueryFragment<DbOf<M>> = match text {
         Some(text) => {
@@ -72,6 +73,12 @@ impl<DB: Backend> QueryFragment<DB> for Counting<'_, DB> {
         out.push_sql(") AS counted");
         Ok(())
     }
+}
+
+/// The text that counts the rows of a query of the application's own; a comment may stand at its end.
+fn counting_own(text: &str) -> String {
+    let query = text.trim_end_matches(|letter: char| letter == ';' || letter.is_whitespace());
+    format!("SELECT COUNT(*) FROM ({query}\n) AS counted")
 }
 
 /// The text that counts the rows of a query of this text, with the same values in the same order; `None` where that is not certain

@@ -400,7 +400,7 @@ pub(super) fn window<C: Connection>(
     let is_list = store.is_list(field) && !want.is_grouped();
     let bytes = if is_list { bytes.min(paces.budget(field)) } else { bytes };
     let fitting = if want.is_grouped() { usize::MAX } else { paces.fitting(field, bytes) };
-    let window = env.settings.prefetch_limit.min(fitting);
+    let window = env.settings.prefetch_limit.min(store.most_keys()).min(fitting);
     let records = |place: usize| {
         let rows = if want.is_grouped() { 1 } else { rows_of(store, field) };
         (place / rows).min(window)

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use diesel::QueryResult;
+use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
@@ -12,7 +13,7 @@ use crate::codec::ColumnNames;
 use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
 use crate::env::stores::{Side, Store, Want};
-use crate::fragment::separated;
+use crate::fragment::{joined, separated};
 use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
@@ -442,14 +443,15 @@ struct Counts<'a, C: Connection> {
 impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let (owner, key) = (self.source.owner(), key_columns(self.source.members));
-        if key.names.len() > 1 {
+        // A join table may hold a pair twice, whatever is said to be its key.
+        let may_repeat = self.source.is_through();
+        if key.names.len() > 1 && may_repeat {
             return self.push_of_several(owner, key, out);
         }
         out.push_sql("SELECT ");
         owner.push_all(&mut out)?;
-        // A join table may hold a pair twice.
-        out.push_sql(", COUNT(DISTINCT ");
-        key.push_all(&mut out)?;
+        out.push_sql(if may_repeat { ", COUNT(DISTINCT " } else { ", COUNT(" });
+        push_present(key, &mut out)?;
         out.push_sql(") FROM ");
         self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
@@ -489,4 +491,22 @@ impl<C: Connection> Counts<'_, C> {
         out.push_sql(&format!(") AS pairs GROUP BY {owners}"));
         Ok(())
     }
+}
+
+/// What is not NULL where a row has a key: what has none is no record.
+pub(super) fn push_present<'b, DB: Backend>(
+    key: ColumnNames<'b>,
+    out: &mut AstPass<'_, 'b, DB>,
+) -> QueryResult<()> {
+    if key.names.len() == 1 {
+        return key.push(0, out);
+    }
+    out.push_sql("CASE WHEN ");
+    joined(" AND ", out, 0..key.names.len(), |out, part| {
+        key.push(part, out)?;
+        out.push_sql(" IS NOT NULL");
+        Ok(())
+    })?;
+    out.push_sql(" THEN 1 END");
+    Ok(())
 }

@@ -73,7 +73,7 @@ impl<'env, M: Model> Batches<'env, M> {
         let slots: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
         if always::<M>().next().is_none() {
             // No column to read, but rows may be gone.
-            for window in slots.chunks(self.env.settings.prefetch_limit) {
+            for window in slots.chunks(self.env.settings.prefetch_limit.min(store.most_keys())) {
                 query::by_keys(self.env, store, window, &[], M::KEY_FIELD)?;
             }
         }

@@ -3,6 +3,7 @@
 //! The typed side of the crate: called by applications and generated code, calls `load` on a miss and `write` on a write, with numbers for
 //! models, fields and records.
 
+pub(crate) mod aggregable;
 pub(crate) mod aggregates;
 mod algebra;
 pub(crate) mod batches;
@@ -25,7 +26,9 @@ mod iter;
 pub(crate) mod keyset;
 mod lists;
 pub(crate) mod lookup;
+pub(crate) mod measured;
 mod model;
+pub(crate) mod numbers;
 pub(crate) mod record_query;
 mod refresh;
 mod search;

@@ -135,7 +135,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
         let Group { env, store, .. } = *self.handle().group;
         let spot = Spot::new(Location::caller(), Repeated::Lookup, M::NAME, "");
         env.watch_records(spot, M::number().get(), self.slots())?;
-        for window in self.slots().chunks(env.settings.prefetch_limit) {
+        for window in self.slots().chunks(env.settings.prefetch_limit.min(store.most_keys())) {
             query::by_keys(env, store, window, &[], "exists")?;
         }
         let found = self.slots().iter().map(|&slot| store.meant(slot)).filter(|&slot| !store.is_absent(slot));

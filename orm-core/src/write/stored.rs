@@ -341,7 +341,7 @@ impl<C: Connection> Walk<'_, C> {
     ) -> Result<Vec<u32>> {
         let env = self.env;
         let mut found = Slots::default();
-        let window = WINDOW.min(env.settings.prefetch_limit);
+        let window = WINDOW.min(env.settings.prefetch_limit).min(by.most_keys());
         for slots in slots.chunks(window) {
             let keys = by.key_list(slots);
             let query = Owners::<C> { table, columns, named, keys };

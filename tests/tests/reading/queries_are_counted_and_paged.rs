@@ -26,10 +26,10 @@ fn a_query_is_counted_in_one_select_and_nothing_is_cached() -> Result<()> {
             partners::table.filter(partners::id.lt(10)).union(partners::table.filter(partners::id.lt(20)));
         assert_eq!(both.count_records::<Partner>(&db)?, 19);
     }
-    assert_eq!(
-        diesel::sql_query("SELECT id FROM partners WHERE id > 240").count_records::<Partner>(&db)?,
-        10
-    );
+    for end in ["", ";", " ;\n", " -- the last ones", "; "] {
+        let own = diesel::sql_query(format!("SELECT id FROM partners WHERE id > 240{end}"));
+        assert_eq!(own.count_records::<Partner>(&db)?, 10, "{end:?}");
+    }
     // What waits is counted.
     db.transaction(|| {
         db.record::<Partner>(1).set_name("renamed")?;

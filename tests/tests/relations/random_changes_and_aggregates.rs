@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
+use orm_core::aggregate::{avg, count, count_where, max, min, sum};
 use orm_core::{Error, Record, Result};
 use orm_tests::TestDb;
 use orm_tests::computed::*;
@@ -61,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     let looks = prop_oneof![
         contact().prop_map(Step::ReadLists),
         Just(Step::ReadInvoices),
-        (contact(), 0..6u8).prop_map(|(id, what)| Step::ReadSome(id, what)),
+        (contact(), 0..7u8).prop_map(|(id, what)| Step::ReadSome(id, what)),
         (0..4u8, contact()).prop_map(|(what, id)| Step::Invalidate(what, id)),
         (0..5u8).prop_map(Step::InvalidateField),
         any::<usize>().prop_map(Step::Refresh),
@@ -213,6 +214,7 @@ impl Run {
                 for contact in &db.browse::<Contact>(1..=to) {
                     match what {
                         0 => drop(contact.invoice_ids().sum(Invoice::AMOUNT)?),
+                        6 => drop(contact.invoice_ids().aggregate((count(), avg(Invoice::AMOUNT)))?),
                         1 => drop(contact.invoice_ids().max(Invoice::STATE)?),
                         4 => drop(contact.open_ids().ids()?),
                         5 => drop((contact.smallest_ids().ids()?, contact.zero_ids().ids()?)),
@@ -267,6 +269,13 @@ impl Run {
         if contact.id() % 2 == 0 {
             assert_eq!(contact.open_ids().len().unwrap(), open.len());
             assert_eq!(contact.open_ids().sum(Invoice::AMOUNT).unwrap(), total);
+        } else if contact.id() % 3 == 0 {
+            // The number comes along.
+            assert_eq!(contact.open_ids().sum(Invoice::AMOUNT).unwrap(), total);
+            assert_eq!(contact.open_ids().len().unwrap(), open.len());
+        } else {
+            let found = contact.open_ids().aggregate((count(), sum(Invoice::AMOUNT))).unwrap();
+            assert_eq!(found, (open.len(), total));
         }
         assert_eq!(contact.open_ids().ids().unwrap(), ids(&open));
         assert_eq!(contact.open_total().unwrap(), total);
@@ -298,6 +307,7 @@ impl Run {
         if contact.id() % 3 == 0 {
             assert_eq!(contact.first_ids().len().unwrap(), first.len());
             assert_eq!(contact.first_ids().sum(Invoice::AMOUNT).unwrap(), amount);
+            assert_eq!(contact.top_ids().avg(Invoice::AMOUNT).unwrap().is_some(), !top.is_empty());
             assert_eq!(contact.top_ids().len().unwrap(), top.len());
             assert_eq!(contact.last_label_ids().len().unwrap(), labels.len());
         }
@@ -305,6 +315,33 @@ impl Run {
         assert_eq!(contact.first_ids().sum(Invoice::AMOUNT).unwrap(), amount);
         assert_eq!(contact.top_ids().ids().unwrap(), top);
         assert_eq!(contact.last_label_ids().ids().unwrap(), labels);
+    }
+
+    /// Asked for together
+    fn check_several(&self, world: &World, contact: &Record<Contact>) {
+        let own = world.of(contact.id());
+        let amounts = || own.iter().map(|&(amount, _)| amount);
+        let wanted = (
+            max(Invoice::STATE),
+            count(),
+            count_where(invoices::state.eq("open").and(invoices::amount.gt(0))),
+            sum(Invoice::AMOUNT),
+            min(Invoice::AMOUNT),
+            sum(invoices::amount * invoices::amount),
+        );
+        let (state, number, open, total, least, squares) = contact.invoice_ids().aggregate(wanted).unwrap();
+        let states = own.iter().map(|&(_, open)| if open { "open" } else { "paid" });
+        assert_eq!(state.as_deref(), states.max());
+        assert_eq!((number, total, least), (own.len(), amounts().sum(), amounts().min()));
+        assert_eq!(open, own.iter().filter(|(amount, open)| *open && *amount > 0).count());
+        assert_eq!(squares, amounts().map(|amount| amount * amount).sum::<i64>());
+        let pairs = world.pairs.iter().filter(|pair| pair.0 == contact.id());
+        let labels: Vec<&str> = pairs.map(|pair| &*world.labels[&pair.1]).collect();
+        let wanted = (count(), count_where(labels::name.eq("0")), max(Label::NAME));
+        let (number, named, last) = contact.label_ids().aggregate(wanted).unwrap();
+        let zeros = labels.iter().filter(|name| **name == "0").count();
+        assert_eq!((number, named), (labels.len(), zeros));
+        assert_eq!(last.as_deref(), labels.iter().max().copied());
     }
 
     fn check(&self) {
@@ -315,6 +352,9 @@ impl Run {
         for contact in &contacts {
             let (own, list) = (world.of(contact.id()), contact.invoice_ids());
             let amounts: Vec<i64> = own.iter().map(|&(amount, _)| amount).collect();
+            if contact.id() % 2 == 0 {
+                self.check_several(&world, &contact);
+            }
             assert_eq!(list.sum(Invoice::AMOUNT).unwrap(), amounts.iter().sum::<i64>());
             assert_eq!(list.avg(Invoice::AMOUNT).unwrap(), mean(&amounts));
             assert_eq!(list.min(Invoice::AMOUNT).unwrap(), amounts.iter().min().copied());
