@@ -298,7 +298,12 @@ impl<N: Total, DB: Dialect> Reading<DB> for Tallies<N> {
         self.all.clear();
     }
 
-    fn take(&mut self, owner: u32, Piece { part, .. }: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(
+        &mut self,
+        owner: u32,
+        Piece { part, .. }: Piece,
+        value: DB::RawValue<'_>,
+    ) -> Result<(), BoxError> {
         let tally = self.all.entry(owner).or_insert_with(Tally::none);
         if part == Part::Count {
             tally.count += DB::read_count(Some(value))? as u64;

@@ -207,7 +207,8 @@ impl<M: Model> Aggregated<M> for Len {
     /// What it is asked for with brings it along.
     fn ask(&self, links: &ToMany<'_, M>, beside: &[&dyn Companion<M>], place: Place) -> Result<usize> {
         for (at, first) in beside.iter().enumerate() {
-            let others: Vec<_> = beside[at + 1..].iter().copied().chain([self as &dyn Companion<M>]).collect();
+            let others: Vec<_> =
+                beside[at + 1..].iter().copied().chain([self as &dyn Companion<M>]).collect();
             if first.look_up(links, &others, place)? {
                 break;
             }

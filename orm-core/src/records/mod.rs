@@ -6,6 +6,7 @@
 pub(crate) mod aggregable;
 pub(crate) mod aggregates;
 mod algebra;
+mod asked;
 pub(crate) mod batches;
 pub(crate) mod builder;
 pub(crate) mod cache;
