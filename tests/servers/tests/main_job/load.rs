@@ -225,6 +225,7 @@ fn run(env: &Environment<Db>, step: Step, locks: bool) -> Result<(), Error> {
 fn run_by_hand(connection: &mut Db, step: Step, locks: bool) -> diesel::QueryResult<()> {
     let ids = step.accounts();
     let of_these = || accounts::table.filter(accounts::id.eq_any(&ids)).order(accounts::id);
+    #[allow(clippy::if_same_then_else, reason = "SQLite locks no rows")]
     let rows: Vec<(i32, i32, i32, i32)> =
         if locks { super::for_update!(of_these()).load(connection)? } else { of_these().load(connection)? };
     let row = |id: i32| rows.iter().find(|row| row.0 == id).copied().ok_or(diesel::NotFound);
