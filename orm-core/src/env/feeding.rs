@@ -7,7 +7,7 @@ use crate::env::environment::Environment;
 use crate::env::stored::{Allowed, Back, Mode, PairSource, Route, Rule, Source};
 use crate::env::stores::{Side, Store, Stores};
 use crate::model::{AnyModel, FieldInfo, LinkKind, linked};
-use crate::store::{Change, ColumnId, Part, Read, Rows, Subject, TableId, Watched};
+use crate::store::{Change, ColumnId, Part, Read, Rows, Slot, Subject, TableId, Watched};
 use crate::{Error, Result};
 
 impl<C: Connection> Stores<C> {
@@ -33,7 +33,7 @@ impl<C: Connection> Stores<C> {
     fn learn(&self, model: &'static dyn AnyModel<C>) {
         for model in linked(model) {
             let fields = || model.fields().iter().enumerate().filter(|(_, info)| info.stored.is_some());
-            if fields().next().is_none() || !self.stored.known.borrow_mut().insert(number_of(model)) {
+            if fields().next().is_none() || !self.stored.known.borrow_mut().mark(model.number()) {
                 continue;
             }
             fields().for_each(|(field, info)| self.learn_field(model, field, info));
@@ -196,10 +196,6 @@ impl<C: Connection> Stores<C> {
     }
 }
 
-fn number_of<C: Connection>(model: &'static dyn AnyModel<C>) -> u32 {
-    u32::try_from(model.number()).unwrap_or(u32::MAX)
-}
-
 /// Whether a column's value is made of the others when the row is written: it is computed, or says when that was
 fn is_made_late<C: Connection>(info: &FieldInfo<C>) -> bool {
     info.stored.is_some() || info.stamp.is_some_and(|stamp| stamp.is_updated)
@@ -223,14 +219,14 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes what has become of rows, for the stored values that follow from them: no read of one is a hit before they are found.
-    pub(crate) fn feed(&self, store: Store<'_, C>, change: Change<'_>, slots: &[u32]) {
+    pub(crate) fn feed(&self, store: Store<'_, C>, change: Change<'_>, slots: &[Slot]) {
         store.table().feed(change, slots);
         self.doubt();
     }
 
     /// The same of cells of a column that were written
     #[inline]
-    pub(crate) fn feed_column(&self, store: Store<'_, C>, column: ColumnId, slots: &[u32]) {
+    pub(crate) fn feed_column(&self, store: Store<'_, C>, column: ColumnId, slots: &[Slot]) {
         if store.table().is_fed_on() {
             self.feed(store, Change::Written(store.table_store().field_of(column).1.columns), slots);
         }
@@ -283,11 +279,11 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes that pairs of a join table come or go: which records are on each side, by the columns.
-    pub(crate) fn feed_pairs(&self, side: Side, pairs: &[(u32, u32)]) {
+    pub(crate) fn feed_pairs(&self, side: Side, pairs: &[(Slot, Slot)]) {
         let Side::Pairs { join, own, other, is_symmetric } = side else { return };
         let stored = &self.stores.stored;
         for known in stored.pairs.borrow().iter().filter(|known| known.join == join) {
-            let slots: Vec<u32> = if known.is_symmetric || is_symmetric {
+            let slots: Vec<Slot> = if known.is_symmetric || is_symmetric {
                 pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect()
             } else if (known.own, known.other) == (own, other) {
                 pairs.iter().map(|pair| pair.0).collect()
@@ -340,7 +336,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// An error if something was read to compute a field that it does not declare: it would not be computed when that changes.
-    pub(crate) fn check_reads(&self, rule: &Rule<C>, slots: &[u32], reads: Vec<Read>) -> Result<()> {
+    pub(crate) fn check_reads(&self, rule: &Rule<C>, slots: &[Slot], reads: Vec<Read>) -> Result<()> {
         for read in reads {
             let undeclared = match read {
                 Read::Search(_) => Some("what a search finds".to_owned()),

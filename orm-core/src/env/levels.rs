@@ -13,7 +13,7 @@ use crate::env::connection::{diesel_depth, lower_depth};
 use crate::env::telling::Statement;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
-use crate::store::Stamp;
+use crate::store::{Slot, Stamp};
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -60,7 +60,7 @@ impl<C: Connection> Environment<C> {
         &self,
         spot: Spot,
         model: usize,
-        set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
+        set: impl FnOnce() -> Result<Cow<'a, [Slot]>>,
     ) -> Result<()> {
         self.may_write()?;
         self.called_at(spot.place);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::store::SlotSet;
+use crate::store::{Slot, SlotSet};
 
 /// Bytes that the lists of one batch may bring at first, as far as they can be foreseen; twice as many when those were
 /// not enough
@@ -101,7 +101,7 @@ impl Paces {
     ///
     /// A batch that was dropped before it was read makes the next one small: else a loop that drops what it does not
     /// read would read every window again and again.
-    pub(crate) fn records(&self, field: usize, slot: u32, now: Counters) -> usize {
+    pub(crate) fn records(&self, field: usize, slot: Slot, now: Counters) -> usize {
         self.with(field, |pace| {
             let used = now.hits.saturating_sub(pace.hits).saturating_add(1);
             if 2 * used <= pace.size && pace.drops != now.drops && pace.seen.has(slot) {
@@ -121,7 +121,7 @@ impl Paces {
     }
 
     /// Whether a record was in a batch before
-    pub(crate) fn was_loaded(&self, field: usize, slot: u32) -> bool {
+    pub(crate) fn was_loaded(&self, field: usize, slot: Slot) -> bool {
         self.with(field, |pace| pace.seen.has(slot))
     }
 
@@ -135,7 +135,7 @@ impl Paces {
         self.with(field, |pace| pace.drops != drops)
     }
 
-    pub(crate) fn note_batch(&self, field: usize, batch: &[u32], now: Counters) {
+    pub(crate) fn note_batch(&self, field: usize, batch: &[Slot], now: Counters) {
         self.with(field, |pace| {
             batch.iter().for_each(|&slot| {
                 pace.seen.mark(slot);
@@ -204,9 +204,9 @@ mod tests {
         }
 
         /// What a miss of the first may load; as much of these is loaded, and so many of them are read
-        fn batch(&mut self, slots: std::ops::Range<u32>, read: usize) -> usize {
+        fn batch(&mut self, slots: std::ops::Range<Slot>, read: usize) -> usize {
             let records = self.paces.records(0, slots.start, self.now);
-            let batch: Vec<u32> = slots.take(records.min(1000)).collect();
+            let batch: Vec<Slot> = slots.take(records.min(1000)).collect();
             self.paces.note_batch(0, &batch, self.now);
             self.now.hits += read.min(batch.len()) - 1;
             records

@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 
 use crate::backend::Connection;
 use crate::model::AnyModel;
-use crate::store::{ColumnId, Frozen, SlotSet, Slots, TableId};
+use crate::store::{Bits, ColumnId, Frozen, Slot, SlotSet, TableId};
 
 /// A field that is computed and stored
 pub(crate) struct Rule<C: Connection> {
@@ -104,14 +104,14 @@ struct Waiting {
 }
 
 /// By slot, in the order in which it was found out
-type Due = IndexMap<u32, Waiting, FixedState>;
+type Due = IndexMap<Slot, Waiting, FixedState>;
 
 /// The records of a field that wait to be computed
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
     pub(crate) rank: usize,
     pub(crate) rule: usize,
-    pub(crate) slots: Vec<u32>,
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// The fields that are computed and stored, of the models that are known
@@ -123,9 +123,9 @@ pub(crate) struct StoredFields<C: Connection> {
     /// By rule
     due: RefCell<IndexMap<usize, Due, FixedState>>,
     /// Rows, noted beside what the tables note
-    noted: RefCell<Vec<(Source, Vec<u32>)>>,
+    noted: RefCell<Vec<(Source, Vec<Slot>)>>,
     /// The numbers of the models whose fields are known
-    pub(super) known: RefCell<Slots>,
+    pub(super) known: RefCell<Bits>,
     /// Models whose fields are to be learned, once no model is being opened
     pub(super) unlearned: RefCell<Vec<&'static dyn AnyModel<C>>>,
     pub(super) opening: Cell<usize>,
@@ -223,7 +223,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Whether a record waits to be computed
-    pub(crate) fn is_due(&self, rule: usize, slot: u32) -> bool {
+    pub(crate) fn is_due(&self, rule: usize, slot: Slot) -> bool {
         self.due.borrow().get(&rule).is_some_and(|due| due.contains_key(&slot))
     }
 
@@ -237,7 +237,7 @@ impl<C: Connection> StoredFields<C> {
     pub(crate) fn set_due(
         &self,
         rule: usize,
-        slot: u32,
+        slot: Slot,
         rank: usize,
         old: impl FnOnce() -> Option<Box<dyn Any + Send>>,
     ) -> bool {
@@ -257,7 +257,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// A record waits no more; gives what the database held.
-    pub(crate) fn take_due(&self, rule: usize, slot: u32) -> Option<Box<dyn Any + Send>> {
+    pub(crate) fn take_due(&self, rule: usize, slot: Slot) -> Option<Box<dyn Any + Send>> {
         let mut all = self.due.borrow_mut();
         let due = all.get_mut(&rule)?;
         let waiting = due.swap_remove(&slot)?;
@@ -269,7 +269,7 @@ impl<C: Connection> StoredFields<C> {
 
     /// All that wait, those first that others wait for
     pub(crate) fn turns(&self) -> Vec<Turn> {
-        let mut turns: IndexMap<(usize, usize), Vec<u32>, FixedState> = IndexMap::default();
+        let mut turns: IndexMap<(usize, usize), Vec<Slot>, FixedState> = IndexMap::default();
         for (&rule, due) in &*self.due.borrow() {
             for (&slot, waiting) in due {
                 turns.entry((waiting.rank, rule)).or_default().push(slot);
@@ -302,7 +302,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Records of a table that wait for nothing any more: their rows are gone.
-    pub(crate) fn forget_rows(&self, table: TableId, slots: &[u32]) {
+    pub(crate) fn forget_rows(&self, table: TableId, slots: &[Slot]) {
         for (number, _) in self.rules.iter().enumerate().filter(|(_, rule)| rule.table == table) {
             slots.iter().for_each(|&slot| drop(self.take_due(number, slot)));
         }
@@ -314,11 +314,11 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Notes rows that a field follows from.
-    pub(crate) fn note(&self, source: Source, slots: Vec<u32>) {
+    pub(crate) fn note(&self, source: Source, slots: Vec<Slot>) {
         self.noted.borrow_mut().push((source, slots));
     }
 
-    pub(crate) fn take_noted(&self) -> Vec<(Source, Vec<u32>)> {
+    pub(crate) fn take_noted(&self) -> Vec<(Source, Vec<Slot>)> {
         self.is_doubted.set(false);
         self.noted.take()
     }

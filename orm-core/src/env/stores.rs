@@ -11,8 +11,8 @@ use crate::env::pace::Paces;
 use crate::env::stored::StoredFields;
 use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
 use crate::store::{
-    self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
-    Narrowed, Signal, SlotSet, Subject, Table, TableId, Written,
+    self, Affected, AggregateKey, AnyColumn, Bits, ColumnId, FieldStats, Follower, Frozen, Joining,
+    ModelStats, Narrowed, Signal, Slot, Subject, Table, TableId, Written,
 };
 use crate::{Error, Result, Str};
 
@@ -67,7 +67,7 @@ struct Entry<C: Connection> {
     sides: Box<[Option<Side>]>,
     paces: Paces,
     /// The links whose lists follow from their members' fields, and of which the members' tables know that
-    followed: RefCell<SlotSet>,
+    followed: RefCell<Bits>,
 }
 
 /// A join table
@@ -757,7 +757,7 @@ impl<C: Connection> Deref for Store<'_, C> {
 }
 
 /// Takes what says whether a record lacks a field.
-pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(u32) -> bool);
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(Slot) -> bool);
 
 impl<'a, C: Connection> Store<'a, C> {
     /// The cells of a field; for generated code.
@@ -771,7 +771,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The keys of records, for a condition
-    pub(crate) fn key_list(self, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>> {
+    pub(crate) fn key_list(self, slots: &[Slot]) -> Box<dyn KeyCondition<C::Backend>> {
         self.entry.model.key_list(self.shelf.system, &self.shelf.table, slots)
     }
 
@@ -845,7 +845,7 @@ impl<'a, C: Connection> Store<'a, C> {
 
     /// Notes that the members' tables know what the lists of a link follow from; returns whether that is new.
     pub(crate) fn note_followed(self, field: usize) -> bool {
-        self.entry.followed.borrow_mut().mark(field as u32)
+        self.entry.followed.borrow_mut().mark(field)
     }
 
     pub(crate) fn is_list(self, field: usize) -> bool {
@@ -866,22 +866,27 @@ impl<'a, C: Connection> Store<'a, C> {
         always_of(self.fields())
     }
 
-    pub(crate) fn has(self, field: usize, slot: u32) -> bool {
+    pub(crate) fn has(self, field: usize, slot: Slot) -> bool {
         self.column(field).has(slot)
     }
 
     /// Notes the use of a field's value in a turn; returns whether there is one.
-    pub(crate) fn touch(self, field: usize, slot: u32, turn: u32) -> bool {
+    pub(crate) fn touch(self, field: usize, slot: Slot, turn: u32) -> bool {
         self.table().touch(self.column_of(field), slot, turn)
     }
 
     /// Counts a read of a field that was answered by the cache, as a use in this turn.
-    pub(crate) fn count_hit(self, field: usize, slot: u32, turn: u32) {
+    pub(crate) fn count_hit(self, field: usize, slot: Slot, turn: u32) {
         self.table().count_hit(self.column_of(field), slot, turn);
     }
 
     /// Where the links of slots lead to: `None` for a link that is not cached
-    pub(crate) fn hop(self, field: usize, slots: impl Iterator<Item = u32>, out: impl FnMut(Option<&[u32]>)) {
+    pub(crate) fn hop(
+        self,
+        field: usize,
+        slots: impl Iterator<Item = Slot>,
+        out: impl FnMut(Option<&[Slot]>),
+    ) {
         store::follow(self.column(field), slots, out);
     }
 
@@ -889,7 +894,7 @@ impl<'a, C: Connection> Store<'a, C> {
     pub(crate) fn probe(self, field: usize, want: Want, f: Probe<'_>) {
         let has_unreadable = self.has_unreadable();
         let number = if let Want::Aggregate(column) = want { column } else { self.column_of(field) };
-        let is_unreadable = |slot: u32| has_unreadable && self.unreadable(number, slot).is_some();
+        let is_unreadable = |slot: Slot| has_unreadable && self.unreadable(number, slot).is_some();
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.members_counted(field, slot).is_some(),
@@ -900,7 +905,7 @@ impl<'a, C: Connection> Store<'a, C> {
         f(&|slot| !column.has(slot) && !has_none(slot));
     }
 
-    pub(crate) fn members_counted(self, field: usize, slot: u32) -> Option<usize> {
+    pub(crate) fn members_counted(self, field: usize, slot: Slot) -> Option<usize> {
         self.count_of(self.column_of(field), slot)
     }
 
@@ -922,7 +927,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The fields that are loaded together with `field` and that at least one of these records lacks
-    pub(crate) fn missing_fields(self, batch: &[u32], field: usize) -> Vec<usize> {
+    pub(crate) fn missing_fields(self, batch: &[Slot], field: usize) -> Vec<usize> {
         let (kind, version) = (self.prefetch_of(field), self.model().version());
         let fields = self.fields();
         (0..fields.len())
@@ -938,12 +943,12 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// What a record is called in messages
-    pub(crate) fn describe(self, slot: u32) -> Str {
+    pub(crate) fn describe(self, slot: Slot) -> Str {
         Str::from(format!("{}({})", self.name(), self.key_text(slot)))
     }
 
     /// Why a record has no value of a field: what came could not be read, or it does not exist.
-    pub(crate) fn no_value(self, field: usize, slot: u32) -> Error {
+    pub(crate) fn no_value(self, field: usize, slot: Slot) -> Error {
         let Some(message) = self.table().unreadable(self.column_of(field), slot) else {
             return self.missing_record(slot);
         };
@@ -952,7 +957,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// Several records link to one, where one was promised at most.
-    pub(crate) fn not_unique(self, field: usize, slot: u32, count: usize) -> Error {
+    pub(crate) fn not_unique(self, field: usize, slot: Slot, count: usize) -> Error {
         let other = self.field(field).link.as_ref().map_or("", |link| link.target.name());
         Error::NotUnique {
             model: self.name(),
@@ -963,19 +968,19 @@ impl<'a, C: Connection> Store<'a, C> {
         }
     }
 
-    pub(crate) fn missing_record(self, slot: u32) -> Error {
+    pub(crate) fn missing_record(self, slot: Slot) -> Error {
         Error::MissingRecord { model: self.name(), id: self.key_text(slot) }
     }
 
     /// An error if it is known that one of these records is not there
-    pub(crate) fn none_is_gone(self, slots: &[u32]) -> crate::Result<()> {
+    pub(crate) fn none_is_gone(self, slots: &[Slot]) -> crate::Result<()> {
         match slots.iter().find(|&&slot| self.is_absent(slot)) {
             Some(&gone) => Err(self.missing_record(gone)),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn conflict(self, slot: u32) -> Error {
+    pub(crate) fn conflict(self, slot: Slot) -> Error {
         Error::Conflict { model: self.name(), id: self.key_text(slot) }
     }
 

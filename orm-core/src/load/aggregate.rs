@@ -20,7 +20,7 @@ use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each};
 use crate::load::select::{Reason, key_columns, told};
-use crate::store::{Function, Subject};
+use crate::store::{Function, Slot, Subject};
 use crate::{Environment, Error, Result, Str};
 
 /// What is aggregated over members
@@ -65,15 +65,15 @@ pub trait Reading<DB: Backend> {
     /// Forgets what was taken: the SELECT is run again.
     fn begin(&mut self);
     /// Takes a value of an owner.
-    fn take(&mut self, owner: u32, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError>;
+    fn take(&mut self, owner: Slot, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError>;
 }
 
 /// Whose aggregates a SELECT has brought
 #[derive(Debug)]
 pub struct Brought {
-    pub(crate) owners: Vec<u32>,
+    pub(crate) owners: Vec<Slot>,
     /// What could not be read
-    pub(crate) faults: Vec<(u32, Str)>,
+    pub(crate) faults: Vec<(Slot, Str)>,
 }
 
 impl<C: Connection> Aggregate<'_, C> {
@@ -127,7 +127,7 @@ impl<C: Connection> Aggregate<'_, C> {
 pub(crate) fn by_owner<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (usize, &[u32]),
+    (field, slots): (usize, &[Slot]),
     aggregate: &Aggregate<'_, C>,
     is_kept: bool,
     reading: &mut dyn Reading<C::Backend>,
@@ -157,10 +157,10 @@ pub(crate) fn by_owner<C: Connection>(
 pub(crate) fn of_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (Option<usize>, &[u32]),
+    (field, slots): (Option<usize>, &[Slot]),
     aggregate: &Aggregate<'_, C>,
     reading: &mut dyn Reading<C::Backend>,
-) -> Result<Vec<(u32, Str)>> {
+) -> Result<Vec<(Slot, Str)>> {
     let source = field.map_or(Some(Source::themselves(store)), |field| Source::of(env, store, field));
     let Some(source) = source else { return Ok(Vec::new()) };
     let side = field.and_then(|field| store.side(field));
@@ -193,9 +193,9 @@ impl<C: Connection> Select<'_, C> {
         env: &Environment<C>,
         _flushed: Flushed,
         query: &mut Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<(Slot, Str)>> {
         let read = env.reading(|_| self.read(env, query, whose, reading));
         let is_too_large = |error: &Error| error.of_statement().is_some_and(C::Backend::is_sum_too_large);
         match read {
@@ -211,9 +211,9 @@ impl<C: Connection> Select<'_, C> {
         &self,
         env: &Environment<C>,
         query: &Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<(Slot, Str)>> {
         let Self { store, name, keys } = *self;
         let reason = Reason::Aggregate(name);
         env.told(&told(store.name(), &reason, keys), query, |count| {
@@ -225,10 +225,10 @@ impl<C: Connection> Select<'_, C> {
         &self,
         env: &Environment<C>,
         query: &Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
         told: &Cell<usize>,
-    ) -> Result<Vec<(u32, Str)>> {
+    ) -> Result<Vec<(Slot, Str)>> {
         let Self { store, name, .. } = *self;
         let reason = Reason::Aggregate(name);
         let fault = |error| Error::database(store.name(), reason.text(store.name()), error);
@@ -247,7 +247,7 @@ impl<C: Connection> Select<'_, C> {
             let owner = if query.is_grouped {
                 whose(read_key(&mut *key, &places, &row).map_err(misread)?)?
             } else {
-                0
+                Slot::at(0)
             };
             for (at, &part) in query.aggregate.parts(query.in_halves).iter().enumerate() {
                 let value = row.get(places.len() + at);

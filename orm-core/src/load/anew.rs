@@ -9,6 +9,7 @@ use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::error::Doing;
 use crate::fragment::separated;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// Reads records anew: what is cached of them gives way to what their rows hold now, but for what waits to be written.
@@ -17,7 +18,7 @@ use crate::{Environment, Error, Result};
 pub(crate) fn anew<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     locked: bool,
 ) -> Result<()> {
     if locked {

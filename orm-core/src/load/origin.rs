@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::store::SlotSet;
+use crate::store::{Slot, SlotSet};
 
 /// How many sets besides the nearest a derived set remembers having been taken from. More would make unions in a loop
 /// quadratic.
@@ -187,7 +187,7 @@ impl Trail {
 /// A set of records
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
-    pub(crate) slots: Vec<u32>,
+    pub(crate) slots: Vec<Slot>,
     /// Those that are in it, once it was added to; then each is in it once
     seen: Option<SlotSet>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
@@ -196,7 +196,7 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    pub(crate) fn new(slots: Vec<u32>, reach: Reach) -> Self {
+    pub(crate) fn new(slots: Vec<Slot>, reach: Reach) -> Self {
         Self { slots, seen: None, scans: RefCell::default(), reach }
     }
 
@@ -320,11 +320,11 @@ impl Source {
 }
 
 impl Origin {
-    pub(crate) fn of(slots: Vec<u32>, reach: Reach) -> Self {
+    pub(crate) fn of(slots: Vec<Slot>, reach: Reach) -> Self {
         Self::over(slots, Rest::default(), reach)
     }
 
-    pub(crate) fn over(slots: Vec<u32>, rest: Rest, reach: Reach) -> Self {
+    pub(crate) fn over(slots: Vec<Slot>, rest: Rest, reach: Reach) -> Self {
         Self { root: Rc::new(Root::new(slots, reach)), path: Path::default(), rest }
     }
 
@@ -337,7 +337,7 @@ impl Origin {
 /// A set is added to in place, unless somebody else holds on to it
 impl Origin {
     /// Adds a record at the end, whether it is in the set or not.
-    pub(crate) fn push(&mut self, slot: u32, from: Option<&Self>) {
+    pub(crate) fn push(&mut self, slot: Slot, from: Option<&Self>) {
         let root = Rc::make_mut(&mut self.root);
         root.slots.push(slot);
         if root.seen.as_mut().is_some_and(|seen| !seen.mark(slot)) {
@@ -347,7 +347,7 @@ impl Origin {
     }
 
     /// Adds the records that are not in the set yet; afterwards each is in it once.
-    pub(crate) fn unite(&mut self, slots: &[u32], from: Option<&Self>) {
+    pub(crate) fn unite(&mut self, slots: &[Slot], from: Option<&Self>) {
         let root = Rc::make_mut(&mut self.root);
         if root.seen.is_none() {
             let (mut seen, before) = (SlotSet::default(), root.slots.len());
@@ -449,14 +449,14 @@ mod tests {
 
     #[test]
     fn the_nearest_sets_are_remembered_and_the_first() {
-        let source = |slot: u32| Source {
+        let source = |slot: Slot| Source {
             root: Rc::new(Root::new(vec![slot], Reach::Named)),
             trail: Rc::default(),
             at: None,
             is_walked: true,
         };
         let sources: Vec<Source> = (0..20).map(source).collect();
-        let kept = |sources: Vec<Source>| -> Vec<u32> {
+        let kept = |sources: Vec<Source>| -> Vec<Slot> {
             bounded(sources).expect("some").iter().map(|source| source.root.slots[0]).collect()
         };
         assert_eq!(kept(sources.clone()), [0, 1, 2, 3, 4, 5, 19]);

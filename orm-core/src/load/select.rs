@@ -21,7 +21,7 @@ use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
-use crate::store::{ColumnId, Filling, NULL, SlotSet};
+use crate::store::{ColumnId, Filling, Slot, SlotSet};
 use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
@@ -119,12 +119,12 @@ pub(crate) trait TakeRow<C: Connection> {
 pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
     Nothing,
     /// The slot of the owner
-    Owner(u32),
+    Owner(Slot),
     Value(Option<DB::RawValue<'v>>),
 }
 
 /// Takes the slot of a row, and what it says besides.
-pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
+pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(Slot, Shown<'v, DB>) -> Result<(), BoxError>;
 
 /// What the rows of a SELECT are read with
 struct Reading<'a, 'b, C: Connection> {
@@ -136,11 +136,11 @@ struct Reading<'a, 'b, C: Connection> {
     /// The rows that have come, to see that a key tells them apart
     seen: SlotSet,
     /// One of which two came that were not the same
-    suspect: Option<u32>,
+    suspect: Option<Slot>,
     /// Whether values of rows that came before could not be read
     has_unreadable: bool,
     /// Links that have come anew as others than were cached: the field, whose it is, where it led to, and where it leads to
-    moved: Vec<(usize, u32, u32, u32)>,
+    moved: Vec<(usize, Slot, Slot, Slot)>,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -216,7 +216,7 @@ impl<C: Connection> Select<'_, C> {
         beside: Beside<'_, C>,
         on_row: OnRow<'_, C::Backend>,
         told: &Cell<usize>,
-    ) -> Result<Option<u32>> {
+    ) -> Result<Option<Slot>> {
         let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
         // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
@@ -252,7 +252,7 @@ impl<C: Connection> Select<'_, C> {
                 for row in rows.by_ref().take(taken) {
                     let row = row.map_err(|error| self.fault(error))?;
                     let slot = self.write(&row, &mut into, &mut writers, on_row)?;
-                    if slot == NULL {
+                    if slot == Slot::NULL {
                         keyless += 1;
                         continue;
                     }
@@ -293,14 +293,14 @@ impl<C: Connection> Select<'_, C> {
     }
 
     /// Makes the lists missing that members have left or joined, as their rows say: they are older than that.
-    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(usize, u32, u32, u32)]) {
+    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(usize, Slot, Slot, Slot)]) {
         for &(field, member, from, to) in moved {
             let info = self.store.field(field);
             let Some(target) = self.store.table_store().target(self.store.column_of(field)) else { continue };
             let side = Side::Inverse { table: self.store.table_number(), columns: info.columns };
             for Lists { column, .. } in env.stores.lists(target, side) {
                 for (owner, is_member) in [(from, false), (to, true)] {
-                    if owner != NULL {
+                    if owner != Slot::NULL {
                         env.stores.table(target).forget_unless_listed(column, owner, member, is_member);
                     }
                 }
@@ -340,12 +340,12 @@ impl<C: Connection> Select<'_, C> {
         into: &mut Reading<'_, '_, C>,
         writers: &mut Writers<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<u32> {
+    ) -> Result<Slot> {
         let store = self.store;
         // `Error` is large: what is fine is not wrapped with it, row by row and cell by cell.
         let slot = match read_key(&mut *into.key, into.key_places, row) {
             Ok(slot) => slot,
-            Err(error) if error.is::<UnexpectedNullError>() => return Ok(NULL),
+            Err(error) if error.is::<UnexpectedNullError>() => return Ok(Slot::NULL),
             Err(error) => {
                 return Err(invalid(store.model(), store.model().key_field(), "?".into(), &error));
             }
@@ -408,7 +408,7 @@ impl<C: Connection> Select<'_, C> {
         row: &R,
         writer: &mut dyn CellWriter<C::Backend>,
         place: &Place,
-        slot: u32,
+        slot: Slot,
         is_first: bool,
     ) -> Result<bool, BoxError> {
         let encode = self.store.field(place.field).encode;
@@ -430,7 +430,7 @@ impl<C: Connection> Select<'_, C> {
     fn note_unreadable(
         &self,
         place: &Place,
-        slot: u32,
+        slot: Slot,
         error: &BoxError,
         owner_field: Option<usize>,
     ) -> Result<()> {
@@ -442,14 +442,14 @@ impl<C: Connection> Select<'_, C> {
     }
 
     #[cold]
-    fn invalid(&self, field: usize, slot: u32, error: &BoxError) -> Error {
+    fn invalid(&self, field: usize, slot: Slot, error: &BoxError) -> Error {
         invalid(self.store.model(), self.store.field_name(field), self.store.key_text(slot), error)
     }
 
     /// Asks whether a key of which two rows came that were not the same is one; a join may have found a row twice that is
     /// cached as it was before.
     #[cold]
-    fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
+    fn is_a_key(&self, env: &Environment<C>, slot: Slot) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
         let selection = Selection::of_model(model, &[]);
         let keys = store.key_list(&[slot]);
@@ -492,19 +492,19 @@ fn guarded<'a, C: Connection>(
 }
 
 impl<DB: diesel::backend::Backend> Guarded<'_, DB> {
-    fn waits(&self, slot: u32) -> bool {
+    fn waits(&self, slot: Slot) -> bool {
         self.waiting.as_ref().is_none_or(|waiting| waiting.has(slot))
     }
 }
 
 impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: Slot, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if self.waits(slot) { Ok(()) } else { self.writer.write(slot, value) }
     }
 
     fn compare(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError> {

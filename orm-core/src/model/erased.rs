@@ -14,7 +14,7 @@ use super::{DbOf, Entity, FieldInfo, Filter};
 use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
-use crate::store::{self, AnyKeys, Table};
+use crate::store::{self, AnyKeys, Slot, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
 pub trait AnyModel<C: Connection>: Sync {
@@ -54,10 +54,10 @@ pub trait AnyModel<C: Connection>: Sync {
         &self,
         system: &'static System,
         table: &Table,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn KeyCondition<C::Backend>>;
     /// The keys of records, as binds; NULL for what is none
-    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
+    fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<C::Backend>>;
     /// Binds one column of a key of the model's type.
     fn push_key<'b>(
         &self,
@@ -98,7 +98,7 @@ pub trait KeyReader<DB: Backend> {
     /// Reads a column of the key that is not its last one.
     fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
     /// Reads the last column; gives the slot of the key.
-    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<u32, BoxError>;
+    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<Slot, BoxError>;
 }
 
 /// A model as [`AnyModel`]
@@ -202,12 +202,12 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         &self,
         system: &'static System,
         table: &Table,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn KeyCondition<DbOf<M>>> {
         Box::new(Condition::<M>(DbOf::<M>::key_list(system, table.keys_of(slots))))
     }
 
-    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {
+    fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<DbOf<M>>> {
         let keys = table.keys::<M::Key>().borrow();
         Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
     }
@@ -251,7 +251,7 @@ impl<M: Entity> KeyReader<DbOf<M>> for Reader<'_, M> {
         M::KeyCodec::part(&mut self.parts, part, value)
     }
 
-    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<Slot, BoxError> {
         let key = M::KeyCodec::read(&mut self.parts, value)?;
         Ok(self.keys.borrow_mut().intern(key))
     }

@@ -29,7 +29,7 @@ use crate::records::cardinality::Several;
 use crate::records::field::{CellKind, Field, Nullable, Required};
 use crate::records::stored::StoredComputed;
 use crate::records::{Handle, Model};
-use crate::store::{AggregateKey, ColumnId, Filling, Function, SlotSet};
+use crate::store::{AggregateKey, ColumnId, Filling, Function, Slot, SlotSet};
 use crate::write::stored;
 use crate::{Environment, Error, Result, Str, ToMany};
 
@@ -220,7 +220,7 @@ pub trait Summed<M: Model>: Aggregable<M> {
     type Total: Total;
     /// The value of a record in the cache: missing, or NULL
     #[doc(hidden)]
-    fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<Self::Total>>;
+    fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<Self::Total>>;
 }
 
 /// What can be compared over members of `M`: a field, or a diesel expression of numbers
@@ -243,7 +243,7 @@ pub trait Compared<M: Model>: Aggregable<M> {
     #[doc(hidden)]
     fn order() -> Option<Order<Self::Cell>>;
     #[doc(hidden)]
-    fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<Self::Cell>>;
+    fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<Self::Cell>>;
     #[doc(hidden)]
     fn read(&self, env: &Environment<M::Connection>, run: Run<'_, M>) -> Result<Read<Self::Cell>>;
 }
@@ -282,7 +282,7 @@ where
 {
     type Total = <E::SqlType as SqlNumber>::Total;
 
-    fn cached(&self, _: &Environment<M::Connection>, _: u32) -> Option<Option<Self::Total>> {
+    fn cached(&self, _: &Environment<M::Connection>, _: Slot) -> Option<Option<Self::Total>> {
         None
     }
 }
@@ -305,7 +305,7 @@ where
         order_of()
     }
 
-    fn cached(&self, _: &Environment<M::Connection>, _: u32) -> Option<Option<Self::Cell>> {
+    fn cached(&self, _: &Environment<M::Connection>, _: Slot) -> Option<Option<Self::Cell>> {
         None
     }
 
@@ -330,7 +330,7 @@ macro_rules! fields {
         impl<M: Model, T: Number> Summed<M> for Field<M, $value, $kind> {
             type Total = T::Total;
 
-            fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<T::Total>> {
+            fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<T::Total>> {
                 let cells = self.cells_in(env).borrow();
                 cells.get(slot).map(|$cell| $as_option.map(T::total))
             }
@@ -349,7 +349,7 @@ macro_rules! fields {
                 order_of()
             }
 
-            fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<T>> {
+            fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<T>> {
                 let cells = self.cells_in(env).borrow();
                 cells.get(slot).map(|$cell| $as_option.cloned())
             }
@@ -383,14 +383,14 @@ fn read_own<M: Model, V: Send + 'static, K: CellKind<Cell<V> = V>, T>(
     let Own { writer, owners } = own;
     drop(writer);
     let cells = typed::<V>(&*cells).borrow();
-    let value = |owner: u32| Some((owner, value(cells.get(owner)?)?));
+    let value = |owner: Slot| Some((owner, value(cells.get(owner)?)?));
     Ok(Read { brought, all: owners.into_iter().filter_map(value).collect() })
 }
 
 /// Where values of a field's own type go
 struct Own<'a, DB: diesel::backend::Backend> {
     writer: Box<dyn CellWriter<DB> + 'a>,
-    owners: Vec<u32>,
+    owners: Vec<Slot>,
 }
 
 impl<DB: Dialect> Reading<DB> for Own<'_, DB> {
@@ -398,7 +398,7 @@ impl<DB: Dialect> Reading<DB> for Own<'_, DB> {
         self.owners.clear();
     }
 
-    fn take(&mut self, owner: u32, _: Part, value: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(&mut self, owner: Slot, _: Part, value: DB::RawValue<'_>) -> Result<(), BoxError> {
         self.writer.write(owner, Some(value))?;
         self.owners.push(owner);
         Ok(())
@@ -422,7 +422,7 @@ fn order_of<T: 'static>() -> Option<Order<T>> {
     }
     of! {
         i8 => Ord::cmp; i16 => Ord::cmp; i32 => Ord::cmp; i64 => Ord::cmp; i128 => Ord::cmp;
-        u8 => Ord::cmp; u16 => Ord::cmp; u32 => Ord::cmp; u64 => Ord::cmp;
+        u8 => Ord::cmp; u16 => Ord::cmp; Slot => Ord::cmp; u64 => Ord::cmp;
         f32 => f32::total_cmp; f64 => f64::total_cmp;
     }
     #[cfg(feature = "numeric")]
@@ -446,7 +446,7 @@ type Run<'a, M> = &'a mut dyn FnMut(&mut dyn Reading<DbOf<M>>) -> Result<Brought
 pub struct Read<V> {
     brought: Brought,
     /// By owner, but for those who have nothing
-    all: Vec<(u32, V)>,
+    all: Vec<(Slot, V)>,
 }
 
 /// A sum, and of how many values, if that was asked for
@@ -463,7 +463,7 @@ impl<N: Total> Tally<N> {
 }
 
 struct Tallies<N> {
-    all: HashMap<u32, Tally<N>, FixedState>,
+    all: HashMap<Slot, Tally<N>, FixedState>,
 }
 
 impl<N> Default for Tallies<N> {
@@ -477,7 +477,7 @@ impl<N: Total, DB: Dialect> Reading<DB> for Tallies<N> {
         self.all.clear();
     }
 
-    fn take(&mut self, owner: u32, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(&mut self, owner: Slot, part: Part, value: DB::RawValue<'_>) -> Result<(), BoxError> {
         let tally = self.all.entry(owner).or_insert_with(Tally::none);
         if part == Part::Count {
             tally.count += DB::read_count(Some(value))? as u64;
@@ -501,7 +501,7 @@ trait Measure<M: Model> {
     fn argument(&self) -> Argument<'_, M::Connection>;
     fn read(&self, env: &Environment<M::Connection>, run: Run<'_, M>) -> Result<Read<Self::State>>;
     /// Over these members, if all that is to be known of them is cached
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State>;
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State>;
     /// How those of several owners become one; `None` if only the database can tell
     fn join() -> Option<Join<Self::State>>;
 }
@@ -531,7 +531,7 @@ impl<M: Model, S: Summed<M>, const MEAN: bool> Measure<M> for Sum<S, MEAN> {
         Ok(Read { brought, all: tallies.all.into_iter().collect() })
     }
 
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State> {
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State> {
         let mut tally = Tally::<S::Total>::none();
         for &member in members {
             if let Some(value) = self.0.cached(env, member)? {
@@ -570,7 +570,7 @@ impl<M: Model, S: Compared<M>, const GREATEST: bool> Measure<M> for Extreme<S, G
         Ok(Read { brought, all: all.into_iter().map(|(owner, value)| (owner, Some(value))).collect() })
     }
 
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State> {
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State> {
         let join = <Self as Measure<M>>::join()?;
         members.iter().try_fold(None, |found, &member| Some(join(found, self.0.cached(env, member)?)))
     }
@@ -616,7 +616,7 @@ impl<M: Model, F: Counted<M>> Measure<M> for Count<F> {
     }
 
     /// What a condition says of a row only the database knows.
-    fn cached(&self, _: &Environment<M::Connection>, members: &[u32]) -> Option<u64> {
+    fn cached(&self, _: &Environment<M::Connection>, members: &[Slot]) -> Option<u64> {
         members.is_empty().then_some(0)
     }
 
@@ -646,13 +646,13 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Over all members of these records' lists
-    fn over(&self, owners: &[u32]) -> Result<A::State> {
+    fn over(&self, owners: &[Slot]) -> Result<A::State> {
         let Self { store, field, .. } = *self;
         let env = self.env();
         stored::settle(env)?;
         env.settle();
         let mut seen = SlotSet::default();
-        let owners: Vec<u32> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
+        let owners: Vec<Slot> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
         let kind = store.field(field).link.as_ref().map(|link| &link.kind);
         match (kind, &owners[..], A::join()) {
             (_, [], _) | (None, ..) => Ok(A::none()),
@@ -675,7 +675,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Over members, if all that is to be known of them is cached
-    fn of_members(&self, members: &[u32]) -> Option<A::State> {
+    fn of_members(&self, members: &[Slot]) -> Option<A::State> {
         let (env, store) = (self.env(), self.env().store::<M>());
         if let (Argument::Field(field), true) = (self.measure.argument(), env.settings.max_age.is_some()) {
             members.iter().for_each(|&member| env.expire(store, field, member));
@@ -688,7 +688,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// The same of lists
-    fn of_lists(&self, owners: &[u32]) -> Option<A::State> {
+    fn of_lists(&self, owners: &[Slot]) -> Option<A::State> {
         let Self { store, field, .. } = *self;
         let env = self.env();
         let (mut members, mut seen, mut are_known) = (Vec::new(), SlotSet::default(), true);
@@ -708,17 +708,17 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// For each of these records, in order
-    fn of_each(&self, owners: &[u32]) -> Result<Vec<A::State>> {
+    fn of_each(&self, owners: &[Slot]) -> Result<Vec<A::State>> {
         let store = self.store;
         let (env, members) = (self.env(), self.env().store::<M>());
         let subject = self.aggregate().subject(members);
         let cell = TypeId::of::<A::State>();
         let key = subject.map(|subject| AggregateKey { function: A::FUNCTION, subject, cell });
         let known = key.as_ref().and_then(|key| store.table().aggregate(store.column_of(self.field), key));
-        let kept = |column: Option<ColumnId>, owner: u32| self.kept(column?, owner);
+        let kept = |column: Option<ColumnId>, owner: Slot| self.kept(column?, owner);
         let mut states: Vec<Option<A::State>> =
             owners.iter().map(|&owner| kept(known, owner).or_else(|| self.of_lists(&[owner]))).collect();
-        let lacks = |states: &[Option<A::State>]| -> Vec<u32> {
+        let lacks = |states: &[Option<A::State>]| -> Vec<Slot> {
             let lacking = owners.iter().zip(states).filter(|(_, state)| state.is_none());
             lacking.map(|(&owner, _)| owner).collect()
         };
@@ -748,7 +748,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// What was aggregated before
-    fn kept(&self, column: ColumnId, owner: u32) -> Option<A::State> {
+    fn kept(&self, column: ColumnId, owner: Slot) -> Option<A::State> {
         let (env, store) = (self.env(), self.store);
         if env.settings.max_age.is_some() {
             env.expire_cell(store, column, owner);
@@ -760,7 +760,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Fills the cells of these records, and of those that they were reached with.
-    fn load(&self, column: ColumnId, owners: &[u32]) -> Result<()> {
+    fn load(&self, column: ColumnId, owners: &[Slot]) -> Result<()> {
         let trail = self.handle.trail_before();
         let scope = self.handle.group.scope(self.handle.ordinal()).on(&trail);
         let (field, want) = (self.field, Want::Aggregate(column));
@@ -768,7 +768,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         prefetch::load_by(self.env(), self.store, miss, &|batch| self.fill(column, batch)).map(drop)
     }
 
-    fn fill(&self, column: ColumnId, batch: &[u32]) -> Result<()> {
+    fn fill(&self, column: ColumnId, batch: &[Slot]) -> Result<()> {
         let (env, store) = (self.env(), self.store);
         let (is_limited, since) = (env.limits.any(), env.turn().wrapping_add(1));
         if is_limited {
@@ -779,7 +779,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         let Read { brought, all } = self.run(batch, true)?;
         // What was sent before may have made others missing, but not what has come after it.
         env.settle();
-        let mut all: HashMap<u32, A::State, FixedState> = all.into_iter().collect();
+        let mut all: HashMap<Slot, A::State, FixedState> = all.into_iter().collect();
         for (owner, message) in &brought.faults {
             store.note_unreadable(column, *owner, message.clone());
         }
@@ -803,7 +803,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         Ok(())
     }
 
-    fn run(&self, owners: &[u32], is_kept: bool) -> Result<Read<A::State>> {
+    fn run(&self, owners: &[Slot], is_kept: bool) -> Result<Read<A::State>> {
         let (env, store, aggregate) = (self.env(), self.store, self.aggregate());
         self.measure.read(env, &mut |reading| {
             by_owner(env, store, (self.field, owners), &aggregate, is_kept, reading)
@@ -811,7 +811,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// For each of these records, without being kept: nobody could tell what was asked for from something else.
-    fn select_each(&self, owners: &[u32]) -> Result<HashMap<u32, A::State, FixedState>> {
+    fn select_each(&self, owners: &[Slot]) -> Result<HashMap<Slot, A::State, FixedState>> {
         let env = self.env();
         self.watch(owners)?;
         let mut states = HashMap::default();
@@ -837,7 +837,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         &self,
         store: Store<'_, M::Connection>,
         field: Option<usize>,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Result<A::State> {
         if slots.is_empty() {
             return Ok(A::none());
@@ -855,7 +855,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Notes a SELECT that brings nothing for others.
-    fn watch(&self, slots: &[u32]) -> Result<()> {
+    fn watch(&self, slots: &[Slot]) -> Result<()> {
         let (env, store) = (self.env(), self.store);
         let spot = Spot::new(self.place, Repeated::Aggregate, store.name(), store.field_name(self.field));
         if slots.len() > env.settings.prefetch_limit {
@@ -865,17 +865,17 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         env.watch(spot, None)
     }
 
-    fn refuse_faults(&self, faults: &[(u32, Str)]) -> Result<()> {
+    fn refuse_faults(&self, faults: &[(Slot, Str)]) -> Result<()> {
         faults.first().map_or(Ok(()), |(owner, message)| Err(self.invalid(*owner, message.clone())))
     }
 
-    fn invalid(&self, owner: u32, message: Str) -> Error {
+    fn invalid(&self, owner: Slot, message: Str) -> Error {
         let (model, field) = (self.store.name(), self.store.field_name(self.field));
         let id = if self.store.is_list(self.field) { self.store.key_text(owner) } else { Str::from("?") };
         Error::InvalidValue { model, field, id, message }
     }
 
-    fn unreadable(&self, column: ColumnId, owner: u32) -> Error {
+    fn unreadable(&self, column: ColumnId, owner: Slot) -> Error {
         let message = self.store.table().unreadable(column, owner);
         self.invalid(owner, message.unwrap_or_else(|| Str::from("the database has given no aggregate")))
     }

@@ -11,7 +11,7 @@ use crate::model::IntoKey;
 use crate::records::Model;
 use crate::records::field::{Cacheable, Cached};
 use crate::records::value::IntoValue;
-use crate::store::Stats;
+use crate::store::{Slot, Stats};
 
 /// A look into an environment's cache, and the means to manage it; no call here asks the database
 ///
@@ -71,7 +71,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// A record that is known here; what is too old of it is missing now.
-    fn known<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<(Store<'env, C>, u32)>
+    fn known<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<(Store<'env, C>, Slot)>
     where
         M: Model<Connection = C>,
         F: Cached<M>,

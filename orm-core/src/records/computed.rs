@@ -21,7 +21,7 @@ use crate::records::field::{
 };
 use crate::records::value::IntoLink;
 use crate::records::{Group, Handle, Model, Records};
-use crate::store::{Link, LinkCell, Moment};
+use crate::store::{Link, LinkCell, Moment, Slot};
 use crate::write::stored::settle;
 use crate::{Environment, Error, Id, Record, RecordSet, Result, Str};
 
@@ -80,7 +80,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         _: Place,
     ) -> Result<K::Cell<T>>
@@ -106,10 +106,10 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     fn lead<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
-    ) -> Option<u32>
+    ) -> Option<Slot>
     where
         K::Cell<T>: LinkCell + Clone,
     {
@@ -130,7 +130,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
 }
 
 /// The record at hand, and those that it is read with and whose value is missing too
-fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: u32, field: usize) -> Vec<u32> {
+fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: Slot, field: usize) -> Vec<Slot> {
     let Group { env, store, .. } = *group;
     let scope = group.scope((at != u32::MAX).then_some(at));
     let wanted = Wanted { scope, field, limit: env.settings.prefetch_limit, is_usual: false };
@@ -162,7 +162,7 @@ where
 fn computed<M, T, K, R>(
     group: &Group<'_, M>,
     field: Field<M, T, ComputedKind<K>>,
-    slots: &[u32],
+    slots: &[Slot],
     compute: impl FnOnce() -> Result<R>,
     values_of: impl Fn(&R) -> &[K::Cell<T>],
 ) -> Result<R>
@@ -303,7 +303,7 @@ pub fn compute_links<M, T, K>(
     place: Place,
     is_ahead: bool,
     field: Field<M, T, ComputedKind<K>>,
-) -> Result<Vec<u32>>
+) -> Result<Vec<Slot>>
 where
     M: Model,
     T: 'static,

@@ -16,7 +16,7 @@ use super::{Beside, Model, Record, RecordSet, ValueSet};
 use crate::backend::{Begin, Connection};
 use crate::env::watch::Place;
 use crate::model::{AnyModel, Entity, any};
-use crate::store::NULL;
+use crate::store::Slot;
 use crate::write::drafts::{AnyDraft, DraftLink, Step, steps};
 use crate::write::put::put;
 use crate::write::rows::{AnyValues, Rows};
@@ -114,11 +114,11 @@ trait AnyDrafts<C: Connection>: Any {
     fn take_links(&mut self, index: usize) -> Vec<(usize, AnyDraft)>;
     fn link(&mut self, index: usize, field: usize, id: &dyn Any);
     fn foreign(&self, field: usize, draft: AnyDraft) -> Error;
-    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<u32>>;
+    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<Slot>>;
     /// Has a record link to another one, both of which are there.
-    fn write(&self, env: &Environment<C>, slot: u32, field: usize, id: &dyn Any) -> Result<()>;
-    fn id(&self, env: &Environment<C>, slot: u32) -> Box<dyn Any>;
-    fn note_created(&self, env: &Environment<C>, slot: u32);
+    fn write(&self, env: &Environment<C>, slot: Slot, field: usize, id: &dyn Any) -> Result<()>;
+    fn id(&self, env: &Environment<C>, slot: Slot) -> Box<dyn Any>;
+    fn note_created(&self, env: &Environment<C>, slot: Slot);
 }
 
 /// The drafts of one model; `None` where one was discarded
@@ -156,21 +156,21 @@ where
         foreign::<V::Model>(field, draft)
     }
 
-    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<u32>> {
+    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<Slot>> {
         let given = indices.iter().filter_map(|&index| self.0.get(index)?.as_ref());
         let rows: Vec<&dyn AnyValues<C>> = given.map(|values| values as _).collect();
         env.insert::<V::Model>(at, Rows::of(&rows))
     }
 
-    fn write(&self, env: &Environment<C>, slot: u32, field: usize, id: &dyn Any) -> Result<()> {
+    fn write(&self, env: &Environment<C>, slot: Slot, field: usize, id: &dyn Any) -> Result<()> {
         put(env, env.store::<V::Model>(), field, &[slot], id)
     }
 
-    fn id(&self, env: &Environment<C>, slot: u32) -> Box<dyn Any> {
+    fn id(&self, env: &Environment<C>, slot: Slot) -> Box<dyn Any> {
         Box::new(Id::<V::Model>::from(&Record::among_created(env, slot)))
     }
 
-    fn note_created(&self, env: &Environment<C>, slot: u32) {
+    fn note_created(&self, env: &Environment<C>, slot: Slot) {
         env.store::<V::Model>().note_created(slot);
     }
 }
@@ -280,14 +280,15 @@ impl<'env, C: Connection> Drafts<'env, C> {
         let (env, at) = (self.env, Location::caller());
         let (models, links) = self.links()?;
         let steps = steps(&models, &links).map_err(|circle| self.cycle(&links, &circle))?;
-        let mut slots: Vec<Vec<u32>> = self.models.values().map(|drafts| vec![NULL; drafts.len()]).collect();
+        let mut slots: Vec<Vec<Slot>> =
+            self.models.values().map(|drafts| vec![Slot::NULL; drafts.len()]).collect();
         if steps.len() < 2 && links.is_empty() {
             self.send(at, steps, &mut slots)?;
         } else {
             env.run_transaction(&Begin::default(), || self.send(at, steps, &mut slots))?;
         }
         for (drafts, slots) in self.models.values().zip(&slots) {
-            slots.iter().filter(|&&slot| slot != NULL).for_each(|&slot| drafts.note_created(env, slot));
+            slots.iter().filter(|&&slot| slot != Slot::NULL).for_each(|&slot| drafts.note_created(env, slot));
         }
         let slots = self.models.keys().copied().zip(slots).collect();
         Ok(Created { env, number: self.number, slots })
@@ -356,7 +357,7 @@ impl<'env, C: Connection> Drafts<'env, C> {
     }
 
     /// Sends the rows, and notes their slots; then those links that had to wait for all rows to be there
-    fn send(&mut self, at: Place, steps: Vec<Step>, slots: &mut [Vec<u32>]) -> Result<()> {
+    fn send(&mut self, at: Place, steps: Vec<Step>, slots: &mut [Vec<Slot>]) -> Result<()> {
         let (env, starts, mut later) = (self.env, self.starts(), Vec::new());
         for Step { model, drafts } in steps {
             let indices: Vec<usize> = drafts.into_iter().map(|draft| draft - starts[model]).collect();
@@ -381,10 +382,10 @@ impl<'env, C: Connection> Drafts<'env, C> {
     }
 
     /// The id of the record that a draft has become; `None`: not yet
-    fn id(&self, slots: &[Vec<u32>], draft: AnyDraft) -> Option<Box<dyn Any>> {
+    fn id(&self, slots: &[Vec<Slot>], draft: AnyDraft) -> Option<Box<dyn Any>> {
         let (place, _, drafts) = self.models.get_full(&draft.model)?;
         let slot = slots[place][draft.index];
-        (slot != NULL).then(|| drafts.id(self.env, slot))
+        (slot != Slot::NULL).then(|| drafts.id(self.env, slot))
     }
 
     /// The same error, with the draft in place of the row
@@ -415,8 +416,8 @@ pub struct Created<'env, C: Connection> {
     env: &'env Environment<C>,
     /// That of the drafts
     number: u64,
-    /// By the number of their model; NULL where one was discarded
-    slots: IndexMap<usize, Vec<u32>, FixedState>,
+    /// By the number of their model; `Slot::NULL` where one was discarded
+    slots: IndexMap<usize, Vec<Slot>, FixedState>,
 }
 
 impl<C: Connection> fmt::Debug for Created<'_, C> {
@@ -436,7 +437,7 @@ impl<'env, C: Connection> Created<'env, C> {
         let slots = self.slots.get(&M::number().get()).filter(|_| draft.drafts == self.number);
         match slots.and_then(|slots| slots.get(draft.index)) {
             None => Err(draft.foreign()),
-            Some(&NULL) => Err(draft.discarded()),
+            Some(&Slot::NULL) => Err(draft.discarded()),
             Some(&slot) => Ok(Record::among_created(self.env, slot)),
         }
     }
@@ -444,6 +445,6 @@ impl<'env, C: Connection> Created<'env, C> {
     /// All new records of a model, in the order in which they were drafted
     pub fn all<M: Model<Connection = C>>(&self) -> RecordSet<'env, M> {
         let slots = self.slots.get(&M::number().get()).map_or(&[][..], |slots| slots);
-        RecordSet::named(self.env, slots.iter().copied().filter(|&slot| slot != NULL).collect())
+        RecordSet::named(self.env, slots.iter().copied().filter(|&slot| slot != Slot::NULL).collect())
     }
 }

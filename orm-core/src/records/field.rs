@@ -10,7 +10,7 @@ use crate::backend::Connection;
 use crate::env::watch::Place;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
-use crate::store::{Column, Link, LinkCell, List};
+use crate::store::{Column, Link, LinkCell, List, Slot};
 use crate::{Environment, Id, ManyToMany, OneToMany, OneToOne, RecordSet, Result, ToMany};
 
 /// What a field is; the third parameter of [`Field`], which nobody writes
@@ -57,7 +57,7 @@ pub trait CellKind: Kind {
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
     ) -> Result<Self::Cell<T>>
@@ -73,10 +73,10 @@ pub trait CellKind: Kind {
     fn lead<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
-    ) -> Option<u32>
+    ) -> Option<Slot>
     where
         Self: Sized,
         Self::Cell<T>: LinkCell + Clone,
@@ -317,7 +317,7 @@ pub trait Cached<M: Model>: Copy {
     #[doc(hidden)]
     fn position(self) -> usize;
     #[doc(hidden)]
-    fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<Self::Value>;
+    fn cached(self, env: &Environment<M::Connection>, slot: Slot) -> Option<Self::Value>;
     /// Brings the values of these records and of no others.
     #[doc(hidden)]
     fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
@@ -332,7 +332,7 @@ pub trait Cached<M: Model>: Copy {
 )]
 pub trait Cacheable<M: Model>: Cached<M> {
     #[doc(hidden)]
-    fn put(self, env: &Environment<M::Connection>, slot: u32, value: Self::Value);
+    fn put(self, env: &Environment<M::Connection>, slot: Slot, value: Self::Value);
 }
 
 /// How fields are read whose cells hold what they give
@@ -359,7 +359,7 @@ macro_rules! value_fields {
                 self.index()
             }
 
-            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
+            fn cached(self, env: &Environment<M::Connection>, slot: Slot) -> Option<$value> {
                 self.cells_in(env).borrow().get(slot).cloned()
             }
 
@@ -423,7 +423,7 @@ macro_rules! to_one_fields {
                 self.index()
             }
 
-            fn cached(self, $env: &Environment<C>, slot: u32) -> Option<$key> {
+            fn cached(self, $env: &Environment<C>, slot: Slot) -> Option<$key> {
                 let $cell = *self.cells_in($env).borrow().get(slot)?;
                 Some($cached)
             }
@@ -472,7 +472,7 @@ where
         self.index()
     }
 
-    fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
+    fn cached(self, env: &Environment<C>, slot: Slot) -> Option<Option<T::Key>> {
         match *self.cells_in(env).borrow().get(slot)?.0 {
             [] => Some(None),
             [target] => Some(Some(env.store::<T>().key(target))),
@@ -487,7 +487,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: Option<T::Key>) {
         let target = env.store::<T>();
         let list = List(value.into_iter().map(|key| target.intern(key)).collect());
         self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
@@ -521,7 +521,7 @@ macro_rules! to_many_fields {
                 self.index()
             }
 
-            fn cached(self, env: &Environment<C>, slot: u32) -> Option<Vec<T::Key>> {
+            fn cached(self, env: &Environment<C>, slot: Slot) -> Option<Vec<T::Key>> {
                 let list = self.cells_in(env).borrow().get(slot)?.clone();
                 Some(env.store::<T>().keys_of(&list.0))
             }
@@ -533,7 +533,7 @@ macro_rules! to_many_fields {
             M: Model<Connection = C>,
             T: Model<Connection = C>,
         {
-            fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
+            fn put(self, env: &Environment<C>, slot: Slot, value: Vec<T::Key>) {
                 let target = env.store::<T>();
                 let list = List(value.into_iter().map(|key| target.intern(key)).collect());
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
@@ -546,7 +546,7 @@ to_many_fields!(OneToMany, ManyToMany);
 macro_rules! cacheable_values {
     ($($kind:ident: $value:ty;)*) => {$(
         impl<M: Model, T: Clone + 'static> Cacheable<M> for Field<M, $value, $kind> {
-            fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
+            fn put(self, env: &Environment<M::Connection>, slot: Slot, value: $value) {
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), value);
             }
         }
@@ -563,7 +563,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }
@@ -575,7 +575,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: Option<T::Key>) {
         let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }

@@ -20,6 +20,7 @@ use crate::records::fields::{Chosen, Fields};
 use crate::records::find::{FindRecords, by};
 use crate::records::keyset::ByKey;
 use crate::records::with::{FindRecordsWith, RecordsWith};
+use crate::store::Slot;
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 /// Finds records with any diesel query
@@ -363,7 +364,7 @@ fn found<M: Model, By>(
     env: &Environment<M::Connection>,
     wanted: &Wanted,
     at: Place,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let mut slots = Vec::new();
     query.with_query(env, wanted.fields.as_deref(), &mut |laid, query| {
         slots = find::<_, M>(env, at, laid, query, wanted.anew)?;

@@ -14,16 +14,17 @@ use crate::load::origin::{Origin, Reach};
 use crate::load::{prefetch, query};
 use crate::model::always;
 use crate::records::field::Cached;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// What a search found
-    pub(crate) fn found(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+    pub(crate) fn found(env: &'env Environment<M::Connection>, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Found))))
     }
 
     /// Records that were named by their keys
-    pub(crate) fn named(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+    pub(crate) fn named(env: &'env Environment<M::Connection>, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Named))))
     }
 
@@ -36,7 +37,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     #[inline]
-    pub(crate) fn slots(&self) -> &[u32] {
+    pub(crate) fn slots(&self) -> &[Slot] {
         &self.handle().group.origin.root.slots
     }
 
@@ -48,12 +49,12 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// Some of these records, to be prefetched with the set that they came from
-    pub(super) fn taken(&self, slots: Vec<u32>) -> Self {
+    pub(super) fn taken(&self, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(self.handle().group.taken(slots, None, false)))
     }
 
     /// Records of these where the others' turn comes too
-    pub(super) fn arranged(&self, slots: Vec<u32>) -> Self {
+    pub(super) fn arranged(&self, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(self.handle().group.taken(slots, None, true)))
     }
 

@@ -9,6 +9,7 @@ use crate::Environment;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
 use crate::env::stores::Store;
+use crate::store::Slot;
 
 /// How much of a long value is shown
 const LENGTH: usize = 200;
@@ -18,7 +19,7 @@ pub(super) fn cached<C: Connection>(
     f: &mut fmt::Formatter<'_>,
     env: &Environment<C>,
     store: Store<'_, C>,
-    slot: u32,
+    slot: Slot,
 ) -> fmt::Result {
     // Of a computed value that something has changed since the cell is emptied.
     env.settle();
@@ -33,7 +34,7 @@ pub(super) fn cached<C: Connection>(
 }
 
 /// A cell as text: a link as the records that it leads to, a value as it is bound
-fn value<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slot: u32) -> String {
+fn value<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slot: Slot) -> String {
     let info = store.field(field);
     if info.link.is_some() {
         let mut targets = Vec::new();

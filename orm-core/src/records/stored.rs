@@ -14,6 +14,7 @@ use crate::records::field::{
     AccessTo, Cached, CellKind, Field, Kind, Nullable, Readable, Required, StoredKind, value_fields,
 };
 use crate::records::{Group, Handle, Model, Records, handle};
+use crate::store::Slot;
 use crate::write::stored::{check, on_read, put_computed, settle};
 use crate::{Environment, RecordSet, Result};
 
@@ -45,7 +46,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
     ) -> Result<K::Cell<T>>
@@ -59,7 +60,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
         if let Some(rule) = rule.filter(|&rule| stored.is_due(rule, slot_meant)) {
             store.count_miss(field.index());
             // Those that it is read with wait too, most often.
-            let slots: Vec<u32> = match field.access().1 {
+            let slots: Vec<Slot> = match field.access().1 {
                 Compute::Each(_) => vec![slot_meant],
                 Compute::All(_) => {
                     let all = group.origin.root.slots.iter().copied();
@@ -92,7 +93,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
 /// Computes a field of those of some records that wait for it: what generated code gives to the flush.
 pub fn recompute<M, T, K>(
     env: &Environment<M::Connection>,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where
@@ -114,7 +115,7 @@ where
 fn compute_due<M, T, K>(
     group: &Rc<Group<'_, M>>,
     at: u32,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where
@@ -128,7 +129,7 @@ where
     let Some(rule) = stored.rule_of(store.table_number(), store.column_of(field.index())) else {
         return Ok(());
     };
-    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| stored.is_due(rule, slot)).collect();
+    let slots: Vec<Slot> = slots.iter().copied().filter(|&slot| stored.is_due(rule, slot)).collect();
     if slots.is_empty() {
         return Ok(());
     }
@@ -152,7 +153,7 @@ where
 fn computed<M, T, K>(
     group: &Rc<Group<'_, M>>,
     at: u32,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where

@@ -7,6 +7,7 @@ use super::value::NewLink;
 use super::{Beside, Model, ValueSet};
 use crate::env::stores::Store;
 use crate::model::Entity;
+use crate::store::Slot;
 use crate::write::drafts::AnyDraft;
 use crate::write::rows::AnyValues;
 use crate::{Error, Id, Result};
@@ -28,7 +29,7 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
         crate::key::Key::number(&self.key()?)
     }
 
-    fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<u32> {
+    fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<Slot> {
         Some(store.intern(self.key()?))
     }
 

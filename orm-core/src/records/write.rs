@@ -16,6 +16,7 @@ use crate::error::Repeated;
 use crate::load::miss::Miss;
 use crate::load::prefetch;
 use crate::model::DbOf;
+use crate::store::Slot;
 use crate::write::create;
 use crate::write::delete::delete;
 use crate::write::members::{self, Membership};
@@ -25,7 +26,7 @@ use crate::write::update::update;
 use crate::{Id, OneToOne, Result};
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
-fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [u32]>) -> Cow<'a, [u32]> {
+fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [Slot]>) -> Cow<'a, [Slot]> {
     if slots.iter().all(|&slot| store.meant(slot) == slot) {
         return slots;
     }

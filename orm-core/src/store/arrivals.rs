@@ -1,13 +1,13 @@
 //! In which order what is known of owners came: what was learned before that says nothing of it.
 
 use super::column::Stamp;
-use super::slot::SlotSet;
+use super::slot::{Slot, SlotSet};
 
 /// Owners of whom something came, by when that was
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
     /// Those that came together; later ones behind
-    batches: Vec<(Stamp, Vec<u32>)>,
+    batches: Vec<(Stamp, Vec<Slot>)>,
     owners: usize,
     /// How many there were when those that have come again since were last taken out
     kept: usize,
@@ -17,7 +17,7 @@ pub(super) struct Arrivals {
 const SPARE: usize = 1024;
 
 impl Arrivals {
-    pub(super) fn note(&mut self, now: Stamp, owners: Vec<u32>) {
+    pub(super) fn note(&mut self, now: Stamp, owners: Vec<Slot>) {
         self.owners += owners.len();
         self.batches.push((now, owners));
         if self.owners > 2 * self.kept + SPARE {
@@ -32,16 +32,16 @@ impl Arrivals {
     }
 
     /// Takes out all of whom something came after a time.
-    pub(super) fn take_after(&mut self, time: Stamp) -> Vec<u32> {
+    pub(super) fn take_after(&mut self, time: Stamp) -> Vec<Slot> {
         let first = self.batches.partition_point(|&(came, _)| came <= time);
-        let taken: Vec<u32> = self.batches.drain(first..).flat_map(|(_, owners)| owners).collect();
+        let taken: Vec<Slot> = self.batches.drain(first..).flat_map(|(_, owners)| owners).collect();
         self.owners -= taken.len();
         taken
     }
 
     /// Bytes taken
     pub(super) fn bytes(&self) -> usize {
-        self.owners * size_of::<u32>() + self.batches.capacity() * size_of::<(Stamp, Vec<u32>)>()
+        self.owners * size_of::<Slot>() + self.batches.capacity() * size_of::<(Stamp, Vec<Slot>)>()
     }
 }
 

@@ -3,14 +3,14 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::slot::SlotSet;
+use super::slot::{Slot, SlotSet};
 
 /// Records that were created one by one
 #[derive(Debug, Default)]
 pub(super) struct Created {
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     /// Where a slot stands, so far as anybody has asked; the last time, if it stands there twice
-    places: HashMap<u32, usize, FixedState>,
+    places: HashMap<Slot, usize, FixedState>,
     /// All places before this one are there
     known: usize,
     /// How many there were when those that have come again since were last taken out
@@ -21,7 +21,7 @@ pub(super) struct Created {
 const SPARE: usize = 1024;
 
 impl Created {
-    pub(super) fn push(&mut self, slot: u32) {
+    pub(super) fn push(&mut self, slot: Slot) {
         // One that is upserted again and again is one.
         if self.slots.last() == Some(&slot) {
             return;
@@ -39,7 +39,7 @@ impl Created {
     }
 
     /// So many of them before and after one, and where among these it stands; nothing if it is none of them
-    pub(super) fn around(&mut self, slot: u32, reach: usize) -> Option<(Vec<u32>, usize)> {
+    pub(super) fn around(&mut self, slot: Slot, reach: usize) -> Option<(Vec<Slot>, usize)> {
         for place in self.known..self.slots.len() {
             self.places.insert(self.slots[place], place);
         }
@@ -52,7 +52,7 @@ impl Created {
 
     /// The keys of slots from one on are gone.
     pub(super) fn truncate(&mut self, from: usize) {
-        self.slots.retain(|&slot| (slot as usize) < from);
+        self.slots.retain(|&slot| (slot.index()) < from);
         if self.slots.is_empty() {
             *self = Self::default();
         }
@@ -62,7 +62,7 @@ impl Created {
 
     /// Bytes taken
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<u32>() + self.places.allocation_size()
+        self.slots.capacity() * size_of::<Slot>() + self.places.allocation_size()
     }
 }
 

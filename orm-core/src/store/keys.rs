@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::slot::NULL;
+use super::slot::Slot;
 use crate::Str;
 use crate::key::Key;
 
@@ -16,9 +16,9 @@ use crate::key::Key;
 pub(crate) struct Keys<K> {
     keys: Vec<K>,
     /// Slots by key, for keys that are small whole numbers: most tables number their rows
-    dense: Vec<u32>,
+    dense: Vec<Slot>,
     /// Slots of all other keys
-    slots: HashTable<u32>,
+    slots: HashTable<Slot>,
 }
 
 impl<K> Default for Keys<K> {
@@ -41,10 +41,10 @@ fn small<K: Key>(key: &K) -> Option<usize> {
 impl<K: Key> Keys<K> {
     /// The slot of a key, given one now if it has none
     #[inline]
-    pub(crate) fn intern(&mut self, key: K) -> u32 {
+    pub(crate) fn intern(&mut self, key: K) -> Slot {
         let Some(number) = small(&key) else { return self.intern_hashed(key) };
         if let Some(&slot) = self.dense.get(number)
-            && slot != NULL
+            && slot != Slot::NULL
         {
             return slot;
         }
@@ -55,25 +55,25 @@ impl<K: Key> Keys<K> {
             return self.intern_hashed(key);
         }
         if number >= self.dense.len() {
-            self.dense.resize(number + 1, NULL);
+            self.dense.resize(number + 1, Slot::NULL);
         }
-        let slot = self.keys.len() as u32;
+        let slot = Slot::at(self.keys.len());
         self.dense[number] = slot;
         self.keys.push(key);
         slot
     }
 
-    fn intern_hashed(&mut self, key: K) -> u32 {
+    fn intern_hashed(&mut self, key: K) -> Slot {
         let keys = &mut self.keys;
         let entry = self.slots.entry(
             hash(&key),
-            |&slot| keys[slot as usize] == key,
-            |&slot| hash(&keys[slot as usize]),
+            |&slot| keys[slot.index()] == key,
+            |&slot| hash(&keys[slot.index()]),
         );
         match entry {
             hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                let slot = keys.len() as u32;
+                let slot = Slot::at(keys.len());
                 entry.insert(slot);
                 keys.push(key);
                 slot
@@ -81,17 +81,17 @@ impl<K: Key> Keys<K> {
         }
     }
 
-    pub(crate) fn find(&self, key: &K) -> Option<u32> {
+    pub(crate) fn find(&self, key: &K) -> Option<Slot> {
         let dense = small(key).and_then(|number| self.dense.get(number)).copied();
-        dense.filter(|&slot| slot != NULL).or_else(|| self.find_hashed(key))
+        dense.filter(|&slot| slot != Slot::NULL).or_else(|| self.find_hashed(key))
     }
 
-    fn find_hashed(&self, key: &K) -> Option<u32> {
-        self.slots.find(hash(key), |&slot| self.keys[slot as usize] == *key).copied()
+    fn find_hashed(&self, key: &K) -> Option<Slot> {
+        self.slots.find(hash(key), |&slot| self.keys[slot.index()] == *key).copied()
     }
 
-    pub(crate) fn key(&self, slot: u32) -> &K {
-        &self.keys[slot as usize]
+    pub(crate) fn key(&self, slot: Slot) -> &K {
+        &self.keys[slot.index()]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,10 +106,12 @@ impl<K: Key> Keys<K> {
         }
         for slot in from..self.keys.len() {
             match small(&self.keys[slot]) {
-                Some(number) if self.dense.get(number) == Some(&(slot as u32)) => self.dense[number] = NULL,
+                Some(number) if self.dense.get(number) == Some(&Slot::at(slot)) => {
+                    self.dense[number] = Slot::NULL
+                }
                 _ => {
                     let keys = &self.keys;
-                    let found = self.slots.find_entry(hash(&keys[slot]), |&other| other as usize == slot);
+                    let found = self.slots.find_entry(hash(&keys[slot]), |&other| other.index() == slot);
                     if let Ok(entry) = found {
                         entry.remove();
                     }
@@ -118,7 +120,7 @@ impl<K: Key> Keys<K> {
         }
         self.keys.truncate(from);
         // A table as long as the largest key would outgrow the few keys that are left.
-        let used = self.dense.iter().rposition(|&slot| slot != NULL).map_or(0, |last| last + 1);
+        let used = self.dense.iter().rposition(|&slot| slot != Slot::NULL).map_or(0, |last| last + 1);
         self.dense.truncate(used);
     }
 
@@ -126,7 +128,7 @@ impl<K: Key> Keys<K> {
         let heap: usize =
             if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
         self.keys.capacity() * size_of::<K>()
-            + self.dense.capacity() * size_of::<u32>()
+            + self.dense.capacity() * size_of::<Slot>()
             + self.slots.allocation_size()
             + heap
     }
@@ -136,13 +138,13 @@ impl<K: Key> Keys<K> {
 pub(crate) trait AnyKeys: Any + Send {
     fn len(&self) -> usize;
     /// A key as text, for messages
-    fn text(&self, slot: u32) -> Str;
+    fn text(&self, slot: Slot) -> Str;
     /// A key as a number, if it is one
-    fn number(&self, slot: u32) -> Option<i64>;
+    fn number(&self, slot: Slot) -> Option<i64>;
     /// The slot of a key that is a whole number, if keys of the type can be this one
-    fn intern_number(&self, number: i64) -> Option<u32>;
+    fn intern_number(&self, number: i64) -> Option<Slot>;
     /// The slot here of another table's key, if that has keys of the same type
-    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32>;
+    fn intern_from(&self, other: &dyn AnyKeys, slot: Slot) -> Option<Slot>;
     /// Whether all keys of the type are numbers
     fn are_numbers(&self) -> bool;
     fn truncate(&self, from: usize);
@@ -154,19 +156,19 @@ impl<K: Key> AnyKeys for RefCell<Keys<K>> {
         self.borrow().len()
     }
 
-    fn text(&self, slot: u32) -> Str {
+    fn text(&self, slot: Slot) -> Str {
         self.borrow().key(slot).text()
     }
 
-    fn number(&self, slot: u32) -> Option<i64> {
+    fn number(&self, slot: Slot) -> Option<i64> {
         self.borrow().key(slot).number()
     }
 
-    fn intern_number(&self, number: i64) -> Option<u32> {
+    fn intern_number(&self, number: i64) -> Option<Slot> {
         Some(self.borrow_mut().intern(K::of_number(number)?))
     }
 
-    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32> {
+    fn intern_from(&self, other: &dyn AnyKeys, slot: Slot) -> Option<Slot> {
         let other: &Self = (other as &dyn Any).downcast_ref()?;
         let key = other.borrow().key(slot).clone();
         Some(self.borrow_mut().intern(key))
@@ -195,10 +197,10 @@ mod tests {
         // Near ones, one far away, one below zero.
         let given = [7_i64, 0, 1_000_000, -3, 8];
         let slots = given.map(|key| keys.intern(key));
-        assert_eq!(slots, [0, 1, 2, 3, 4]);
+        assert_eq!(slots, [0, 1, 2, 3, 4].map(Slot::at));
         assert_eq!(given.map(|key| keys.intern(key)), slots);
         assert_eq!(given.map(|key| keys.find(&key)), slots.map(Some));
-        assert_eq!((keys.find(&1), keys.len(), *keys.key(2)), (None, 5, 1_000_000));
+        assert_eq!((keys.find(&1), keys.len(), *keys.key(Slot::at(2))), (None, 5, 1_000_000));
     }
 
     #[test]
@@ -211,16 +213,16 @@ mod tests {
             });
             keys.truncate(from);
             for (slot, key) in given.iter().enumerate() {
-                assert_eq!(keys.find(key), (slot < from).then_some(slot as u32));
+                assert_eq!(keys.find(key), (slot < from).then(|| Slot::at(slot)));
             }
-            assert_eq!(keys.intern("z".into()) as usize, from.min(5));
+            assert_eq!(keys.intern("z".into()).index(), from.min(5));
         }
         let mut keys: Keys<i32> = Keys::default();
         [5, 900_000, 6].into_iter().for_each(|key| {
             keys.intern(key);
         });
         keys.truncate(1);
-        assert_eq!([5, 900_000, 6].map(|key| keys.find(&key)), [Some(0), None, None]);
+        assert_eq!([5, 900_000, 6].map(|key| keys.find(&key)), [Some(Slot::at(0)), None, None]);
         keys.truncate(0);
         assert_eq!(keys.bytes(), 0);
     }

@@ -36,7 +36,7 @@ pub(crate) use keys::{AnyKeys, Keys};
 pub(crate) use links::{Edit, Joining, follow, lists, to_one};
 pub use links::{Link, LinkCell, List};
 pub(crate) use resident::UnreadBatch;
-pub(crate) use slot::{ColumnId, NULL, SlotSet, Slots, TableId, UNRESOLVED};
+pub(crate) use slot::{Bits, ColumnId, Slot, SlotSet, Slots, TableId};
 pub(crate) use stats::some;
 pub use stats::{FieldStats, ModelStats, Stats, Unread};
 pub use table::Table;

@@ -5,18 +5,17 @@
 //! leads to a record is a hint: what has changed since is seen when it is looked at.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 
 use super::any_column::AnyColumn;
 use super::column::PAGE;
 use super::links;
-use super::slot::Slots;
+use super::slot::{Slot, Slots};
 
 /// Who leads where by the links of one column
 #[derive(Debug, Default)]
 pub(crate) struct Reverse {
     /// The target, and a page that has led there
-    hints: BTreeSet<(u32, u32)>,
+    hints: BTreeSet<(Slot, u32)>,
     /// How many hints there were when all pages were last looked through
     built: usize,
     /// Targets that their own table has not been told of yet
@@ -28,9 +27,9 @@ pub(crate) struct Reverse {
 /// So many hints may be out of date before all pages are looked through.
 const SPARE: usize = 1024;
 
-fn slots_of(page: u32) -> RangeInclusive<u32> {
-    let first = page * PAGE as u32;
-    first..=first + (PAGE as u32 - 1)
+fn slots_of(page: u32) -> impl Iterator<Item = Slot> {
+    let first = page as usize * PAGE;
+    (first..first + PAGE).map(Slot::at)
 }
 
 impl Reverse {
@@ -64,8 +63,8 @@ impl Reverse {
     }
 
     /// The slots whose links lead to one of these records
-    pub(super) fn leading_to(&self, column: &dyn AnyColumn, targets: &Slots) -> Vec<u32> {
-        let of = |&target: &u32| self.hints.range((target, 0)..=(target, u32::MAX)).map(|&(_, page)| page);
+    pub(super) fn leading_to(&self, column: &dyn AnyColumn, targets: &Slots) -> Vec<Slot> {
+        let of = |&target: &Slot| self.hints.range((target, 0)..=(target, u32::MAX)).map(|&(_, page)| page);
         let mut pages: Vec<u32> = targets.iter().flat_map(of).collect();
         pages.sort_unstable();
         pages.dedup();
@@ -83,7 +82,7 @@ impl Reverse {
     }
 
     /// Notes the slots of pages of which it is not known where they lead.
-    pub(super) fn note_unknown(&mut self, column: &dyn AnyColumn, slots: impl Iterator<Item = u32>) {
+    pub(super) fn note_unknown(&mut self, column: &dyn AnyColumn, slots: impl Iterator<Item = Slot>) {
         self.unknown.extend(slots.filter(|&slot| !column.has(slot)));
     }
 
@@ -100,14 +99,14 @@ impl Reverse {
     /// Bytes taken
     pub(super) fn bytes(&self) -> usize {
         // A node of the tree is two thirds full, as a rule.
-        let hints = self.hints.len() * size_of::<(u32, u32)>() * 3 / 2;
+        let hints = self.hints.len() * size_of::<(Slot, u32)>() * 3 / 2;
         hints + self.named.allocation_size() + self.unknown.allocation_size()
     }
 }
 
 /// The slots that a page has
-pub(super) fn slots_of_pages(pages: &[u32], slots: usize) -> impl Iterator<Item = u32> + '_ {
-    pages.iter().flat_map(|&page| slots_of(page)).filter(move |&slot| (slot as usize) < slots)
+pub(super) fn slots_of_pages(pages: &[u32], slots: usize) -> impl Iterator<Item = Slot> + '_ {
+    pages.iter().flat_map(|&page| slots_of(page)).filter(move |&slot| (slot.index()) < slots)
 }
 
 #[cfg(test)]
@@ -120,7 +119,7 @@ mod tests {
 
     const NOW: Moment = Moment { time: 1, turn: 1 };
 
-    fn to(targets: impl IntoIterator<Item = u32>) -> Slots {
+    fn to(targets: impl IntoIterator<Item = Slot>) -> Slots {
         targets.into_iter().collect()
     }
 

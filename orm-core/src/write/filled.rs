@@ -7,7 +7,7 @@ use super::rows::Otherwise;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::stores::{Side, Store};
 use crate::model::{Constant, FieldInfo, Fixed};
-use crate::store::Filling;
+use crate::store::{Filling, Slot};
 use crate::{Environment, Error, Result};
 
 /// What a link's filter fixes
@@ -60,7 +60,7 @@ impl<C: Connection> Filled<C> {
     }
 
     /// Puts it into the fields of members.
-    pub(super) fn put(&self, env: &Environment<C>, members: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    pub(super) fn put(&self, env: &Environment<C>, members: Store<'_, C>, slots: &[Slot]) -> Result<()> {
         self.fields.iter().try_for_each(|other| put::put(env, members, other.field, slots, &*other.value))
     }
 
@@ -115,6 +115,6 @@ fn value_of<C: Connection>(
     // As it is read from a row
     let cells = (info.cells)();
     let filling = Filling { now: env.moment(), renews: false };
-    info.decode?.writer(&*cells, None, filling).write(0, None).ok()?;
-    encode.copy(&*cells, 0)
+    info.decode?.writer(&*cells, None, filling).write(Slot::at(0), None).ok()?;
+    encode.copy(&*cells, Slot::at(0))
 }

@@ -13,6 +13,7 @@ use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::load::query;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// Whether nobody says the keys of rows but the server, if it is asked; those that may be there already are looked for
@@ -73,7 +74,7 @@ pub(super) fn keys<C: Connection>(
     all: &Rows<'_, C>,
     shape: &Shape,
     rows: usize,
-) -> Result<Option<Vec<u32>>> {
+) -> Result<Option<Vec<Slot>>> {
     if !are_untold(store, all, shape.keys) || Rows::has_key_link(store, shape) {
         return Ok(None);
     }
@@ -91,7 +92,7 @@ pub(super) fn keys<C: Connection>(
 pub(super) fn are_there<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     query::by_keys_for_write(env, store, slots, &[], "the keys of new rows")?;
     if slots.iter().any(|&slot| store.is_absent(slot)) { Err(unknown(env, store)) } else { Ok(()) }

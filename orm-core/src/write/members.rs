@@ -13,7 +13,7 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet, Slots, Stamp, TableId};
+use crate::store::{Edit, Link, Slot, SlotSet, Slots, Stamp, TableId};
 use crate::{Environment, Error, Result};
 
 /// What becomes of records' membership in a to-many link
@@ -31,8 +31,8 @@ pub(crate) fn change_list<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    owners: &[u32],
-    members: &[u32],
+    owners: &[Slot],
+    members: &[Slot],
     change: Membership,
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
@@ -80,9 +80,9 @@ fn listed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    owners: &[u32],
-    members: &[u32],
-) -> Result<Vec<u32>> {
+    owners: &[Slot],
+    members: &[Slot],
+) -> Result<Vec<Slot>> {
     prefetch::load_all(env, store, owners, field, Want::Records)?;
     let mut all = SlotSet::default();
     store.hop(field, owners.iter().copied(), |list| {
@@ -98,8 +98,8 @@ fn make_room<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    owners: &[u32],
-    members: &[u32],
+    owners: &[Slot],
+    members: &[Slot],
 ) -> Result<()> {
     if members.len() > 1 {
         return Err(Error::NotOne { model: store.name(), count: members.len() });
@@ -116,10 +116,10 @@ fn make_room<C: Connection>(
 fn linked_here<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, owners): (usize, &[u32]),
+    (field, owners): (usize, &[Slot]),
     (target, link): (Store<'_, C>, usize),
-    members: &[u32],
-) -> Result<Vec<u32>> {
+    members: &[Slot],
+) -> Result<Vec<Slot>> {
     let mut leading = Vec::with_capacity(members.len());
     for members in members.chunks(super::window::WINDOW) {
         if env.settings.max_age.is_some() {
@@ -154,11 +154,11 @@ fn linked_here<C: Connection>(
 fn point<C: Connection>(
     env: &Environment<C>,
     (target, link): (Store<'_, C>, usize),
-    members: &[u32],
+    members: &[Slot],
     owner: Link,
 ) -> Result<()> {
     let info = target.field(link);
-    let leads_elsewhere = |&member: &u32| {
+    let leads_elsewhere = |&member: &Slot| {
         let mut here = false;
         target.hop(link, std::iter::once(member), |to| here = to.is_some_and(|to| *to == [owner.0]));
         !here
@@ -186,8 +186,8 @@ fn point<C: Connection>(
 fn forget_lists_of_alike<C: Connection>(
     store: Store<'_, C>,
     field: usize,
-    owners: &[u32],
-    (target, members): (Store<'_, C>, &[u32]),
+    owners: &[Slot],
+    (target, members): (Store<'_, C>, &[Slot]),
 ) {
     let (column, target) = (store.column_of(field), target.table());
     let may_be = members.iter().copied().filter(|&member| target.may_be_alike(member)).collect();
@@ -207,8 +207,8 @@ fn forget_lists_of_alike<C: Connection>(
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
 fn change_pairs<C: Connection>(
     env: &Environment<C>,
-    (store, field, owners): (Store<'_, C>, usize, &[u32]),
-    (target, members): (Store<'_, C>, &[u32]),
+    (store, field, owners): (Store<'_, C>, usize, &[Slot]),
+    (target, members): (Store<'_, C>, &[Slot]),
     filled: &Filled<C>,
     add: bool,
 ) -> Result<()> {
@@ -216,10 +216,10 @@ fn change_pairs<C: Connection>(
     let is_selective = store.field(field).link.as_ref().is_some_and(|link| link.joining().is_selective());
     let mut pairs = Vec::new();
     // Since when it is known who was a member: the other side may have been read since.
-    let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
+    let mut listed_since: HashMap<Slot, Stamp, FixedState> = HashMap::default();
     let others = env.stores.lists(target.table_number(), side.reversed());
     let mut seen = SlotSet::default();
-    let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
+    let members: Vec<Slot> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     forget_lists_of_alike(store, field, owners, (target, &members));
     for &owner in owners {
         if env.settings.max_age.is_some() {
@@ -232,7 +232,7 @@ fn change_pairs<C: Connection>(
         });
         // Who is not listed may be so for the scope alone.
         let is_decided = |is_listed: bool| is_listed == add && (add || !is_selective);
-        let is_so = |member: u32| listed.as_ref().is_some_and(|list| is_decided(list.has(member)));
+        let is_so = |member: Slot| listed.as_ref().is_some_and(|list| is_decided(list.has(member)));
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
         if listed.is_some() && !is_selective {
             let since = store.table().known_since(store.column_of(field), owner).unwrap_or_default();
@@ -240,7 +240,7 @@ fn change_pairs<C: Connection>(
         }
     }
     if is_symmetric {
-        let mut seen: HashSet<(u32, u32), FixedState> = HashSet::default();
+        let mut seen: HashSet<(Slot, Slot), FixedState> = HashSet::default();
         pairs.retain(|&(a, b)| seen.insert((a.min(b), a.max(b))));
     }
     if pairs.is_empty() {
@@ -259,7 +259,7 @@ fn change_pairs<C: Connection>(
     }
     env.forget_rows_of_join(join);
     // Where the list is cached it is a change, unless one of the other side that was read since says otherwise.
-    let is_known = |owner: u32, member: u32| {
+    let is_known = |owner: Slot, member: Slot| {
         let is_so =
             |lists: &Lists| target.table().has_listed(lists.column, member, owner, listed_since[&owner]);
         listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
@@ -282,7 +282,7 @@ fn change_pairs<C: Connection>(
     };
     let edits = pairs.iter().map(|&(owner, member)| edit(owner, member, is_known(owner, member), now));
     edit_all(env, store.table_number(), side, target.table_number(), edits);
-    let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
+    let since = |owner: Slot| listed_since.get(&owner).copied().unwrap_or(now);
     // Who is paired with itself is in one list.
     let reversed = pairs.iter().filter(|(owner, member)| !is_symmetric || owner != member);
     let edits = reversed.map(|&(owner, member)| edit(member, owner, is_known(owner, member), since(owner)));
@@ -296,10 +296,10 @@ fn forget_beside<C: Connection>(
     env: &Environment<C>,
     (store, side): (Store<'_, C>, Side),
     target: Store<'_, C>,
-    pairs: &[(u32, u32)],
+    pairs: &[(Slot, Slot)],
     is_partial: bool,
 ) {
-    let mut ends: Vec<(TableId, Vec<u32>)> = vec![
+    let mut ends: Vec<(TableId, Vec<Slot>)> = vec![
         (store.table_number(), pairs.iter().map(|pair| pair.0).collect()),
         (target.table_number(), pairs.iter().map(|pair| pair.1).collect()),
     ];

@@ -8,7 +8,7 @@ use crate::backend::Connection;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Put, State};
 use crate::env::stores::{Store, TableStore};
-use crate::store::{AnyColumn, ColumnId};
+use crate::store::{AnyColumn, ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
 /// Puts a value into a field of records: what every setter and `write` comes to.
@@ -16,7 +16,7 @@ pub(crate) fn put<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    slots: &[u32],
+    slots: &[Slot],
     value: &dyn Any,
 ) -> Result<()> {
     let encode = encode_of(store, field)?;
@@ -42,7 +42,7 @@ pub(super) fn stamp<C: Connection>(
     for store in env.stores.models().filter(|store| store.table_number() == table.number()) {
         for (field, stamp) in store.stamps().filter(|(_, stamp)| stamp.is_updated) {
             let column = store.column_of(field);
-            let is_set = |slot: &u32| {
+            let is_set = |slot: &Slot| {
                 store
                     .twins(column)
                     .into_iter()
@@ -50,7 +50,7 @@ pub(super) fn stamp<C: Connection>(
                     .any(|own| store.table().column(own).is_dirty(*slot))
             };
             let waiting = table.dirty_by_columns().into_values().flatten();
-            let slots: Vec<u32> = waiting.filter(|slot| !is_set(slot)).collect();
+            let slots: Vec<Slot> = waiting.filter(|slot| !is_set(slot)).collect();
             let (encode, value) = (encode_of(store, field)?, (stamp.value)(now));
             change_cells(env, store, field, &slots, State::Written, |cells, put| {
                 encode.put(cells, None, Given::Same(&*value), put);
@@ -72,7 +72,7 @@ fn before_write<C: Connection>(
     store: Store<'_, C>,
     field: usize,
     twins: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if store.version() == Some(store.column_of(field)) {
         return Err(Error::other(format!(
@@ -97,7 +97,7 @@ pub(super) fn with_column<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    slots: &[u32],
+    slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
@@ -112,7 +112,7 @@ fn change_cells<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    slots: &[u32],
+    slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
@@ -123,7 +123,7 @@ fn change_cells<C: Connection>(
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
     let (mut changed, mut moved) = (Vec::new(), Vec::new());
-    let mut note = |slot: u32| {
+    let mut note = |slot: Slot| {
         store.note_dirty(slot);
         changed.push(slot);
     };

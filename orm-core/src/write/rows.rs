@@ -16,7 +16,7 @@ use crate::codec::encode::{Given, Put, State};
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
 use crate::model::{FieldInfo, LinkKind, Timestamp};
-use crate::store::{self, Column};
+use crate::store::{self, Column, Slot};
 use crate::{Error, Result};
 
 /// A set of values, its type forgotten
@@ -26,7 +26,7 @@ pub(crate) trait AnyValues<C: Connection> {
     /// The key, if it is a whole number
     fn key_number(&self) -> Option<i64>;
     /// The slot of the key, if all of it is given
-    fn slot(&self, store: Store<'_, C>) -> Option<u32>;
+    fn slot(&self, store: Store<'_, C>) -> Option<Slot>;
     /// Whether the values could be given
     fn check(&self) -> Result<()>;
 }
@@ -65,13 +65,13 @@ pub(crate) enum Action<'a, C: Connection> {
 /// A link of new rows to the owner of a list
 pub(crate) struct Link<C: Connection> {
     field: usize,
-    pub(super) owner: u32,
+    pub(super) owner: Slot,
     binds: Box<dyn Binds<C::Backend>>,
 }
 
 impl<C: Connection> Link<C> {
     /// The members' own link that makes a new record a member of a record's list; `None` for a join table
-    pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
+    pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[Slot]) -> Result<Option<Self>> {
         let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
         else {
             return Ok(None);
@@ -150,7 +150,7 @@ impl<C: Connection> AnyValues<C> for Completed<'_, C> {
         self.values.key_number()
     }
 
-    fn slot(&self, store: Store<'_, C>) -> Option<u32> {
+    fn slot(&self, store: Store<'_, C>) -> Option<Slot> {
         self.values.slot(store)
     }
 
@@ -165,21 +165,21 @@ fn given_link<C: Connection>(
     store: Store<'_, C>,
     field: usize,
     values: &dyn AnyValues<C>,
-) -> Option<u32> {
+) -> Option<Slot> {
     let info = store.field(field);
     let (value, encode) = (values.given(field)?, info.encode?);
     let given = RefCell::new(Column::<store::Link>::default());
     let mut ignore = |_| {};
     let put = Put {
         system: env.system(),
-        slots: &[0],
+        slots: &[Slot::at(0)],
         state: State::Stored,
         now: env.moment(),
         changed: &mut ignore,
         moved: None,
     };
     encode.put(&given, env.stores.target(info), Given::Same(value), put);
-    given.borrow().get(0).map(|link| link.0)
+    given.borrow().get(Slot::at(0)).map(|link| link.0)
 }
 
 impl<'a, C: Connection> Rows<'a, C> {
@@ -205,7 +205,7 @@ impl<'a, C: Connection> Rows<'a, C> {
         store: Store<'_, C>,
         shape: &Shape,
         rows: &[&dyn AnyValues<C>],
-    ) -> Option<Vec<u32>> {
+    ) -> Option<Vec<Slot>> {
         let field = Self::key_link(store, shape)?;
         let target = env.stores.target(store.field(field))?;
         let slot = |values: &&dyn AnyValues<C>| {

@@ -13,7 +13,7 @@ use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;
 use crate::model::{FieldInfo, KeyCondition};
-use crate::store::ColumnId;
+use crate::store::{ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
 /// One field and its values for the records of a statement
@@ -84,7 +84,7 @@ pub(super) fn assignment<'a, C: Connection>(
     env: &'a Environment<C>,
     table: TableStore<'a, C>,
     column: ColumnId,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<Assignment<'a, C>> {
     let (model, info) = table.field_of(column);
     let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
@@ -446,9 +446,9 @@ impl<'a, C: Connection> Insert<'a, C> {
         shape: &'a Shape,
         rows: &'a [&'a dyn AnyValues<C>],
         is_full: bool,
-        made: Option<&[u32]>,
+        made: Option<&[Slot]>,
     ) -> Self {
-        let key = |&slot: &u32| Some(slot);
+        let key = |&slot: &Slot| Some(slot);
         let made = made.map(|made| store.model().key_binds(store.table(), made.iter().map(key).collect()));
         let returning = store.system().has_returning && (shape.keys == Keys::Made || all.conflict.is_some());
         Self { store, all, shape, rows, returning, made, is_common: is_full || rows.len() == 1 }
@@ -725,7 +725,7 @@ impl<'a, C: Connection> Which<'a, C> {
     pub(super) fn of(
         env: &'a Environment<C>,
         store: Store<'a, C>,
-        slots: &[u32],
+        slots: &[Slot],
         compares: bool,
     ) -> Result<Self> {
         Ok(match store.version().filter(|_| compares) {

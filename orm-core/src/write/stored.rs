@@ -23,13 +23,13 @@ use crate::env::telling::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{AnyModel, KeyCondition};
-use crate::store::{Change, Read, Slots, follow};
+use crate::store::{Change, Read, Slot, Slots, follow};
 use crate::{Environment, Result};
 
 /// Computes a field of those of some records that wait for it.
 pub struct Recompute<C: Connection>(
     /// What does so, the model forgotten
-    pub fn(&Environment<C>, &[u32]) -> Result<()>,
+    pub fn(&Environment<C>, &[Slot]) -> Result<()>,
 );
 
 impl<C: Connection> fmt::Debug for Recompute<C> {
@@ -77,7 +77,7 @@ fn compute<C: Connection>(env: &Environment<C>, mode: Mode) -> Result<bool> {
     Ok(true)
 }
 
-fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[u32]) -> Result<()> {
+fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[Slot]) -> Result<()> {
     env.is_declared(rule)?;
     let stored = rule.model.fields()[rule.field].stored;
     match stored.and_then(|stored| stored.compute.downcast_ref::<Recompute<C>>()) {
@@ -108,7 +108,7 @@ pub(crate) fn put_computed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    slot: u32,
+    slot: Slot,
     value: &dyn std::any::Any,
     keep: impl FnOnce(),
 ) -> Result<()> {
@@ -129,7 +129,7 @@ pub(crate) fn check<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: usize,
-    slots: &[u32],
+    slots: &[Slot],
     reads: Vec<Read>,
 ) -> Result<()> {
     let stored = &env.stores.stored;
@@ -144,7 +144,7 @@ pub(super) fn before<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     change: Change<'_>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if !follows_from(store, change) {
         return Ok(());
@@ -175,7 +175,7 @@ fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
     env.flushed().map(drop)
 }
 
-fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>) {
+fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<Slot>)>) {
     for (source, slots) in rows {
         env.stores.stored.note(source, slots);
         env.signal().feed();
@@ -183,12 +183,12 @@ fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>
 }
 
 /// Finds the records whose values follow from what has changed. Returns rows of which is known only when they were sent where they lead.
-pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<Slot>)>> {
     let stored = &env.stores.stored;
     let mut unknown = Vec::new();
     let mut rank = 0;
     while env.signal().take_fed() {
-        let mut changed: IndexMap<Source, Vec<u32>, FixedState> = IndexMap::default();
+        let mut changed: IndexMap<Source, Vec<Slot>, FixedState> = IndexMap::default();
         for (source, slots) in stored.take_noted() {
             changed.entry(source).or_default().extend(slots);
         }
@@ -215,14 +215,14 @@ pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, V
 }
 
 /// Notes that records wait to be computed, and that what follows from their values does.
-pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<u32>, rank: usize) {
+pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<Slot>, rank: usize) {
     let stored = &env.stores.stored;
     let Some(rule) = stored.rule(number) else { return };
     let table = env.stores.table(rule.table);
     let cells = table.column(rule.column);
     // Those that follow from each other in a circle would wait for ever; who computes them tells.
     let is_circle = rank > stored.turns().iter().map(|turn| turn.slots.len()).sum::<usize>() + 1;
-    let more: Vec<u32> = slots
+    let more: Vec<Slot> = slots
         .into_iter()
         .map(|slot| table.meant(slot))
         .filter(|&slot| !table.is_absent(slot))
@@ -244,16 +244,19 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
 struct Walk<'a, C: Connection> {
     env: &'a Environment<C>,
     /// What steps have led to, by the route and the rows
-    known: HashMap<(usize, Vec<u32>), Vec<u32>, FixedState>,
+    known: HashMap<(usize, Vec<Slot>), Vec<Slot>, FixedState>,
     /// Rows of which is not known where they lead
-    unknown: &'a mut Vec<(Source, Vec<u32>)>,
+    unknown: &'a mut Vec<(Source, Vec<Slot>)>,
 }
 
 impl<C: Connection> Walk<'_, C> {
     /// The records, by field; the rows from which it is farthest go first, so that those who meet go on together.
-    fn back(mut self, mut changed: IndexMap<Source, Vec<u32>, FixedState>) -> Result<Vec<(usize, Vec<u32>)>> {
+    fn back(
+        mut self,
+        mut changed: IndexMap<Source, Vec<Slot>, FixedState>,
+    ) -> Result<Vec<(usize, Vec<Slot>)>> {
         let stored = &self.env.stores.stored;
-        let mut found: IndexMap<usize, Vec<u32>, FixedState> = IndexMap::default();
+        let mut found: IndexMap<usize, Vec<Slot>, FixedState> = IndexMap::default();
         let length = |source: &Source| stored.route(source.route).map_or(0, |route| route.length);
         while let Some(&source) = changed.keys().max_by_key(|source| length(source)) {
             let Some(mut slots) = changed.swap_remove(&source) else { break };
@@ -283,8 +286,8 @@ impl<C: Connection> Walk<'_, C> {
         source: Source,
         model: &'static dyn AnyModel<C>,
         back: &Back<C>,
-        slots: &[u32],
-    ) -> Result<Vec<u32>> {
+        slots: &[Slot],
+    ) -> Result<Vec<Slot>> {
         let rows = self.env.stores.get(model);
         match *back {
             Back::Linking { owners, columns } => {
@@ -337,8 +340,8 @@ impl<C: Connection> Walk<'_, C> {
         columns: &'static [&'static str],
         named: &'static [&'static str],
         by: Store<'_, C>,
-        slots: &[u32],
-    ) -> Result<Vec<u32>> {
+        slots: &[Slot],
+    ) -> Result<Vec<Slot>> {
         let env = self.env;
         let mut found = Slots::default();
         let window = WINDOW.min(env.settings.prefetch_limit);
@@ -356,7 +359,7 @@ impl<C: Connection> Walk<'_, C> {
             })?;
             found.extend(owners);
         }
-        let mut found: Vec<u32> = found.into_iter().collect();
+        let mut found: Vec<Slot> = found.into_iter().collect();
         found.sort_unstable();
         Ok(found)
     }

@@ -18,6 +18,7 @@ use crate::records::drafts::Drafts;
 use crate::records::fields::Fields;
 use crate::records::upsert::Upsert;
 use crate::records::{Model, Record, RecordSet, ValueSet};
+use crate::store::Slot;
 use crate::write::create::create;
 use crate::write::rows::{Action, AnyValues, Conflict, Rows};
 use crate::{Error, Result};
@@ -248,7 +249,7 @@ impl<C: Connection> Environment<C> {
         at: Place,
         given: &Given<'_, C>,
         lock: &str,
-    ) -> Result<Option<u32>> {
+    ) -> Result<Option<Slot>> {
         match self.matching::<M>(at, given, &format!(" LIMIT 2{lock}"))?[..] {
             [] => Ok(None),
             [slot] => Ok(Some(slot)),
@@ -260,7 +261,7 @@ impl<C: Connection> Environment<C> {
         &self,
         at: Place,
         rows: Rows<'_, C>,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let work = if rows.conflict.is_some() { Repeated::Upsert } else { Repeated::Create };
         self.watch_created(Spot::new(at, work, M::NAME, ""), rows.values.len())?;
         create(self, self.store::<M>(), rows)

@@ -14,6 +14,7 @@ use crate::load::select::Laid;
 use crate::model::{DbOf, IntoKey, always};
 use crate::records::lookup::Condition;
 use crate::records::{Model, Record};
+use crate::store::Slot;
 use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -96,7 +97,7 @@ impl<C: Connection> Environment<C> {
         at: Place,
         condition: &dyn QueryFragment<DbOf<M>>,
         limit: &str,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let query = Matching { columns: ModelColumns::<M>::always(), condition, limit };
         query::find::<C, M>(self, at, Laid::Out(query.columns.layout()), &query, false)
     }

@@ -14,6 +14,7 @@ use crate::records::batches::Since;
 use crate::records::field::{CellKind, Field};
 use crate::records::keyset::{BatchesByKey, ByKey};
 use crate::records::stored::StoredComputed;
+use crate::store::Slot;
 use crate::write::stored::wait;
 use crate::{Error, RecordSet, Result};
 
@@ -142,7 +143,7 @@ fn anew<M: Model>(env: &Environment<M::Connection>, field: usize, batch: &Record
     env.flushed()?;
     // What a database makes of a value is known when it was read.
     batch.load_field(field, Location::caller())?;
-    let is_another = |(&slot, before): (&u32, &Option<Box<dyn std::any::Any>>)| {
+    let is_another = |(&slot, before): (&Slot, &Option<Box<dyn std::any::Any>>)| {
         let after = encode.copy(column, slot);
         after.zip(before.as_ref()).is_none_or(|(after, before)| !encode.is_same(&*after, &**before))
     };
