@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
+use crate::number::FieldId;
 use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Slot, Stamp, Target};
 use crate::{Error, Result};
 
@@ -63,7 +64,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn begin_computing<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
+        field: FieldId,
         slots: &[Slot],
     ) -> Result<Computing<'env, C>> {
         self.begin_noting(store, field, slots, false)
@@ -73,7 +74,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn begin_computing_stored<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
+        field: FieldId,
         slots: &[Slot],
     ) -> Result<Computing<'env, C>> {
         self.begin_noting(store, field, slots, true)
@@ -82,7 +83,7 @@ impl<C: Connection> Environment<C> {
     fn begin_noting<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
+        field: FieldId,
         slots: &[Slot],
         is_stored: bool,
     ) -> Result<Computing<'env, C>> {
@@ -205,7 +206,7 @@ impl<C: Connection> Environment<C> {
 
     /// Notes that what is being computed, if anything is, has read a cell, or how many members there are.
     #[inline]
-    pub(crate) fn note_input(&self, store: Store<'_, C>, field: usize, slot: Slot) {
+    pub(crate) fn note_input(&self, store: Store<'_, C>, field: FieldId, slot: Slot) {
         if self.is_computing.get() {
             self.note_part(store, Part::Column(store.column_of(field)), slot);
         }

@@ -6,7 +6,8 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stored::{Allowed, Back, Mode, PairSource, Route, Rule, Source};
 use crate::env::stores::{Side, Store, Stores};
-use crate::model::{AnyModel, FieldInfo, LinkKind, linked};
+use crate::model::{AnyModel, FieldInfo, LinkKind, field_id, linked, numbered};
+use crate::number::FieldId;
 use crate::store::{Change, ColumnId, Part, Read, Rows, Slot, Subject, TableId, Watched};
 use crate::{Error, Result};
 
@@ -32,15 +33,15 @@ impl<C: Connection> Stores<C> {
 
     fn learn(&self, model: &'static dyn AnyModel<C>) {
         for model in linked(model) {
-            let fields = || model.fields().iter().enumerate().filter(|(_, info)| info.stored.is_some());
-            if fields().next().is_none() || !self.stored.known.borrow_mut().mark(model.number()) {
+            let fields = || numbered(model.fields()).filter(|(_, info)| info.stored.is_some());
+            if fields().next().is_none() || !self.stored.known.borrow_mut().mark(model.number().0) {
                 continue;
             }
             fields().for_each(|(field, info)| self.learn_field(model, field, info));
         }
     }
 
-    fn learn_field(&self, model: &'static dyn AnyModel<C>, field: usize, info: &'static FieldInfo<C>) {
+    fn learn_field(&self, model: &'static dyn AnyModel<C>, field: FieldId, info: &'static FieldInfo<C>) {
         let Some(stored) = info.stored else { return };
         let store = self.get(model);
         let (table, column) = (store.table_number(), store.column_of(field));
@@ -81,7 +82,7 @@ impl<C: Connection> Stores<C> {
         for (at, &name) in path.iter().enumerate() {
             let is_last = at + 1 == path.len();
             let source = Source { rule: number, route };
-            let Some(field) = store.fields().iter().position(|info| info.name == name) else {
+            let Some(field) = field_id(store.fields(), |info| info.name == name) else {
                 // A primary key stays as it is.
                 return Ok(());
             };
@@ -187,7 +188,7 @@ impl<C: Connection> Stores<C> {
             let Some(owners) = self.stored.route(source.route).map(|route| route.model) else { continue };
             for columns in std::iter::once(own).chain(is_symmetric.then_some(other)) {
                 let leads = |info: &FieldInfo<C>| info.link.is_some() && info.columns == columns;
-                let back = Back::Linked { owners, columns, field: model.fields().iter().position(leads) };
+                let back = Back::Linked { owners, columns, field: field_id(model.fields(), leads) };
                 let route = self.route(model, Some((back, source.route)));
                 self.watch(self.get(model), Watched::AllBut(Box::default()), Source { route, ..source });
                 self.watch(self.get(model), Watched::Columns(&[], Rows::Go), Source { route, ..source });
@@ -204,10 +205,10 @@ fn is_made_late<C: Connection>(info: &FieldInfo<C>) -> bool {
 /// What a step is told from others by
 fn key_of<C: Connection>(back: &Back<C>) -> (u8, usize, usize, Vec<&'static str>) {
     match *back {
-        Back::Linking { owners, columns } => (0, owners.number(), 0, columns.to_vec()),
-        Back::Linked { owners, columns, .. } => (1, owners.number(), 0, columns.to_vec()),
+        Back::Linking { owners, columns } => (0, owners.number().0, 0, columns.to_vec()),
+        Back::Linked { owners, columns, .. } => (1, owners.number().0, 0, columns.to_vec()),
         Back::Paired { owners, join, own, other, is_symmetric } => {
-            (2 + u8::from(is_symmetric), owners.number(), join, [own, other].concat())
+            (2 + u8::from(is_symmetric), owners.number().0, join, [own, other].concat())
         }
     }
 }
@@ -233,7 +234,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Whether a field may follow from rows that have changed, and it is not known yet whether it does
-    pub(crate) fn is_doubted(&self, store: Store<'_, C>, field: usize) -> bool {
+    pub(crate) fn is_doubted(&self, store: Store<'_, C>, field: FieldId) -> bool {
         let follows = || {
             let is_computed = store.field(field).columns.is_empty() && store.field(field).link.is_none();
             let rule = self.stores.stored.rule_of(store.table_number(), store.column_of(field));
@@ -322,7 +323,7 @@ impl<C: Connection> Environment<C> {
         let columns = store.twins(column).into_iter().chain([column]);
         let rule = columns.filter_map(|column| stored.rule(stored.rule_of(table, column)?)).next();
         rule.map_or(Ok(()), |rule| {
-            let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+            let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
             Err(Error::StoredField { model, field })
         })
     }
@@ -331,7 +332,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn is_declared(&self, rule: &Rule<C>) -> Result<()> {
         let fault = rule.fault.borrow();
         let Some(fault) = &*fault else { return Ok(()) };
-        let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+        let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
         Err(Error::other(format!("{model}.{field} cannot be kept up: {fault}")))
     }
 
@@ -346,7 +347,7 @@ impl<C: Connection> Environment<C> {
                 }
             };
             if let Some(read) = undeclared {
-                let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+                let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
                 return Err(Error::UndeclaredRead { model, field, read: read.into() });
             }
         }

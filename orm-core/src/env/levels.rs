@@ -13,6 +13,7 @@ use crate::env::connection::{diesel_depth, lower_depth};
 use crate::env::telling::Statement;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
+use crate::number::ModelId;
 use crate::store::{Slot, Stamp};
 use crate::{Environment, Error, Result};
 
@@ -59,7 +60,7 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn setting<'a>(
         &self,
         spot: Spot,
-        model: usize,
+        model: ModelId,
         set: impl FnOnce() -> Result<Cow<'a, [Slot]>>,
     ) -> Result<()> {
         self.may_write()?;

@@ -8,6 +8,7 @@ use indexmap::map::Entry;
 
 use crate::backend::Connection;
 use crate::env::stores::{Side, Store};
+use crate::number::{FieldId, ModelId};
 use crate::store::Slot;
 
 /// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
@@ -20,7 +21,7 @@ pub(crate) type Columns = &'static [&'static str];
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pending {
     /// The model and field of the link
-    pub(crate) link: (usize, usize),
+    pub(crate) link: (ModelId, FieldId),
     pub(crate) own: Slot,
     pub(crate) other: Slot,
     pub(crate) add: bool,
@@ -69,7 +70,7 @@ impl Pairs {
     pub(crate) fn note<C: Connection>(
         &self,
         store: Store<'_, C>,
-        (field, side): (usize, Side),
+        (field, side): (FieldId, Side),
         kind: &str,
         pairs: &[(Slot, Slot)],
         known: &dyn Fn(Slot, Slot) -> bool,

@@ -11,12 +11,13 @@ use indexmap::IndexMap;
 
 use crate::backend::Connection;
 use crate::model::AnyModel;
+use crate::number::FieldId;
 use crate::store::{Bits, ColumnId, Frozen, Slot, SlotSet, TableId};
 
 /// A field that is computed and stored
 pub(crate) struct Rule<C: Connection> {
     pub(crate) model: &'static dyn AnyModel<C>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     pub(crate) table: TableId,
     pub(crate) column: ColumnId,
     /// What it may read besides the record's own columns
@@ -43,7 +44,7 @@ pub(crate) enum Back<C: Connection> {
     /// Rows whose to-one link leads there: their model, and the link's columns
     Linking { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str] },
     /// What a link of the rows themselves leads to: the columns, and the field, if the model has one of them
-    Linked { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str], field: Option<usize> },
+    Linked { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str], field: Option<FieldId> },
     /// Those on the other side of a join table
     Paired {
         owners: &'static dyn AnyModel<C>,

@@ -20,6 +20,7 @@ use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each};
 use crate::load::select::{Reason, key_columns, told};
+use crate::number::FieldId;
 use crate::store::{Function, Slot, Subject};
 use crate::{Environment, Error, Result, Str};
 
@@ -33,7 +34,7 @@ pub(crate) struct Aggregate<'a, C: Connection> {
 /// What of the members; of a count it is the condition for being counted
 pub enum Argument<'a, C: Connection> {
     /// A field of their model
-    Field(usize),
+    Field(FieldId),
     /// An expression of diesel's
     Expression(&'a dyn QueryFragment<C::Backend>),
 }
@@ -127,7 +128,7 @@ impl<C: Connection> Aggregate<'_, C> {
 pub(crate) fn by_owner<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (usize, &[Slot]),
+    (field, slots): (FieldId, &[Slot]),
     aggregate: &Aggregate<'_, C>,
     is_kept: bool,
     reading: &mut dyn Reading<C::Backend>,
@@ -157,7 +158,7 @@ pub(crate) fn by_owner<C: Connection>(
 pub(crate) fn of_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (Option<usize>, &[Slot]),
+    (field, slots): (Option<FieldId>, &[Slot]),
     aggregate: &Aggregate<'_, C>,
     reading: &mut dyn Reading<C::Backend>,
 ) -> Result<Vec<(Slot, Str)>> {

@@ -9,6 +9,7 @@ use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::error::Doing;
 use crate::fragment::separated;
+use crate::number::FieldId;
 use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
@@ -25,7 +26,7 @@ pub(crate) fn anew<C: Connection>(
         before_lock(env, store)?;
     }
     env.note_drop();
-    let mut fields: Vec<usize> = store.always().collect();
+    let mut fields: Vec<FieldId> = store.always().collect();
     // A version is never younger than what it is the version of.
     fields.extend(store.model().version().filter(|version| !fields.contains(version)));
     let window = match fields.first() {

@@ -7,6 +7,7 @@ use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::load::origin::{Origin, Reach, Rest};
 use crate::model::LinkKind;
+use crate::number::FieldId;
 use crate::store::Slot;
 use crate::{Environment, Result};
 
@@ -28,7 +29,7 @@ impl<C: Connection> fmt::Debug for ComputedBy<C> {
 /// What computes a field, if it is a link that is computed
 pub(crate) fn computed_by<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
 ) -> Option<&'static ComputedBy<C>> {
     match store.field(field).link.as_ref()?.kind {
         LinkKind::Computed { by } => by.downcast_ref(),

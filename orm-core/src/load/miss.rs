@@ -5,6 +5,7 @@ use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::env::watch::{For, Place, Spot};
 use crate::error::Repeated;
+use crate::number::FieldId;
 use crate::store::Slot;
 use crate::{Environment, Result};
 
@@ -14,7 +15,7 @@ pub(crate) struct Miss<'a> {
     pub(crate) scope: Scope<'a>,
     /// The records at hand
     pub(crate) slots: &'a [Slot],
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// What of the members, if the field is a to-many link
     pub(crate) want: Want,
     /// Where the program reads

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
+use crate::number::{FieldId, ModelId};
 use crate::store::{Slot, SlotSet};
 
 /// How many sets besides the nearest a derived set remembers having been taken from. More would make unions in a loop
@@ -20,9 +21,9 @@ pub(crate) const MAX_STEPS: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     /// The model that the link starts from
-    pub(crate) model: usize,
+    pub(crate) model: ModelId,
     /// The link's field
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
 }
 
 /// The links from a root to a group, one after the other
@@ -105,7 +106,7 @@ impl Stage {
     }
 
     /// The model that it starts from: that of its first link
-    pub(crate) fn model(&self) -> usize {
+    pub(crate) fn model(&self) -> ModelId {
         self.steps()[0].model
     }
 }
@@ -138,7 +139,7 @@ impl Trail {
         self.0.iter().all(|stage| matches!(stage, Stage::Once(_)))
     }
 
-    pub(crate) fn first_model(&self) -> Option<usize> {
+    pub(crate) fn first_model(&self) -> Option<ModelId> {
         self.0.first().map(Stage::model)
     }
 
@@ -200,7 +201,7 @@ impl Root {
         Self { slots, seen: None, scans: RefCell::default(), reach }
     }
 
-    pub(crate) fn forget_scans(&self, field: usize) {
+    pub(crate) fn forget_scans(&self, field: FieldId) {
         self.scans.borrow_mut().retain(|scan| scan.field != field);
     }
 }
@@ -227,7 +228,7 @@ impl Reach {
 #[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub(crate) trail: Trail,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Where the last batch was wanted
     pub(crate) at: usize,
     pub(crate) done: Range<usize>,
@@ -385,7 +386,7 @@ impl Origin {
 mod tests {
     use super::*;
 
-    fn step(model: usize, field: usize) -> Step {
+    fn step(model: ModelId, field: FieldId) -> Step {
         Step { model, field }
     }
 

@@ -11,6 +11,7 @@ use crate::env::pace::Paces;
 use crate::env::stores::Store;
 use crate::env::watch::Named;
 use crate::load::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
+use crate::number::{FieldId, ModelId};
 use crate::store::{Slot, SlotSet, TableId};
 
 /// Where records were reached, and so who is read with them
@@ -80,7 +81,7 @@ pub(crate) struct Gap {
 /// What a batch is planned for
 pub(crate) struct Wanted<'a> {
     pub(crate) scope: Scope<'a>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// The most that the batch may take
     pub(crate) limit: usize,
     /// Whether the field comes with every search, so that all who have no more than a key lack it
@@ -141,9 +142,9 @@ pub(crate) fn plan<C: Connection>(
 
 struct Plan<'a, C: Connection> {
     env: &'a Environment<C>,
-    model: usize,
+    model: ModelId,
     table: TableId,
-    field: usize,
+    field: FieldId,
     lacks: &'a dyn Fn(Slot) -> bool,
     limit: usize,
     seen: SlotSet,
@@ -383,14 +384,14 @@ impl<C: Connection> Plan<'_, C> {
         look: &mut Look<'_>,
         depth: usize,
         steps: &[Step],
-        model: usize,
+        model: ModelId,
         at: &[Place],
         on_the_way: &mut Vec<Place>,
     ) -> Vec<Place> {
-        let models: Vec<usize> = steps.iter().map(|step| step.model).collect();
+        let models: Vec<ModelId> = steps.iter().map(|step| step.model).collect();
         let mut reached = Vec::new();
         // By the model that they are of; those that the stage begins with are of the one of its first link.
-        let mut level: Vec<(usize, Vec<Place>)> = vec![(models[0], at.to_vec())];
+        let mut level: Vec<(ModelId, Vec<Place>)> = vec![(models[0], at.to_vec())];
         let mut passed = SlotSet::default();
         while !level.is_empty() {
             let mut next = Vec::new();

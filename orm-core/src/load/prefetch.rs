@@ -12,6 +12,7 @@ use crate::load::plan::{Gap, Wanted, plan};
 use crate::load::query;
 use crate::load::relation::{count_lists, load_lists};
 use crate::model::Prefetch;
+use crate::number::FieldId;
 use crate::store::{Slot, SlotSet};
 use crate::{Environment, Error, Result};
 
@@ -92,7 +93,7 @@ fn load_each<C: Connection>(
 }
 
 /// Those that lack a field, each once
-fn lacking<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slots: &[Slot]) -> Vec<Slot> {
+fn lacking<C: Connection>(store: Store<'_, C>, field: FieldId, want: Want, slots: &[Slot]) -> Vec<Slot> {
     let mut lacking = Vec::new();
     store.probe(field, want, &mut |lacks| match slots {
         &[slot] if lacks(slot) => lacking.push(slot),
@@ -105,7 +106,7 @@ fn lacking<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slots: 
     lacking
 }
 
-fn lacks<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slot: Slot) -> bool {
+fn lacks<C: Connection>(store: Store<'_, C>, field: FieldId, want: Want, slot: Slot) -> bool {
     !lacking(store, field, want, &[slot]).is_empty()
 }
 
@@ -290,7 +291,7 @@ pub(crate) fn read_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> Result<usize> {
     if env.settings.max_age.is_some() {
@@ -304,7 +305,7 @@ pub(crate) fn load_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> Result<usize> {
     let mut missing = lacking(store, field, want, slots);
@@ -329,10 +330,10 @@ pub(crate) fn load_columns<C: Connection>(
     store: Store<'_, C>,
     slots: &[Slot],
 ) -> Result<()> {
-    let fields: Vec<usize> = store.always().collect();
+    let fields: Vec<FieldId> = store.always().collect();
     let Some(&first) = fields.first() else { return Ok(()) };
     if env.settings.max_age.is_some() {
-        let expire = |&field: &usize| slots.iter().for_each(|&slot| env.expire(store, field, slot));
+        let expire = |&field: &FieldId| slots.iter().for_each(|&slot| env.expire(store, field, slot));
         fields.iter().for_each(expire);
     }
     let mut missing: Vec<Slot> = {
@@ -355,7 +356,7 @@ pub(crate) fn load_together<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    field: usize,
+    field: FieldId,
 ) -> Result<()> {
     load_all(env, store, slots, field, Want::Records)?;
     if !lacking(store, field, Want::Records, slots).is_empty() {
@@ -373,7 +374,7 @@ pub(crate) fn load_together<C: Connection>(
 fn window_of<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     want: Want,
     first: Slot,
 ) -> usize {
@@ -382,7 +383,7 @@ fn window_of<C: Connection>(
 }
 
 /// How many records a batch brings for each that it asks for: of a list the members too, by those seen so far
-fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
+fn rows_of<C: Connection>(store: Store<'_, C>, field: FieldId) -> usize {
     let loaded = store.paces().loaded(field);
     if store.is_list(field) { 1 + loaded.rows / loaded.records.max(1) } else { 1 }
 }
@@ -391,7 +392,7 @@ fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
 pub(super) fn window<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> usize {
     let paces = store.paces();
@@ -413,7 +414,7 @@ fn load_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     batch: &[Slot],
-    field: usize,
+    field: FieldId,
     select: &dyn Fn(&[Slot]) -> Result<()>,
 ) -> Result<()> {
     select(batch)?;
@@ -426,7 +427,7 @@ fn select_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     batch: &[Slot],
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> Result<()> {
     match want {

@@ -24,6 +24,7 @@ use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
+use crate::number::FieldId;
 use crate::store::{Slot, SlotSet};
 use crate::{Environment, Result};
 
@@ -34,7 +35,7 @@ pub struct ModelColumns<M: Entity> {
 }
 
 impl<M: Entity> ModelColumns<M> {
-    pub(crate) fn of(fields: &[usize]) -> Self {
+    pub(crate) fn of(fields: &[FieldId]) -> Self {
         let selection = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
         Self { table: M::Table::table(), selection }
     }
@@ -128,7 +129,7 @@ pub(crate) fn by_keys<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    fields: &[usize],
+    fields: &[FieldId],
     asked: &str,
 ) -> Result<()> {
     let flushed = env.flush_shown(store.table_number())?;
@@ -141,7 +142,7 @@ pub(super) fn anew_by_keys<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    fields: &[usize],
+    fields: &[FieldId],
     locked: bool,
 ) -> Result<()> {
     let flushed = env.flush_shown(store.table_number())?;
@@ -154,7 +155,7 @@ pub(crate) fn by_keys_for_write<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    fields: &[usize],
+    fields: &[FieldId],
     asked: &str,
 ) -> Result<()> {
     let reading = Reading { asked, renews: false, locked: !env.system().has_returning };
@@ -174,7 +175,7 @@ fn read_by_keys<C: Connection>(
     flushed: Flushed,
     store: Store<'_, C>,
     slots: &[Slot],
-    fields: &[usize],
+    fields: &[FieldId],
     Reading { asked, renews, locked }: Reading<'_>,
 ) -> Result<()> {
     let limited = env.limits.any() && !fields.is_empty();
@@ -297,7 +298,7 @@ pub(crate) fn next_rows<C: Connection>(
     store: Store<'_, C>,
     query: &dyn QueryFragment<C::Backend>,
 ) -> Result<Vec<Slot>> {
-    let fields: Vec<usize> = store.always().collect();
+    let fields: Vec<FieldId> = store.always().collect();
     let renews = lock::locks_rows(env.system(), &env.text_of(query).unwrap_or_default());
     let selection = Selection::of_model(store.model(), &fields);
     found(env, store, Laid::Out(&selection.layout), query, renews, Beside::Nothing)

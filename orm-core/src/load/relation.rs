@@ -17,6 +17,7 @@ use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::model::{KeyCondition, LinkInfo, LinkKind, Order};
+use crate::number::FieldId;
 use crate::store::{ColumnId, List, Slot, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
@@ -30,7 +31,7 @@ pub(super) struct Source<'a, C: Connection> {
     pub(super) members: Store<'a, C>,
     from: Joined<'a>,
     /// The members' field that is the owner's key, if there is one
-    field: Option<usize>,
+    field: Option<FieldId>,
     /// `None`: records by their own keys
     link: Option<&'a LinkInfo<C>>,
     /// Whether it cannot bring a member of an owner twice
@@ -47,7 +48,7 @@ impl<C: Connection> Clone for Source<'_, C> {
 impl<C: Connection> Copy for Source<'_, C> {}
 
 impl<'a, C: Connection> Source<'a, C> {
-    pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
+    pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: FieldId) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
         let members = env.stores.get(link.target);
         condition::follow(env, store, field);
@@ -113,7 +114,7 @@ pub(crate) fn load_lists<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
@@ -124,7 +125,7 @@ pub(crate) fn load_lists<C: Connection>(
         return Ok(());
     }
     let flushed = env.flush_before_list(members, store.side(field), source.is_conditional())?;
-    let fields: Vec<usize> = match want {
+    let fields: Vec<FieldId> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
@@ -256,7 +257,7 @@ pub(super) fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [Sl
 /// it is the one that the database took the owner for.
 pub(super) fn meant<'a, C: Connection>(
     store: Store<'a, C>,
-    field: usize,
+    field: FieldId,
     asked: &'a [Slot],
 ) -> impl Fn(Slot) -> Result<Slot> + 'a {
     let by_letters = (!store.are_keys_numbers()).then(|| SlotSet::of(asked.iter().copied()));
@@ -269,7 +270,7 @@ pub(super) fn meant<'a, C: Connection>(
 /// The record that was asked for and that the database took a member's owner for: a collation may call keys equal that are
 /// not the same.
 #[cold]
-fn matched<C: Connection>(store: Store<'_, C>, field: usize, asked: &[Slot], owner: Slot) -> Result<Slot> {
+fn matched<C: Connection>(store: Store<'_, C>, field: FieldId, asked: &[Slot], owner: Slot) -> Result<Slot> {
     let wanted = store.letters(owner);
     let mut equal = asked.iter().copied().filter(|&slot| store.letters(slot) == wanted);
     match (equal.next(), equal.next()) {
@@ -296,8 +297,8 @@ fn most_rows<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     owners: usize,
-    field: usize,
-    fields: &[usize],
+    field: FieldId,
+    fields: &[FieldId],
 ) -> Option<usize> {
     if owners == 1 {
         return None;
@@ -346,7 +347,7 @@ pub(crate) fn count_lists<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     slots: &[Slot],
-    field: usize,
+    field: FieldId,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let slots = &*one_of_each(store, slots);

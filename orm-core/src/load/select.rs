@@ -21,6 +21,7 @@ use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
+use crate::number::FieldId;
 use crate::store::{ColumnId, Filling, Slot, SlotSet};
 use crate::{Environment, Error, Result};
 
@@ -88,7 +89,7 @@ pub(crate) struct Select<'a, C: Connection> {
 pub enum Laid<'a> {
     Out(&'a Layout),
     /// Where the names of their columns say: these fields, as far as they are there
-    ByName(&'a [usize]),
+    ByName(&'a [FieldId]),
     /// These columns, behind others
     Last(&'a Selection),
 }
@@ -101,7 +102,7 @@ pub(crate) enum Beside<'a, C: Connection> {
         /// Where its key is
         places: Vec<usize>,
         /// The member's link to it, if that is among the fields
-        field: Option<usize>,
+        field: Option<FieldId>,
         reader: Box<dyn KeyReader<C::Backend> + 'a>,
     },
     /// The value at this place
@@ -131,7 +132,7 @@ struct Reading<'a, 'b, C: Connection> {
     key: Box<dyn KeyReader<C::Backend> + 'a>,
     key_places: &'a [usize],
     /// The field that says whose member a row is, if one does
-    owner_field: Option<usize>,
+    owner_field: Option<FieldId>,
     beside: Beside<'b, C>,
     /// The rows that have come, to see that a key tells them apart
     seen: SlotSet,
@@ -140,7 +141,7 @@ struct Reading<'a, 'b, C: Connection> {
     /// Whether values of rows that came before could not be read
     has_unreadable: bool,
     /// Links that have come anew as others than were cached: the field, whose it is, where it led to, and where it leads to
-    moved: Vec<(usize, Slot, Slot, Slot)>,
+    moved: Vec<(FieldId, Slot, Slot, Slot)>,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -293,7 +294,7 @@ impl<C: Connection> Select<'_, C> {
     }
 
     /// Makes the lists missing that members have left or joined, as their rows say: they are older than that.
-    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(usize, Slot, Slot, Slot)]) {
+    fn forget_lists_of_moved(&self, env: &Environment<C>, moved: &[(FieldId, Slot, Slot, Slot)]) {
         for &(field, member, from, to) in moved {
             let info = self.store.field(field);
             let Some(target) = self.store.table_store().target(self.store.column_of(field)) else { continue };
@@ -312,7 +313,7 @@ impl<C: Connection> Select<'_, C> {
         &'a self,
         layout: &'a Layout,
         env: &'a Environment<C>,
-        owner_field: Option<usize>,
+        owner_field: Option<FieldId>,
     ) -> Writers<'a, C::Backend> {
         let (store, filling) = (self.store, Filling { now: env.moment(), renews: self.renews });
         let mut columns = Vec::with_capacity(layout.fields.len());
@@ -432,7 +433,7 @@ impl<C: Connection> Select<'_, C> {
         place: &Place,
         slot: Slot,
         error: &BoxError,
-        owner_field: Option<usize>,
+        owner_field: Option<FieldId>,
     ) -> Result<()> {
         if owner_field == Some(place.field) || error.to_string() == NO_COLUMN {
             return Err(self.invalid(place.field, slot, error));
@@ -442,7 +443,7 @@ impl<C: Connection> Select<'_, C> {
     }
 
     #[cold]
-    fn invalid(&self, field: usize, slot: Slot, error: &BoxError) -> Error {
+    fn invalid(&self, field: FieldId, slot: Slot, error: &BoxError) -> Error {
         invalid(self.store.model(), self.store.field_name(field), self.store.key_text(slot), error)
     }
 

@@ -14,6 +14,7 @@ use super::{DbOf, Entity, FieldInfo, Filter};
 use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
+use crate::number::{FieldId, ModelId};
 use crate::store::{self, AnyKeys, Slot, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
@@ -27,7 +28,7 @@ pub trait AnyModel<C: Connection>: Sync {
     /// The fields that have cells
     fn fields(&self) -> &'static [FieldInfo<C>];
     /// The field that counts the writes of each row
-    fn version(&self) -> Option<usize>;
+    fn version(&self) -> Option<FieldId>;
     /// The model that counts the writes of the table's rows, if it is not this one
     fn versioned_by(&self) -> OtherModel<C>;
     /// Whether nobody looks at how many rows a write found
@@ -37,7 +38,7 @@ pub trait AnyModel<C: Connection>: Sync {
     /// What validates new and changed records, whose type is known above
     fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)>;
     /// The model's number in this process
-    fn number(&self) -> usize;
+    fn number(&self) -> ModelId;
     /// Whether it has a field that is computed and stored, or links lead from it to a model that has one
     fn leads_to_stored(&self) -> bool;
     /// The table, as SQL names it
@@ -152,8 +153,8 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         M::FIELDS
     }
 
-    fn version(&self) -> Option<usize> {
-        M::VERSION
+    fn version(&self) -> Option<FieldId> {
+        M::VERSION.map(FieldId)
     }
 
     fn versioned_by(&self) -> OtherModel<M::Connection> {
@@ -172,7 +173,7 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         M::VALIDATOR
     }
 
-    fn number(&self) -> usize {
+    fn number(&self) -> ModelId {
         M::number().get()
     }
 

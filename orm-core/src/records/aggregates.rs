@@ -25,6 +25,7 @@ use crate::load::aggregate::{Aggregate, Argument, Brought, Part, Reading, by_own
 use crate::load::miss::Miss;
 use crate::load::prefetch;
 use crate::model::{DbOf, LinkKind};
+use crate::number::FieldId;
 use crate::records::cardinality::Several;
 use crate::records::field::{CellKind, Field, Nullable, Required};
 use crate::records::stored::StoredComputed;
@@ -374,7 +375,7 @@ fn read_own<M: Model, V: Send + 'static, K: CellKind<Cell<V> = V>, T>(
     run: Run<'_, M>,
     value: impl Fn(&V) -> Option<T>,
 ) -> Result<Read<T>> {
-    let info = &M::FIELDS[field.index()];
+    let info = &M::FIELDS[field.index().0];
     let Some(decode) = info.decode else { return Err(Error::other(format!("{field} is no column"))) };
     let cells = (info.cells)();
     let filling = Filling { now: env.moment(), renews: false };
@@ -631,7 +632,7 @@ struct Asked<'a, 'env, M: Model, A> {
     measure: &'a A,
     /// The model of the records whose link it is, and the link
     store: Store<'env, M::Connection>,
-    field: usize,
+    field: FieldId,
     place: Place,
     many: PhantomData<M>,
 }
@@ -836,7 +837,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     fn select_all(
         &self,
         store: Store<'_, M::Connection>,
-        field: Option<usize>,
+        field: Option<FieldId>,
         slots: &[Slot],
     ) -> Result<A::State> {
         if slots.is_empty() {

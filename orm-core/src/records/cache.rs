@@ -149,7 +149,7 @@ impl<'env, C: Connection> Cache<'env, C> {
                 None => store.note_forgotten(column, None),
             }
         }
-        if M::VERSION == Some(field.position()) {
+        if M::VERSION == Some(field.position().0) {
             store.forget_unversioned();
         }
         self.count_again(store);
@@ -165,7 +165,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         self.env.note_drop();
         store.forget_absent();
         store.invalidate_column(store.column_of(field.position()));
-        if M::VERSION == Some(field.position()) {
+        if M::VERSION == Some(field.position().0) {
             store.forget_unversioned();
         }
         self.count_again(store);

@@ -15,6 +15,7 @@ use crate::env::watch::Place;
 use crate::load::origin::Origin;
 use crate::load::plan::{Wanted, plan};
 use crate::model::{AnyModel, any};
+use crate::number::FieldId;
 use crate::records::field::{
     AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, PrimaryKey,
     Readable, Required, WayTo, to_one_fields, value_fields,
@@ -130,7 +131,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
 }
 
 /// The record at hand, and those that it is read with and whose value is missing too
-fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: Slot, field: usize) -> Vec<Slot> {
+fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: Slot, field: FieldId) -> Vec<Slot> {
     let Group { env, store, .. } = *group;
     let scope = group.scope((at != u32::MAX).then_some(at));
     let wanted = Wanted { scope, field, limit: env.settings.prefetch_limit, is_usual: false };
@@ -423,13 +424,13 @@ into_cell! {
 )]
 pub trait DependedOn<C: Connection> {
     #[doc(hidden)]
-    fn place(self) -> (&'static dyn AnyModel<C>, usize);
+    fn place(self) -> (&'static dyn AnyModel<C>, FieldId);
 }
 
 macro_rules! depended_on {
     ($([$($parameter:tt)*] $kind:ty;)*) => {$(
         impl<M: Model, T: 'static, $($parameter)*> DependedOn<M::Connection> for Field<M, T, $kind> {
-            fn place(self) -> (&'static dyn AnyModel<M::Connection>, usize) {
+            fn place(self) -> (&'static dyn AnyModel<M::Connection>, FieldId) {
                 (any::<M>(), self.index())
             }
         }
@@ -444,7 +445,7 @@ depended_on! {
 }
 
 /// A field that `depends_on` names, its type forgotten
-pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, usize) {
+pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, FieldId) {
     field.place()
 }
 

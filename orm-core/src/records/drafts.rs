@@ -16,6 +16,7 @@ use super::{Beside, Model, Record, RecordSet, ValueSet};
 use crate::backend::{Begin, Connection};
 use crate::env::watch::Place;
 use crate::model::{AnyModel, Entity, any};
+use crate::number::{FieldId, ModelId};
 use crate::store::Slot;
 use crate::write::drafts::{AnyDraft, DraftLink, Step, steps};
 use crate::write::put::put;
@@ -111,12 +112,12 @@ trait AnyDrafts<C: Connection>: Any {
     /// `None` of one that was discarded
     fn beside(&self, index: usize) -> Option<&Beside>;
     /// The links to other drafts, which are forgotten here
-    fn take_links(&mut self, index: usize) -> Vec<(usize, AnyDraft)>;
-    fn link(&mut self, index: usize, field: usize, id: &dyn Any);
-    fn foreign(&self, field: usize, draft: AnyDraft) -> Error;
+    fn take_links(&mut self, index: usize) -> Vec<(FieldId, AnyDraft)>;
+    fn link(&mut self, index: usize, field: FieldId, id: &dyn Any);
+    fn foreign(&self, field: FieldId, draft: AnyDraft) -> Error;
     fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<Slot>>;
     /// Has a record link to another one, both of which are there.
-    fn write(&self, env: &Environment<C>, slot: Slot, field: usize, id: &dyn Any) -> Result<()>;
+    fn write(&self, env: &Environment<C>, slot: Slot, field: FieldId, id: &dyn Any) -> Result<()>;
     fn id(&self, env: &Environment<C>, slot: Slot) -> Box<dyn Any>;
     fn note_created(&self, env: &Environment<C>, slot: Slot);
 }
@@ -141,18 +142,18 @@ where
         self.0.get(index)?.as_ref().map(V::beside)
     }
 
-    fn take_links(&mut self, index: usize) -> Vec<(usize, AnyDraft)> {
+    fn take_links(&mut self, index: usize) -> Vec<(FieldId, AnyDraft)> {
         let values = self.0.get_mut(index).and_then(Option::as_mut);
         values.map_or_else(Vec::new, |values| values.beside_mut().take_drafts())
     }
 
-    fn link(&mut self, index: usize, field: usize, id: &dyn Any) {
+    fn link(&mut self, index: usize, field: FieldId, id: &dyn Any) {
         if let Some(Some(values)) = self.0.get_mut(index) {
-            values.link(field, id);
+            values.link(field.0, id);
         }
     }
 
-    fn foreign(&self, field: usize, draft: AnyDraft) -> Error {
+    fn foreign(&self, field: FieldId, draft: AnyDraft) -> Error {
         foreign::<V::Model>(field, draft)
     }
 
@@ -162,7 +163,7 @@ where
         env.insert::<V::Model>(at, Rows::of(&rows))
     }
 
-    fn write(&self, env: &Environment<C>, slot: Slot, field: usize, id: &dyn Any) -> Result<()> {
+    fn write(&self, env: &Environment<C>, slot: Slot, field: FieldId, id: &dyn Any) -> Result<()> {
         put(env, env.store::<V::Model>(), field, &[slot], id)
     }
 
@@ -182,7 +183,7 @@ pub struct Drafts<'env, C: Connection> {
     env: &'env Environment<C>,
     number: u64,
     /// By the number of their model, in the order in which models came
-    models: IndexMap<usize, Box<dyn AnyDrafts<C>>, FixedState>,
+    models: IndexMap<ModelId, Box<dyn AnyDrafts<C>>, FixedState>,
 }
 
 impl<C: Connection> fmt::Debug for Drafts<'_, C> {
@@ -319,7 +320,7 @@ impl<'env, C: Connection> Drafts<'env, C> {
                 for &(field, draft) in beside.drafts() {
                     let target = self.models.get_full(&draft.model).filter(|_| draft.drafts == self.number);
                     let Some((to, _, targets)) = target else { return Err(drafts.foreign(field, draft)) };
-                    let info = model.fields().get(field);
+                    let info = model.fields().get(field.0);
                     if targets.beside(draft.index).is_none() {
                         let (linking, field) = (model.name(), info.map_or("", |info| info.name));
                         return Err(Error::DiscardedDraft {
@@ -350,7 +351,7 @@ impl<'env, C: Connection> Drafts<'env, C> {
             let place = starts.partition_point(|&start| start <= from).checked_sub(1)?;
             let (_, drafts) = self.models.get_index(place)?;
             let model = drafts.model();
-            Some(format!("{}.{}", model.name(), model.fields().get(field)?.name))
+            Some(format!("{}.{}", model.name(), model.fields().get(field.0)?.name))
         };
         let names: Vec<String> = circle.iter().filter_map(name).collect();
         Error::DraftCycle { links: Str::from(names.join(" → ")) }
@@ -417,7 +418,7 @@ pub struct Created<'env, C: Connection> {
     /// That of the drafts
     number: u64,
     /// By the number of their model; `Slot::NULL` where one was discarded
-    slots: IndexMap<usize, Vec<Slot>, FixedState>,
+    slots: IndexMap<ModelId, Vec<Slot>, FixedState>,
 }
 
 impl<C: Connection> fmt::Debug for Created<'_, C> {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::backend::Connection;
 use crate::env::watch::Place;
+use crate::number::FieldId;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
 use crate::store::{Column, Link, LinkCell, List, Slot};
@@ -200,7 +201,7 @@ link_kinds! {
 ///
 /// The derive makes one for each field, named in upper case: `Partner::NAME`.
 pub struct Field<M: Model, T: 'static, K: Kind = Required> {
-    index: usize,
+    index: FieldId,
     access: K::Access<M, T>,
     way: K::Way<M>,
 }
@@ -245,18 +246,18 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     /// Called by generated code.
     #[doc(hidden)]
     pub const fn new(index: usize, access: K::Access<M, T>, way: K::Way<M>) -> Self {
-        Self { index, access, way }
+        Self { index: FieldId(index), access, way }
     }
 
     /// The field's name in the struct
     pub fn name(&self) -> &'static str {
-        M::FIELDS.get(self.index).map_or(M::KEY_FIELD, |field| field.name)
+        M::FIELDS.get(self.index.0).map_or(M::KEY_FIELD, |field| field.name)
     }
 
     /// The names of the columns; none of a to-many link
     #[doc(hidden)]
     pub fn column_names(&self) -> &'static [&'static str] {
-        M::FIELDS.get(self.index).map_or(M::KEY_COLUMNS, |field| field.columns)
+        M::FIELDS.get(self.index.0).map_or(M::KEY_COLUMNS, |field| field.columns)
     }
 
     #[inline(always)]
@@ -289,7 +290,7 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     }
 
     #[inline]
-    pub(crate) fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> FieldId {
         self.index
     }
 
@@ -315,7 +316,7 @@ pub trait Cached<M: Model>: Copy {
     type Value;
 
     #[doc(hidden)]
-    fn position(self) -> usize;
+    fn position(self) -> FieldId;
     #[doc(hidden)]
     fn cached(self, env: &Environment<M::Connection>, slot: Slot) -> Option<Self::Value>;
     /// Brings the values of these records and of no others.
@@ -355,7 +356,7 @@ macro_rules! value_fields {
         impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, $kind> {
             type Value = $value;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 
@@ -419,7 +420,7 @@ macro_rules! to_one_fields {
         {
             type Value = $key;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 
@@ -468,7 +469,7 @@ where
 {
     type Value = Option<T::Key>;
 
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 
@@ -517,7 +518,7 @@ macro_rules! to_many_fields {
         {
             type Value = Vec<T::Key>;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 

@@ -14,6 +14,7 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::load::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::load::prefetch::Scope;
+use crate::number::FieldId;
 use crate::records::field::WayTo;
 use crate::store::{Column, Keys, List, Signal, Slot, lists};
 
@@ -44,7 +45,7 @@ pub struct Group<'env, M: Model> {
 pub(crate) struct LinkHere<'env, C: Connection> {
     /// Its model's
     pub(crate) store: Store<'env, C>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Its lists, if it is a to-many link
     pub(crate) lists: Option<&'env RefCell<Column<List>>>,
 }
@@ -213,7 +214,7 @@ impl<'env, M: Model> Group<'env, M> {
     ///
     /// At the end of every so many links it is made anew each time: a chain of groups, each held by the one before,
     /// would be dropped by a call within a call.
-    pub(crate) fn open<T>(&self, way: WayTo<M, T>, field: usize) -> Rc<Group<'env, T>>
+    pub(crate) fn open<T>(&self, way: WayTo<M, T>, field: FieldId) -> Rc<Group<'env, T>>
     where
         T: Model<Connection = M::Connection>,
     {

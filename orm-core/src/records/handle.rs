@@ -13,6 +13,7 @@ use crate::load::computed::computed_by;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
 use crate::load::prefetch;
+use crate::number::FieldId;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Several};
 use crate::records::field::{CellKind, Field, LinkKind, Readable, WayTo};
 use crate::store::{LinkCell, Slot, SlotSet, heap_bytes};
@@ -337,7 +338,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     fn open<L: Model<Connection = M::Connection>, N>(
         &self,
         way: WayTo<M, L>,
-        field: usize,
+        field: FieldId,
         slot: Slot,
         target: Slot,
     ) -> Handle<'env, L, N> {
@@ -478,7 +479,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 /// What is sought of a level's links
 #[derive(Clone, Copy)]
 struct Sought {
-    field: usize,
+    field: FieldId,
     want: Want,
     place: Place,
 }

@@ -15,6 +15,7 @@ use crate::env::watch::Place;
 use crate::load::count::count;
 use crate::load::prefetch;
 use crate::load::query::find;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::fields::{Chosen, Fields};
 use crate::records::find::{FindRecords, by};
@@ -343,7 +344,7 @@ impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
 /// What a search brings of the records that it finds
 struct Wanted {
     /// `None`: those that come with every search
-    fields: Option<Vec<usize>>,
+    fields: Option<Vec<FieldId>>,
     /// Whether what is cached of them gives way
     anew: bool,
 }
@@ -353,7 +354,7 @@ impl Wanted {
         Self { fields: None, anew: false }
     }
 
-    fn only(fields: Vec<usize>) -> Self {
+    fn only(fields: Vec<FieldId>) -> Self {
         Self { fields: Some(fields), anew: false }
     }
 }

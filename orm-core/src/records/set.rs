@@ -13,6 +13,7 @@ use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
 use crate::load::{prefetch, query};
 use crate::model::always;
+use crate::number::FieldId;
 use crate::records::field::Cached;
 use crate::store::Slot;
 use crate::{Environment, Error, Result};
@@ -169,14 +170,14 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// Loads a stored field for all of these records.
-    pub(crate) fn load_field(&self, field: usize, at: Place) -> Result<()> {
+    pub(crate) fn load_field(&self, field: FieldId, at: Place) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
         self.watch_prefetch(field, at)?;
         prefetch::read_all(env, store, self.slots(), field, Want::Records).map(drop)
     }
 
     /// Notes that these records are read with no others.
-    fn watch_prefetch(&self, field: usize, at: Place) -> Result<()> {
+    fn watch_prefetch(&self, field: FieldId, at: Place) -> Result<()> {
         let group = &self.handle().group;
         let miss = Miss { scope: group.scope(None), slots: self.slots(), field, want: Want::Records, at };
         prefetch::watch_alone(group.env, group.store, miss)

@@ -125,7 +125,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
         env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
             let slots = meant(store, K::slots(self.handle(), at)?);
             for field in values::given_fields(&values) {
-                if let Some(value) = values.given(field) {
+                if let Some(value) = values.given(field.0) {
                     put(env, store, field, &slots, value)?;
                 }
             }

@@ -27,6 +27,7 @@ use super::slot::{ColumnId, Slot, SlotSet, Slots, TableId};
 use super::tally::Tally;
 use crate::Str;
 use crate::key::Key;
+use crate::number::ModelId;
 
 /// A place in a table that values are computed from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +54,7 @@ pub(crate) struct Waiting {
 }
 
 /// By the numbers of models
-type WrittenBy = Vec<(usize, SlotSet)>;
+type WrittenBy = Vec<(ModelId, SlotSet)>;
 
 /// How many members a list has
 #[derive(Debug, Clone, Copy)]
@@ -730,7 +731,7 @@ impl Table {
     }
 
     /// Notes that records were written through a model that validates them.
-    pub(crate) fn note_written_by(&self, model: usize, slots: &[Slot]) {
+    pub(crate) fn note_written_by(&self, model: ModelId, slots: &[Slot]) {
         let mut all = self.written_by.borrow_mut();
         let place = all.iter().position(|(of, _)| *of == model).unwrap_or(all.len());
         if place == all.len() {
@@ -742,7 +743,7 @@ impl Table {
     }
 
     /// The records that wait and were written through models that validate them, by the models' numbers
-    pub(crate) fn waiting_by_model(&self) -> Vec<(usize, Vec<Slot>)> {
+    pub(crate) fn waiting_by_model(&self) -> Vec<(ModelId, Vec<Slot>)> {
         let written_by = self.written_by.borrow();
         if written_by.is_empty() {
             return Vec::new();

@@ -15,6 +15,8 @@ use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
+use crate::model::field_ids;
+use crate::number::FieldId;
 use crate::store::{self, Change, List, Slot, Slots};
 use crate::{Environment, Error, Result};
 
@@ -368,7 +370,7 @@ fn remember<C: Connection>(
             store.forget_cells(store.column_of(field), slots);
         }
     }
-    let left = (0..store.fields().len()).filter(|field| !insert.shape.fields.contains(field));
+    let left = field_ids(store.fields()).filter(|field| !insert.shape.fields.contains(field));
     left.for_each(|field| links::left_to_default(env, store, field));
     if is_upsert {
         // A row that was there has another version now, and members of its own.
@@ -383,7 +385,7 @@ fn remember<C: Connection>(
 }
 
 /// Whether a field shows a column of the primary key
-fn is_of_key<C: Connection>(store: Store<'_, C>, field: usize) -> bool {
+fn is_of_key<C: Connection>(store: Store<'_, C>, field: FieldId) -> bool {
     store.field(field).columns.iter().any(|column| store.model().key_columns().contains(column))
 }
 

@@ -11,6 +11,7 @@ use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
+use crate::model::field_id;
 use crate::store::{self, Change, ColumnId, Edit, Joining, Link, Slot, Slots, TableId};
 use crate::{Environment, Error, Result};
 
@@ -73,7 +74,7 @@ fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slot
 fn know_links<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<()> {
     for link in store.columns_to(store.table_number()) {
         let (model, info) = store.table_store().field_of(link);
-        let field = model.fields().iter().position(|field| std::ptr::eq(field, info));
+        let field = field_id(model.fields(), |field| std::ptr::eq(field, info));
         let lacking: Vec<Slot> =
             slots.iter().copied().filter(|&slot| !store.table().column(link).has(slot)).collect();
         for slots in lacking.chunks(WINDOW) {

@@ -1,5 +1,6 @@
 //! In which order new records are sent that link to each other: each model together, what is linked to before what links to it.
 
+use crate::number::{FieldId, ModelId};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -9,7 +10,7 @@ pub struct AnyDraft {
     /// The number of the drafts that it is one of
     pub(crate) drafts: u64,
     /// The number of its model
-    pub(crate) model: usize,
+    pub(crate) model: ModelId,
     /// The name of its model
     pub(crate) name: &'static str,
     /// Its place among the drafts of its model
@@ -26,7 +27,7 @@ impl fmt::Debug for AnyDraft {
 pub(crate) struct DraftLink {
     pub(crate) from: usize,
     pub(crate) to: usize,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Whether it cannot be left NULL until what it leads to is there
     pub(crate) is_required: bool,
 }

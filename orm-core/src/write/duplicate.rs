@@ -22,6 +22,7 @@ use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::fragment::{Fragment, joined};
 use crate::load::select::key_columns;
+use crate::model::field_id;
 use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
@@ -111,7 +112,7 @@ struct Find<'a, C: Connection> {
 impl<'a, C: Connection> Find<'a, C> {
     fn new(insert: &'a Insert<'a, C>, columns: &'a [&'static str]) -> Result<Self> {
         let store = insert.store;
-        let field_of = |column: &str| store.fields().iter().position(|field| field.columns.contains(&column));
+        let field_of = |column: &str| field_id(store.fields(), |field| field.columns.contains(&column));
         let missing = |column: &str| {
             let field = field_of(column).map_or(store.model().key_field(), |field| store.field_name(field));
             Error::missing_value(store.name(), field)

@@ -6,7 +6,8 @@ use super::put;
 use super::rows::Otherwise;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::stores::{Side, Store};
-use crate::model::{Constant, FieldInfo, Fixed};
+use crate::model::{Constant, FieldInfo, Fixed, numbered};
+use crate::number::FieldId;
 use crate::store::{Filling, Slot};
 use crate::{Environment, Error, Result};
 
@@ -20,7 +21,7 @@ pub(crate) struct Filled<C: Connection> {
 
 impl<C: Connection> Filled<C> {
     /// What the filter of a link fixes: nothing where it has none. An error if that does not decide who is a member.
-    pub(crate) fn of(env: &Environment<C>, store: Store<'_, C>, field: usize) -> Result<Self> {
+    pub(crate) fn of(env: &Environment<C>, store: Store<'_, C>, field: FieldId) -> Result<Self> {
         let mut filled = Self { fields: Vec::new(), pair: Vec::new() };
         let Some(link) = &store.field(field).link else { return Ok(filled) };
         let clauses = link.clauses();
@@ -93,7 +94,7 @@ fn field_of<C: Connection>(
     members: Store<'_, C>,
     fixed: Fixed<C>,
 ) -> Option<Otherwise> {
-    let mut fields = members.fields().iter().enumerate();
+    let mut fields = numbered(members.fields());
     let is_key = members.model().key_columns().contains(&fixed.column);
     let (field, info) = fields.find(|(_, info)| info.columns == [fixed.column] && !is_key)?;
     let value = value_of(env, info, fixed)?;

@@ -13,6 +13,7 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
+use crate::number::FieldId;
 use crate::store::{Edit, Link, Slot, SlotSet, Slots, Stamp, TableId};
 use crate::{Environment, Error, Result};
 
@@ -30,7 +31,7 @@ pub(crate) enum Membership {
 pub(crate) fn change_list<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     owners: &[Slot],
     members: &[Slot],
     change: Membership,
@@ -79,7 +80,7 @@ pub(crate) fn change_list<C: Connection>(
 fn listed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     owners: &[Slot],
     members: &[Slot],
 ) -> Result<Vec<Slot>> {
@@ -97,7 +98,7 @@ fn listed<C: Connection>(
 fn make_room<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     owners: &[Slot],
     members: &[Slot],
 ) -> Result<()> {
@@ -116,8 +117,8 @@ fn make_room<C: Connection>(
 fn linked_here<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, owners): (usize, &[Slot]),
-    (target, link): (Store<'_, C>, usize),
+    (field, owners): (FieldId, &[Slot]),
+    (target, link): (Store<'_, C>, FieldId),
     members: &[Slot],
 ) -> Result<Vec<Slot>> {
     let mut leading = Vec::with_capacity(members.len());
@@ -153,7 +154,7 @@ fn linked_here<C: Connection>(
 /// Points the to-one links of members at an owner, or at nothing.
 fn point<C: Connection>(
     env: &Environment<C>,
-    (target, link): (Store<'_, C>, usize),
+    (target, link): (Store<'_, C>, FieldId),
     members: &[Slot],
     owner: Link,
 ) -> Result<()> {
@@ -185,7 +186,7 @@ fn point<C: Connection>(
 /// it does not say of the other.
 fn forget_lists_of_alike<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     owners: &[Slot],
     (target, members): (Store<'_, C>, &[Slot]),
 ) {
@@ -207,7 +208,7 @@ fn forget_lists_of_alike<C: Connection>(
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
 fn change_pairs<C: Connection>(
     env: &Environment<C>,
-    (store, field, owners): (Store<'_, C>, usize, &[Slot]),
+    (store, field, owners): (Store<'_, C>, FieldId, &[Slot]),
     (target, members): (Store<'_, C>, &[Slot]),
     filled: &Filled<C>,
     add: bool,

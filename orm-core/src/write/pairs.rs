@@ -15,6 +15,7 @@ use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{Fixed, LinkKind};
+use crate::number::FieldId;
 use crate::store::{Slot, Table};
 use crate::{Environment, Error, Result};
 
@@ -40,7 +41,7 @@ pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 fn flush<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     pairs: &[(Slot, Slot)],
     add: bool,
 ) -> Result<()> {

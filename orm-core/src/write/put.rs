@@ -8,6 +8,7 @@ use crate::backend::Connection;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Put, State};
 use crate::env::stores::{Store, TableStore};
+use crate::number::FieldId;
 use crate::store::{AnyColumn, ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
@@ -15,7 +16,7 @@ use crate::{Environment, Error, Result};
 pub(crate) fn put<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     value: &dyn Any,
 ) -> Result<()> {
@@ -61,7 +62,10 @@ pub(super) fn stamp<C: Connection>(
 }
 
 /// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
-pub(super) fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'static dyn Encode<C>> {
+pub(super) fn encode_of<C: Connection>(
+    store: Store<'_, C>,
+    field: FieldId,
+) -> Result<&'static dyn Encode<C>> {
     let info = store.field(field);
     info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
 }
@@ -70,7 +74,7 @@ pub(super) fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Res
 fn before_write<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     twins: &[ColumnId],
     slots: &[Slot],
 ) -> Result<()> {
@@ -96,7 +100,7 @@ fn before_write<C: Connection>(
 pub(super) fn with_column<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
@@ -111,7 +115,7 @@ pub(super) fn with_column<C: Connection>(
 fn change_cells<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),

@@ -13,6 +13,8 @@ use crate::backend::{Connection, Dialect as _};
 use crate::env::stores::is_bare;
 use crate::error::{Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
+use crate::model::{field_id, numbered};
+use crate::number::FieldId;
 use crate::{Environment, Error};
 
 /// The same error, with the row among those that were given, and with all fields that it lacks
@@ -59,10 +61,10 @@ fn missing_values<C: Connection>(
         return error;
     };
     let key = store.model().key_columns();
-    let is_left_out = |(at, _): &(usize, _)| {
+    let is_left_out = |(at, _): &(FieldId, _)| {
         insert.rows.get(row).is_some_and(|row| row.given(*at).is_none()) && insert.all.link_of(*at).is_none()
     };
-    let others = store.fields().iter().enumerate().filter(is_left_out).filter_map(|(at, field)| {
+    let others = numbered(store.fields()).filter(is_left_out).filter_map(|(at, field)| {
         let may_be_left_out = field.is_nullable
             || field.is_made
             || !field.is_column()
@@ -77,7 +79,7 @@ fn missing_values<C: Connection>(
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Key,
-    Field(usize, usize),
+    Field(FieldId, usize),
 }
 
 /// The row of the INSERT, if one can be told
@@ -88,7 +90,7 @@ fn row_of<C: Connection>(
 ) -> Option<usize> {
     let first = violation.column.as_deref()?;
     if violation.kind == ViolationKind::NotNull {
-        let field = insert.store.fields().iter().position(|field| field.columns.contains(&first))?;
+        let field = field_id(insert.store.fields(), |field| field.columns.contains(&first))?;
         return insert.rows.iter().position(|row| row.given(field).is_none());
     }
     let parts = |columns: &mut dyn Iterator<Item = &str>| -> Option<Vec<Part>> {
@@ -182,7 +184,7 @@ pub(super) struct Value<'a, C: Connection> {
 impl<C: Connection> Value<'_, C> {
     pub(super) fn is_given(&self) -> bool {
         let field = match self.part {
-            Part::Key => self.insert.store.fields().len(),
+            Part::Key => self.insert.store.key_field(),
             Part::Field(field, _) => field,
         };
         self.row.given(field).is_some()
@@ -202,7 +204,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Value<'_, C> {
         let (store, row) = (self.insert.store, self.row);
         match self.part {
             Part::Key => {
-                if let Some(key) = row.given(store.fields().len()) {
+                if let Some(key) = row.given(store.key_field()) {
                     return store.model().push_key(key, 0, out);
                 }
             }

@@ -13,6 +13,7 @@ use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;
 use crate::model::{FieldInfo, KeyCondition};
+use crate::number::FieldId;
 use crate::store::{ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
@@ -460,7 +461,7 @@ impl<'a, C: Connection> Insert<'a, C> {
 
     /// Where the INSERT itself sets the number back that the server tells of the last one: the first value that is given. `None` where
     /// nobody asks for that number
-    fn reset(&self) -> Option<(usize, usize)> {
+    fn reset(&self) -> Option<(usize, FieldId)> {
         if !self.is_numbered() {
             return None;
         }
@@ -485,7 +486,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         &'b self,
         row: usize,
         values: &'b dyn AnyValues<C>,
-        reset: Option<usize>,
+        reset: Option<FieldId>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
         out.push_sql("(");
@@ -493,7 +494,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         if let Some(made) = &self.made {
             made.push(row, 0, out.reborrow())?;
         } else if self.shape.with_key_column {
-            match values.given(model.fields().len()) {
+            match values.given(self.store.key_field()) {
                 Some(key) => model.push_key(key, 0, out.reborrow())?,
                 None => out.push_sql("DEFAULT"),
             }
@@ -581,7 +582,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         let key = self.store.model().key_columns();
         // A row that is there was created when it was.
         let is_written =
-            |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
+            |field: &&FieldId| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
         let fields = self.shape.fields.iter().filter(is_written);
         let columns = fields.flat_map(|&field| self.store.field(field).columns).copied();
         // A record keeps its key.

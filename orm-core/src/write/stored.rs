@@ -23,6 +23,7 @@ use crate::env::telling::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{AnyModel, KeyCondition};
+use crate::number::FieldId;
 use crate::store::{Change, Read, Slot, Slots, follow};
 use crate::{Environment, Result};
 
@@ -79,7 +80,7 @@ fn compute<C: Connection>(env: &Environment<C>, mode: Mode) -> Result<bool> {
 
 fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[Slot]) -> Result<()> {
     env.is_declared(rule)?;
-    let stored = rule.model.fields()[rule.field].stored;
+    let stored = rule.model.fields()[rule.field.0].stored;
     match stored.and_then(|stored| stored.compute.downcast_ref::<Recompute<C>>()) {
         Some(Recompute(compute)) => compute(env, slots),
         None => Ok(()),
@@ -107,7 +108,7 @@ pub(crate) fn on_read<C: Connection>(
 pub(crate) fn put_computed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slot: Slot,
     value: &dyn std::any::Any,
     keep: impl FnOnce(),
@@ -128,7 +129,7 @@ pub(crate) fn put_computed<C: Connection>(
 pub(crate) fn check<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     reads: Vec<Read>,
 ) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::key::Key;
 use crate::load::{prefetch, query};
+use crate::number::FieldId;
 use crate::store::{AnyColumn, Column, ColumnId, Moment, Slot, Table};
 use crate::{Environment, Error, Result};
 
@@ -47,7 +48,7 @@ fn set(column: &dyn AnyColumn, slot: Slot, now: Moment, number: i64) {
 pub(super) fn know<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
 ) -> Result<()> {
     prefetch::load_together(env, store, slots, field)?;
@@ -62,7 +63,11 @@ pub(super) fn know<C: Connection>(
 }
 
 /// The versions of records, as far as they are cached
-pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &[Slot]) -> Vec<Option<i64>> {
+pub(super) fn numbers<C: Connection>(
+    store: Store<'_, C>,
+    field: FieldId,
+    slots: &[Slot],
+) -> Vec<Option<i64>> {
     slots.iter().map(|&slot| number(store.column(field), slot)).collect()
 }
 
@@ -70,7 +75,7 @@ pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &
 pub(super) fn restore<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     versions: &[Option<i64>],
 ) {
@@ -87,7 +92,7 @@ pub(super) fn restore<C: Connection>(
 /// An error if a row has another version than the one that was read before
 pub(super) fn compare<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     slots: &[Slot],
     expected: &[Option<i64>],
 ) -> Result<()> {
@@ -143,7 +148,7 @@ pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[Slot]) -> Error 
 }
 
 /// An error if a version can be counted on no further
-pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: usize, slots: &[Slot]) -> Result<()> {
+pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: FieldId, slots: &[Slot]) -> Result<()> {
     let (column, last) = (store.column(field), last(store.column(field)));
     if let Some(&slot) = slots.iter().find(|&&slot| number(column, slot) == Some(last)) {
         return Err(Error::other(format!(
@@ -167,7 +172,7 @@ pub(super) fn forget(table: &Table, version: ColumnId, slots: &[Slot]) {
 }
 
 /// The versions of records after they were written
-pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slots: &[Slot]) {
+pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldId, slots: &[Slot]) {
     let (column, now) = (store.column(field), env.moment());
     for &slot in slots {
         column.clean(slot);

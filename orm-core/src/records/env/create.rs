@@ -14,6 +14,7 @@ use crate::env::watch::{Place, Spot};
 use crate::error::{Repeated, ViolationKind};
 use crate::fragment::joined;
 use crate::model::Entity;
+use crate::number::FieldId;
 use crate::records::drafts::Drafts;
 use crate::records::fields::Fields;
 use crate::records::upsert::Upsert;
@@ -277,7 +278,7 @@ fn erased<V: ValueSet>(rows: &[V]) -> Vec<&dyn AnyValues<<V::Model as Entity>::C
 struct Given<'a, C: Connection> {
     store: Store<'a, C>,
     /// By the places of the fields; that behind all fields is the primary key
-    values: Vec<(usize, &'a dyn Any)>,
+    values: Vec<(FieldId, &'a dyn Any)>,
 }
 
 impl<'a, C: Connection> Given<'a, C> {
@@ -286,9 +287,9 @@ impl<'a, C: Connection> Given<'a, C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let mut places = Vec::new();
-        fields.each(&mut |place| places.push(place.min(store.fields().len())));
-        let value = |place: usize| {
-            let field = store.fields().get(place).map_or(store.model().key_field(), |field| field.name);
+        fields.each(&mut |place| places.push(place.min(store.key_field())));
+        let value = |place: FieldId| {
+            let field = store.fields().get(place.0).map_or(store.model().key_field(), |field| field.name);
             let missing = || Error::missing_value(store.name(), field);
             Ok((place, AnyValues::given(values, place).ok_or_else(missing)?))
         };
@@ -300,7 +301,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Given<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let model = self.store.model();
         let columns = self.values.iter().flat_map(|&(place, value)| {
-            let names = model.fields().get(place).map_or(model.key_columns(), |field| field.columns);
+            let names = model.fields().get(place.0).map_or(model.key_columns(), |field| field.columns);
             names.iter().enumerate().map(move |(part, name)| (place, value, part, name))
         });
         joined(" AND ", &mut out, columns, |out, (place, value, part, name)| {
@@ -308,7 +309,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Given<'_, C> {
             out.push_sql(".");
             out.push_identifier(name)?;
             out.push_sql(" = ");
-            match model.fields().get(place).map(|field| field.encode) {
+            match model.fields().get(place.0).map(|field| field.encode) {
                 Some(Some(encode)) => encode.push(value, part, out.reborrow()),
                 Some(None) => Err(QueryBuilderError("a field that can only be read".into())),
                 None => model.push_key(value, part, out.reborrow()),

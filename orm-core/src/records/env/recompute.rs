@@ -9,6 +9,7 @@ use crate::backend::{Begin, Connection};
 use crate::env::environment::Environment;
 use crate::env::watch::Place;
 use crate::model::IntoKey;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::batches::Since;
 use crate::records::field::{CellKind, Field};
@@ -129,7 +130,11 @@ impl<M: Model, T: 'static, K: CellKind> Recomputing<'_, M, T, K> {
 }
 
 /// Computes a field of records anew; returns how many held another value.
-fn anew<M: Model>(env: &Environment<M::Connection>, field: usize, batch: &RecordSet<'_, M>) -> Result<usize> {
+fn anew<M: Model>(
+    env: &Environment<M::Connection>,
+    field: FieldId,
+    batch: &RecordSet<'_, M>,
+) -> Result<usize> {
     let store = env.store::<M>();
     let (column, info) = (store.column(field), store.field(field));
     let stored = &env.stores.stored;
