@@ -450,15 +450,15 @@ mod tests {
 
     #[test]
     fn the_nearest_sets_are_remembered_and_the_first() {
-        let source = |slot: Slot| Source {
-            root: Rc::new(Root::new(vec![slot], Reach::Named)),
+        let source = |number: usize| Source {
+            root: Rc::new(Root::new(vec![Slot::at(number)], Reach::Named)),
             trail: Rc::default(),
             at: None,
             is_walked: true,
         };
         let sources: Vec<Source> = (0..20).map(source).collect();
-        let kept = |sources: Vec<Source>| -> Vec<Slot> {
-            bounded(sources).expect("some").iter().map(|source| source.root.slots[0]).collect()
+        let kept = |sources: Vec<Source>| -> Vec<usize> {
+            bounded(sources).expect("some").iter().map(|source| source.root.slots[0].index()).collect()
         };
         assert_eq!(kept(sources.clone()), [0, 1, 2, 3, 4, 5, 19]);
         // Parts of one set, each with where it began

@@ -38,6 +38,7 @@ impl Alike {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     #[test]
@@ -45,9 +46,12 @@ mod tests {
         let mut alike = Alike::default();
         let keys = ["a", "B", "A", "b", "a"];
         let letters = |slot: Slot| keys[slot.index()].to_lowercase();
-        assert_eq!(alike.to(0, 3, &letters), [0, 2]);
-        assert_eq!((alike.to(3, 5, &letters), alike.to(2, 5, &letters)), (vec![1, 3], vec![0, 2, 4]));
+        assert_eq!(alike.to(slot(0), 3, &letters), slots([0, 2]));
+        assert_eq!(
+            (alike.to(slot(3), 5, &letters), alike.to(slot(2), 5, &letters)),
+            (slots([1, 3]), slots([0, 2, 4]))
+        );
         alike.truncate(3);
-        assert_eq!(alike.to(0, 3, &letters), [0, 2]);
+        assert_eq!(alike.to(slot(0), 3, &letters), slots([0, 2]));
     }
 }

@@ -47,17 +47,18 @@ impl Arrivals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::slots;
     use super::*;
 
     #[test]
     fn what_came_after_a_time_is_taken_once() {
         let mut arrivals = Arrivals::default();
-        arrivals.note(3, vec![1, 2]);
-        arrivals.note(5, vec![3]);
-        arrivals.note(8, vec![1]);
-        assert_eq!(arrivals.take_after(4), [3, 1]);
+        arrivals.note(3, slots([1, 2]));
+        arrivals.note(5, slots([3]));
+        arrivals.note(8, slots([1]));
+        assert_eq!(arrivals.take_after(4), slots([3, 1]));
         assert!(arrivals.take_after(4).is_empty());
-        assert_eq!(arrivals.take_after(0), [1, 2]);
+        assert_eq!(arrivals.take_after(0), slots([1, 2]));
         assert_eq!(arrivals.owners, 0);
     }
 
@@ -65,11 +66,11 @@ mod tests {
     fn those_that_come_again_and_again_do_not_pile_up() {
         let mut arrivals = Arrivals::default();
         for time in 0..100_000 {
-            arrivals.note(time, vec![time % 7]);
+            arrivals.note(time, slots([time as usize % 7]));
         }
         assert!(arrivals.owners <= SPARE + 15 && arrivals.batches.len() <= SPARE + 15, "{}", arrivals.owners);
         let mut last = arrivals.take_after(99_999 - 7);
         last.sort_unstable();
-        assert_eq!(last, [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(last, slots([0, 1, 2, 3, 4, 5, 6]));
     }
 }

@@ -704,67 +704,68 @@ pub(crate) fn heap_bytes<V: 'static>(value: &V) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     fn at(time: Stamp) -> Moment {
         Moment { time, turn: time }
     }
 
-    fn filled(slots: impl IntoIterator<Item = Slot>, time: Stamp) -> Column<Str> {
+    fn filled(numbers: impl IntoIterator<Item = usize>, time: Stamp) -> Column<Str> {
         let mut column = Column::default();
-        fill(&mut column, slots, time);
+        fill(&mut column, numbers, time);
         column
     }
 
-    fn fill(column: &mut Column<Str>, slots: impl IntoIterator<Item = Slot>, time: Stamp) {
-        for slot in slots {
-            if let Some(cell) = column.vacant(slot, at(time)) {
-                cell.fill(text(slot));
+    fn fill(column: &mut Column<Str>, numbers: impl IntoIterator<Item = usize>, time: Stamp) {
+        for number in numbers {
+            if let Some(cell) = column.vacant(slot(number), at(time)) {
+                cell.fill(text(number));
             }
         }
     }
 
     /// Too long to lie in the value itself
-    fn text(slot: Slot) -> Str {
-        Str::from(format!("a text of more than a few letters {slot}"))
+    fn text(number: usize) -> Str {
+        Str::from(format!("a text of more than a few letters {number}"))
     }
 
     #[test]
     fn what_is_loaded_never_overwrites() {
         let mut column = filled([3], 1);
-        assert!(column.vacant(3, at(2)).is_none());
-        assert_eq!((column.get(3), column.loaded_at(3)), (Some(&text(3)), Some(1)));
-        column.set(3, at(4), text(9));
-        assert_eq!((column.get(3), column.loaded_at(3), column.count()), (Some(&text(9)), Some(4), 1));
+        assert!(column.vacant(slot(3), at(2)).is_none());
+        assert_eq!((column.get(slot(3)), column.loaded_at(slot(3))), (Some(&text(3)), Some(1)));
+        column.set(slot(3), at(4), text(9));
+        assert_eq!(
+            (column.get(slot(3)), column.loaded_at(slot(3)), column.count()),
+            (Some(&text(9)), Some(4), 1)
+        );
     }
 
     #[test]
     fn what_was_written_stays_until_it_is_cleaned_or_undone() {
         let mut column = filled([3, 4], 1);
-        column.write(3, at(2), text(30));
-        column.set(3, at(3), text(31));
-        assert!(column.is_dirty(3) && !column.remove(3) && column.remove_where(|_, _| true) == 1);
-        assert_eq!(column.get(3), Some(&text(30)));
-        column.clean(3);
-        assert!(!column.is_dirty(3) && column.remove(3));
-        column.write(3, at(5), text(32));
+        column.write(slot(3), at(2), text(30));
+        column.set(slot(3), at(3), text(31));
+        assert!(column.is_dirty(slot(3)) && !column.remove(slot(3)) && column.remove_where(|_, _| true) == 1);
+        assert_eq!(column.get(slot(3)), Some(&text(30)));
+        column.clean(slot(3));
+        assert!(!column.is_dirty(slot(3)) && column.remove(slot(3)));
+        column.write(slot(3), at(5), text(32));
         column.forget_since(5);
-        assert_eq!((column.count(), column.is_dirty(3)), (0, false));
+        assert_eq!((column.count(), column.is_dirty(slot(3))), (0, false));
     }
 
     #[test]
     fn since_a_time_takes_what_came_then_and_leaves_older_pages_alone() {
-        let mut column = filled(0..PAGE as u32, 1);
-        fill(&mut column, PAGE as u32..PAGE as u32 + 10, 5);
+        let mut column = filled(0..PAGE, 1);
+        fill(&mut column, PAGE..PAGE + 10, 5);
         // In the first page too, apart from the others.
-        column.remove(7);
+        column.remove(slot(7));
         fill(&mut column, [7], 6);
-        assert_eq!((column.loaded_at(6), column.loaded_at(7)), (Some(1), Some(6)));
+        assert_eq!((column.loaded_at(slot(6)), column.loaded_at(slot(7))), (Some(1), Some(6)));
         column.remove_since(5);
-        assert_eq!(
-            column.slots().collect::<Vec<_>>(),
-            (0..PAGE as u32).filter(|&slot| slot != 7).collect::<Vec<_>>()
-        );
+        assert_eq!(column.slots().collect::<Vec<_>>(), slots((0..PAGE).filter(|&number| number != 7)));
     }
 
     #[test]
@@ -773,7 +774,7 @@ mod tests {
         let (held, bytes) = (column.held(), column.bytes());
         assert!(held.bytes > held.values * text(0).len() && bytes >= held.bytes);
         column.remove_from(500);
-        assert!(column.bytes() < bytes && column.slots().all(|slot| slot < 500));
+        assert!(column.bytes() < bytes && column.slots().all(|slot| slot.index() < 500));
         column.remove_from(0);
         assert_eq!((column.count(), column.bytes(), column.held()), (0, 0, Brought::default()));
     }
@@ -781,11 +782,11 @@ mod tests {
     #[test]
     fn a_hit_is_one_of_a_page_that_was_used_in_the_same_turn() {
         let column = filled([1, 2], 5);
-        assert!(column.hit(1, 6).is_none() && column.hits() == 0);
-        assert!(column.touch(1, 6, false) && column.hit(2, 6).is_some());
+        assert!(column.hit(slot(1), 6).is_none() && column.hits() == 0);
+        assert!(column.touch(slot(1), 6, false) && column.hit(slot(2), 6).is_some());
         assert_eq!((column.hits(), column.uses().collect::<Vec<_>>()), (2, vec![(0, 6)]));
-        assert!(!column.touch(3, 7, false) && !column.touch(700, 7, false));
-        assert!(column.touch(1, 7, true) && column.hit(2, 7).is_none());
+        assert!(!column.touch(slot(3), 7, false) && !column.touch(slot(700), 7, false));
+        assert!(column.touch(slot(1), 7, true) && column.hit(slot(2), 7).is_none());
         assert_eq!(column.uses().collect::<Vec<_>>(), vec![(0, 7)]);
         assert_eq!([1, AWAITED - 2, AWAITED - 1].map(next_turn), [2, AWAITED - 1, 1]);
     }

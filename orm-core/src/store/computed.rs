@@ -511,6 +511,7 @@ impl Computations {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const TABLE: TableId = TableId(0);
@@ -529,30 +530,30 @@ mod tests {
             Self { computed: Computations::default(), name: None, signal: Arc::new(Signal::new(1)) }
         }
 
-        fn begin(&mut self, column: ColumnId, slots: &[u32]) -> Result<(), Vec<Target>> {
-            self.computed.begin(TABLE, column, slots, false).map(drop)
+        fn begin(&mut self, column: ColumnId, numbers: &[usize]) -> Result<(), Vec<Target>> {
+            self.computed.begin(TABLE, column, &slots(numbers.iter().copied()), false).map(drop)
         }
 
-        fn read(&mut self, slot: Slot, loaded: Stamp) {
+        fn read(&mut self, number: usize, loaded: Stamp) {
             let input = (TABLE, Part::Column(NAME));
-            self.computed.note(&mut self.name, &self.signal, input, slot, loaded);
+            self.computed.note(&mut self.name, &self.signal, input, slot(number), loaded);
         }
 
         /// Computes a value from the cells of these slots.
-        fn compute(&mut self, slots: &[u32], from: &[u32]) -> bool {
-            self.begin(SHOWN, slots).expect("no cycle");
-            from.iter().for_each(|&slot| self.read(slot, 5));
+        fn compute(&mut self, numbers: &[usize], from: &[usize]) -> bool {
+            self.begin(SHOWN, numbers).expect("no cycle");
+            from.iter().for_each(|&number| self.read(number, 5));
             self.computed.finish().is_some_and(|finished| finished.stands)
         }
 
         /// The records whose value goes when a cell changes
-        fn change(&mut self, slot: Slot) -> Vec<u32> {
+        fn change(&mut self, number: usize) -> Vec<usize> {
             let mut gone = Vec::new();
             if let Some(name) = &mut self.name {
-                name.change(slot);
+                name.change(slot(number));
                 self.computed.take_changed(name, &mut gone);
             }
-            gone.into_iter().map(|(_, _, slot)| slot).collect()
+            gone.into_iter().map(|(_, _, slot)| slot.index()).collect()
         }
     }
 
@@ -605,7 +606,7 @@ mod tests {
     fn a_value_is_as_old_as_the_oldest_that_it_follows_from() {
         let mut cells = Cells::new();
         cells.begin(SHOWN, &[1]).expect("no cycle");
-        [7, 3, 9].into_iter().zip(0..).for_each(|(loaded, slot)| cells.read(slot, loaded));
+        [7, 3, 9].into_iter().zip(0..).for_each(|(loaded, number)| cells.read(number, loaded));
         assert_eq!(cells.computed.finish().map(|finished| finished.oldest), Some(3));
     }
 
@@ -615,14 +616,14 @@ mod tests {
         cells.begin(ColumnId(6), &[5]).expect("no cycle");
         cells.begin(SHOWN, &[1]).expect("no cycle");
         cells.begin(SHOWN, &[2]).expect("no cycle");
-        assert_eq!(cells.begin(SHOWN, &[1]), Err(vec![(TABLE, SHOWN, 1), (TABLE, SHOWN, 2)]));
+        assert_eq!(cells.begin(SHOWN, &[1]), Err(vec![(TABLE, SHOWN, slot(1)), (TABLE, SHOWN, slot(2))]));
     }
 
     #[test]
     fn a_search_goes_with_the_tables_that_it_names() {
         let mut cells = Cells::new();
-        for (slot, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
-            cells.begin(SHOWN, &[slot]).expect("no cycle");
+        for (number, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
+            cells.begin(SHOWN, &[number]).expect("no cycle");
             let search = Search { text: text.to_owned(), narrowed: None };
             cells.computed.note_search(&cells.signal, search, 5);
             cells.computed.finish();
@@ -631,8 +632,8 @@ mod tests {
         let mut gone = Vec::new();
         let follows = |search: &Search| search.follows("orders", Some(TABLE), &Written::Rows);
         cells.computed.take_searches(&follows, &mut gone);
-        let slots: Vec<u32> = gone.into_iter().map(|(_, _, slot)| slot).collect();
-        assert_eq!(slots, [1, 3]);
+        let gone: Vec<Slot> = gone.into_iter().map(|(_, _, slot)| slot).collect();
+        assert_eq!(gone, slots([1, 3]));
     }
 
     #[test]
@@ -668,7 +669,7 @@ mod tests {
         assert!(cells.computed.is_crowded());
         let name = std::cell::RefCell::new(cells.name.take());
         // The value of 2 has left the cache.
-        cells.computed.sweep(&|(_, _, slot)| slot == 1, &|_, _, f| {
+        cells.computed.sweep(&|(_, _, kept)| kept == slot(1), &|_, _, f| {
             f(name.borrow_mut().as_mut().expect("it was read"));
         });
         cells.name = name.into_inner();

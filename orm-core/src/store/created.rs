@@ -68,24 +68,25 @@ impl Created {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     #[test]
     fn those_around_one_are_found_by_its_place() {
         let mut created = Created::default();
-        (10..20).chain([19, 19]).for_each(|slot| created.push(slot));
-        assert_eq!(created.around(14, 2), Some((vec![12, 13, 14, 15, 16], 2)));
-        assert_eq!(created.around(10, 1), Some((vec![10, 11], 0)));
-        assert_eq!(created.around(19, 1), Some((vec![18, 19], 1)));
-        assert_eq!(created.around(9, 1), None);
-        created.push(12);
-        assert_eq!(created.around(12, 1), Some((vec![19, 12], 1)));
+        (10..20).chain([19, 19]).for_each(|number| created.push(slot(number)));
+        assert_eq!(created.around(slot(14), 2), Some((slots([12, 13, 14, 15, 16]), 2)));
+        assert_eq!(created.around(slot(10), 1), Some((slots([10, 11]), 0)));
+        assert_eq!(created.around(slot(19), 1), Some((slots([18, 19]), 1)));
+        assert_eq!(created.around(slot(9), 1), None);
+        created.push(slot(12));
+        assert_eq!(created.around(slot(12), 1), Some((slots([19, 12]), 1)));
         created.truncate(13);
-        assert_eq!(created.around(12, usize::MAX), Some((vec![10, 11, 12, 12], 3)));
-        (0..10_000).for_each(|round| created.push(round % 7));
-        let (all, _) = created.around(5, usize::MAX).expect("it is there");
+        assert_eq!(created.around(slot(12), usize::MAX), Some((slots([10, 11, 12, 12]), 3)));
+        (0..10_000).for_each(|round| created.push(slot(round % 7)));
+        let (all, _) = created.around(slot(5), usize::MAX).expect("it is there");
         assert!(all.len() < SPARE + 20, "{}", all.len());
         created.truncate(0);
-        assert_eq!((created.around(12, 1), created.bytes()), (None, 0));
+        assert_eq!((created.around(slot(12), 1), created.bytes()), (None, 0));
     }
 }

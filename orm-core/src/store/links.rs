@@ -287,16 +287,17 @@ pub(crate) fn remove_members(
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const NOW: Moment = Moment { time: 1, turn: 1 };
 
     fn changes() -> impl Iterator<Item = (Vec<Slot>, Vec<Edit>)> {
         // Every list of up to three members, each with every row of three changes.
-        let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]];
-        let edit = |code: Slot| Edit {
-            owner: Some(0),
-            member: code / 2,
+        let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]].map(slots);
+        let edit = |code: usize| Edit {
+            owner: Some(slot(0)),
+            member: slot(code / 2),
             add: code.is_multiple_of(2),
             is_change: false,
             since: 1,
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn many_changes_at_once_are_the_same_one_by_one() {
-        let number = |member: Slot| Some(i64::from(member));
+        let number = |member: Slot| Some(member.index() as i64);
         for (list, edits) in changes() {
             let mut at_once = edited(&list, edits.iter());
             at_once.sort_unstable();
@@ -326,25 +327,32 @@ mod tests {
     fn who_is_gone_leaves_the_lists() {
         let mut lists = Column::default();
         [vec![1, 2], vec![2, 3]].into_iter().zip(0..).for_each(|(list, owner)| {
-            lists.set(owner, NOW, List(list.into()));
+            lists.set(slot(owner), NOW, List(slots(list).into()));
         });
-        remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW, Joining::ByKey);
-        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1, is_pair: false };
-        let edits = [join, Edit { owner: Some(9), ..join }];
-        edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), Joining::ByKey);
-        let list = |owner: Slot| lists.get(owner).map(|list| list.0.to_vec());
-        assert_eq!((list(0), list(1), list(9)), (Some(vec![1]), Some(vec![7, 3]), None));
+        remove_members(&mut lists, &slots([0, 1, 5]), &slots([2]).into_iter().collect(), NOW, Joining::ByKey);
+        let join = Edit {
+            owner: Some(slot(1)),
+            member: slot(7),
+            add: true,
+            is_change: false,
+            since: 1,
+            is_pair: false,
+        };
+        let edits = [join, Edit { owner: Some(slot(9)), ..join }];
+        edit(&mut lists, &edits, NOW, &|member| Some(-(member.index() as i64)), Joining::ByKey);
+        let list = |owner: usize| lists.get(slot(owner)).map(|list| list.0.to_vec());
+        assert_eq!((list(0), list(1), list(9)), (Some(slots([1])), Some(slots([7, 3])), None));
     }
 
     #[test]
     fn a_link_beyond_what_is_kept_is_missing() {
         let column = RefCell::new(Column::default());
-        [Link(0), Link(5), Link::NULL].into_iter().zip(0..).for_each(|(link, slot)| {
-            column.borrow_mut().set(slot, NOW, link);
+        [Link(slot(0)), Link(slot(5)), Link::NULL].into_iter().zip(0..).for_each(|(link, owner)| {
+            column.borrow_mut().set(slot(owner), NOW, link);
         });
         remove_links_beyond(&column, 5);
         let mut led = Vec::new();
-        follow(&column, 0..3, |targets| led.push(targets.map(<[Slot]>::to_vec)));
-        assert_eq!(led, [Some(vec![0]), None, Some(vec![])]);
+        follow(&column, slots(0..3).into_iter(), |targets| led.push(targets.map(<[Slot]>::to_vec)));
+        assert_eq!(led, [Some(slots([0])), None, Some(vec![])]);
     }
 }

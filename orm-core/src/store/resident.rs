@@ -157,30 +157,35 @@ impl Resident {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     #[test]
     fn what_came_together_is_unread_until_each_was_read() {
         let mut resident = Resident::default();
-        (0..3).for_each(|slot| resident.add_unread(slot, 5));
-        (2..5).for_each(|slot| resident.add_unread(slot, 6));
-        resident.add(70);
+        slots(0..3).into_iter().for_each(|slot| resident.add_unread(slot, 5));
+        slots(2..5).into_iter().for_each(|slot| resident.add_unread(slot, 6));
+        resident.add(slot(70));
         let unread = |resident: &Resident| {
             let all = resident.unread().map(|unread| (unread.came, unread.records, unread.read));
             all.collect::<Vec<_>>()
         };
         assert_eq!((resident.count(), unread(&resident)), (6, vec![(5, 2, 0), (6, 3, 0)]));
-        assert!(resident.note_read(3, 7) && !resident.note_read(3, 8) && !resident.note_read(70, 8));
+        assert!(
+            resident.note_read(slot(3), 7)
+                && !resident.note_read(slot(3), 8)
+                && !resident.note_read(slot(70), 8)
+        );
         assert_eq!(unread(&resident), [(5, 2, 0), (6, 2, 7)]);
         // The last ones first, and no more than asked for.
-        assert_eq!([resident.take_unread(6, 1), resident.take_unread(6, 1)], [Some(4), None]);
-        resident.remove(2);
-        assert!(!resident.is_unread(2) && resident.is_unread(1));
+        assert_eq!([resident.take_unread(6, 1), resident.take_unread(6, 1)], [Some(slot(4)), None]);
+        resident.remove(slot(2));
+        assert!(!resident.is_unread(slot(2)) && resident.is_unread(slot(1)));
         assert_eq!((resident.count(), unread(&resident)), (5, vec![(5, 2, 0)]));
-        resident.recount(|add| (1..3).for_each(add));
+        resident.recount(|add| slots(1..3).into_iter().for_each(add));
         assert_eq!((resident.count(), unread(&resident)), (2, vec![(5, 1, 0)]));
         // Of the last one of its page nobody has to come by any more.
-        assert!(!resident.note_read(1, 9));
+        assert!(!resident.note_read(slot(1), 9));
         resident.truncate(0);
         assert_eq!((resident.count(), unread(&resident)), (0, vec![]));
     }

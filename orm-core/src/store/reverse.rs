@@ -115,35 +115,36 @@ mod tests {
 
     use super::super::column::{Column, Moment, TouchedFor};
     use super::super::links::{Link, List};
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const NOW: Moment = Moment { time: 1, turn: 1 };
 
-    fn to(targets: impl IntoIterator<Item = Slot>) -> Slots {
-        targets.into_iter().collect()
+    fn to(targets: impl IntoIterator<Item = usize>) -> Slots {
+        slots(targets).into_iter().collect()
     }
 
     #[test]
     fn what_leads_to_a_record_is_found_in_the_pages_that_have_led_there() {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
-        for slot in 0..200 {
-            column.borrow_mut().set(slot, NOW, Link(slot % 50));
+        for number in 0..200 {
+            column.borrow_mut().set(slot(number), NOW, Link(slot(number % 50)));
         }
         let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 1, 2, 3]);
         reverse.note_pages(&column, &pages);
-        assert_eq!(reverse.leading_to(&column, &to([7])), [7, 57, 107, 157]);
-        column.borrow_mut().set(57, NOW, Link(3));
-        column.borrow_mut().set(8, NOW, Link(7));
-        column.borrow_mut().remove(157);
+        assert_eq!(reverse.leading_to(&column, &to([7])), slots([7, 57, 107, 157]));
+        column.borrow_mut().set(slot(57), NOW, Link(slot(3)));
+        column.borrow_mut().set(slot(8), NOW, Link(slot(7)));
+        column.borrow_mut().remove(slot(157));
         let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 2]);
         reverse.note_pages(&column, &pages);
-        assert_eq!(reverse.leading_to(&column, &to([7])), [7, 8, 107]);
-        assert_eq!(reverse.leading_to(&column, &to([3, 8])), [3, 53, 57, 58, 103, 108, 153, 158]);
+        assert_eq!(reverse.leading_to(&column, &to([7])), slots([7, 8, 107]));
+        assert_eq!(reverse.leading_to(&column, &to([3, 8])), slots([3, 53, 57, 58, 103, 108, 153, 158]));
         assert!(column.borrow_mut().take_touched(TouchedFor::Links).is_empty());
-        reverse.note_unknown(&column, 156..159);
+        reverse.note_unknown(&column, slots(156..159).into_iter());
         assert_eq!((reverse.take_unknown(), reverse.take_unknown()), (to([157]), to([])));
     }
 
@@ -152,12 +153,12 @@ mod tests {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
         for target in 0..20_000 {
-            column.borrow_mut().set(5, NOW, Link(target));
+            column.borrow_mut().set(slot(5), NOW, Link(slot(target)));
             let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
         }
         assert!(reverse.hints.len() <= SPARE + 3, "{}", reverse.hints.len());
-        assert_eq!(reverse.leading_to(&column, &to([19_999])), [5]);
+        assert_eq!(reverse.leading_to(&column, &to([19_999])), slots([5]));
         assert!(reverse.leading_to(&column, &to([19_998])).is_empty());
     }
 
@@ -166,12 +167,12 @@ mod tests {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
         for _ in 0..2 {
-            column.borrow_mut().set(70, NOW, List([4, 9].into()));
+            column.borrow_mut().set(slot(70), NOW, List(slots([4, 9]).into()));
             let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
-            assert_eq!(reverse.leading_to(&column, &to([9])), [70]);
+            assert_eq!(reverse.leading_to(&column, &to([9])), slots([70]));
             assert_eq!(reverse.take_named(), to([4, 9]));
-            column.borrow_mut().remove(70);
+            column.borrow_mut().remove(slot(70));
             assert!(reverse.leading_to(&column, &to([9])).is_empty());
         }
     }

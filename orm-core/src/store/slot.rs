@@ -143,6 +143,18 @@ impl SlotSet {
     }
 }
 
+/// The slot of a number
+#[cfg(test)]
+pub(crate) fn slot(number: usize) -> Slot {
+    Slot::at(number)
+}
+
+/// The slots of some numbers
+#[cfg(test)]
+pub(crate) fn slots(numbers: impl IntoIterator<Item = usize>) -> Vec<Slot> {
+    numbers.into_iter().map(slot).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

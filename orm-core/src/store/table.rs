@@ -1579,6 +1579,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::super::links::Link;
+    use super::super::slot::{slot, slots};
     use super::*;
 
     fn at(time: Stamp) -> Moment {
@@ -1601,9 +1602,9 @@ mod tests {
         (table, columns)
     }
 
-    fn fill(table: &Table, column: ColumnId, slots: impl IntoIterator<Item = Slot>, time: Stamp) {
+    fn fill(table: &Table, column: ColumnId, numbers: impl IntoIterator<Item = usize>, time: Stamp) {
         let cells = table.cells::<i32>(column);
-        slots.into_iter().for_each(|slot| cells.borrow_mut().set(slot, at(time), slot as i32));
+        numbers.into_iter().for_each(|number| cells.borrow_mut().set(slot(number), at(time), number as i32));
     }
 
     #[test]
@@ -1624,20 +1625,20 @@ mod tests {
     #[test]
     fn the_pages_that_were_used_longest_ago_can_leave_and_dirty_ones_stay() {
         let (table, [number, ..]) = table();
-        (0..200).for_each(|key| assert_eq!(table.intern(key), key as u32));
+        (0..200).for_each(|key| assert_eq!(table.intern(key), slot(key as usize)));
         fill(&table, number, 0..64, 3);
         fill(&table, number, 64..128, 1);
         fill(&table, number, 128..200, 2);
-        table.cells::<i32>(number).borrow_mut().write(70, at(1), -1);
-        table.note_dirty(70);
+        table.cells::<i32>(number).borrow_mut().write(slot(70), at(1), -1);
+        table.note_dirty(slot(70));
         table.count_residents();
         let mut uses = Vec::new();
         table.page_uses(&mut |page, turn| uses.push((turn, page)));
         uses.sort_unstable();
         assert_eq!(uses, [(1, 1), (2, 2), (2, 3), (3, 0)]);
         assert_eq!((table.residents(), table.evict_page(1), table.residents()), (200, 63, 137));
-        assert_eq!(table.cells::<i32>(number).borrow().get(70), Some(&-1));
-        assert_eq!(table.dirty_by_columns().into_iter().collect::<Vec<_>>(), [(vec![number], vec![70])]);
+        assert_eq!(table.cells::<i32>(number).borrow().get(slot(70)), Some(&-1));
+        assert_eq!(table.dirty_by_columns().into_iter().collect::<Vec<_>>(), [(vec![number], slots([70]))]);
     }
 
     #[test]
@@ -1647,13 +1648,17 @@ mod tests {
             table.intern(key);
         });
         fill(&table, number, [0, 1], 4);
-        table.set_absent(2, Some(5));
-        table.set_counts(lists, 6, &[0, 1], [(0, 3), (1, 0)].into_iter());
-        assert_eq!([0, 2].map(|slot| table.known_since(number, slot)), [Some(4), Some(5)]);
+        table.set_absent(slot(2), Some(5));
+        table.set_counts(lists, 6, &slots([0, 1]), [(slot(0), 3), (slot(1), 0)].into_iter());
+        assert_eq!([0, 2].map(|of| table.known_since(number, slot(of))), [Some(4), Some(5)]);
         table.expire(5);
-        assert!(!table.column(number).has(0) && table.is_absent(2) && table.count_of(lists, 0) == Some(3));
+        assert!(
+            !table.column(number).has(slot(0))
+                && table.is_absent(slot(2))
+                && table.count_of(lists, slot(0)) == Some(3)
+        );
         table.expire(7);
-        assert!(!table.is_absent(2) && table.count_of(lists, 0).is_none());
+        assert!(!table.is_absent(slot(2)) && table.count_of(lists, slot(0)).is_none());
     }
 
     #[test]
@@ -1663,14 +1668,19 @@ mod tests {
             table.intern(key);
         });
         let links = table.cells::<Link>(parent);
-        for (slot, to) in [(0, 1), (1, 8), (9, 0)] {
-            links.borrow_mut().set(slot, at(1), Link(to));
+        for (from, to) in [(0, 1), (1, 8), (9, 0)] {
+            links.borrow_mut().set(slot(from), at(1), Link(slot(to)));
         }
-        table.fill_lists(lists, at(1), [(0, List([1].into())), (1, List([0, 9].into()))].into_iter());
+        table.fill_lists(
+            lists,
+            at(1),
+            [(slot(0), List(slots([1]).into())), (slot(1), List(slots([0, 9]).into()))].into_iter(),
+        );
         fill(&table, number, [0, 9], 1);
         table.release(2, 5, Some(&|_| 5));
-        let has =
-            |column: ColumnId| (0..10).filter(|&slot| table.column(column).has(slot)).collect::<Vec<_>>();
+        let has = |column: ColumnId| {
+            (0..10).filter(|&number| table.column(column).has(slot(number))).collect::<Vec<_>>()
+        };
         assert_eq!((has(number), has(parent), has(lists), table.slots()), (vec![0], vec![0], vec![0], 5));
     }
 
@@ -1678,13 +1688,13 @@ mod tests {
     fn levels_begin_with_those_that_nobody_links_to_and_end_with_circles() {
         let (table, [_, parent, _]) = table();
         // 0 ← 1 ← 2, 1 ← 3, 4 ↔ 5 ← 6, 7, whose parent is none of them, and 0, which is its own
-        for (slot, to) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
-            table.cells::<Link>(parent).borrow_mut().set(slot, at(1), Link(to));
+        for (from, to) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
+            table.cells::<Link>(parent).borrow_mut().set(slot(from), at(1), Link(slot(to)));
         }
-        let levels = table.levels(TableId(0), &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(levels, [vec![2, 3, 6, 7, 8], vec![1], vec![0], vec![4, 5]]);
-        assert_eq!(table.levels(TableId(0), &[0, 1]), [[1], [0]]);
-        assert_eq!(table.levels(TableId(1), &[0, 1]), [[0, 1]]);
+        let levels = table.levels(TableId(0), &slots([0, 1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!(levels, [vec![2, 3, 6, 7, 8], vec![1], vec![0], vec![4, 5]].map(slots));
+        assert_eq!(table.levels(TableId(0), &slots([0, 1])), [[1], [0]].map(slots));
+        assert_eq!(table.levels(TableId(1), &slots([0, 1])), [[0, 1]].map(slots));
     }
 
     #[test]
@@ -1694,13 +1704,13 @@ mod tests {
             table.intern(key);
         });
         let links = table.cells::<Link>(parent);
-        for (slot, to) in [(0, Link(3)), (1, Link::NULL), (2, Link(1))] {
-            links.borrow_mut().set(slot, at(1), to);
+        for (from, to) in [(0, Link(slot(3))), (1, Link::NULL), (2, Link(slot(1)))] {
+            links.borrow_mut().set(slot(from), at(1), to);
         }
         table.look_through();
-        let to = |slots: &[Slot]| slots.iter().copied().collect::<Slots>();
-        let linking = |members: &[Slot], are_all: bool| {
-            table.linking_to(TableId(0), &to(&[3]), &|_| (members.to_vec(), are_all))
+        let to = |numbers: &[usize]| slots(numbers.iter().copied()).into_iter().collect::<Slots>();
+        let linking = |members: &[usize], are_all: bool| {
+            table.linking_to(TableId(0), &to(&[3]), &|_| (slots(members.iter().copied()), are_all))
         };
         // Where all lists are known nobody else is a member, but by a younger link.
         assert_eq!(linking(&[2], true), Some(to(&[0, 2])));
