@@ -12,8 +12,6 @@ impl Slot {
     pub(crate) const NULL: Self = Self(u32::MAX);
     /// Stands where a record would: a link that has not been looked at yet
     pub(crate) const UNRESOLVED: Self = Self(u32::MAX - 1);
-    /// How many slots a table can have
-    pub(crate) const MOST: usize = Self::UNRESOLVED.index();
 
     /// The slot of the key that came after so many others
     pub(crate) const fn at(index: usize) -> Self {
