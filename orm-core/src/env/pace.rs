@@ -193,6 +193,8 @@ impl Paces {
 mod tests {
     use super::*;
 
+    const FIELD: FieldId = FieldId(0);
+
     /// A batch of these, of which so many were read before the next miss
     struct Reader {
         paces: Paces,
@@ -206,9 +208,9 @@ mod tests {
 
         /// What a miss of the first may load; as much of these is loaded, and so many of them are read
         fn batch(&mut self, slots: std::ops::Range<usize>, read: usize) -> usize {
-            let records = self.paces.records(0, Slot::at(slots.start), self.now);
+            let records = self.paces.records(FIELD, Slot::at(slots.start), self.now);
             let batch: Vec<Slot> = slots.take(records.min(1000)).map(Slot::at).collect();
-            self.paces.note_batch(0, &batch, self.now);
+            self.paces.note_batch(FIELD, &batch, self.now);
             self.now.hits += read.min(batch.len()) - 1;
             records
         }
@@ -221,7 +223,7 @@ mod tests {
             assert_eq!(reader.batch(batch * 1000..9000, 1000), usize::MAX);
             reader.now.drops += 1;
         }
-        assert!(reader.paces.is_steady(0));
+        assert!(reader.paces.is_steady(FIELD));
     }
 
     #[test]
@@ -235,7 +237,7 @@ mod tests {
         // Twice is a pattern.
         assert_eq!(sizes[..4], [usize::MAX, usize::MAX, 1, 1]);
         assert!(sizes[4..].iter().all(|&size| size <= 2), "{sizes:?}");
-        assert!(!reader.paces.is_steady(0));
+        assert!(!reader.paces.is_steady(FIELD));
     }
 
     #[test]
@@ -267,11 +269,14 @@ mod tests {
     #[test]
     fn rows_are_weighed_as_they_come() {
         let paces = Paces::default();
-        assert_eq!(paces.fitting(3, 1000), usize::MAX);
-        paces.weigh(3, Loaded { records: 10, rows: 50, bytes: 5000 });
-        assert_eq!((paces.fitting(3, 1000), paces.fitting(3, 1), paces.fitting(0, 1)), (2, 1, usize::MAX));
-        let budget = paces.budget(3);
-        paces.note_full(3);
-        assert_eq!((paces.budget(3), paces.budget(2)), (2 * budget, budget));
+        assert_eq!(paces.fitting(FieldId(3), 1000), usize::MAX);
+        paces.weigh(FieldId(3), Loaded { records: 10, rows: 50, bytes: 5000 });
+        assert_eq!(
+            (paces.fitting(FieldId(3), 1000), paces.fitting(FieldId(3), 1), paces.fitting(FieldId(0), 1)),
+            (2, 1, usize::MAX)
+        );
+        let budget = paces.budget(FieldId(3));
+        paces.note_full(FieldId(3));
+        assert_eq!((paces.budget(FieldId(3)), paces.budget(FieldId(2))), (2 * budget, budget));
     }
 }

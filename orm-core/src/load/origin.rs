@@ -386,8 +386,8 @@ impl Origin {
 mod tests {
     use super::*;
 
-    fn step(model: ModelId, field: FieldId) -> Step {
-        Step { model, field }
+    fn step(model: usize, field: usize) -> Step {
+        Step { model: ModelId(model), field: FieldId(field) }
     }
 
     fn trail(steps: &[Step]) -> Trail {
@@ -421,7 +421,7 @@ mod tests {
     fn a_short_trail_is_its_links() {
         let short = trail(&[step(0, 1); MAX_STEPS]);
         assert!(short.is_straight() && short.stages().len() == MAX_STEPS);
-        assert_eq!(short.first_model(), Some(0));
+        assert_eq!(short.first_model(), Some(ModelId(0)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
 use crate::number::{FieldId, ModelId};
-use crate::store::{self, AnyKeys, Slot, Table};
+use crate::store::{self, AnyKeys, Slot, TOO_MANY, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
 pub trait AnyModel<C: Connection>: Sync {
@@ -254,6 +254,6 @@ impl<M: Entity> KeyReader<DbOf<M>> for Reader<'_, M> {
 
     fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<Slot, BoxError> {
         let key = M::KeyCodec::read(&mut self.parts, value)?;
-        Ok(self.keys.borrow_mut().intern(key))
+        Ok(self.keys.borrow_mut().try_intern(key).ok_or(TOO_MANY)?)
     }
 }

@@ -14,7 +14,7 @@ use crate::backend::Connection;
 use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
-use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, Slot, Table};
+use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, Slot, TOO_MANY, Table};
 
 /// To-one links, kept as the slot of the target: following one costs no look-up
 #[derive(Debug)]
@@ -100,7 +100,7 @@ where
             match &self.last {
                 Some((last, slot)) if *last == key => *slot,
                 _ => {
-                    let slot = self.targets.borrow_mut().intern(key.clone());
+                    let slot = self.targets.borrow_mut().try_intern(key.clone()).ok_or(TOO_MANY)?;
                     self.last = Some((key, slot));
                     slot
                 }

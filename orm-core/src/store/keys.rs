@@ -38,15 +38,34 @@ fn small<K: Key>(key: &K) -> Option<usize> {
     key.number().and_then(|number| usize::try_from(number).ok())
 }
 
+/// Why a row cannot be read whose key gets no slot
+pub(crate) const TOO_MANY: &str =
+    "an environment has no room for more records of one table: read them with `in_batches`";
+
+#[cold]
+#[expect(clippy::panic, reason = "as a collection that is out of capacity")]
+fn are_too_many() -> Slot {
+    panic!("{TOO_MANY}")
+}
+
 impl<K: Key> Keys<K> {
     /// The slot of a key, given one now if it has none
-    #[inline]
+    ///
+    /// # Panics
+    ///
+    /// If there is none left to be given. Whatever brings keys by the billion is a SELECT, which takes [`try_intern`](Self::try_intern).
     pub(crate) fn intern(&mut self, key: K) -> Slot {
+        self.try_intern(key).unwrap_or_else(|| are_too_many())
+    }
+
+    /// The same; `None` if there is none left to be given
+    #[inline]
+    pub(crate) fn try_intern(&mut self, key: K) -> Option<Slot> {
         let Some(number) = small(&key) else { return self.intern_hashed(key) };
         if let Some(&slot) = self.dense.get(number)
             && slot != Slot::NULL
         {
-            return slot;
+            return Some(slot);
         }
         // At most four places for each key: a sparse table costs no more than a hashed one.
         if number >= 4 * self.keys.len() + 1024
@@ -57,13 +76,13 @@ impl<K: Key> Keys<K> {
         if number >= self.dense.len() {
             self.dense.resize(number + 1, Slot::NULL);
         }
-        let slot = Slot::at(self.keys.len());
+        let slot = Slot::after(self.keys.len())?;
         self.dense[number] = slot;
         self.keys.push(key);
-        slot
+        Some(slot)
     }
 
-    fn intern_hashed(&mut self, key: K) -> Slot {
+    fn intern_hashed(&mut self, key: K) -> Option<Slot> {
         let keys = &mut self.keys;
         let entry = self.slots.entry(
             hash(&key),
@@ -71,12 +90,12 @@ impl<K: Key> Keys<K> {
             |&slot| hash(&keys[slot.index()]),
         );
         match entry {
-            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+            hashbrown::hash_table::Entry::Occupied(entry) => Some(*entry.get()),
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                let slot = Slot::at(keys.len());
+                let slot = Slot::after(keys.len())?;
                 entry.insert(slot);
                 keys.push(key);
-                slot
+                Some(slot)
             }
         }
     }
@@ -107,7 +126,7 @@ impl<K: Key> Keys<K> {
         for slot in from..self.keys.len() {
             match small(&self.keys[slot]) {
                 Some(number) if self.dense.get(number) == Some(&Slot::at(slot)) => {
-                    self.dense[number] = Slot::NULL
+                    self.dense[number] = Slot::NULL;
                 }
                 _ => {
                     let keys = &self.keys;
@@ -201,6 +220,17 @@ mod tests {
         assert_eq!(given.map(|key| keys.intern(key)), slots);
         assert_eq!(given.map(|key| keys.find(&key)), slots.map(Some));
         assert_eq!((keys.find(&1), keys.len(), *keys.key(Slot::at(2))), (None, 5, 1_000_000));
+    }
+
+    #[test]
+    fn no_slot_is_given_twice_where_there_are_no_more() {
+        let mut keys: Keys<i64> = Keys::default();
+        (0..Slot::MOST as i64).for_each(|key| assert!(keys.try_intern(key).is_some()));
+        // Small ones and others; those that are known keep theirs.
+        assert_eq!([Slot::MOST as i64, -1].map(|key| keys.try_intern(key)), [None, None]);
+        assert_eq!((keys.find(&-1), keys.len()), (None, Slot::MOST));
+        assert_eq!(keys.intern(7), Slot::at(7));
+        assert!(std::panic::catch_unwind(move || keys.intern(-1)).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) use dependents::{Dependents, Signal};
 pub(crate) use feeds::{Change, Rows, Watched};
 pub(crate) use frozen::Frozen;
 pub(crate) use handover::Steps;
-pub(crate) use keys::{AnyKeys, Keys};
+pub(crate) use keys::{AnyKeys, Keys, TOO_MANY};
 pub(crate) use links::{Edit, Joining, follow, lists, to_one};
 pub use links::{Link, LinkCell, List};
 pub(crate) use resident::UnreadBatch;

@@ -13,9 +13,18 @@ impl Slot {
     /// Stands where a record would: a link that has not been looked at yet
     pub(crate) const UNRESOLVED: Self = Self(u32::MAX - 1);
 
+    /// How many keys a table can have
+    pub(crate) const MOST: usize = if cfg!(test) { 1 << 20 } else { Self::UNRESOLVED.0 as usize };
+
+    /// The slot of a key that comes after so many others; `None` if a table cannot have so many
+    #[inline]
+    pub(crate) const fn after(count: usize) -> Option<Self> {
+        if count < Self::MOST { Some(Self::at(count)) } else { None }
+    }
+
     /// The slot of the key that came after so many others
     pub(crate) const fn at(index: usize) -> Self {
-        debug_assert!(index <= u32::MAX as usize);
+        debug_assert!(index < Self::UNRESOLVED.0 as usize);
         Self(index as u32)
     }
 

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn link(from: usize, to: usize) -> DraftLink {
-        DraftLink { from, to, field: 0, is_required: true }
+        DraftLink { from, to, field: FieldId(0), is_required: true }
     }
 
     fn sent(models: &[usize], links: &[DraftLink]) -> Vec<(usize, Vec<usize>)> {
@@ -231,8 +231,9 @@ mod tests {
     #[test]
     fn a_circle_is_opened_where_it_may_be_for_all_at_once() {
         let models = [0, 1].repeat(50).into_iter().map(Some).collect::<Vec<_>>();
-        let pair =
-            |at: usize| [link(at, at + 1), DraftLink { field: 7, is_required: false, ..link(at + 1, at) }];
+        let pair = |at: usize| {
+            [link(at, at + 1), DraftLink { field: FieldId(7), is_required: false, ..link(at + 1, at) }]
+        };
         let links: Vec<_> = (0..100).step_by(2).flat_map(pair).collect();
         let steps = steps(&models, &links).expect("it can be opened");
         assert_eq!(
