@@ -765,8 +765,8 @@ pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(Slot) -> bool);
 
 impl<'a, C: Connection> Store<'a, C> {
     /// The cells of a field; for generated code.
-    pub fn cells<D: crate::codec::Cells>(self, field: FieldId) -> crate::codec::CellsOf<'a, D> {
-        self.shelf.table.cells(self.entry.columns[field.0])
+    pub fn cells<D: crate::codec::Cells>(self, field: usize) -> crate::codec::CellsOf<'a, D> {
+        self.shelf.table.cells(self.entry.columns[field])
     }
 
     /// Which database system it is in

@@ -113,8 +113,8 @@ impl Beside {
     }
 
     /// The draft that a link leads to, to be shown.
-    pub fn draft(&self, field: FieldId) -> Option<&dyn Debug> {
-        self.drafts().iter().find(|(of, _)| *of == field).map(|(_, draft)| draft as _)
+    pub fn draft(&self, field: usize) -> Option<&dyn Debug> {
+        self.drafts().iter().find(|(of, _)| of.0 == field).map(|(_, draft)| draft as _)
     }
 
     /// The first error counts.

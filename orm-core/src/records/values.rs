@@ -40,7 +40,7 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
 }
 
 /// Puts a link, which may have had to be read or may lead to a draft, into its member of a set of values.
-pub fn take<L>(member: &mut Option<L>, beside: &mut Beside, field: FieldId, link: Result<NewLink<L>>) {
+pub fn take<L>(member: &mut Option<L>, beside: &mut Beside, field: usize, link: Result<NewLink<L>>) {
     let draft = match link {
         Ok(NewLink::ToRecord(link)) => {
             *member = Some(link);
@@ -52,7 +52,7 @@ pub fn take<L>(member: &mut Option<L>, beside: &mut Beside, field: FieldId, link
         }
         Err(error) => return beside.note(error),
     };
-    beside.set_draft(field, draft);
+    beside.set_draft(FieldId(field), draft);
 }
 
 /// Has a member that is a link lead to the record with this id.
