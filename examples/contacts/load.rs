@@ -42,7 +42,8 @@ fn by_records(page: fn(&Environment, i64) -> orm_core::Result<String>) -> axum::
 
 fn by_hand(page: fn(&mut SqliteConnection, i64) -> QueryResult<String>) -> axum::routing::MethodRouter<Db> {
     get(move |State(pool): State<Db>, Query(Wanted { number }): Query<Wanted>| async move {
-        let work = move || -> Result<String, Box<dyn Error + Send + Sync>> { Ok(page(&mut *pool.get()?, number)?) };
+        let work =
+            move || -> Result<String, Box<dyn Error + Send + Sync>> { Ok(page(&mut *pool.get()?, number)?) };
         let page = spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into()));
         page.map_or_else(failed, |page| Html(page).into_response())
     })

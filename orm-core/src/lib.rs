@@ -86,6 +86,7 @@ mod fragment;
 mod key;
 mod load;
 mod model;
+mod number;
 mod of_crate;
 #[doc(hidden)]
 pub mod private;

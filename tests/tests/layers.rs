@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The lowest first; a name is a folder or a file
 const LAYERS: &[&[&str]] = &[
-    &["error", "text", "key", "fragment"],
+    &["error", "text", "key", "number", "fragment"],
     &["store"],
     &["backend"],
     &["codec"],

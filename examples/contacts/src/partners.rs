@@ -154,7 +154,8 @@ pub(crate) async fn list(visit: Visit, Query(search): Query<Search>) -> Response
 
 /// It asks for what it shows, of one partner. That it is one of many, the record knows.
 fn row(partner: &Record<Partner>) -> Result<Markup> {
-    let (number, total) = partner.order_ids().aggregate((aggregate::count(), aggregate::sum(Order::CENTS)))?;
+    let (number, total) =
+        partner.order_ids().aggregate((aggregate::count(), aggregate::sum(Order::CENTS)))?;
     Ok(html! {
         tr {
             td {

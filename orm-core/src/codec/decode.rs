@@ -11,7 +11,7 @@ use diesel::deserialize::FromSql;
 
 use crate::backend::{Connection, Dialect, Knows};
 use crate::error::BoxError;
-use crate::store::{AnyColumn, Column, Filling, Table};
+use crate::store::{AnyColumn, Column, Filling, Slot, Table};
 
 /// Writes one field of the rows of a SELECT into the cache.
 pub trait CellWriter<DB: Backend> {
@@ -22,7 +22,7 @@ pub trait CellWriter<DB: Backend> {
     }
 
     /// Fills the cell of a slot if it is empty.
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
+    fn write(&mut self, slot: Slot, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
 
     /// Reads a value whose cell stays as it is.
     fn pass(&mut self, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
@@ -31,20 +31,20 @@ pub trait CellWriter<DB: Backend> {
     }
 
     /// Of a to-one link, the slot that the value named which was read last
-    fn linked(&self) -> Option<u32> {
+    fn linked(&self) -> Option<Slot> {
         None
     }
 
     /// Of a to-one link that has come anew, and was not cached or was another one: the slots that it led to, if it was cached, and that it
     /// leads to
-    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
+    fn moved(&mut self) -> Option<(Option<Slot>, Slot)> {
         None
     }
 
     /// Reads a row that the SELECT has brought before, and tells whether its value is the same.
     fn compare(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError>;
@@ -185,7 +185,7 @@ struct Found<'a> {
 }
 
 impl<DB: Backend> CellWriter<DB> for Found<'_> {
-    fn write(&mut self, slot: u32, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: Slot, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             cell.fill(());
         }
@@ -194,7 +194,7 @@ impl<DB: Backend> CellWriter<DB> for Found<'_> {
 
     fn compare(
         &mut self,
-        _: u32,
+        _: Slot,
         _: Option<DB::RawValue<'_>>,
         _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError> {
@@ -259,7 +259,7 @@ fn decoder<'a, DB: Dialect + 'a, D: Value<DB> + 'a>(
 }
 
 impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
-    fn write(&mut self, slot: u32, mut value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: Slot, mut value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if let Some(cell) = self.column.fillable(slot, self.filling) {
             if let Some(value) = &mut value {
                 DB::verify(D::check(), value)?;
@@ -272,7 +272,7 @@ impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
     #[cold]
     fn compare(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError> {

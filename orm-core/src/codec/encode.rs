@@ -18,7 +18,7 @@ use super::decode::{Blob, BlobCell, Scalar, typed};
 use super::key::SqlNull;
 use crate::Str;
 use crate::backend::{Connection, Dialect, Knows, System};
-use crate::store::{AnyColumn, Column, Link, Moment, Stamp, Table, heap_bytes};
+use crate::store::{AnyColumn, Column, Link, Moment, Slot, Stamp, Table, heap_bytes};
 
 /// What makes a field's type one that can be written
 #[diagnostic::on_unimplemented(
@@ -47,7 +47,7 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
         &self,
         cells: &'a dyn AnyColumn,
         target: Option<&Table>,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn Binds<C::Backend> + 'a>;
 
     /// Whether it writes values of this type; no link does.
@@ -57,13 +57,13 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     }
 
     /// Whether the cells of all these records hold the same value
-    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool;
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[Slot]) -> bool;
 
     /// Whether the database holds what the record's cell does, once that was written
-    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: u32) -> bool;
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: Slot) -> bool;
 
     /// Whether the record's cell holds NULL; no link does
-    fn is_null(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+    fn is_null(&self, cells: &dyn AnyColumn, slot: Slot) -> bool {
         let _ = (cells, slot);
         false
     }
@@ -75,13 +75,13 @@ pub trait Encode<C: Connection>: fmt::Debug + Sync {
     }
 
     /// A copy of what a record's cell holds
-    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>>;
+    fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>>;
 
     /// Whether two cells hold the same value
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool;
 
     /// The bytes that a record's cell adds to a statement, besides those of a number
-    fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
+    fn weight(&self, cells: &dyn AnyColumn, slot: Slot) -> usize {
         let _ = (cells, slot);
         0
     }
@@ -121,11 +121,11 @@ impl<'a> Given<'a> {
 /// Into which cells values go, and what is to be known of it afterwards
 pub struct Put<'a> {
     pub(crate) system: &'static System,
-    pub(crate) slots: &'a [u32],
+    pub(crate) slots: &'a [Slot],
     pub(crate) state: State,
     pub(crate) now: Moment,
     /// Called with each record whose value is another one now, and dirty
-    pub(crate) changed: &'a mut dyn FnMut(u32),
+    pub(crate) changed: &'a mut dyn FnMut(Slot),
     /// The same, and where their link led before; nothing unless the field is a link
     pub(crate) moved: Option<&'a mut Vec<Moved>>,
 }
@@ -211,7 +211,7 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
     put: Put<'_>,
     may_alter: impl Fn(&V) -> bool,
     bound: impl Fn(&V) -> Option<String>,
-    mut on_change: impl FnMut(u32, &Column<V>, &V),
+    mut on_change: impl FnMut(Slot, &Column<V>, &V),
 ) {
     for (row, &slot) in put.slots.iter().enumerate() {
         let Some(given) = value(row) else { continue };
@@ -238,7 +238,7 @@ fn put_cells<V: Clone + PartialEq + 'static, G: Borrow<V>>(
 /// Whether the cells of all these records hold the same value, as it is bound
 pub(crate) fn all_equal<V: PartialEq + 'static>(
     cells: &Column<V>,
-    slots: &[u32],
+    slots: &[Slot],
     bound: impl Fn(&V) -> Option<String>,
 ) -> bool {
     let Some((&first, others)) = slots.split_first() else { return true };
@@ -406,7 +406,7 @@ impl<V, B> fmt::Debug for EncodeValue<V, B> {
 
 struct ValueBinds<'a, V, B> {
     cells: Ref<'a, Column<V>>,
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     bind: PhantomData<B>,
 }
 
@@ -447,7 +447,7 @@ where
         &self,
         cells: &'a dyn AnyColumn,
         _: Option<&Table>,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
         let cells = typed::<V>(cells).borrow();
         Box::new(ValueBinds::<V, B> { cells, slots: slots.to_vec(), bind: PhantomData })
@@ -457,11 +457,11 @@ where
         value.is::<V>()
     }
 
-    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[Slot]) -> bool {
         all_equal(&typed::<V>(cells).borrow(), slots, B::bound)
     }
 
-    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, _: Option<&Table>, slot: u32) -> bool {
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, _: Option<&Table>, slot: Slot) -> bool {
         !typed::<V>(cells).borrow().get(slot).is_some_and(|value| B::may_alter(system, value))
     }
 
@@ -469,7 +469,7 @@ where
         B::can_mix(system)
     }
 
-    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {
+    fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>> {
         let copy = typed::<V>(cells).borrow().get(slot)?.clone();
         Some(Box::new(copy))
     }
@@ -482,11 +482,11 @@ where
         is_identical(a, b, || are_alike(B::bound(a), &B::bound(b))) || are_nothing()
     }
 
-    fn is_null(&self, cells: &dyn AnyColumn, slot: u32) -> bool {
+    fn is_null(&self, cells: &dyn AnyColumn, slot: Slot) -> bool {
         typed::<V>(cells).borrow().get(slot).is_some_and(B::is_null)
     }
 
-    fn weight(&self, cells: &dyn AnyColumn, slot: u32) -> usize {
+    fn weight(&self, cells: &dyn AnyColumn, slot: Slot) -> usize {
         typed::<V>(cells).borrow().get(slot).map_or(0, B::weight)
     }
 
@@ -498,7 +498,7 @@ where
 /// A record whose to-one link leads elsewhere now
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moved {
-    pub(crate) slot: u32,
+    pub(crate) slot: Slot,
     /// Where it led before; `None` if that is not known
     pub(crate) from: Option<Link>,
     /// When that was learned; 0 if it was not
@@ -517,7 +517,7 @@ pub(crate) fn put_links(
 ) {
     let (state, now) = (put.state, put.now.time);
     let mut moved = put.moved.take();
-    let before = |cells: &Column<Link>, slot: u32| match state {
+    let before = |cells: &Column<Link>, slot: Slot| match state {
         State::Written => cells.get(slot).copied().zip(cells.known_since(slot)),
         State::New => Some((Link::NULL, now)),
         // Whatever was known of it, the row may have been anybody's.

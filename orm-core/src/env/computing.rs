@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Stamp, Target};
+use crate::number::FieldId;
+use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Slot, Stamp, Target};
 use crate::{Error, Result};
 
 /// So many computed values may follow one from the other.
@@ -63,8 +64,8 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn begin_computing<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
-        slots: &[u32],
+        field: FieldId,
+        slots: &[Slot],
     ) -> Result<Computing<'env, C>> {
         self.begin_noting(store, field, slots, false)
     }
@@ -73,8 +74,8 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn begin_computing_stored<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
-        slots: &[u32],
+        field: FieldId,
+        slots: &[Slot],
     ) -> Result<Computing<'env, C>> {
         self.begin_noting(store, field, slots, true)
     }
@@ -82,8 +83,8 @@ impl<C: Connection> Environment<C> {
     fn begin_noting<'env>(
         &'env self,
         store: Store<'_, C>,
-        field: usize,
-        slots: &[u32],
+        field: FieldId,
+        slots: &[Slot],
         is_stored: bool,
     ) -> Result<Computing<'env, C>> {
         self.settle();
@@ -189,7 +190,7 @@ impl<C: Connection> Environment<C> {
     /// The value of a cell that is read while something is being computed, which notes it. `None`: it takes the slow way, as what is
     /// missing does, and what is read the first time, in a limited cache, or with an age to look at.
     #[inline]
-    pub(crate) fn read_noted<V: Clone>(&self, cells: &RefCell<Column<V>>, slot: u32) -> Option<V> {
+    pub(crate) fn read_noted<V: Clone>(&self, cells: &RefCell<Column<V>>, slot: Slot) -> Option<V> {
         let is_plain = self.settings.max_age.is_none() && !self.limits.any();
         if !self.is_computing.get() || !is_plain || self.stores.signal.has_changed() {
             return None;
@@ -205,14 +206,14 @@ impl<C: Connection> Environment<C> {
 
     /// Notes that what is being computed, if anything is, has read a cell, or how many members there are.
     #[inline]
-    pub(crate) fn note_input(&self, store: Store<'_, C>, field: usize, slot: u32) {
+    pub(crate) fn note_input(&self, store: Store<'_, C>, field: FieldId, slot: Slot) {
         if self.is_computing.get() {
             self.note_part(store, Part::Column(store.column_of(field)), slot);
         }
     }
 
     /// The same of an aggregate
-    pub(crate) fn note_aggregate(&self, store: Store<'_, C>, column: ColumnId, slot: u32) {
+    pub(crate) fn note_aggregate(&self, store: Store<'_, C>, column: ColumnId, slot: Slot) {
         if self.is_computing.get() {
             self.note_part(store, Part::Column(column), slot);
         }
@@ -220,13 +221,13 @@ impl<C: Connection> Environment<C> {
 
     /// Notes that what is being computed, if anything is, has asked whether there is a row.
     #[inline]
-    pub(crate) fn note_presence(&self, store: Store<'_, C>, slot: u32) {
+    pub(crate) fn note_presence(&self, store: Store<'_, C>, slot: Slot) {
         if self.is_computing.get() {
             self.note_part(store, Part::Presence, slot);
         }
     }
 
-    fn note_part(&self, store: Store<'_, C>, part: Part, slot: u32) {
+    fn note_part(&self, store: Store<'_, C>, part: Part, slot: Slot) {
         let table = store.table();
         let known_since = match part {
             Part::Column(column) => table.known_since(column, slot),

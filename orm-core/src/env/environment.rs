@@ -21,7 +21,8 @@ use crate::env::transactions::Transactions;
 use crate::env::validating::Validating;
 use crate::env::watch::Watch;
 use crate::model::{self, AnyModel, Entity};
-use crate::store::{ColumnId, Computations, Moment, Signal, Stamp, Stats, TableId, next_turn};
+use crate::number::{FieldId, ModelId};
+use crate::store::{ColumnId, Computations, Moment, Signal, Slot, Stamp, Stats, TableId, next_turn};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -247,7 +248,7 @@ impl<C: Connection> Environment<C> {
         self.stores.get(model);
     }
 
-    pub(crate) fn store_by_number(&self, model: usize) -> Option<Store<'_, C>> {
+    pub(crate) fn store_by_number(&self, model: ModelId) -> Option<Store<'_, C>> {
         self.stores.by_number(model)
     }
 
@@ -374,12 +375,12 @@ impl<C: Connection> Environment<C> {
     /// Makes all values of a table missing that are older than `max_age`, if the one about to be read is.
     #[cold]
     #[inline(never)]
-    pub(crate) fn expire(&self, store: Store<'_, C>, field: usize, slot: u32) {
+    pub(crate) fn expire(&self, store: Store<'_, C>, field: FieldId, slot: Slot) {
         self.expire_cell(store, store.column_of(field), slot);
     }
 
     /// The same of a cell that may be no field's
-    pub(crate) fn expire_cell(&self, store: Store<'_, C>, column: ColumnId, slot: u32) {
+    pub(crate) fn expire_cell(&self, store: Store<'_, C>, column: ColumnId, slot: Slot) {
         let oldest = self.settings.max_age.map_or(0, |age| self.oldest(age));
         if store.known_since(column, slot).is_some_and(|known_since| known_since < oldest) {
             self.note_drop();
@@ -390,7 +391,7 @@ impl<C: Connection> Environment<C> {
     /// The first read of a page in a turn: makes a value missing that is too old, notes the use of one that is not.
     ///
     /// Returns whether there is one.
-    pub(crate) fn touch(&self, store: Store<'_, C>, field: usize, slot: u32) -> bool {
+    pub(crate) fn touch(&self, store: Store<'_, C>, field: FieldId, slot: Slot) -> bool {
         if self.settings.max_age.is_some() {
             self.expire(store, field, slot);
         }
@@ -415,7 +416,7 @@ impl<C: Connection> Environment<C> {
         self.clock.instant(stamp)
     }
 
-    pub(crate) fn describe(&self, model: usize, slot: u32) -> String {
+    pub(crate) fn describe(&self, model: ModelId, slot: Slot) -> String {
         self.store_by_number(model).map_or_else(String::new, |store| store.describe(slot).into())
     }
 }

@@ -6,8 +6,9 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stored::{Allowed, Back, Mode, PairSource, Route, Rule, Source};
 use crate::env::stores::{Side, Store, Stores};
-use crate::model::{AnyModel, FieldInfo, LinkKind, linked};
-use crate::store::{Change, ColumnId, Part, Read, Rows, Subject, TableId, Watched};
+use crate::model::{AnyModel, FieldInfo, LinkKind, field_id, linked, numbered};
+use crate::number::FieldId;
+use crate::store::{Change, ColumnId, Part, Read, Rows, Slot, Subject, TableId, Watched};
 use crate::{Error, Result};
 
 impl<C: Connection> Stores<C> {
@@ -32,15 +33,15 @@ impl<C: Connection> Stores<C> {
 
     fn learn(&self, model: &'static dyn AnyModel<C>) {
         for model in linked(model) {
-            let fields = || model.fields().iter().enumerate().filter(|(_, info)| info.stored.is_some());
-            if fields().next().is_none() || !self.stored.known.borrow_mut().insert(number_of(model)) {
+            let fields = || numbered(model.fields()).filter(|(_, info)| info.stored.is_some());
+            if fields().next().is_none() || !self.stored.known.borrow_mut().mark(model.number().0) {
                 continue;
             }
             fields().for_each(|(field, info)| self.learn_field(model, field, info));
         }
     }
 
-    fn learn_field(&self, model: &'static dyn AnyModel<C>, field: usize, info: &'static FieldInfo<C>) {
+    fn learn_field(&self, model: &'static dyn AnyModel<C>, field: FieldId, info: &'static FieldInfo<C>) {
         let Some(stored) = info.stored else { return };
         let store = self.get(model);
         let (table, column) = (store.table_number(), store.column_of(field));
@@ -83,7 +84,7 @@ impl<C: Connection> Stores<C> {
         for (at, &name) in path.iter().enumerate() {
             let is_last = at + 1 == path.len();
             let source = Source { rule: number, route };
-            let Some(field) = store.fields().iter().position(|info| info.name == name) else {
+            let Some(field) = field_id(store.fields(), |info| info.name == name) else {
                 // A primary key stays as it is.
                 return Ok(());
             };
@@ -189,17 +190,13 @@ impl<C: Connection> Stores<C> {
             let Some(owners) = self.stored.route(source.route).map(|route| route.model) else { continue };
             for columns in std::iter::once(own).chain(is_symmetric.then_some(other)) {
                 let leads = |info: &FieldInfo<C>| info.link.is_some() && info.columns == columns;
-                let back = Back::Linked { owners, columns, field: model.fields().iter().position(leads) };
+                let back = Back::Linked { owners, columns, field: field_id(model.fields(), leads) };
                 let route = self.route(model, Some((back, source.route)));
                 self.watch(self.get(model), Watched::AllBut(Box::default()), Source { route, ..source });
                 self.watch(self.get(model), Watched::Columns(&[], Rows::Go), Source { route, ..source });
             }
         }
     }
-}
-
-fn number_of<C: Connection>(model: &'static dyn AnyModel<C>) -> u32 {
-    u32::try_from(model.number()).unwrap_or(u32::MAX)
 }
 
 /// Whether a column's value is made of the others when the row is written: it is computed, or says when that was
@@ -210,10 +207,10 @@ fn is_made_late<C: Connection>(info: &FieldInfo<C>) -> bool {
 /// What a step is told from others by
 fn key_of<C: Connection>(back: &Back<C>) -> (u8, usize, usize, Vec<&'static str>) {
     match *back {
-        Back::Linking { owners, columns } => (0, owners.number(), 0, columns.to_vec()),
-        Back::Linked { owners, columns, .. } => (1, owners.number(), 0, columns.to_vec()),
+        Back::Linking { owners, columns } => (0, owners.number().0, 0, columns.to_vec()),
+        Back::Linked { owners, columns, .. } => (1, owners.number().0, 0, columns.to_vec()),
         Back::Paired { owners, join, own, other, is_symmetric } => {
-            (2 + u8::from(is_symmetric), owners.number(), join, [own, other].concat())
+            (2 + u8::from(is_symmetric), owners.number().0, join, [own, other].concat())
         }
     }
 }
@@ -225,21 +222,21 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes what has become of rows, for the stored values that follow from them: no read of one is a hit before they are found.
-    pub(crate) fn feed(&self, store: Store<'_, C>, change: Change<'_>, slots: &[u32]) {
+    pub(crate) fn feed(&self, store: Store<'_, C>, change: Change<'_>, slots: &[Slot]) {
         store.table().feed(change, slots);
         self.doubt();
     }
 
     /// The same of cells of a column that were written
     #[inline]
-    pub(crate) fn feed_column(&self, store: Store<'_, C>, column: ColumnId, slots: &[u32]) {
+    pub(crate) fn feed_column(&self, store: Store<'_, C>, column: ColumnId, slots: &[Slot]) {
         if store.table().is_fed_on() {
             self.feed(store, Change::Written(store.table_store().field_of(column).1.columns), slots);
         }
     }
 
     /// Whether a field may follow from rows that have changed, and it is not known yet whether it does
-    pub(crate) fn is_doubted(&self, store: Store<'_, C>, field: usize) -> bool {
+    pub(crate) fn is_doubted(&self, store: Store<'_, C>, field: FieldId) -> bool {
         let follows = || {
             let is_computed = store.field(field).columns.is_empty() && store.field(field).link.is_none();
             let rule = self.stores.stored.rule_of(store.table_number(), store.column_of(field));
@@ -286,11 +283,11 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes that pairs of a join table come or go: which records are on each side, by the columns.
-    pub(crate) fn feed_pairs(&self, side: Side, pairs: &[(u32, u32)]) {
+    pub(crate) fn feed_pairs(&self, side: Side, pairs: &[(Slot, Slot)]) {
         let Side::Pairs { join, own, other, is_symmetric } = side else { return };
         let stored = &self.stores.stored;
         for known in stored.pairs.borrow().iter().filter(|known| known.join == join) {
-            let slots: Vec<u32> = if known.is_symmetric || is_symmetric {
+            let slots: Vec<Slot> = if known.is_symmetric || is_symmetric {
                 pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect()
             } else if (known.own, known.other) == (own, other) {
                 pairs.iter().map(|pair| pair.0).collect()
@@ -329,7 +326,7 @@ impl<C: Connection> Environment<C> {
         let columns = store.twins(column).into_iter().chain([column]);
         let rule = columns.filter_map(|column| stored.rule(stored.rule_of(table, column)?)).next();
         rule.map_or(Ok(()), |rule| {
-            let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+            let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
             Err(Error::StoredField { model, field })
         })
     }
@@ -338,12 +335,12 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn is_declared(&self, rule: &Rule<C>) -> Result<()> {
         let fault = rule.fault.borrow();
         let Some(fault) = &*fault else { return Ok(()) };
-        let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+        let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
         Err(Error::other(format!("{model}.{field} cannot be kept up: {fault}")))
     }
 
     /// An error if something was read to compute a field that it does not declare: it would not be computed when that changes.
-    pub(crate) fn check_reads(&self, rule: &Rule<C>, slots: &[u32], reads: Vec<Read>) -> Result<()> {
+    pub(crate) fn check_reads(&self, rule: &Rule<C>, slots: &[Slot], reads: Vec<Read>) -> Result<()> {
         for read in reads {
             let undeclared = match read {
                 Read::Search(_) => Some("what a search finds".to_owned()),
@@ -353,7 +350,7 @@ impl<C: Connection> Environment<C> {
                 }
             };
             if let Some(read) = undeclared {
-                let (model, field) = (rule.model.name(), rule.model.fields()[rule.field].name);
+                let (model, field) = (rule.model.name(), rule.model.fields()[rule.field.0].name);
                 return Err(Error::UndeclaredRead { model, field, read: read.into() });
             }
         }

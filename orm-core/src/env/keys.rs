@@ -10,6 +10,7 @@ use crate::env::stores::Store;
 use crate::error::{BoxError, Doing};
 use crate::fragment::Fragment;
 use crate::model::{AnyModel, KeyReader};
+use crate::store::Slot;
 use crate::{Error, Result, Str};
 
 /// The slots of the keys that a statement gives
@@ -18,7 +19,7 @@ pub(crate) fn read_slots<C: Connection>(
     store: Store<'_, C>,
     doing: Doing<'_>,
     query: &dyn QueryFragment<C::Backend>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     read_keys(env, store.model(), &mut *store.model().key_reader(store.table()), doing, query)
 }
 
@@ -29,7 +30,7 @@ pub(crate) fn read_keys<C: Connection>(
     key: &mut dyn KeyReader<C::Backend>,
     doing: Doing<'_>,
     query: &dyn QueryFragment<C::Backend>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     env.giving_up_broken(|| {
         let fault = |error| doing.fault(error);
         let mut connection = env.connection()?;
@@ -50,7 +51,7 @@ pub(crate) fn read_key<'r, DB, R>(
     key: &mut dyn KeyReader<DB>,
     places: &[usize],
     row: &R,
-) -> Result<u32, BoxError>
+) -> Result<Slot, BoxError>
 where
     DB: diesel::backend::Backend,
     R: Row<'r, DB>,

@@ -13,7 +13,8 @@ use crate::env::connection::{diesel_depth, lower_depth};
 use crate::env::telling::Statement;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
-use crate::store::Stamp;
+use crate::number::ModelId;
+use crate::store::{Slot, Stamp};
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -59,8 +60,8 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn setting<'a>(
         &self,
         spot: Spot,
-        model: usize,
-        set: impl FnOnce() -> Result<Cow<'a, [u32]>>,
+        model: ModelId,
+        set: impl FnOnce() -> Result<Cow<'a, [Slot]>>,
     ) -> Result<()> {
         self.may_write()?;
         self.called_at(spot.place);

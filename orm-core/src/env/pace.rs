@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::store::SlotSet;
+use crate::number::FieldId;
+use crate::store::{Slot, SlotSet};
 
 /// Bytes that the lists of one batch may bring at first, as far as they can be foreseen; twice as many when those were
 /// not enough
@@ -89,19 +90,19 @@ pub(crate) struct Counters {
 }
 
 impl Paces {
-    fn with<R>(&self, field: usize, f: impl FnOnce(&mut Pace) -> R) -> R {
+    fn with<R>(&self, field: FieldId, f: impl FnOnce(&mut Pace) -> R) -> R {
         let mut paces = self.0.borrow_mut();
-        if paces.len() <= field {
-            paces.resize(field + 1, Pace::default());
+        if paces.len() <= field.0 {
+            paces.resize(field.0 + 1, Pace::default());
         }
-        f(&mut paces[field])
+        f(&mut paces[field.0])
     }
 
     /// The most records that a batch may take that a miss of this record begins
     ///
     /// A batch that was dropped before it was read makes the next one small: else a loop that drops what it does not
     /// read would read every window again and again.
-    pub(crate) fn records(&self, field: usize, slot: u32, now: Counters) -> usize {
+    pub(crate) fn records(&self, field: FieldId, slot: Slot, now: Counters) -> usize {
         self.with(field, |pace| {
             let used = now.hits.saturating_sub(pace.hits).saturating_add(1);
             if 2 * used <= pace.size && pace.drops != now.drops && pace.seen.has(slot) {
@@ -121,21 +122,21 @@ impl Paces {
     }
 
     /// Whether a record was in a batch before
-    pub(crate) fn was_loaded(&self, field: usize, slot: u32) -> bool {
+    pub(crate) fn was_loaded(&self, field: FieldId, slot: Slot) -> bool {
         self.with(field, |pace| pace.seen.has(slot))
     }
 
     /// Whether what batches bring is read before it is dropped
-    pub(crate) fn is_steady(&self, field: usize) -> bool {
+    pub(crate) fn is_steady(&self, field: FieldId) -> bool {
         self.with(field, |pace| pace.unread == 0)
     }
 
     /// Whether something was dropped from the cache since the last batch
-    pub(crate) fn was_dropped(&self, field: usize, drops: usize) -> bool {
+    pub(crate) fn was_dropped(&self, field: FieldId, drops: usize) -> bool {
         self.with(field, |pace| pace.drops != drops)
     }
 
-    pub(crate) fn note_batch(&self, field: usize, batch: &[u32], now: Counters) {
+    pub(crate) fn note_batch(&self, field: FieldId, batch: &[Slot], now: Counters) {
         self.with(field, |pace| {
             batch.iter().for_each(|&slot| {
                 pace.seen.mark(slot);
@@ -144,7 +145,7 @@ impl Paces {
         });
     }
 
-    pub(crate) fn weigh(&self, field: usize, loaded: Loaded) {
+    pub(crate) fn weigh(&self, field: FieldId, loaded: Loaded) {
         self.with(field, |pace| {
             let all = &mut pace.loaded;
             all.records += loaded.records;
@@ -154,12 +155,12 @@ impl Paces {
     }
 
     /// What the batches of a field have brought so far
-    pub(crate) fn loaded(&self, field: usize) -> Loaded {
+    pub(crate) fn loaded(&self, field: FieldId) -> Loaded {
         self.with(field, |pace| pace.loaded)
     }
 
     /// How many records fit into so many bytes, by those seen so far
-    pub(crate) fn fitting(&self, field: usize, bytes: usize) -> usize {
+    pub(crate) fn fitting(&self, field: FieldId, bytes: usize) -> usize {
         match self.loaded(field) {
             Loaded { records, bytes: taken, .. } if taken > 0 => {
                 (bytes.saturating_mul(records) / taken).max(1)
@@ -169,21 +170,21 @@ impl Paces {
     }
 
     /// Bytes that a batch of lists may bring
-    pub(crate) fn budget(&self, field: usize) -> usize {
+    pub(crate) fn budget(&self, field: FieldId) -> usize {
         self.with(field, |pace| pace.budget)
     }
 
     /// Notes that a batch was as large as the budget allows: the next one may bring twice as much.
-    pub(crate) fn note_full(&self, field: usize) {
+    pub(crate) fn note_full(&self, field: FieldId) {
         self.with(field, |pace| pace.budget = pace.budget.saturating_mul(2));
     }
 
-    pub(crate) fn note_counted_first(&self, field: usize) {
+    pub(crate) fn note_counted_first(&self, field: FieldId) {
         self.with(field, |pace| pace.counted_first = true);
     }
 
     /// Whether lists are read after their members were counted
-    pub(crate) fn is_counted_first(&self, field: usize) -> bool {
+    pub(crate) fn is_counted_first(&self, field: FieldId) -> bool {
         self.with(field, |pace| pace.counted_first)
     }
 }
@@ -191,6 +192,8 @@ impl Paces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FIELD: FieldId = FieldId(0);
 
     /// A batch of these, of which so many were read before the next miss
     struct Reader {
@@ -204,10 +207,10 @@ mod tests {
         }
 
         /// What a miss of the first may load; as much of these is loaded, and so many of them are read
-        fn batch(&mut self, slots: std::ops::Range<u32>, read: usize) -> usize {
-            let records = self.paces.records(0, slots.start, self.now);
-            let batch: Vec<u32> = slots.take(records.min(1000)).collect();
-            self.paces.note_batch(0, &batch, self.now);
+        fn batch(&mut self, slots: std::ops::Range<usize>, read: usize) -> usize {
+            let records = self.paces.records(FIELD, Slot::at(slots.start), self.now);
+            let batch: Vec<Slot> = slots.take(records.min(1000)).map(Slot::at).collect();
+            self.paces.note_batch(FIELD, &batch, self.now);
             self.now.hits += read.min(batch.len()) - 1;
             records
         }
@@ -220,7 +223,7 @@ mod tests {
             assert_eq!(reader.batch(batch * 1000..9000, 1000), usize::MAX);
             reader.now.drops += 1;
         }
-        assert!(reader.paces.is_steady(0));
+        assert!(reader.paces.is_steady(FIELD));
     }
 
     #[test]
@@ -234,7 +237,7 @@ mod tests {
         // Twice is a pattern.
         assert_eq!(sizes[..4], [usize::MAX, usize::MAX, 1, 1]);
         assert!(sizes[4..].iter().all(|&size| size <= 2), "{sizes:?}");
-        assert!(!reader.paces.is_steady(0));
+        assert!(!reader.paces.is_steady(FIELD));
     }
 
     #[test]
@@ -247,7 +250,7 @@ mod tests {
         let (mut next, mut batches) = (3, 0);
         while next < 9000 {
             let size = reader.batch(next..9000, 1000).min(1000);
-            next += u32::try_from(size).expect("a small number");
+            next += size;
             batches += 1;
         }
         assert!(batches < 30, "{batches}");
@@ -266,11 +269,14 @@ mod tests {
     #[test]
     fn rows_are_weighed_as_they_come() {
         let paces = Paces::default();
-        assert_eq!(paces.fitting(3, 1000), usize::MAX);
-        paces.weigh(3, Loaded { records: 10, rows: 50, bytes: 5000 });
-        assert_eq!((paces.fitting(3, 1000), paces.fitting(3, 1), paces.fitting(0, 1)), (2, 1, usize::MAX));
-        let budget = paces.budget(3);
-        paces.note_full(3);
-        assert_eq!((paces.budget(3), paces.budget(2)), (2 * budget, budget));
+        assert_eq!(paces.fitting(FieldId(3), 1000), usize::MAX);
+        paces.weigh(FieldId(3), Loaded { records: 10, rows: 50, bytes: 5000 });
+        assert_eq!(
+            (paces.fitting(FieldId(3), 1000), paces.fitting(FieldId(3), 1), paces.fitting(FieldId(0), 1)),
+            (2, 1, usize::MAX)
+        );
+        let budget = paces.budget(FieldId(3));
+        paces.note_full(FieldId(3));
+        assert_eq!((paces.budget(FieldId(3)), paces.budget(FieldId(2))), (2 * budget, budget));
     }
 }

@@ -8,10 +8,12 @@ use indexmap::map::Entry;
 
 use crate::backend::Connection;
 use crate::env::stores::{Side, Store};
+use crate::number::{FieldId, ModelId};
+use crate::store::Slot;
 
 /// A row of a join table, whichever side it was named from: the join table, and the columns of each side with the slot in
 /// them
-type Pair = (usize, (Columns, u32), (Columns, u32));
+type Pair = (usize, (Columns, Slot), (Columns, Slot));
 
 pub(crate) type Columns = &'static [&'static str];
 
@@ -19,9 +21,9 @@ pub(crate) type Columns = &'static [&'static str];
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pending {
     /// The model and field of the link
-    pub(crate) link: (usize, usize),
-    pub(crate) own: u32,
-    pub(crate) other: u32,
+    pub(crate) link: (ModelId, FieldId),
+    pub(crate) own: Slot,
+    pub(crate) other: Slot,
     pub(crate) add: bool,
     /// Whether it is known that the join table has it otherwise
     is_change: bool,
@@ -68,10 +70,10 @@ impl Pairs {
     pub(crate) fn note<C: Connection>(
         &self,
         store: Store<'_, C>,
-        (field, side): (usize, Side),
+        (field, side): (FieldId, Side),
         kind: &str,
-        pairs: &[(u32, u32)],
-        known: &dyn Fn(u32, u32) -> bool,
+        pairs: &[(Slot, Slot)],
+        known: &dyn Fn(Slot, Slot) -> bool,
         add: bool,
     ) {
         let Side::Pairs { join, own: columns, other: others, is_symmetric } = side else { return };

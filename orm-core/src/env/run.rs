@@ -14,6 +14,7 @@ use crate::env::telling::Statement;
 use crate::env::watch::Place;
 use crate::error::Doing;
 use crate::fragment::Fragment;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -45,7 +46,7 @@ impl<C: Connection> Environment<C> {
         store: Store<'_, C>,
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         self.unless_lost(self.writing_with(doing, statement, |rows| {
             read_slots(self, store, doing, statement).inspect(|found| rows.set(found.len()))
         }))

@@ -11,12 +11,13 @@ use indexmap::IndexMap;
 
 use crate::backend::Connection;
 use crate::model::AnyModel;
-use crate::store::{ColumnId, Frozen, Link, SlotSet, Slots, Stamp, TableId};
+use crate::number::FieldId;
+use crate::store::{Bits, ColumnId, Frozen, Link, Slot, SlotSet, Stamp, TableId};
 
 /// A field that is computed and stored
 pub(crate) struct Rule<C: Connection> {
     pub(crate) model: &'static dyn AnyModel<C>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     pub(crate) table: TableId,
     pub(crate) column: ColumnId,
     /// Whether it is a link
@@ -45,7 +46,7 @@ pub(crate) enum Back<C: Connection> {
     /// Rows whose to-one link leads there: their model, and the link's columns
     Linking { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str] },
     /// What a link of the rows themselves leads to: the columns, and the field, if the model has one of them
-    Linked { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str], field: Option<usize> },
+    Linked { owners: &'static dyn AnyModel<C>, columns: &'static [&'static str], field: Option<FieldId> },
     /// Those on the other side of a join table
     Paired {
         owners: &'static dyn AnyModel<C>,
@@ -118,14 +119,14 @@ pub(crate) struct Led {
 }
 
 /// By slot, in the order in which it was found out
-type Due = IndexMap<u32, Waiting, FixedState>;
+type Due = IndexMap<Slot, Waiting, FixedState>;
 
 /// The records of a field that wait to be computed
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
     pub(crate) rank: usize,
     pub(crate) rule: usize,
-    pub(crate) slots: Vec<u32>,
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// The fields that are computed and stored, of the models that are known
@@ -137,9 +138,9 @@ pub(crate) struct StoredFields<C: Connection> {
     /// By rule
     due: RefCell<IndexMap<usize, Due, FixedState>>,
     /// Rows, noted beside what the tables note
-    noted: RefCell<Vec<(Source, Vec<u32>)>>,
+    noted: RefCell<Vec<(Source, Vec<Slot>)>>,
     /// The numbers of the models whose fields are known
-    pub(super) known: RefCell<Slots>,
+    pub(super) known: RefCell<Bits>,
     /// Models whose fields are to be learned, once no model is being opened
     pub(super) unlearned: RefCell<Vec<&'static dyn AnyModel<C>>>,
     pub(super) opening: Cell<usize>,
@@ -236,7 +237,7 @@ impl<C: Connection> StoredFields<C> {
         let due = self.due.borrow();
         let mut rules = due.keys().filter_map(|&rule| self.rule(rule));
         rules.any(|rule| {
-            rule.is_link && rule.table == table && rule.model.fields()[rule.field].columns == columns
+            rule.is_link && rule.table == table && rule.model.fields()[rule.field.0].columns == columns
         })
     }
 
@@ -246,7 +247,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Where a link led to that waits to be computed, if it was known
-    pub(crate) fn led(&self, rule: usize, slot: u32) -> Option<Led> {
+    pub(crate) fn led(&self, rule: usize, slot: Slot) -> Option<Led> {
         self.due.borrow().get(&rule)?.get(&slot)?.led
     }
 
@@ -261,7 +262,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Whether any value of a table's row waits to be computed
-    pub(crate) fn waits(&self, table: TableId, slot: u32) -> bool {
+    pub(crate) fn waits(&self, table: TableId, slot: Slot) -> bool {
         let due = self.due.borrow();
         due.iter().any(|(&rule, due)| {
             due.contains_key(&slot) && self.rule(rule).is_some_and(|rule| rule.table == table)
@@ -269,7 +270,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Whether a record waits to be computed
-    pub(crate) fn is_due(&self, rule: usize, slot: u32) -> bool {
+    pub(crate) fn is_due(&self, rule: usize, slot: Slot) -> bool {
         self.due.borrow().get(&rule).is_some_and(|due| due.contains_key(&slot))
     }
 
@@ -288,7 +289,7 @@ impl<C: Connection> StoredFields<C> {
     pub(crate) fn set_due(
         &self,
         rule: usize,
-        slot: u32,
+        slot: Slot,
         rank: usize,
         led: impl FnOnce() -> Option<Led>,
         old: impl FnOnce() -> Option<Box<dyn Any + Send>>,
@@ -310,7 +311,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// A record waits no more; gives what was known of it.
-    pub(crate) fn take_due(&self, rule: usize, slot: u32) -> Option<Waiting> {
+    pub(crate) fn take_due(&self, rule: usize, slot: Slot) -> Option<Waiting> {
         let mut all = self.due.borrow_mut();
         let due = all.get_mut(&rule)?;
         let waiting = due.swap_remove(&slot)?;
@@ -322,7 +323,7 @@ impl<C: Connection> StoredFields<C> {
 
     /// All that wait, those first that others wait for
     pub(crate) fn turns(&self) -> Vec<Turn> {
-        let mut turns: IndexMap<(usize, usize), Vec<u32>, FixedState> = IndexMap::default();
+        let mut turns: IndexMap<(usize, usize), Vec<Slot>, FixedState> = IndexMap::default();
         for (&rule, due) in &*self.due.borrow() {
             for (&slot, waiting) in due {
                 turns.entry((waiting.rank, rule)).or_default().push(slot);
@@ -355,7 +356,7 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Records of a table that wait for nothing any more: their rows are gone.
-    pub(crate) fn forget_rows(&self, table: TableId, slots: &[u32]) {
+    pub(crate) fn forget_rows(&self, table: TableId, slots: &[Slot]) {
         for (number, _) in self.rules.iter().enumerate().filter(|(_, rule)| rule.table == table) {
             slots.iter().for_each(|&slot| drop(self.take_due(number, slot)));
         }
@@ -367,11 +368,11 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// Notes rows that a field follows from.
-    pub(crate) fn note(&self, source: Source, slots: Vec<u32>) {
+    pub(crate) fn note(&self, source: Source, slots: Vec<Slot>) {
         self.noted.borrow_mut().push((source, slots));
     }
 
-    pub(crate) fn take_noted(&self) -> Vec<(Source, Vec<u32>)> {
+    pub(crate) fn take_noted(&self) -> Vec<(Source, Vec<Slot>)> {
         self.is_doubted.set(false);
         self.noted.take()
     }

@@ -9,10 +9,14 @@ use std::sync::Arc;
 use crate::backend::{Connection, Kind, System};
 use crate::env::pace::Paces;
 use crate::env::stored::StoredFields;
-use crate::model::{AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of};
+use crate::model::{
+    AnyModel, FieldInfo, KeyCondition, LinkInfo, LinkKind, Prefetch, Timestamp, always_of, field_ids,
+    numbered,
+};
+use crate::number::{FieldId, ModelId};
 use crate::store::{
-    self, Affected, AggregateKey, AnyColumn, ColumnId, FieldStats, Follower, Frozen, Joining, ModelStats,
-    Narrowed, Signal, SlotSet, Subject, Table, TableId, Written,
+    self, Affected, AggregateKey, AnyColumn, Bits, ColumnId, FieldStats, Follower, Frozen, Joining,
+    ModelStats, Narrowed, Signal, Slot, Subject, Table, TableId, Written,
 };
 use crate::{Error, Result, Str};
 
@@ -42,7 +46,7 @@ struct Shelf<C: Connection> {
     /// The first model that named it: any of its models has the same keys
     model: &'static dyn AnyModel<C>,
     /// Which field a column is, of the first model that named it
-    columns: Frozen<(&'static dyn AnyModel<C>, usize)>,
+    columns: Frozen<(&'static dyn AnyModel<C>, FieldId)>,
     /// The tables that a view shows, as one of the models says, as SQL names them
     view_of: RefCell<Vec<String>>,
     /// The tables whose rows this one may show too
@@ -67,7 +71,7 @@ struct Entry<C: Connection> {
     sides: Box<[Option<Side>]>,
     paces: Paces,
     /// The links whose lists follow from their members' fields, and of which the members' tables know that
-    followed: RefCell<SlotSet>,
+    followed: RefCell<Bits>,
 }
 
 /// A join table
@@ -180,7 +184,7 @@ impl<C: Connection> Stores<C> {
     /// What is cached of a model
     pub(crate) fn get(&self, model: &'static dyn AnyModel<C>) -> Store<'_, C> {
         let number = model.number();
-        let entry = match self.models.get(number) {
+        let entry = match self.models.get(number.0) {
             Some(entry) => entry,
             None => self.open_model(number, model),
         };
@@ -188,10 +192,10 @@ impl<C: Connection> Stores<C> {
     }
 
     #[cold]
-    fn open_model(&self, number: usize, model: &'static dyn AnyModel<C>) -> &Entry<C> {
+    fn open_model(&self, number: ModelId, model: &'static dyn AnyModel<C>) -> &Entry<C> {
         let opening = &self.stored.opening;
         opening.set(opening.get() + 1);
-        let entry = self.models.get_or_init(number, || self.open(model));
+        let entry = self.models.get_or_init(number.0, || self.open(model));
         opening.set(opening.get() - 1);
         self.opened(model);
         entry
@@ -223,8 +227,8 @@ impl<C: Connection> Stores<C> {
     }
 
     /// What is cached of a model that has been used
-    pub(crate) fn by_number(&self, model: usize) -> Option<Store<'_, C>> {
-        self.models.get(model).map(|entry| self.store(entry))
+    pub(crate) fn by_number(&self, model: ModelId) -> Option<Store<'_, C>> {
+        self.models.get(model.0).map(|entry| self.store(entry))
     }
 
     /// The models that were used
@@ -245,9 +249,9 @@ impl<C: Connection> Stores<C> {
         let table = self.open_table(model);
         let shelf = self.shelf(table);
         let sides: Box<[_]> = model.fields().iter().map(|field| self.side(field)).collect();
-        let open = |(number, field): (usize, &FieldInfo<C>)| {
+        let open = |(number, field): (FieldId, &FieldInfo<C>)| {
             let target = field.link.as_ref().map(|link| self.open_table(link.target));
-            let name = self.column_name(model, number, sides[number]);
+            let name = self.column_name(model, number, sides[number.0]);
             let column = shelf.table.open_column(name, field.columns, (field.cells)(), target);
             if column.0 == shelf.columns.len() {
                 shelf.columns.push((model, number));
@@ -257,12 +261,12 @@ impl<C: Connection> Stores<C> {
             }
             column
         };
-        let columns: Box<[ColumnId]> = model.fields().iter().enumerate().map(open).collect();
+        let columns: Box<[ColumnId]> = numbered(model.fields()).map(open).collect();
         if model.is_unchecked() {
             shelf.is_unchecked.set(true);
         }
         match (model.version(), model.versioned_by()) {
-            (Some(version), _) => shelf.table.set_version(columns[version]),
+            (Some(version), _) => shelf.table.set_version(columns[version.0]),
             // Whoever writes the table counts its writes, whether that model is used or not.
             (None, Some(other)) => {
                 self.get(other);
@@ -273,8 +277,8 @@ impl<C: Connection> Stores<C> {
     }
 
     /// What a column is told from others by: its name in the database; for a to-many link, what leads to the members
-    fn column_name(&self, model: &'static dyn AnyModel<C>, number: usize, side: Option<Side>) -> String {
-        let field = &model.fields()[number];
+    fn column_name(&self, model: &'static dyn AnyModel<C>, number: FieldId, side: Option<Side>) -> String {
+        let field = &model.fields()[number.0];
         let lists = match side {
             None if field.columns.is_empty() => return format!("{}.{}", model.name(), field.name),
             None => return field.columns.join(", "),
@@ -297,7 +301,7 @@ impl<C: Connection> Stores<C> {
             LinkKind::ToOne | LinkKind::Computed { .. } => None,
             LinkKind::Inverse { field, .. } => {
                 let table = self.open_table(link.target);
-                Some(Side::Inverse { table, columns: link.target.fields()[field()].columns })
+                Some(Side::Inverse { table, columns: link.target.fields()[field().0].columns })
             }
             LinkKind::Through { table, own, other, is_symmetric, .. } => {
                 let join = self.open_join(table(self.system()));
@@ -433,7 +437,7 @@ impl<C: Connection> Stores<C> {
     pub(crate) fn aggregate_column<V: Send + 'static>(
         &self,
         store: Store<'_, C>,
-        field: usize,
+        field: FieldId,
         key: &AggregateKey,
     ) -> ColumnId {
         let (table, over) = (store.table(), store.column_of(field));
@@ -453,7 +457,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// Has the tables that an aggregate is read from tell when it is not what it was.
-    fn follow(&self, store: Store<'_, C>, field: usize, aggregate: (TableId, ColumnId), subject: &Subject) {
+    fn follow(&self, store: Store<'_, C>, field: FieldId, aggregate: (TableId, ColumnId), subject: &Subject) {
         let Some(link) = &store.field(field).link else { return };
         let members = self.get(link.target);
         let owner = match link.kind {
@@ -507,9 +511,9 @@ impl<C: Connection> Stores<C> {
     pub(crate) fn follow_lists(
         &self,
         store: Store<'_, C>,
-        field: usize,
+        field: FieldId,
         text: &str,
-        reads: Option<Vec<usize>>,
+        reads: Option<Vec<FieldId>>,
     ) {
         let Some(link) = &store.field(field).link else { return };
         let (members, lists) = (self.get(link.target), (store.table_number(), store.column_of(field)));
@@ -605,10 +609,10 @@ impl<C: Connection> Stores<C> {
     /// What the searches of a computed field's function depend on, if it says so
     pub(super) fn narrowed(&self, info: &FieldInfo<C>) -> Option<Narrowed> {
         let named = info.depends_on?;
-        let of = |(model, field): (&'static dyn AnyModel<C>, usize)| {
+        let of = |(model, field): (&'static dyn AnyModel<C>, FieldId)| {
             let store = self.get(model);
             // The primary key stays as it is.
-            let column = (field < store.fields().len()).then(|| store.column_of(field));
+            let column = (field.0 < store.fields().len()).then(|| store.column_of(field));
             (store.table_number(), column)
         };
         Some(named().into_iter().map(of).collect())
@@ -624,7 +628,7 @@ impl<C: Connection> Stores<C> {
     }
 
     /// The model that says which column of a table counts the writes, and that field
-    pub(crate) fn versioned(&self, table: TableStore<'_, C>) -> Option<(Store<'_, C>, usize)> {
+    pub(crate) fn versioned(&self, table: TableStore<'_, C>) -> Option<(Store<'_, C>, FieldId)> {
         let &(model, field) = table.shelf.columns.get(table.version()?.0)?;
         Some((self.get(model), field))
     }
@@ -706,7 +710,7 @@ impl<'a, C: Connection> TableStore<'a, C> {
     /// The field that a column is, and its model
     pub(crate) fn field_of(self, column: ColumnId) -> (&'static dyn AnyModel<C>, &'static FieldInfo<C>) {
         match self.shelf.columns.get(column.0) {
-            Some(&(model, field)) => (model, &model.fields()[field]),
+            Some(&(model, field)) => (model, &model.fields()[field.0]),
             None => unreachable!("no {column:?}"),
         }
     }
@@ -760,7 +764,7 @@ impl<C: Connection> Deref for Store<'_, C> {
 }
 
 /// Takes what says whether a record lacks a field.
-pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(u32) -> bool);
+pub(crate) type Probe<'a> = &'a mut dyn FnMut(&dyn Fn(Slot) -> bool);
 
 impl<'a, C: Connection> Store<'a, C> {
     /// The cells of a field; for generated code.
@@ -784,7 +788,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The keys of records, for a condition
-    pub(crate) fn key_list(self, slots: &[u32]) -> Box<dyn KeyCondition<C::Backend>> {
+    pub(crate) fn key_list(self, slots: &[Slot]) -> Box<dyn KeyCondition<C::Backend>> {
         self.entry.model.key_list(self.shelf.system, &self.shelf.table, slots)
     }
 
@@ -811,7 +815,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// The model's number
-    pub(crate) fn number(self) -> usize {
+    pub(crate) fn number(self) -> ModelId {
         self.entry.model.number()
     }
 
@@ -824,22 +828,27 @@ impl<'a, C: Connection> Store<'a, C> {
         self.entry.model.fields()
     }
 
-    pub(crate) fn field(self, field: usize) -> &'static FieldInfo<C> {
-        &self.fields()[field]
+    /// What stands for the primary key among the numbers of fields: the one after the last
+    pub(crate) fn key_field(self) -> FieldId {
+        FieldId(self.fields().len())
     }
 
-    pub(crate) fn field_name(self, field: usize) -> &'static str {
+    pub(crate) fn field(self, field: FieldId) -> &'static FieldInfo<C> {
+        &self.fields()[field.0]
+    }
+
+    pub(crate) fn field_name(self, field: FieldId) -> &'static str {
         self.field(field).name
     }
 
     /// The number of a field's column in the table
-    pub(crate) fn column_of(self, field: usize) -> ColumnId {
-        self.entry.columns[field]
+    pub(crate) fn column_of(self, field: FieldId) -> ColumnId {
+        self.entry.columns[field.0]
     }
 
     /// A field's column
-    pub(crate) fn column(self, field: usize) -> &'a dyn AnyColumn {
-        self.shelf.table.column(self.entry.columns[field])
+    pub(crate) fn column(self, field: FieldId) -> &'a dyn AnyColumn {
+        self.shelf.table.column(self.entry.columns[field.0])
     }
 
     /// What batches have shown so far
@@ -847,62 +856,67 @@ impl<'a, C: Connection> Store<'a, C> {
         &self.entry.paces
     }
 
-    pub(crate) fn side(self, field: usize) -> Option<Side> {
-        self.entry.sides[field]
+    pub(crate) fn side(self, field: FieldId) -> Option<Side> {
+        self.entry.sides[field.0]
     }
 
     /// The fields that say when a row was written
-    pub(crate) fn stamps(self) -> impl Iterator<Item = (usize, Timestamp)> {
-        self.fields().iter().enumerate().filter_map(|(field, info)| Some((field, info.stamp?)))
+    pub(crate) fn stamps(self) -> impl Iterator<Item = (FieldId, Timestamp)> {
+        numbered(self.fields()).filter_map(|(field, info)| Some((field, info.stamp?)))
     }
 
     /// Notes that the members' tables know what the lists of a link follow from; returns whether that is new.
-    pub(crate) fn note_followed(self, field: usize) -> bool {
-        self.entry.followed.borrow_mut().mark(field as u32)
+    pub(crate) fn note_followed(self, field: FieldId) -> bool {
+        self.entry.followed.borrow_mut().mark(field.0)
     }
 
-    pub(crate) fn is_list(self, field: usize) -> bool {
+    pub(crate) fn is_list(self, field: FieldId) -> bool {
         self.field(field).is_list()
     }
 
     /// The number of the model that a link leads to
-    pub(crate) fn target_model(self, field: usize) -> Option<usize> {
+    pub(crate) fn target_model(self, field: FieldId) -> Option<ModelId> {
         self.field(field).link.as_ref().map(|link| link.target.number())
     }
 
-    pub(crate) fn prefetch_of(self, field: usize) -> Prefetch {
+    pub(crate) fn prefetch_of(self, field: FieldId) -> Prefetch {
         self.field(field).prefetch
     }
 
     /// The fields that come with every search
-    pub(crate) fn always(self) -> impl Iterator<Item = usize> + Clone {
+    pub(crate) fn always(self) -> impl Iterator<Item = FieldId> + Clone {
         always_of(self.fields())
     }
 
-    pub(crate) fn has(self, field: usize, slot: u32) -> bool {
+    pub(crate) fn has(self, field: FieldId, slot: Slot) -> bool {
         self.column(field).has(slot)
     }
 
     /// Notes the use of a field's value in a turn; returns whether there is one.
-    pub(crate) fn touch(self, field: usize, slot: u32, turn: u32) -> bool {
+    pub(crate) fn touch(self, field: FieldId, slot: Slot, turn: u32) -> bool {
         self.table().touch(self.column_of(field), slot, turn)
     }
 
     /// Counts a read of a field that was answered by the cache, as a use in this turn.
-    pub(crate) fn count_hit(self, field: usize, slot: u32, turn: u32) {
+    pub(crate) fn count_hit(self, field: FieldId, slot: Slot, turn: u32) {
         self.table().count_hit(self.column_of(field), slot, turn);
     }
 
     /// Where the links of slots lead to: `None` for a link that is not cached
-    pub(crate) fn hop(self, field: usize, slots: impl Iterator<Item = u32>, out: impl FnMut(Option<&[u32]>)) {
+    pub(crate) fn hop(
+        self,
+        field: FieldId,
+        slots: impl Iterator<Item = Slot>,
+        out: impl FnMut(Option<&[Slot]>),
+    ) {
         store::follow(self.column(field), slots, out);
     }
 
     /// Calls with what says whether a record lacks a field and could have it.
-    pub(crate) fn probe(self, field: usize, want: Want, f: Probe<'_>) {
+    pub(crate) fn probe(self, field: FieldId, want: Want, f: Probe<'_>) {
         let has_unreadable = self.has_unreadable();
         let number = if let Want::Aggregate(column) = want { column } else { self.column_of(field) };
-        let is_unreadable = |slot: u32| has_unreadable && self.unreadable(number, slot).is_some();
+        let is_unreadable = |slot: Slot| has_unreadable && self.unreadable(number, slot).is_some();
         // Members can be counted of a record that is not there, too.
         let has_none = |slot| match want {
             Want::Count => self.members_counted(field, slot).is_some(),
@@ -913,35 +927,35 @@ impl<'a, C: Connection> Store<'a, C> {
         f(&|slot| !column.has(slot) && !has_none(slot));
     }
 
-    pub(crate) fn members_counted(self, field: usize, slot: u32) -> Option<usize> {
+    pub(crate) fn members_counted(self, field: FieldId, slot: Slot) -> Option<usize> {
         self.count_of(self.column_of(field), slot)
     }
 
     /// Counts a read of a field that had to ask the database.
-    pub(crate) fn count_miss(self, field: usize) {
+    pub(crate) fn count_miss(self, field: FieldId) {
         self.column(field).count_miss();
     }
 
     /// How many reads of a field the cache has answered; of a list also of what was aggregated over it
-    pub(crate) fn hits(self, field: usize) -> usize {
+    pub(crate) fn hits(self, field: FieldId) -> usize {
         self.column(field).reads().0 + self.table().aggregate_hits(self.column_of(field))
     }
 
     /// The to-one links that lead to the same table as records of another model are in
-    pub(crate) fn links_to(self, table: TableId) -> Vec<usize> {
+    pub(crate) fn links_to(self, table: TableId) -> Vec<FieldId> {
         let leads_there =
-            |&field: &usize| !self.is_list(field) && self.target(self.column_of(field)) == Some(table);
-        (0..self.fields().len()).filter(leads_there).collect()
+            |&field: &FieldId| !self.is_list(field) && self.target(self.column_of(field)) == Some(table);
+        field_ids(self.fields()).filter(leads_there).collect()
     }
 
     /// The fields that are loaded together with `field` and that at least one of these records lacks
-    pub(crate) fn missing_fields(self, batch: &[u32], field: usize) -> Vec<usize> {
+    pub(crate) fn missing_fields(self, batch: &[Slot], field: FieldId) -> Vec<FieldId> {
         let (kind, version) = (self.prefetch_of(field), self.model().version());
         let fields = self.fields();
-        (0..fields.len())
+        field_ids(fields)
             // A version is never younger than what it is the version of.
             .filter(|&other| {
-                fields[other].prefetch.comes_with(kind, other == field) || version == Some(other)
+                fields[other.0].prefetch.comes_with(kind, other == field) || version == Some(other)
             })
             .filter(|&other| {
                 let column = self.column(other);
@@ -951,12 +965,12 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// What a record is called in messages
-    pub(crate) fn describe(self, slot: u32) -> Str {
+    pub(crate) fn describe(self, slot: Slot) -> Str {
         Str::from(format!("{}({})", self.name(), self.key_text(slot)))
     }
 
     /// Why a record has no value of a field: what came could not be read, or it does not exist.
-    pub(crate) fn no_value(self, field: usize, slot: u32) -> Error {
+    pub(crate) fn no_value(self, field: FieldId, slot: Slot) -> Error {
         let Some(message) = self.table().unreadable(self.column_of(field), slot) else {
             return self.missing_record(slot);
         };
@@ -965,7 +979,7 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// Several records link to one, where one was promised at most.
-    pub(crate) fn not_unique(self, field: usize, slot: u32, count: usize) -> Error {
+    pub(crate) fn not_unique(self, field: FieldId, slot: Slot, count: usize) -> Error {
         let other = self.field(field).link.as_ref().map_or("", |link| link.target.name());
         Error::NotUnique {
             model: self.name(),
@@ -976,19 +990,19 @@ impl<'a, C: Connection> Store<'a, C> {
         }
     }
 
-    pub(crate) fn missing_record(self, slot: u32) -> Error {
+    pub(crate) fn missing_record(self, slot: Slot) -> Error {
         Error::MissingRecord { model: self.name(), id: self.key_text(slot) }
     }
 
     /// An error if it is known that one of these records is not there
-    pub(crate) fn none_is_gone(self, slots: &[u32]) -> crate::Result<()> {
+    pub(crate) fn none_is_gone(self, slots: &[Slot]) -> crate::Result<()> {
         match slots.iter().find(|&&slot| self.is_absent(slot)) {
             Some(&gone) => Err(self.missing_record(gone)),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn conflict(self, slot: u32) -> Error {
+    pub(crate) fn conflict(self, slot: Slot) -> Error {
         Error::Conflict { model: self.name(), id: self.key_text(slot) }
     }
 
@@ -998,7 +1012,7 @@ impl<'a, C: Connection> Store<'a, C> {
 
     pub(crate) fn stats(self) -> ModelStats {
         let version = self.model().version();
-        let of_field = |(number, field): (usize, &FieldInfo<C>)| {
+        let of_field = |(number, field): (FieldId, &FieldInfo<C>)| {
             let column = self.column(number);
             let ((hits, misses), brought) = (column.reads(), column.brought());
             FieldStats {
@@ -1012,7 +1026,7 @@ impl<'a, C: Connection> Store<'a, C> {
                 is_version: version == Some(number),
             }
         };
-        let fields: Vec<FieldStats> = self.fields().iter().enumerate().map(of_field).collect();
+        let fields: Vec<FieldStats> = numbered(self.fields()).map(of_field).collect();
         ModelStats {
             name: self.name(),
             hits: fields.iter().map(|field| field.hits).sum(),

@@ -7,6 +7,8 @@ use crate::env::environment::Environment;
 use crate::env::watch::{For, MANY_ROWS, Named, Place, Spot, TOLERATED};
 use crate::error::Repeated;
 use crate::model::Entity;
+use crate::number::ModelId;
+use crate::store::Slot;
 use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -71,7 +73,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes a statement for these records that is about to be sent.
-    pub(crate) fn watch_records(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
+    pub(crate) fn watch_records(&self, spot: Spot, model: ModelId, slots: &[Slot]) -> Result<()> {
         if let &[slot] = slots {
             return self.watch(spot, Some(For::record(model, slot)));
         }
@@ -89,7 +91,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Notes a write of one record, which is a commit of its own unless a transaction is open.
-    pub(crate) fn watch_write(&self, spot: Spot, model: usize, slots: &[u32]) -> Result<()> {
+    pub(crate) fn watch_write(&self, spot: Spot, model: ModelId, slots: &[Slot]) -> Result<()> {
         match slots {
             &[slot] if !self.transactions.are_open() => self.watch(spot, Some(For::record(model, slot))),
             _ => Ok(()),

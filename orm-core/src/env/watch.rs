@@ -8,6 +8,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::Repeated;
+use crate::number::ModelId;
+use crate::store::Slot;
 
 /// Where a program calls: file, line and column
 pub(crate) type Place = &'static Location<'static>;
@@ -46,7 +48,7 @@ impl Spot {
 }
 
 /// A record by its model's number and its slot
-pub(crate) type Named = (usize, u32);
+pub(crate) type Named = (ModelId, Slot);
 
 /// The record that something is done for
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +59,7 @@ pub(crate) struct For {
 }
 
 impl For {
-    pub(crate) fn record(model: usize, slot: u32) -> Self {
+    pub(crate) fn record(model: ModelId, slot: Slot) -> Self {
         Self { from: (model, slot), record: (model, slot) }
     }
 }

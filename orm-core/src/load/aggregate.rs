@@ -20,7 +20,8 @@ use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each, push_present};
 use crate::load::select::{Reason, key_columns, told};
-use crate::store::{Function, Subject};
+use crate::number::FieldId;
+use crate::store::{Function, Slot, Subject};
 use crate::{Environment, Error, Result, Str};
 
 /// What is aggregated over members
@@ -34,7 +35,7 @@ pub struct Aggregate<'a, C: Connection> {
 /// What of the members; of a count it is the condition for being counted
 pub enum Argument<'a, C: Connection> {
     /// A field of their model
-    Field(usize),
+    Field(FieldId),
     /// An expression of diesel's
     Expression(&'a dyn QueryFragment<C::Backend>),
     /// The members themselves: how many there are
@@ -77,13 +78,13 @@ pub trait Reading<DB: Backend> {
     /// Forgets what was taken: the SELECT is run again.
     fn begin(&mut self);
     /// Takes a value of an owner.
-    fn take(&mut self, owner: u32, piece: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError>;
+    fn take(&mut self, owner: Slot, piece: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError>;
 }
 
 /// Whose aggregates a SELECT has brought
 #[derive(Debug)]
 pub struct Brought {
-    pub(crate) owners: Vec<u32>,
+    pub(crate) owners: Vec<Slot>,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -92,7 +93,7 @@ pub struct Brought {
 pub(crate) struct Fault {
     /// Of which of the aggregates
     pub(crate) of: usize,
-    pub(crate) owner: u32,
+    pub(crate) owner: Slot,
     pub(crate) message: Str,
 }
 
@@ -152,7 +153,7 @@ impl<C: Connection> Aggregate<'_, C> {
 pub(crate) fn by_owner<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (usize, &[u32]),
+    (field, slots): (FieldId, &[Slot]),
     aggregates: &[Aggregate<'_, C>],
     is_kept: bool,
     reading: &mut dyn Reading<C::Backend>,
@@ -182,7 +183,7 @@ pub(crate) fn by_owner<C: Connection>(
 pub(crate) fn of_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, slots): (Option<usize>, &[u32]),
+    (field, slots): (Option<FieldId>, &[Slot]),
     aggregate: &Aggregate<'_, C>,
     reading: &mut dyn Reading<C::Backend>,
 ) -> Result<Vec<Fault>> {
@@ -219,7 +220,7 @@ impl<C: Connection> Select<'_, C> {
         env: &Environment<C>,
         _flushed: Flushed,
         query: &mut Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
     ) -> Result<Vec<Fault>> {
         let read = env.reading(|_| self.read(env, query, whose, reading));
@@ -237,7 +238,7 @@ impl<C: Connection> Select<'_, C> {
         &self,
         env: &Environment<C>,
         query: &Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
     ) -> Result<Vec<Fault>> {
         let Self { store, name, keys } = *self;
@@ -251,7 +252,7 @@ impl<C: Connection> Select<'_, C> {
         &self,
         env: &Environment<C>,
         query: &Query<'_, C>,
-        whose: &dyn Fn(u32) -> Result<u32>,
+        whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
         told: &Cell<usize>,
     ) -> Result<Vec<Fault>> {
@@ -273,7 +274,7 @@ impl<C: Connection> Select<'_, C> {
             let owner = if query.is_grouped {
                 whose(read_key(&mut *key, &places, &row).map_err(misread)?)?
             } else {
-                0
+                Slot::at(0)
             };
             for (at, piece) in query.pieces().enumerate() {
                 let value = row.get(places.len() + at);

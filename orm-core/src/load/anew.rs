@@ -9,6 +9,8 @@ use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::error::Doing;
 use crate::fragment::separated;
+use crate::number::FieldId;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// Reads records anew: what is cached of them gives way to what their rows hold now, but for what waits to be written.
@@ -17,14 +19,14 @@ use crate::{Environment, Error, Result};
 pub(crate) fn anew<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     locked: bool,
 ) -> Result<()> {
     if locked {
         before_lock(env, store)?;
     }
     env.note_drop();
-    let mut fields: Vec<usize> = store.always().collect();
+    let mut fields: Vec<FieldId> = store.always().collect();
     // A version is never younger than what it is the version of.
     fields.extend(store.model().version().filter(|version| !fields.contains(version)));
     let window = match fields.first() {

@@ -7,6 +7,8 @@ use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::load::origin::{Origin, Reach, Rest};
 use crate::model::LinkKind;
+use crate::number::FieldId;
+use crate::store::Slot;
 use crate::{Environment, Result};
 
 /// Reads a link of all records of an origin's root, which is computed where it is not cached: gives the slots of the targets, or NULL.
@@ -16,7 +18,7 @@ pub struct ComputedBy<C: Connection>(
 );
 
 /// What is called with an environment, the records, where the program reads, and whether nobody has asked for these links yet
-pub(crate) type ComputeLinks<C> = fn(&Environment<C>, Origin, Place, bool) -> Result<Vec<u32>>;
+pub(crate) type ComputeLinks<C> = fn(&Environment<C>, Origin, Place, bool) -> Result<Vec<Slot>>;
 
 impl<C: Connection> fmt::Debug for ComputedBy<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +29,7 @@ impl<C: Connection> fmt::Debug for ComputedBy<C> {
 /// What computes a field, if it is a link that is computed
 pub(crate) fn computed_by<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
 ) -> Option<&'static ComputedBy<C>> {
     match store.field(field).link.as_ref()?.kind {
         LinkKind::Computed { by } => by.downcast_ref(),
@@ -39,7 +41,7 @@ pub(crate) fn computed_by<C: Connection>(
 pub(super) fn compute_ahead<C: Connection>(
     env: &Environment<C>,
     by: &ComputedBy<C>,
-    slots: &[u32],
+    slots: &[Slot],
     place: Place,
 ) -> Result<()> {
     by.0(env, Origin::over(slots.to_vec(), Rest::default(), Reach::Named), place, true).map(drop)

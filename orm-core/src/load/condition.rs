@@ -12,6 +12,7 @@ use crate::env::stores::{Side, Store};
 use crate::fragment::{joined, separated};
 use crate::load::expression::reads;
 use crate::model::{Filter, KeyCondition, LinkInfo};
+use crate::number::FieldId;
 
 /// The members' table, joined to that of the pairs if there is one
 #[derive(Clone, Copy)]
@@ -214,7 +215,7 @@ impl<'a, C: Connection> Whose<'a, C> {
 }
 
 /// Sees to it that the lists of a link go when what its order or its filter reads is written.
-pub(super) fn follow<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize) {
+pub(super) fn follow<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldId) {
     let Some(link) = &store.field(field).link else { return };
     let mut clauses = link.filters().chain(link.clauses().order).peekable();
     if clauses.peek().is_none() || !store.note_followed(field) {

@@ -2,6 +2,8 @@
 
 use crate::backend::Connection;
 use crate::env::stores::Store;
+use crate::model::numbered;
+use crate::number::FieldId;
 
 /// The functions, and the words that stand before a bracket, of which it is known that they give the same for the same rows
 const FIXED: [&str; 51] = [
@@ -127,7 +129,7 @@ const WORDS: [&str; 11] =
 
 /// The fields of a model that an expression reads; `None` if it has words of which nobody knows what they read: a column without a field
 /// may be made of any other one. Those of the table `beside` are left out.
-pub(super) fn reads<C: Connection>(text: &str, model: Store<'_, C>, beside: &str) -> Option<Vec<usize>> {
+pub(super) fn reads<C: Connection>(text: &str, model: Store<'_, C>, beside: &str) -> Option<Vec<FieldId>> {
     let is_one_of =
         |name: &str, columns: &[&str]| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
     let is_of_table = |name: &str, table: &str| words(table).any(|word| word == name);
@@ -145,7 +147,7 @@ pub(super) fn reads<C: Connection>(text: &str, model: Store<'_, C>, beside: &str
     for word in words(text) {
         let is_beside = words(beside).last() == Some(before);
         before = word;
-        let fields = model.fields().iter().enumerate();
+        let fields = numbered(model.fields());
         let named = fields.filter(|(_, info)| is_one_of(word, info.columns)).map(|(field, _)| field);
         match named.collect::<Vec<_>>() {
             _ if is_beside => {}

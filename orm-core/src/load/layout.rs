@@ -8,6 +8,7 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::fragment::separated;
 use crate::model::{AnyModel, FieldInfo};
+use crate::number::FieldId;
 use crate::store::Brought;
 use crate::{Error, Result};
 
@@ -21,14 +22,14 @@ pub struct Layout {
 /// Where a row holds a field
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// The columns before the last one, of a field that has several
     pub(crate) before: Vec<usize>,
     pub(crate) last: usize,
 }
 
 impl Place {
-    fn of(field: usize, mut places: Vec<usize>) -> Option<Self> {
+    fn of(field: FieldId, mut places: Vec<usize>) -> Option<Self> {
         let last = places.pop()?;
         Some(Self { field, before: places, last })
     }
@@ -50,7 +51,7 @@ impl Selection {
     pub(crate) fn of<C: Connection>(
         key: &'static [&'static str],
         infos: &'static [FieldInfo<C>],
-        fields: &[usize],
+        fields: &[FieldId],
     ) -> Self {
         let mut columns = key.to_vec();
         let mut place = |name: &'static str| {
@@ -62,14 +63,14 @@ impl Selection {
         let fields = fields
             .iter()
             .filter_map(|&field| {
-                Place::of(field, infos[field].columns.iter().map(|&name| place(name)).collect())
+                Place::of(field, infos[field.0].columns.iter().map(|&name| place(name)).collect())
             })
             .collect();
         Self { columns, layout: Layout { key: (0..key.len()).collect(), fields } }
     }
 
     /// The same of a model
-    pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[usize]) -> Self {
+    pub(crate) fn of_model<C: Connection>(model: &'static dyn AnyModel<C>, fields: &[FieldId]) -> Self {
         Self::of(model.key_columns(), model.fields(), fields)
     }
 
@@ -100,7 +101,7 @@ impl Layout {
     /// Those of the fields that are there, under the names of their columns
     pub(crate) fn by_name<'r, C, R>(
         model: &'static dyn AnyModel<C>,
-        fields: &[usize],
+        fields: &[FieldId],
         row: &R,
     ) -> Result<Self>
     where
@@ -124,7 +125,7 @@ impl Layout {
         let key = model.key_columns().iter().map(key).collect::<Result<_>>()?;
         let mut found = Vec::new();
         for &field in fields {
-            let places = model.fields()[field].columns.iter().map(|&column| place(column));
+            let places = model.fields()[field.0].columns.iter().map(|&column| place(column));
             found.extend(places.collect::<Result<Option<_>>>()?.and_then(|places| Place::of(field, places)));
         }
         Ok(Self { key, fields: found })
@@ -140,7 +141,7 @@ impl Layout {
         &self,
         store: Store<'_, C>,
         held: Vec<Brought>,
-        owner: Option<usize>,
+        owner: Option<FieldId>,
     ) {
         for (place, held) in self.fields.iter().zip(held) {
             // Nor is the key one that nobody reads, where it stands for the row.

@@ -5,6 +5,8 @@ use crate::backend::Connection;
 use crate::env::stores::{Store, Want};
 use crate::env::watch::{For, Place, Spot};
 use crate::error::Repeated;
+use crate::number::FieldId;
+use crate::store::Slot;
 use crate::{Environment, Result};
 
 /// What a read did not find in the cache
@@ -12,8 +14,8 @@ use crate::{Environment, Result};
 pub(crate) struct Miss<'a> {
     pub(crate) scope: Scope<'a>,
     /// The records at hand
-    pub(crate) slots: &'a [u32],
-    pub(crate) field: usize,
+    pub(crate) slots: &'a [Slot],
+    pub(crate) field: FieldId,
     /// What of the members, if the field is a to-many link
     pub(crate) want: Want,
     /// Where the program reads
@@ -25,7 +27,7 @@ pub(super) fn watch_miss<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
-    batch: &[u32],
+    batch: &[Slot],
     limit: usize,
 ) -> Result<()> {
     let Miss { scope, field, want, .. } = miss;
@@ -58,7 +60,7 @@ pub(super) fn watch_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     Miss { scope, field, at, .. }: Miss<'_>,
-    batch: &[u32],
+    batch: &[Slot],
     work: Repeated,
 ) -> Result<()> {
     let spot = Spot::new(at, work, store.name(), store.field_name(field));

@@ -7,7 +7,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::store::SlotSet;
+use crate::number::{FieldId, ModelId};
+use crate::store::{Slot, SlotSet};
 
 /// How many sets besides the nearest a derived set remembers having been taken from. More would make unions in a loop
 /// quadratic.
@@ -20,9 +21,9 @@ pub(crate) const MAX_STEPS: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     /// The model that the link starts from
-    pub(crate) model: usize,
+    pub(crate) model: ModelId,
     /// The link's field
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
 }
 
 /// The links from a root to a group, one after the other
@@ -105,7 +106,7 @@ impl Stage {
     }
 
     /// The model that it starts from: that of its first link
-    pub(crate) fn model(&self) -> usize {
+    pub(crate) fn model(&self) -> ModelId {
         self.steps()[0].model
     }
 }
@@ -138,7 +139,7 @@ impl Trail {
         self.0.iter().all(|stage| matches!(stage, Stage::Once(_)))
     }
 
-    pub(crate) fn first_model(&self) -> Option<usize> {
+    pub(crate) fn first_model(&self) -> Option<ModelId> {
         self.0.first().map(Stage::model)
     }
 
@@ -187,7 +188,7 @@ impl Trail {
 /// A set of records
 #[derive(Debug, Clone)]
 pub(crate) struct Root {
-    pub(crate) slots: Vec<u32>,
+    pub(crate) slots: Vec<Slot>,
     /// Those that are in it, once it was added to; then each is in it once
     seen: Option<SlotSet>,
     /// What earlier batches have looked at, so that planning a whole set stays linear
@@ -196,11 +197,11 @@ pub(crate) struct Root {
 }
 
 impl Root {
-    pub(crate) fn new(slots: Vec<u32>, reach: Reach) -> Self {
+    pub(crate) fn new(slots: Vec<Slot>, reach: Reach) -> Self {
         Self { slots, seen: None, scans: RefCell::default(), reach }
     }
 
-    pub(crate) fn forget_scans(&self, field: usize) {
+    pub(crate) fn forget_scans(&self, field: FieldId) {
         self.scans.borrow_mut().retain(|scan| scan.field != field);
     }
 }
@@ -227,7 +228,7 @@ impl Reach {
 #[derive(Debug, Clone)]
 pub(crate) struct Scan {
     pub(crate) trail: Trail,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Where the last batch was wanted
     pub(crate) at: usize,
     pub(crate) done: Range<usize>,
@@ -320,11 +321,11 @@ impl Source {
 }
 
 impl Origin {
-    pub(crate) fn of(slots: Vec<u32>, reach: Reach) -> Self {
+    pub(crate) fn of(slots: Vec<Slot>, reach: Reach) -> Self {
         Self::over(slots, Rest::default(), reach)
     }
 
-    pub(crate) fn over(slots: Vec<u32>, rest: Rest, reach: Reach) -> Self {
+    pub(crate) fn over(slots: Vec<Slot>, rest: Rest, reach: Reach) -> Self {
         Self { root: Rc::new(Root::new(slots, reach)), path: Path::default(), rest }
     }
 
@@ -337,7 +338,7 @@ impl Origin {
 /// A set is added to in place, unless somebody else holds on to it
 impl Origin {
     /// Adds a record at the end, whether it is in the set or not.
-    pub(crate) fn push(&mut self, slot: u32, from: Option<&Self>) {
+    pub(crate) fn push(&mut self, slot: Slot, from: Option<&Self>) {
         let root = Rc::make_mut(&mut self.root);
         root.slots.push(slot);
         if root.seen.as_mut().is_some_and(|seen| !seen.mark(slot)) {
@@ -347,7 +348,7 @@ impl Origin {
     }
 
     /// Adds the records that are not in the set yet; afterwards each is in it once.
-    pub(crate) fn unite(&mut self, slots: &[u32], from: Option<&Self>) {
+    pub(crate) fn unite(&mut self, slots: &[Slot], from: Option<&Self>) {
         let root = Rc::make_mut(&mut self.root);
         if root.seen.is_none() {
             let (mut seen, before) = (SlotSet::default(), root.slots.len());
@@ -386,7 +387,7 @@ mod tests {
     use super::*;
 
     fn step(model: usize, field: usize) -> Step {
-        Step { model, field }
+        Step { model: ModelId(model), field: FieldId(field) }
     }
 
     fn trail(steps: &[Step]) -> Trail {
@@ -420,7 +421,7 @@ mod tests {
     fn a_short_trail_is_its_links() {
         let short = trail(&[step(0, 1); MAX_STEPS]);
         assert!(short.is_straight() && short.stages().len() == MAX_STEPS);
-        assert_eq!(short.first_model(), Some(0));
+        assert_eq!(short.first_model(), Some(ModelId(0)));
     }
 
     #[test]
@@ -449,15 +450,15 @@ mod tests {
 
     #[test]
     fn the_nearest_sets_are_remembered_and_the_first() {
-        let source = |slot: u32| Source {
-            root: Rc::new(Root::new(vec![slot], Reach::Named)),
+        let source = |number: usize| Source {
+            root: Rc::new(Root::new(vec![Slot::at(number)], Reach::Named)),
             trail: Rc::default(),
             at: None,
             is_walked: true,
         };
         let sources: Vec<Source> = (0..20).map(source).collect();
-        let kept = |sources: Vec<Source>| -> Vec<u32> {
-            bounded(sources).expect("some").iter().map(|source| source.root.slots[0]).collect()
+        let kept = |sources: Vec<Source>| -> Vec<usize> {
+            bounded(sources).expect("some").iter().map(|source| source.root.slots[0].index()).collect()
         };
         assert_eq!(kept(sources.clone()), [0, 1, 2, 3, 4, 5, 19]);
         // Parts of one set, each with where it began

@@ -11,7 +11,8 @@ use crate::env::pace::Paces;
 use crate::env::stores::Store;
 use crate::env::watch::Named;
 use crate::load::origin::{Reach, Rest, Root, Scan, Source, Stage, Step, Trail};
-use crate::store::{SlotSet, TableId};
+use crate::number::{FieldId, ModelId};
+use crate::store::{Slot, SlotSet, TableId};
 
 /// Where records were reached, and so who is read with them
 #[derive(Debug, Clone, Copy)]
@@ -74,13 +75,13 @@ pub(crate) struct Gap {
     pub(crate) depth: usize,
     pub(crate) step: Step,
     /// The records whose link it is
-    pub(crate) slots: Vec<u32>,
+    pub(crate) slots: Vec<Slot>,
 }
 
 /// What a batch is planned for
 pub(crate) struct Wanted<'a> {
     pub(crate) scope: Scope<'a>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// The most that the batch may take
     pub(crate) limit: usize,
     /// Whether the field comes with every search, so that all who have no more than a key lack it
@@ -93,9 +94,9 @@ pub(crate) fn plan<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     wanted: &Wanted<'_>,
-    batch: Vec<u32>,
-    lacks: &dyn Fn(u32) -> bool,
-) -> (Vec<u32>, Option<Gap>) {
+    batch: Vec<Slot>,
+    lacks: &dyn Fn(Slot) -> bool,
+) -> (Vec<Slot>, Option<Gap>) {
     let Wanted { scope, field, limit, is_usual } = *wanted;
     let mut seen = SlotSet::default();
     batch.iter().for_each(|&slot| {
@@ -141,13 +142,13 @@ pub(crate) fn plan<C: Connection>(
 
 struct Plan<'a, C: Connection> {
     env: &'a Environment<C>,
-    model: usize,
+    model: ModelId,
     table: TableId,
-    field: usize,
-    lacks: &'a dyn Fn(u32) -> bool,
+    field: FieldId,
+    lacks: &'a dyn Fn(Slot) -> bool,
     limit: usize,
     seen: SlotSet,
-    batch: Vec<u32>,
+    batch: Vec<Slot>,
     gap: Option<Gap>,
     /// How many records were looked at
     looked: usize,
@@ -190,7 +191,7 @@ impl<C: Connection> Plan<'_, C> {
             return;
         };
         let is_alone =
-            |(near, _): (Vec<u32>, usize)| !near.iter().any(|&slot| slot != first && (self.lacks)(slot));
+            |(near, _): (Vec<Slot>, usize)| !near.iter().any(|&slot| slot != first && (self.lacks)(slot));
         // Each that is created is read before the next one.
         if scope.trail.stages().is_empty() && store.created_around(first, NEAR).is_none_or(is_alone) {
             return;
@@ -383,14 +384,14 @@ impl<C: Connection> Plan<'_, C> {
         look: &mut Look<'_>,
         depth: usize,
         steps: &[Step],
-        model: usize,
+        model: ModelId,
         at: &[Place],
         on_the_way: &mut Vec<Place>,
     ) -> Vec<Place> {
-        let models: Vec<usize> = steps.iter().map(|step| step.model).collect();
+        let models: Vec<ModelId> = steps.iter().map(|step| step.model).collect();
         let mut reached = Vec::new();
         // By the model that they are of; those that the stage begins with are of the one of its first link.
-        let mut level: Vec<(usize, Vec<Place>)> = vec![(models[0], at.to_vec())];
+        let mut level: Vec<(ModelId, Vec<Place>)> = vec![(models[0], at.to_vec())];
         let mut passed = SlotSet::default();
         while !level.is_empty() {
             let mut next = Vec::new();
@@ -415,7 +416,7 @@ impl<C: Connection> Plan<'_, C> {
     }
 
     /// Notes a link that is not cached: of those of the nearest set that has any, the last ones of the trail.
-    fn note_gap(&mut self, look: &Look<'_>, depth: usize, step: Step, slot: u32) {
+    fn note_gap(&mut self, look: &Look<'_>, depth: usize, step: Step, slot: Slot) {
         let Some(source) = look.fills.filter(|_| look.source.trail.is_straight()) else { return };
         match &mut self.gap {
             Some(gap) if gap.source != source || gap.depth > depth => {}
@@ -425,7 +426,7 @@ impl<C: Connection> Plan<'_, C> {
     }
 
     /// Takes a record into the batch if it lacks the field; returns whether the batch is full now.
-    fn take(&mut self, slot: u32) -> bool {
+    fn take(&mut self, slot: Slot) -> bool {
         self.looked += 1;
         // Under a limit most of what lies behind has been read, and had to leave for what lies ahead.
         if self.is_behind && self.paces.was_loaded(self.field, slot) {
@@ -439,7 +440,7 @@ impl<C: Connection> Plan<'_, C> {
 }
 
 /// An ordinal of a root, and a record that is reached from there
-type Place = (usize, u32);
+type Place = (usize, Slot);
 
 /// More stages than a trail has
 const MAX_DEPTH: usize = 1 << 16;

@@ -12,7 +12,8 @@ use crate::load::plan::{Gap, Wanted, plan};
 use crate::load::query;
 use crate::load::relation::{count_lists, load_lists};
 use crate::model::Prefetch;
-use crate::store::{SlotSet, UNRESOLVED};
+use crate::number::FieldId;
+use crate::store::{Slot, SlotSet};
 use crate::{Environment, Error, Result};
 
 pub(crate) use crate::load::plan::Scope;
@@ -40,7 +41,7 @@ pub(crate) fn load_by<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
-    select: &dyn Fn(&[u32]) -> Result<()>,
+    select: &dyn Fn(&[Slot]) -> Result<()>,
 ) -> Result<usize> {
     load_each(env, store, miss, usize::MAX, select)
 }
@@ -61,7 +62,7 @@ fn load_each<C: Connection>(
     store: Store<'_, C>,
     miss: Miss<'_>,
     most: usize,
-    select: &dyn Fn(&[u32]) -> Result<()>,
+    select: &dyn Fn(&[Slot]) -> Result<()>,
 ) -> Result<usize> {
     let Miss { field, want, .. } = miss;
     let mut missing = lacking(store, field, want, miss.slots);
@@ -92,7 +93,7 @@ fn load_each<C: Connection>(
 }
 
 /// Those that lack a field, each once
-fn lacking<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slots: &[u32]) -> Vec<u32> {
+fn lacking<C: Connection>(store: Store<'_, C>, field: FieldId, want: Want, slots: &[Slot]) -> Vec<Slot> {
     let mut lacking = Vec::new();
     store.probe(field, want, &mut |lacks| match slots {
         &[slot] if lacks(slot) => lacking.push(slot),
@@ -105,7 +106,7 @@ fn lacking<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slots: 
     lacking
 }
 
-fn lacks<C: Connection>(store: Store<'_, C>, field: usize, want: Want, slot: u32) -> bool {
+fn lacks<C: Connection>(store: Store<'_, C>, field: FieldId, want: Want, slot: Slot) -> bool {
     !lacking(store, field, want, &[slot]).is_empty()
 }
 
@@ -118,7 +119,7 @@ fn batch<C: Connection>(
     store: Store<'_, C>,
     miss: Miss<'_>,
     limit: usize,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let Miss { scope, slots, field, want, .. } = miss;
     let is_usual = want == Want::Records && store.prefetch_of(field) == Prefetch::Always;
     env.earn_looks();
@@ -233,8 +234,8 @@ pub(crate) fn load_field<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
-) -> Result<u32> {
-    let &[asked] = miss.slots else { return load(env, store, miss).map(|_| UNRESOLVED) };
+) -> Result<Slot> {
+    let &[asked] = miss.slots else { return load(env, store, miss).map(|_| Slot::UNRESOLVED) };
     let slot = store.meant(asked);
     if slot != asked && store.has(miss.field, slot) {
         return Ok(slot);
@@ -269,7 +270,7 @@ pub(crate) fn count<C: Connection>(
         // The lists are read after they were counted, so far: then one SELECT is enough.
         load(env, store, Miss { want: Want::Records, ..miss })?;
         let mut count = None;
-        store.hop(field, std::iter::once(slot), |list| count = list.map(<[u32]>::len));
+        store.hop(field, std::iter::once(slot), |list| count = list.map(<[Slot]>::len));
         return Ok(count.unwrap_or(0));
     }
     load(env, store, miss)?;
@@ -293,8 +294,8 @@ pub(crate) fn watch_alone<C: Connection>(
 pub(crate) fn read_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    field: usize,
+    slots: &[Slot],
+    field: FieldId,
     want: Want,
 ) -> Result<usize> {
     if env.settings.max_age.is_some() {
@@ -307,8 +308,8 @@ pub(crate) fn read_all<C: Connection>(
 pub(crate) fn load_all<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    field: usize,
+    slots: &[Slot],
+    field: FieldId,
     want: Want,
 ) -> Result<usize> {
     let mut missing = lacking(store, field, want, slots);
@@ -331,17 +332,17 @@ pub(crate) fn load_all<C: Connection>(
 pub(crate) fn load_columns<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
-    let fields: Vec<usize> = store.always().collect();
+    let fields: Vec<FieldId> = store.always().collect();
     let Some(&first) = fields.first() else { return Ok(()) };
     if env.settings.max_age.is_some() {
-        let expire = |&field: &usize| slots.iter().for_each(|&slot| env.expire(store, field, slot));
+        let expire = |&field: &FieldId| slots.iter().for_each(|&slot| env.expire(store, field, slot));
         fields.iter().for_each(expire);
     }
-    let mut missing: Vec<u32> = {
+    let mut missing: Vec<Slot> = {
         let mut seen = SlotSet::default();
-        let lacks = |slot: &u32| fields.iter().any(|&field| !store.has(field, *slot));
+        let lacks = |slot: &Slot| fields.iter().any(|&field| !store.has(field, *slot));
         let missing = slots.iter().copied().filter(lacks).filter(|&slot| !store.is_absent(slot));
         missing.filter(|&slot| seen.mark(slot)).collect()
     };
@@ -358,14 +359,14 @@ pub(crate) fn load_columns<C: Connection>(
 pub(crate) fn load_together<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    field: usize,
+    slots: &[Slot],
+    field: FieldId,
 ) -> Result<()> {
     load_all(env, store, slots, field, Want::Records)?;
     if !lacking(store, field, Want::Records, slots).is_empty() {
         query::by_keys(env, store, slots, &[field], store.field_name(field))?;
     }
-    let is_unreadable = |slot: &&u32| store.unreadable(store.column_of(field), **slot).is_some();
+    let is_unreadable = |slot: &&Slot| store.unreadable(store.column_of(field), **slot).is_some();
     match slots.iter().find(is_unreadable) {
         Some(&slot) if !store.has(field, slot) => Err(store.no_value(field, slot)),
         _ => Ok(()),
@@ -377,16 +378,16 @@ pub(crate) fn load_together<C: Connection>(
 fn window_of<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     want: Want,
-    first: u32,
+    first: Slot,
 ) -> usize {
     let now = Counters { hits: store.hits(field), drops: env.drops() };
     window(env, store, field, want).min(store.paces().records(field, first, now))
 }
 
 /// How many records a batch brings for each that it asks for: of a list the members too, by those seen so far
-fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
+fn rows_of<C: Connection>(store: Store<'_, C>, field: FieldId) -> usize {
     let loaded = store.paces().loaded(field);
     if store.is_list(field) { 1 + loaded.rows / loaded.records.max(1) } else { 1 }
 }
@@ -395,7 +396,7 @@ fn rows_of<C: Connection>(store: Store<'_, C>, field: usize) -> usize {
 pub(super) fn window<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     want: Want,
 ) -> usize {
     let paces = store.paces();
@@ -416,9 +417,9 @@ pub(super) fn window<C: Connection>(
 fn load_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    batch: &[u32],
-    field: usize,
-    select: &dyn Fn(&[u32]) -> Result<()>,
+    batch: &[Slot],
+    field: FieldId,
+    select: &dyn Fn(&[Slot]) -> Result<()>,
 ) -> Result<()> {
     select(batch)?;
     let now = Counters { hits: store.hits(field), drops: env.drops() };
@@ -429,8 +430,8 @@ fn load_batch<C: Connection>(
 fn select_batch<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    batch: &[u32],
-    field: usize,
+    batch: &[Slot],
+    field: FieldId,
     want: Want,
 ) -> Result<()> {
     match want {

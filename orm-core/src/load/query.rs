@@ -24,7 +24,8 @@ use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
 use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, told};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
-use crate::store::SlotSet;
+use crate::number::FieldId;
+use crate::store::{Slot, SlotSet};
 use crate::{Environment, Result};
 
 /// The key of a model and some of its columns, as a diesel select clause
@@ -34,7 +35,7 @@ pub struct ModelColumns<M: Entity> {
 }
 
 impl<M: Entity> ModelColumns<M> {
-    pub(crate) fn of(fields: &[usize]) -> Self {
+    pub(crate) fn of(fields: &[FieldId]) -> Self {
         let selection = Selection::of(M::KEY_COLUMNS, M::FIELDS, fields);
         Self { table: M::Table::table(), selection }
     }
@@ -127,8 +128,8 @@ pub(crate) fn push_key_columns<'b, M: Entity>(
 pub(crate) fn by_keys<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    fields: &[usize],
+    slots: &[Slot],
+    fields: &[FieldId],
     asked: &str,
 ) -> Result<()> {
     let flushed = env.flush_shown(store.table_number())?;
@@ -140,8 +141,8 @@ pub(crate) fn by_keys<C: Connection>(
 pub(super) fn anew_by_keys<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    fields: &[usize],
+    slots: &[Slot],
+    fields: &[FieldId],
     locked: bool,
 ) -> Result<()> {
     let flushed = env.flush_shown(store.table_number())?;
@@ -153,8 +154,8 @@ pub(super) fn anew_by_keys<C: Connection>(
 pub(crate) fn by_keys_for_write<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    fields: &[usize],
+    slots: &[Slot],
+    fields: &[FieldId],
     asked: &str,
 ) -> Result<()> {
     let reading = Reading { asked, renews: false, locked: !env.system().has_returning };
@@ -173,8 +174,8 @@ fn read_by_keys<C: Connection>(
     env: &Environment<C>,
     flushed: Flushed,
     store: Store<'_, C>,
-    slots: &[u32],
-    fields: &[usize],
+    slots: &[Slot],
+    fields: &[FieldId],
     Reading { asked, renews, locked }: Reading<'_>,
 ) -> Result<()> {
     let limited = env.limits.any() && !fields.is_empty();
@@ -207,7 +208,7 @@ fn read_by_keys<C: Connection>(
         store.set_absent(slot, (!found.has(slot)).then_some(now));
     }
     if by_letters && slots.iter().any(|&slot| !found.has(slot)) {
-        let missing: Vec<u32> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
+        let missing: Vec<Slot> = slots.iter().copied().filter(|&slot| !found.has(slot)).collect();
         for slot in note_meant(store, slots, &missing, &rows) {
             // What one key alone finds is meant by it.
             read_by_keys(env, again.again(), store, &[slot], fields, Reading { asked, renews, locked })?;
@@ -222,15 +223,20 @@ fn read_by_keys<C: Connection>(
 /// Of keys that no row has, notes which row the database has found for them instead: a collation may call keys equal that are
 /// not the same. Returns those of which only another SELECT can tell.
 #[cold]
-fn note_meant<C: Connection>(store: Store<'_, C>, asked: &[u32], missing: &[u32], rows: &[u32]) -> Vec<u32> {
+fn note_meant<C: Connection>(
+    store: Store<'_, C>,
+    asked: &[Slot],
+    missing: &[Slot],
+    rows: &[Slot],
+) -> Vec<Slot> {
     if let (&[slot], &[row]) = (asked, rows) {
         store.set_meant(slot, row);
         return Vec::new();
     }
     let asked = SlotSet::of(asked.iter().copied());
-    let by_letters: HashMap<String, u32> = rows.iter().map(|&row| (store.letters(row), row)).collect();
+    let by_letters: HashMap<String, Slot> = rows.iter().map(|&row| (store.letters(row), row)).collect();
     // Rows that nobody has asked for by their own keys
-    let mut strangers: Vec<u32> = rows.iter().copied().filter(|&row| !asked.has(row)).collect();
+    let mut strangers: Vec<Slot> = rows.iter().copied().filter(|&row| !asked.has(row)).collect();
     let mut open = Vec::new();
     let mut unlike = Vec::new();
     for &slot in missing {
@@ -254,7 +260,7 @@ pub(crate) fn all<M: Entity>(
     env: &Environment<M::Connection>,
     is_scoped: bool,
     at: Place,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let scope = M::SCOPE.filter(|_| is_scoped).map(|scope| scope());
     let all = All::<M> { columns: ModelColumns::always(), scope };
     find::<_, M>(env, at, Laid::Out(all.columns.layout()), &all, false)
@@ -291,8 +297,8 @@ pub(crate) fn next_rows<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     query: &dyn QueryFragment<C::Backend>,
-) -> Result<Vec<u32>> {
-    let fields: Vec<usize> = store.always().collect();
+) -> Result<Vec<Slot>> {
+    let fields: Vec<FieldId> = store.always().collect();
     let renews = lock::locks_rows(env.system(), &env.text_of(query).unwrap_or_default());
     let selection = Selection::of_model(store.model(), &fields);
     found(env, store, Laid::Out(&selection.layout), query, renews, Beside::Nothing)
@@ -305,7 +311,7 @@ pub(crate) fn find<C: Connection, M: Entity<Connection = C>>(
     laid: Laid<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
     anew: bool,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     env.watch_search::<M, _>(at, query, |text| {
         // What a lock holds is as it is now, whatever was read before.
         let renews = anew || lock::locks_rows(env.system(), text);
@@ -320,7 +326,7 @@ pub(crate) fn find_with<C: Connection, M: Entity<Connection = C>>(
     laid: Laid<'_>,
     query: &dyn QueryFragment<DbOf<M>>,
     values: &mut dyn TakeRow<C>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     env.watch_search::<M, _>(at, query, |text| {
         let renews = lock::locks_rows(env.system(), text);
         found(env, env.store::<M>(), laid, query, renews, Beside::Row(values))
@@ -334,7 +340,7 @@ fn found<C: Connection>(
     query: &dyn QueryFragment<C::Backend>,
     renews: bool,
     beside: Beside<'_, C>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     if renews {
         env.note_drop();
     }
@@ -390,8 +396,8 @@ impl<M: Entity> KeyReader<DbOf<M>> for Gathered<M> {
         M::KeyCodec::part(&mut self.parts, part, value)
     }
 
-    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<Slot, BoxError> {
         self.keys.push(M::KeyCodec::read(&mut self.parts, value)?);
-        Ok(0)
+        Ok(Slot::at(0))
     }
 }

@@ -18,7 +18,8 @@ use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
 use crate::model::{KeyCondition, LinkInfo, LinkKind, Order};
-use crate::store::{ColumnId, List, SlotSet, Slots};
+use crate::number::FieldId;
+use crate::store::{ColumnId, List, Slot, SlotSet, Slots};
 use crate::{Environment, Error, Result};
 
 /// What a member is taken to weigh until one was read: the record, and each of its values
@@ -31,7 +32,7 @@ pub(super) struct Source<'a, C: Connection> {
     pub(super) members: Store<'a, C>,
     from: Joined<'a>,
     /// The members' field that is the owner's key, if there is one
-    field: Option<usize>,
+    field: Option<FieldId>,
     /// `None`: records by their own keys
     link: Option<&'a LinkInfo<C>>,
     /// Whether it cannot bring a member of an owner twice
@@ -48,7 +49,7 @@ impl<C: Connection> Clone for Source<'_, C> {
 impl<C: Connection> Copy for Source<'_, C> {}
 
 impl<'a, C: Connection> Source<'a, C> {
-    pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: usize) -> Option<Self> {
+    pub(super) fn of(env: &'a Environment<C>, store: Store<'a, C>, field: FieldId) -> Option<Self> {
         let link = store.field(field).link.as_ref()?;
         let members = env.stores.get(link.target);
         condition::follow(env, store, field);
@@ -113,8 +114,8 @@ impl<'a, C: Connection> Source<'a, C> {
 pub(crate) fn load_lists<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    field: usize,
+    slots: &[Slot],
+    field: FieldId,
     want: Want,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
@@ -125,7 +126,7 @@ pub(crate) fn load_lists<C: Connection>(
         return Ok(());
     }
     let flushed = env.flush_before_list(members, store.side(field), source.is_conditional())?;
-    let fields: Vec<usize> = match want {
+    let fields: Vec<FieldId> = match want {
         Want::Records => members.always().collect(),
         Want::Keys | Want::Count | Want::Aggregate(_) => Vec::new(),
     };
@@ -155,7 +156,7 @@ pub(crate) fn load_lists<C: Connection>(
     let beside = Beside::Owner { places, field: is_read, reader: store.model().key_reader(store.table()) };
     // Owner, place in the order of the keys, member. Whole numbers are put in order here: that is cheaper than
     // having the database sort whole rows.
-    let mut rows: Vec<(u32, i64, u32)> = Vec::new();
+    let mut rows: Vec<(Slot, i64, Slot)> = Vec::new();
     let before = members.value_bytes();
     // What is read from now on is younger than all that is cached.
     let begun = env.later();
@@ -177,9 +178,9 @@ pub(crate) fn load_lists<C: Connection>(
         rows.retain(|&(owner, ..)| Some(owner) != last);
         SlotSet::of(rows.iter().map(|&(owner, ..)| owner))
     });
-    let is_complete = |slot: &u32| complete.as_ref().is_none_or(|complete| complete.has(*slot));
-    let owners: Vec<u32> = slots.iter().copied().filter(is_complete).collect();
-    let bytes = members.value_bytes().saturating_sub(before) + rows.len() * size_of::<u32>();
+    let is_complete = |slot: &Slot| complete.as_ref().is_none_or(|complete| complete.has(*slot));
+    let owners: Vec<Slot> = slots.iter().copied().filter(is_complete).collect();
+    let bytes = members.value_bytes().saturating_sub(before) + rows.len() * size_of::<Slot>();
     // Of those that are not complete it is not known how long their lists are.
     let records = if is_cut { owners.len().max(1) } else { owners.len() };
     let paces = store.paces();
@@ -217,8 +218,8 @@ fn not_known_by_key<'a, C: Connection>(
     store: Store<'_, C>,
     source: Source<'_, C>,
     column: ColumnId,
-    slots: &'a [u32],
-) -> Cow<'a, [u32]> {
+    slots: &'a [Slot],
+) -> Cow<'a, [Slot]> {
     let members = source.members;
     let is_key = source.is_one && source.from.own == members.model().key_columns();
     // Whether a scope holds for one that is cached only the database knows.
@@ -236,20 +237,20 @@ fn not_known_by_key<'a, C: Connection>(
         return Cow::Borrowed(slots);
     }
     let known = SlotSet::of(rows.iter().map(|&(owner, ..)| owner));
-    let (known, left): (Vec<u32>, Vec<u32>) = slots.iter().partition(|&&slot| known.has(slot));
+    let (known, left): (Vec<Slot>, Vec<Slot>) = slots.iter().partition(|&&slot| known.has(slot));
     keep(env, store, column, &known, rows);
     Cow::Owned(left)
 }
 
 /// These records without those whose keys a collation may call equal to that of an earlier one: they are left to another SELECT.
 /// Together nobody could tell whose member is whose, nor which of their lists a limit has cut.
-pub(super) fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u32]) -> Cow<'a, [u32]> {
+pub(super) fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [Slot]) -> Cow<'a, [Slot]> {
     if slots.len() < 2 || store.are_keys_numbers() {
         return Cow::Borrowed(slots);
     }
     let mut seen = HashSet::with_capacity_and_hasher(slots.len(), FixedState::default());
-    let mut is_new = |slot: u32| seen.insert(store.letters(slot));
-    let kept: Vec<u32> = slots.iter().copied().filter(|&slot| is_new(slot)).collect();
+    let mut is_new = |slot: Slot| seen.insert(store.letters(slot));
+    let kept: Vec<Slot> = slots.iter().copied().filter(|&slot| is_new(slot)).collect();
     if kept.len() == slots.len() { Cow::Borrowed(slots) } else { Cow::Owned(kept) }
 }
 
@@ -257,9 +258,9 @@ pub(super) fn one_of_each<'a, C: Connection>(store: Store<'_, C>, slots: &'a [u3
 /// it is the one that the database took the owner for.
 pub(super) fn meant<'a, C: Connection>(
     store: Store<'a, C>,
-    field: usize,
-    asked: &'a [u32],
-) -> impl Fn(u32) -> Result<u32> + 'a {
+    field: FieldId,
+    asked: &'a [Slot],
+) -> impl Fn(Slot) -> Result<Slot> + 'a {
     let by_letters = (!store.are_keys_numbers()).then(|| SlotSet::of(asked.iter().copied()));
     move |owner| match &by_letters {
         Some(known) if !known.has(owner) => matched(store, field, asked, owner),
@@ -270,7 +271,7 @@ pub(super) fn meant<'a, C: Connection>(
 /// The record that was asked for and that the database took a member's owner for: a collation may call keys equal that are
 /// not the same.
 #[cold]
-fn matched<C: Connection>(store: Store<'_, C>, field: usize, asked: &[u32], owner: u32) -> Result<u32> {
+fn matched<C: Connection>(store: Store<'_, C>, field: FieldId, asked: &[Slot], owner: Slot) -> Result<Slot> {
     let wanted = store.letters(owner);
     let mut equal = asked.iter().copied().filter(|&slot| store.letters(slot) == wanted);
     match (equal.next(), equal.next()) {
@@ -297,8 +298,8 @@ fn most_rows<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     owners: usize,
-    field: usize,
-    fields: &[usize],
+    field: FieldId,
+    fields: &[FieldId],
 ) -> Option<usize> {
     if owners == 1 {
         return None;
@@ -324,8 +325,8 @@ fn keep<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     column: ColumnId,
-    owners: &[u32],
-    mut rows: Vec<(u32, i64, u32)>,
+    owners: &[Slot],
+    mut rows: Vec<(Slot, i64, Slot)>,
 ) {
     // Stable: what the database has put in order stays so.
     rows.sort_by_key(|&(owner, place, _)| (owner, place));
@@ -334,7 +335,7 @@ fn keep<C: Connection>(
     if env.limits.any() {
         owners.iter().for_each(|&slot| store.add_unread(slot, env.turn()));
     }
-    let list = |&slot: &u32| {
+    let list = |&slot: &Slot| {
         let start = rows.partition_point(|&(owner, ..)| owner < slot);
         let own = rows[start..].iter().take_while(|&&(owner, ..)| owner == slot);
         (slot, List(own.map(|&(.., member)| member).collect()))
@@ -346,8 +347,8 @@ fn keep<C: Connection>(
 pub(crate) fn count_lists<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    field: usize,
+    slots: &[Slot],
+    field: FieldId,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
     let slots = &*one_of_each(store, slots);
@@ -376,7 +377,7 @@ pub(crate) fn count_lists<C: Connection>(
         env.settle();
     }
     // Those that the database does not name have no members.
-    let mut members: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
+    let mut members: HashMap<Slot, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
     let meant = meant(store, field, slots);
     for (owner, count) in counts {
         *members.entry(meant(owner)?).or_default() += count;

@@ -21,7 +21,8 @@ use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
-use crate::store::{ColumnId, Filling, NULL, SlotSet};
+use crate::number::FieldId;
+use crate::store::{ColumnId, Filling, Slot, SlotSet};
 use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
@@ -88,7 +89,7 @@ pub(crate) struct Select<'a, C: Connection> {
 pub enum Laid<'a> {
     Out(&'a Layout),
     /// Where the names of their columns say: these fields, as far as they are there
-    ByName(&'a [usize]),
+    ByName(&'a [FieldId]),
     /// These columns, behind others
     Last(&'a Selection),
 }
@@ -101,7 +102,7 @@ pub(crate) enum Beside<'a, C: Connection> {
         /// Where its key is
         places: Vec<usize>,
         /// The member's link to it, if that is among the fields
-        field: Option<usize>,
+        field: Option<FieldId>,
         reader: Box<dyn KeyReader<C::Backend> + 'a>,
     },
     /// The value at this place
@@ -119,24 +120,24 @@ pub(crate) trait TakeRow<C: Connection> {
 pub(crate) enum Shown<'v, DB: diesel::backend::Backend> {
     Nothing,
     /// The slot of the owner
-    Owner(u32),
+    Owner(Slot),
     Value(Option<DB::RawValue<'v>>),
 }
 
 /// Takes the slot of a row, and what it says besides.
-pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(u32, Shown<'v, DB>) -> Result<(), BoxError>;
+pub(crate) type OnRow<'a, DB> = &'a mut dyn for<'v> FnMut(Slot, Shown<'v, DB>) -> Result<(), BoxError>;
 
 /// What the rows of a SELECT are read with
 struct Reading<'a, 'b, C: Connection> {
     key: Box<dyn KeyReader<C::Backend> + 'a>,
     key_places: &'a [usize],
     /// The field that says whose member a row is, if one does
-    owner_field: Option<usize>,
+    owner_field: Option<FieldId>,
     beside: Beside<'b, C>,
     /// The rows that have come, to see that a key tells them apart
     seen: SlotSet,
     /// One of which two came that were not the same
-    suspect: Option<u32>,
+    suspect: Option<Slot>,
     /// Whether values of rows that came before could not be read
     has_unreadable: bool,
     /// Links that have come anew, and were not cached or were others
@@ -146,11 +147,11 @@ struct Reading<'a, 'b, C: Connection> {
 /// A to-one link that has come anew
 #[derive(Clone, Copy)]
 struct Moved {
-    field: usize,
-    member: u32,
+    field: FieldId,
+    member: Slot,
     /// Where it led; `None` if that was not cached
-    from: Option<u32>,
-    to: u32,
+    from: Option<Slot>,
+    to: Slot,
 }
 
 /// The writers of the fields, one of each column of the cache
@@ -226,7 +227,7 @@ impl<C: Connection> Select<'_, C> {
         beside: Beside<'_, C>,
         on_row: OnRow<'_, C::Backend>,
         told: &Cell<usize>,
-    ) -> Result<Option<u32>> {
+    ) -> Result<Option<Slot>> {
         let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
         // there is, then room is made for a row, for two, for four, so that one that finds little drops little.
@@ -262,7 +263,7 @@ impl<C: Connection> Select<'_, C> {
                 for row in rows.by_ref().take(taken) {
                     let row = row.map_err(|error| self.fault(error))?;
                     let slot = self.write(&row, &mut into, &mut writers, on_row)?;
-                    if slot == NULL {
+                    if slot == Slot::NULL {
                         keyless += 1;
                         continue;
                     }
@@ -314,7 +315,7 @@ impl<C: Connection> Select<'_, C> {
                 let lists = env.stores.table(target);
                 for &Moved { member, from, to, .. } in moved {
                     for (owner, is_member) in from.into_iter().flat_map(|from| [(from, false), (to, true)]) {
-                        if owner != NULL {
+                        if owner != Slot::NULL {
                             lists.forget_unless_listed(column, owner, member, is_member);
                         }
                     }
@@ -329,7 +330,7 @@ impl<C: Connection> Select<'_, C> {
         &'a self,
         layout: &'a Layout,
         env: &'a Environment<C>,
-        owner_field: Option<usize>,
+        owner_field: Option<FieldId>,
     ) -> Writers<'a, C::Backend> {
         let (store, filling) = (self.store, Filling { now: env.moment(), renews: self.renews });
         let mut columns = Vec::with_capacity(layout.fields.len());
@@ -357,12 +358,12 @@ impl<C: Connection> Select<'_, C> {
         into: &mut Reading<'_, '_, C>,
         writers: &mut Writers<'_, C::Backend>,
         on_row: OnRow<'_, C::Backend>,
-    ) -> Result<u32> {
+    ) -> Result<Slot> {
         let store = self.store;
         // `Error` is large: what is fine is not wrapped with it, row by row and cell by cell.
         let slot = match read_key(&mut *into.key, into.key_places, row) {
             Ok(slot) => slot,
-            Err(error) if error.is::<UnexpectedNullError>() => return Ok(NULL),
+            Err(error) if error.is::<UnexpectedNullError>() => return Ok(Slot::NULL),
             Err(error) => {
                 return Err(invalid(store.model(), store.model().key_field(), "?".into(), &error));
             }
@@ -425,7 +426,7 @@ impl<C: Connection> Select<'_, C> {
         row: &R,
         writer: &mut dyn CellWriter<C::Backend>,
         place: &Place,
-        slot: u32,
+        slot: Slot,
         is_first: bool,
     ) -> Result<bool, BoxError> {
         let encode = self.store.field(place.field).encode;
@@ -447,9 +448,9 @@ impl<C: Connection> Select<'_, C> {
     fn note_unreadable(
         &self,
         place: &Place,
-        slot: u32,
+        slot: Slot,
         error: &BoxError,
-        owner_field: Option<usize>,
+        owner_field: Option<FieldId>,
     ) -> Result<()> {
         if owner_field == Some(place.field) || error.to_string() == NO_COLUMN {
             return Err(self.invalid(place.field, slot, error));
@@ -459,14 +460,14 @@ impl<C: Connection> Select<'_, C> {
     }
 
     #[cold]
-    fn invalid(&self, field: usize, slot: u32, error: &BoxError) -> Error {
+    fn invalid(&self, field: FieldId, slot: Slot, error: &BoxError) -> Error {
         invalid(self.store.model(), self.store.field_name(field), self.store.key_text(slot), error)
     }
 
     /// Asks whether a key of which two rows came that were not the same is one; a join may have found a row twice that is
     /// cached as it was before.
     #[cold]
-    fn is_a_key(&self, env: &Environment<C>, slot: u32) -> Result<()> {
+    fn is_a_key(&self, env: &Environment<C>, slot: Slot) -> Result<()> {
         let (store, model) = (self.store, self.store.model());
         let selection = Selection::of_model(model, &[]);
         let keys = store.key_list(&[slot]);
@@ -509,7 +510,7 @@ fn guarded<'a, C: Connection>(
 }
 
 impl<DB: diesel::backend::Backend> Guarded<'_, DB> {
-    fn waits(&self, slot: u32) -> bool {
+    fn waits(&self, slot: Slot) -> bool {
         self.waiting.as_ref().is_none_or(|waiting| waiting.has(slot))
     }
 }
@@ -519,21 +520,21 @@ impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
         self.writer.part(part, value)
     }
 
-    fn linked(&self) -> Option<u32> {
+    fn linked(&self) -> Option<Slot> {
         self.writer.linked()
     }
 
-    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
+    fn moved(&mut self) -> Option<(Option<Slot>, Slot)> {
         self.writer.moved()
     }
 
-    fn write(&mut self, slot: u32, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
+    fn write(&mut self, slot: Slot, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
         if self.waits(slot) { self.writer.pass(value) } else { self.writer.write(slot, value) }
     }
 
     fn compare(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<DB::RawValue<'_>>,
         is_same: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError> {

@@ -14,7 +14,8 @@ use super::{DbOf, Entity, FieldInfo, Filter};
 use crate::backend::{Connection, Dialect, KeyList, System};
 use crate::codec::{Binds, ColumnNames, KeyCodec};
 use crate::error::BoxError;
-use crate::store::{self, AnyKeys, Table};
+use crate::number::{FieldId, ModelId};
+use crate::store::{self, AnyKeys, Slot, TOO_MANY, Table};
 
 /// A model, its type forgotten: all that loading and writing have to know of it
 pub trait AnyModel<C: Connection>: Sync {
@@ -27,7 +28,7 @@ pub trait AnyModel<C: Connection>: Sync {
     /// The fields that have cells
     fn fields(&self) -> &'static [FieldInfo<C>];
     /// The field that counts the writes of each row
-    fn version(&self) -> Option<usize>;
+    fn version(&self) -> Option<FieldId>;
     /// The model that counts the writes of the table's rows, if it is not this one
     fn versioned_by(&self) -> OtherModel<C>;
     /// Whether nobody looks at how many rows a write found
@@ -37,7 +38,7 @@ pub trait AnyModel<C: Connection>: Sync {
     /// What validates new and changed records, whose type is known above
     fn validator(&self) -> Option<&'static (dyn Any + Send + Sync)>;
     /// The model's number in this process
-    fn number(&self) -> usize;
+    fn number(&self) -> ModelId;
     /// Whether it has a field that is computed and stored, or links lead from it to a model that has one
     fn leads_to_stored(&self) -> bool;
     /// The table, as SQL names it
@@ -54,10 +55,10 @@ pub trait AnyModel<C: Connection>: Sync {
         &self,
         system: &'static System,
         table: &Table,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn KeyCondition<C::Backend>>;
     /// The keys of records, as binds; NULL for what is none
-    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<C::Backend>>;
+    fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<C::Backend>>;
     /// Binds one column of a key of the model's type.
     fn push_key<'b>(
         &self,
@@ -98,7 +99,7 @@ pub trait KeyReader<DB: Backend> {
     /// Reads a column of the key that is not its last one.
     fn part(&mut self, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
     /// Reads the last column; gives the slot of the key.
-    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<u32, BoxError>;
+    fn read(&mut self, value: Option<DB::RawValue<'_>>) -> Result<Slot, BoxError>;
 }
 
 /// A model as [`AnyModel`]
@@ -152,8 +153,8 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         M::FIELDS
     }
 
-    fn version(&self) -> Option<usize> {
-        M::VERSION
+    fn version(&self) -> Option<FieldId> {
+        M::VERSION.map(FieldId)
     }
 
     fn versioned_by(&self) -> OtherModel<M::Connection> {
@@ -172,7 +173,7 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         M::VALIDATOR
     }
 
-    fn number(&self) -> usize {
+    fn number(&self) -> ModelId {
         M::number().get()
     }
 
@@ -202,12 +203,12 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
         &self,
         system: &'static System,
         table: &Table,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn KeyCondition<DbOf<M>>> {
         Box::new(Condition::<M>(DbOf::<M>::key_list(system, table.keys_of(slots))))
     }
 
-    fn key_binds(&self, table: &Table, slots: Vec<Option<u32>>) -> Box<dyn Binds<DbOf<M>>> {
+    fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<DbOf<M>>> {
         let keys = table.keys::<M::Key>().borrow();
         Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
     }
@@ -251,8 +252,8 @@ impl<M: Entity> KeyReader<DbOf<M>> for Reader<'_, M> {
         M::KeyCodec::part(&mut self.parts, part, value)
     }
 
-    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<u32, BoxError> {
+    fn read(&mut self, value: Option<<DbOf<M> as Backend>::RawValue<'_>>) -> Result<Slot, BoxError> {
         let key = M::KeyCodec::read(&mut self.parts, value)?;
-        Ok(self.keys.borrow_mut().intern(key))
+        Ok(self.keys.borrow_mut().try_intern(key).ok_or(TOO_MANY)?)
     }
 }

@@ -15,7 +15,7 @@ use crate::codec::altered::is_text_altered;
 use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
-use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, NULL, Table};
+use crate::store::{AnyColumn, Column, Filling, Keys, Link, List, Slot, TOO_MANY, Table};
 
 /// To-one links, kept as the slot of the target: following one costs no look-up
 #[derive(Debug)]
@@ -46,7 +46,7 @@ where
             filling,
             targets: table_of(target).keys(),
             last: None,
-            target: NULL,
+            target: Slot::NULL,
             parts: Default::default(),
             moved: None,
             is_null: false,
@@ -59,11 +59,11 @@ struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     filling: Filling,
     targets: &'a RefCell<Keys<T::Key>>,
     /// Neighbouring rows often link to the same record.
-    last: Option<(T::Key, u32)>,
+    last: Option<(T::Key, Slot)>,
     /// The slot that the value named which was read last
-    target: u32,
+    target: Slot,
     /// Where the last one that was cached as another one led to, and leads to
-    moved: Option<(Option<u32>, u32)>,
+    moved: Option<(Option<Slot>, Slot)>,
     /// What was read of a key of several columns
     parts: <T::KeyCodec as KeyCodec<<T::Connection as diesel::Connection>::Backend>>::Parts,
     /// Whether one of the columns was NULL: then the link is
@@ -91,13 +91,13 @@ where
 
     fn pass(&mut self, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
         self.target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
-            NULL
+            Slot::NULL
         } else {
             let key = T::KeyCodec::read(&mut self.parts, value)?;
             match &self.last {
                 Some((last, slot)) if *last == key => *slot,
                 _ => {
-                    let slot = self.targets.borrow_mut().intern(key.clone());
+                    let slot = self.targets.borrow_mut().try_intern(key.clone()).ok_or(TOO_MANY)?;
                     self.last = Some((key, slot));
                     slot
                 }
@@ -108,7 +108,7 @@ where
 
     fn write(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
     ) -> Result<(), BoxError> {
         self.pass(value)?;
@@ -122,17 +122,17 @@ where
         Ok(())
     }
 
-    fn linked(&self) -> Option<u32> {
+    fn linked(&self) -> Option<Slot> {
         Some(self.target)
     }
 
-    fn moved(&mut self) -> Option<(Option<u32>, u32)> {
+    fn moved(&mut self) -> Option<(Option<Slot>, Slot)> {
         self.moved.take()
     }
 
     fn compare(
         &mut self,
-        slot: u32,
+        slot: Slot,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
         _: &dyn Fn(&dyn Any, &dyn Any) -> bool,
     ) -> Result<bool, BoxError> {
@@ -213,23 +213,23 @@ where
         &self,
         cells: &'a dyn AnyColumn,
         target: Option<&Table>,
-        slots: &[u32],
+        slots: &[Slot],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
         let cells = typed::<Link>(cells).borrow();
         let targets = slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect();
         any::<T>().key_binds(table_of(target), targets)
     }
 
-    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[u32]) -> bool {
+    fn are_equal(&self, cells: &dyn AnyColumn, slots: &[Slot]) -> bool {
         all_equal(&typed::<Link>(cells).borrow(), slots, exact)
     }
 
-    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: u32) -> bool {
+    fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: Slot) -> bool {
         let link = typed::<Link>(cells).borrow().get(slot).copied();
         link.is_none_or(|link| is_key_kept(system, table_of(target), link))
     }
 
-    fn copy(&self, cells: &dyn AnyColumn, slot: u32) -> Option<Box<dyn Any>> {
+    fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>> {
         let copy = *typed::<Link>(cells).borrow().get(slot)?;
         Some(Box::new(copy))
     }

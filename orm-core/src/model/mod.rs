@@ -34,6 +34,7 @@ pub use versioned::{HasNoVersion, HasVersion, VersionOf, VersionType, VersionedB
 use crate::backend::{Connection, System};
 use crate::codec::{Decode, Encode, KeyCodec};
 use crate::key::Key;
+use crate::number::{FieldId, ModelId};
 use crate::store::{AnyColumn, Joining};
 
 /// The diesel backend of a model's connection
@@ -145,7 +146,7 @@ impl fmt::Debug for StoredField {
 }
 
 /// Gives fields, by their models and their places there.
-pub type DependsOn<C> = fn() -> Vec<(&'static dyn AnyModel<C>, usize)>;
+pub type DependsOn<C> = fn() -> Vec<(&'static dyn AnyModel<C>, FieldId)>;
 
 /// What is put into a field that says when the row was written
 #[derive(Debug, Clone, Copy)]
@@ -281,7 +282,7 @@ pub enum LinkKind<C: Connection> {
     /// By a to-one link of the members
     Inverse {
         /// The members' field
-        field: fn() -> usize,
+        field: fn() -> FieldId,
         /// Which of the records are members, and in what order
         clauses: Clauses<C>,
         /// Whether there is one member at most
@@ -348,15 +349,32 @@ impl Prefetch {
     }
 }
 
-/// The fields that come with every search
-pub(crate) fn always_of<C: Connection>(
-    fields: &'static [FieldInfo<C>],
-) -> impl Iterator<Item = usize> + Clone {
-    (0..fields.len()).filter(|&field| fields[field].prefetch == Prefetch::Always)
+/// The numbers of fields
+pub(crate) fn field_ids<T>(
+    fields: &[T],
+) -> impl DoubleEndedIterator<Item = FieldId> + ExactSizeIterator + Clone + use<T> {
+    (0..fields.len()).map(FieldId)
+}
+
+/// Fields with their numbers
+pub(crate) fn numbered<T>(fields: &[T]) -> impl Iterator<Item = (FieldId, &T)> {
+    fields.iter().enumerate().map(|(number, field)| (FieldId(number), field))
+}
+
+/// The number of the first field for which `is_it` says so
+pub(crate) fn field_id<T>(fields: &[T], is_it: impl FnMut(&T) -> bool) -> Option<FieldId> {
+    fields.iter().position(is_it).map(FieldId)
 }
 
 /// The fields that come with every search
-pub(crate) fn always<M: Entity>() -> impl Iterator<Item = usize> + Clone {
+pub(crate) fn always_of<C: Connection>(
+    fields: &'static [FieldInfo<C>],
+) -> impl Iterator<Item = FieldId> + Clone {
+    field_ids(fields).filter(|&field| fields[field.0].prefetch == Prefetch::Always)
+}
+
+/// The fields that come with every search
+pub(crate) fn always<M: Entity>() -> impl Iterator<Item = FieldId> + Clone {
     always_of(M::FIELDS)
 }
 
@@ -372,10 +390,10 @@ impl ModelNumber {
     }
 
     #[inline]
-    pub(crate) fn get(&self) -> usize {
+    pub(crate) fn get(&self) -> ModelId {
         match self.0.load(Ordering::Relaxed) {
             usize::MAX => self.assign(),
-            number => number,
+            number => ModelId(number),
         }
     }
 
@@ -392,12 +410,12 @@ impl ModelNumber {
     }
 
     #[cold]
-    fn assign(&self) -> usize {
+    fn assign(&self) -> ModelId {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let fresh = NEXT.fetch_add(1, Ordering::Relaxed);
         match self.0.compare_exchange(usize::MAX, fresh, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => fresh,
-            Err(given) => given,
+            Ok(_) => ModelId(fresh),
+            Err(given) => ModelId(given),
         }
     }
 }

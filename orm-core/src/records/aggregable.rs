@@ -20,7 +20,7 @@ use crate::records::Model;
 use crate::records::field::{CellKind, Field, Nullable, Required};
 use crate::records::numbers::{Number, SqlNumber, Total};
 use crate::records::stored::StoredComputed;
-use crate::store::Filling;
+use crate::store::{Filling, Slot};
 use crate::{Environment, Error, Result};
 
 /// A field of `M`, or a diesel expression over its columns
@@ -41,7 +41,7 @@ pub trait Summed<M: Model>: Aggregable<M> {
     type Total: Total;
     /// The value of a record in the cache: missing, or NULL
     #[doc(hidden)]
-    fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<Self::Total>>;
+    fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<Self::Total>>;
 }
 
 /// What can be compared over members of `M`: a field, or a diesel expression of numbers
@@ -64,7 +64,7 @@ pub trait Compared<M: Model>: Aggregable<M> {
     #[doc(hidden)]
     fn order() -> Option<Order<Self::Cell>>;
     #[doc(hidden)]
-    fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<Self::Cell>>;
+    fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<Self::Cell>>;
     #[doc(hidden)]
     fn read(&self, env: &Environment<M::Connection>, run: Run<'_, M>) -> Result<Read<Self::Cell>>;
 }
@@ -103,7 +103,7 @@ where
 {
     type Total = <E::SqlType as SqlNumber>::Total;
 
-    fn cached(&self, _: &Environment<M::Connection>, _: u32) -> Option<Option<Self::Total>> {
+    fn cached(&self, _: &Environment<M::Connection>, _: Slot) -> Option<Option<Self::Total>> {
         None
     }
 }
@@ -126,7 +126,7 @@ where
         order_of()
     }
 
-    fn cached(&self, _: &Environment<M::Connection>, _: u32) -> Option<Option<Self::Cell>> {
+    fn cached(&self, _: &Environment<M::Connection>, _: Slot) -> Option<Option<Self::Cell>> {
         None
     }
 
@@ -151,7 +151,7 @@ macro_rules! fields {
         impl<M: Model, T: Number> Summed<M> for Field<M, $value, $kind> {
             type Total = T::Total;
 
-            fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<T::Total>> {
+            fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<T::Total>> {
                 let cells = self.cells_in(env).borrow();
                 cells.get(slot).map(|$cell| $as_option.map(T::total))
             }
@@ -170,7 +170,7 @@ macro_rules! fields {
                 order_of()
             }
 
-            fn cached(&self, env: &Environment<M::Connection>, slot: u32) -> Option<Option<T>> {
+            fn cached(&self, env: &Environment<M::Connection>, slot: Slot) -> Option<Option<T>> {
                 let cells = self.cells_in(env).borrow();
                 cells.get(slot).map(|$cell| $as_option.cloned())
             }
@@ -195,7 +195,7 @@ fn read_own<M: Model, V: Send + 'static, K: CellKind<Cell<V> = V>, T>(
     run: Run<'_, M>,
     value: impl Fn(&V) -> Option<T>,
 ) -> Result<Read<T>> {
-    let info = &M::FIELDS[field.index()];
+    let info = &M::FIELDS[field.index().0];
     let Some(decode) = info.decode else { return Err(Error::other(format!("{field} is no column"))) };
     let cells = (info.cells)();
     let filling = Filling { now: env.moment(), renews: false };
@@ -204,14 +204,14 @@ fn read_own<M: Model, V: Send + 'static, K: CellKind<Cell<V> = V>, T>(
     let Values { writer, owners } = values;
     drop(writer);
     let cells = typed::<V>(&*cells).borrow();
-    let value = |owner: u32| Some((owner, value(cells.get(owner)?)?));
+    let value = |owner: Slot| Some((owner, value(cells.get(owner)?)?));
     Ok(Read { brought, all: owners.into_iter().filter_map(value).collect() })
 }
 
 /// Where values of a field's own type go
 struct Values<'a, DB: diesel::backend::Backend> {
     writer: Box<dyn CellWriter<DB> + 'a>,
-    owners: Vec<u32>,
+    owners: Vec<Slot>,
 }
 
 impl<DB: Dialect> Reading<DB> for Values<'_, DB> {
@@ -219,7 +219,7 @@ impl<DB: Dialect> Reading<DB> for Values<'_, DB> {
         self.owners.clear();
     }
 
-    fn take(&mut self, owner: u32, _: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(&mut self, owner: Slot, _: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError> {
         self.writer.write(owner, Some(value))?;
         self.owners.push(owner);
         Ok(())
@@ -267,7 +267,7 @@ pub(super) type Run<'a, M> = &'a mut dyn FnMut(&mut dyn Reading<DbOf<M>>) -> Res
 pub struct Read<V> {
     pub(super) brought: Brought,
     /// By owner, but for those who have nothing
-    pub(super) all: Vec<(u32, V)>,
+    pub(super) all: Vec<(Slot, V)>,
 }
 
 /// A sum, and of how many values, if that was asked for
@@ -284,7 +284,7 @@ impl<N: Total> Tally<N> {
 }
 
 pub(super) struct Tallies<N> {
-    pub(super) all: HashMap<u32, Tally<N>, FixedState>,
+    pub(super) all: HashMap<Slot, Tally<N>, FixedState>,
 }
 
 impl<N> Default for Tallies<N> {
@@ -300,7 +300,7 @@ impl<N: Total, DB: Dialect> Reading<DB> for Tallies<N> {
 
     fn take(
         &mut self,
-        owner: u32,
+        owner: Slot,
         Piece { part, .. }: Piece,
         value: DB::RawValue<'_>,
     ) -> Result<(), BoxError> {

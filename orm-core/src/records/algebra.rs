@@ -9,7 +9,7 @@ use super::{Handle, Model, Record, RecordSet};
 use crate::Environment;
 use crate::env::stores::Store;
 use crate::load::origin::{Origin, Reach};
-use crate::store::SlotSet;
+use crate::store::{Slot, SlotSet};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// These records, then the other ones; what is in both is twice in the result
@@ -28,7 +28,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// The slots of these records in a store that may be another environment's
-    fn slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [u32]> {
+    fn slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [Slot]> {
         if self.is_in(here) {
             Cow::Borrowed(self.slots())
         } else {
@@ -37,7 +37,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// The same of those that are known there
-    fn known_slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [u32]> {
+    fn known_slots_in(&self, here: Store<'_, M::Connection>) -> Cow<'_, [Slot]> {
         if self.is_in(here) {
             Cow::Borrowed(self.slots())
         } else {
@@ -49,7 +49,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     pub(super) fn company_of<'a>(
         &self,
         env: &'a Environment<M::Connection>,
-        slots: Vec<u32>,
+        slots: Vec<Slot>,
     ) -> Rc<Group<'a, M>> {
         let here = env.store::<M>();
         let company = if self.is_in(here) {
@@ -61,7 +61,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// Records of this set and of another one, to be prefetched with the sets that they came from
-    fn taken_with(&self, slots: Vec<u32>, other: &RecordSet<'_, M>) -> Self {
+    fn taken_with(&self, slots: Vec<Slot>, other: &RecordSet<'_, M>) -> Self {
         // The slots of another environment's sets mean nothing here.
         let company = other.is_in(self.store()).then(|| other.handle().group.company(false));
         Self::wrap(Handle::set(self.handle().group.taken(slots, company, false)))

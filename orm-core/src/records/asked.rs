@@ -11,13 +11,14 @@ use crate::load::aggregate::{Aggregate, Argument, Brought, Fault, by_owner, of_a
 use crate::load::miss::Miss;
 use crate::load::prefetch;
 use crate::model::LinkKind;
+use crate::number::FieldId;
 use crate::records::aggregable::Read;
 use crate::records::cardinality::Several;
 use crate::records::measured::{
     Companion, Len, Lists, Measure, Measured, Nothing, aggregate_of, bring, key_of,
 };
 use crate::records::{Handle, Model};
-use crate::store::{ColumnId, Function, SlotSet};
+use crate::store::{ColumnId, Function, Slot, SlotSet};
 use crate::write::stored;
 use crate::{Environment, Error, Result, Str, ToMany};
 
@@ -27,7 +28,7 @@ struct Asked<'a, 'env, M: Model, A> {
     measure: &'a Measured<A>,
     /// The model of the records whose link it is, and the link
     store: Store<'env, M::Connection>,
-    field: usize,
+    field: FieldId,
     place: Place,
     /// What is brought along where it is lacking
     beside: &'a [&'a dyn Companion<M>],
@@ -43,13 +44,13 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Over all members of these records' lists
-    fn over(&self, owners: &[u32]) -> Result<A::State> {
+    fn over(&self, owners: &[Slot]) -> Result<A::State> {
         let Self { store, field, .. } = *self;
         let env = self.env();
         stored::settle(env)?;
         env.settle();
         let mut seen = SlotSet::default();
-        let owners: Vec<u32> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
+        let owners: Vec<Slot> = owners.iter().copied().filter(|&owner| seen.mark(owner)).collect();
         let kind = store.field(field).link.as_ref().map(|link| &link.kind);
         match (kind, &owners[..], A::join()) {
             (_, [], _) | (None, ..) => Ok(A::none()),
@@ -72,7 +73,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Over members, if all that is to be known of them is cached
-    fn of_members(&self, members: &[u32]) -> Option<A::State> {
+    fn of_members(&self, members: &[Slot]) -> Option<A::State> {
         let (env, store) = (self.env(), self.env().store::<M>());
         if let (Argument::Field(field), true) = (self.measure.0.argument(), env.settings.max_age.is_some()) {
             members.iter().for_each(|&member| env.expire(store, field, member));
@@ -85,7 +86,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// The same of lists
-    fn of_lists(&self, owners: &[u32]) -> Option<A::State> {
+    fn of_lists(&self, owners: &[Slot]) -> Option<A::State> {
         let Self { store, field, .. } = *self;
         let env = self.env();
         let (mut members, mut seen, mut are_known) = (Vec::new(), SlotSet::default(), true);
@@ -105,15 +106,15 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// For each of these records, in order
-    fn of_each(&self, owners: &[u32]) -> Result<Vec<A::State>> {
+    fn of_each(&self, owners: &[Slot]) -> Result<Vec<A::State>> {
         let store = self.store;
         let (env, members) = (self.env(), self.env().store::<M>());
         let key = key_of(&self.measure.0, members);
         let known = key.as_ref().and_then(|key| store.table().aggregate(store.column_of(self.field), key));
-        let kept = |column: Option<ColumnId>, owner: u32| self.kept(column?, owner);
+        let kept = |column: Option<ColumnId>, owner: Slot| self.kept(column?, owner);
         let mut states: Vec<Option<A::State>> =
             owners.iter().map(|&owner| kept(known, owner).or_else(|| self.of_lists(&[owner]))).collect();
-        let lacks = |states: &[Option<A::State>]| -> Vec<u32> {
+        let lacks = |states: &[Option<A::State>]| -> Vec<Slot> {
             let lacking = owners.iter().zip(states).filter(|(_, state)| state.is_none());
             lacking.map(|(&owner, _)| owner).collect()
         };
@@ -143,7 +144,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// What was aggregated before
-    fn kept(&self, column: ColumnId, owner: u32) -> Option<A::State> {
+    fn kept(&self, column: ColumnId, owner: Slot) -> Option<A::State> {
         let (env, store) = (self.env(), self.store);
         if env.settings.max_age.is_some() {
             env.expire_cell(store, column, owner);
@@ -155,7 +156,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Fills the cells of these records, and of those that they were reached with.
-    fn load(&self, column: ColumnId, owners: &[u32]) -> Result<()> {
+    fn load(&self, column: ColumnId, owners: &[Slot]) -> Result<()> {
         let trail = self.handle.trail_before();
         let scope = self.handle.group.scope(self.handle.ordinal()).on(&trail);
         let (field, want) = (self.field, Want::Aggregate(column));
@@ -164,7 +165,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// One SELECT: this, and what is brought along.
-    fn fill(&self, batch: &[u32]) -> Result<()> {
+    fn fill(&self, batch: &[Slot]) -> Result<()> {
         let (env, store) = (self.env(), self.store);
         let (is_limited, since) = (env.limits.any(), env.turn().wrapping_add(1));
         if is_limited {
@@ -191,7 +192,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         Ok(())
     }
 
-    fn run(&self, owners: &[u32]) -> Result<Read<A::State>> {
+    fn run(&self, owners: &[Slot]) -> Result<Read<A::State>> {
         let (env, store, aggregates) = (self.env(), self.store, [self.aggregate()]);
         self.measure
             .0
@@ -199,7 +200,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// For each of these records, without being kept: nobody could tell what was asked for from something else.
-    fn select_each(&self, owners: &[u32]) -> Result<HashMap<u32, A::State, FixedState>> {
+    fn select_each(&self, owners: &[Slot]) -> Result<HashMap<Slot, A::State, FixedState>> {
         let env = self.env();
         self.watch(owners)?;
         let mut states = HashMap::default();
@@ -224,8 +225,8 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     fn select_all(
         &self,
         store: Store<'_, M::Connection>,
-        field: Option<usize>,
-        slots: &[u32],
+        field: Option<FieldId>,
+        slots: &[Slot],
     ) -> Result<A::State> {
         if slots.is_empty() {
             return Ok(A::none());
@@ -247,8 +248,8 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     fn select_windows(
         &self,
         store: Store<'_, M::Connection>,
-        field: Option<usize>,
-        slots: &[u32],
+        field: Option<FieldId>,
+        slots: &[Slot],
     ) -> Result<A::State> {
         if field.is_some() {
             let (mut members, mut seen) = (self.handle.members(Want::Keys, self.place)?, SlotSet::default());
@@ -268,7 +269,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     }
 
     /// Notes a SELECT that brings nothing for others.
-    fn watch(&self, slots: &[u32]) -> Result<()> {
+    fn watch(&self, slots: &[Slot]) -> Result<()> {
         let (env, store) = (self.env(), self.store);
         let spot = Spot::new(self.place, Repeated::Aggregate, store.name(), store.field_name(self.field));
         if slots.len() > env.settings.prefetch_limit {
@@ -278,17 +279,17 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         env.watch(spot, None)
     }
 
-    fn refuse_fault(&self, fault: Option<(u32, &Fault)>) -> Result<()> {
+    fn refuse_fault(&self, fault: Option<(Slot, &Fault)>) -> Result<()> {
         fault.map_or(Ok(()), |(owner, fault)| Err(self.invalid(owner, fault.message.clone())))
     }
 
-    fn invalid(&self, owner: u32, message: Str) -> Error {
+    fn invalid(&self, owner: Slot, message: Str) -> Error {
         let (model, field) = (self.store.name(), self.store.field_name(self.field));
         let id = if self.store.is_list(self.field) { self.store.key_text(owner) } else { Str::from("?") };
         Error::InvalidValue { model, field, id, message }
     }
 
-    fn unreadable(&self, column: ColumnId, owner: u32) -> Error {
+    fn unreadable(&self, column: ColumnId, owner: Slot) -> Error {
         let message = self.store.table().unreadable(column, owner);
         self.invalid(owner, message.unwrap_or_else(|| Str::from("the database has given no aggregate")))
     }

@@ -8,6 +8,7 @@ use crate::load::prefetch;
 use crate::load::query;
 use crate::model::always;
 use crate::records::Model;
+use crate::store::Slot;
 use crate::{Connection, Environment, RecordSet, Result};
 
 /// What is cached since the first of some batches; all before that stays.
@@ -70,7 +71,7 @@ impl<'env, M: Model> Batches<'env, M> {
 
     fn read(&self, keys: Vec<M::Key>) -> Result<RecordSet<'env, M>> {
         let store = self.env.store::<M>();
-        let slots: Vec<u32> = keys.into_iter().map(|key| store.intern(key)).collect();
+        let slots: Vec<Slot> = keys.into_iter().map(|key| store.intern(key)).collect();
         if always::<M>().next().is_none() {
             // No column to read, but rows may be gone.
             for window in slots.chunks(self.env.settings.prefetch_limit.min(store.most_keys())) {

@@ -11,7 +11,7 @@ use crate::model::IntoKey;
 use crate::records::Model;
 use crate::records::field::{Cacheable, Cached};
 use crate::records::value::IntoValue;
-use crate::store::Stats;
+use crate::store::{Slot, Stats};
 
 /// A look into an environment's cache, and the means to manage it; no call here asks the database
 ///
@@ -71,7 +71,7 @@ impl<'env, C: Connection> Cache<'env, C> {
     }
 
     /// A record that is known here; what is too old of it is missing now.
-    fn known<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<(Store<'env, C>, u32)>
+    fn known<M, F>(self, field: F, key: impl IntoKey<M>) -> Option<(Store<'env, C>, Slot)>
     where
         M: Model<Connection = C>,
         F: Cached<M>,
@@ -149,7 +149,7 @@ impl<'env, C: Connection> Cache<'env, C> {
                 None => store.note_forgotten(column, None),
             }
         }
-        if M::VERSION == Some(field.position()) {
+        if M::VERSION == Some(field.position().0) {
             store.forget_unversioned();
         }
         self.count_again(store);
@@ -165,7 +165,7 @@ impl<'env, C: Connection> Cache<'env, C> {
         self.env.note_drop();
         store.forget_absent();
         store.invalidate_column(store.column_of(field.position()));
-        if M::VERSION == Some(field.position()) {
+        if M::VERSION == Some(field.position().0) {
             store.forget_unversioned();
         }
         self.count_again(store);

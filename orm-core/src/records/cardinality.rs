@@ -6,6 +6,7 @@ use std::fmt;
 use crate::env::stores::Want;
 use crate::env::watch::Place;
 use crate::records::{Handle, Model, Reader};
+use crate::store::Slot;
 use crate::{Error, Result};
 
 /// How many records a handle stands for: the last parameter of [`Records`](crate::Records)
@@ -26,7 +27,7 @@ pub trait Cardinality: sealed::Sealed + fmt::Debug + Copy + 'static {
 
     /// The records that are written
     #[doc(hidden)]
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>>;
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [Slot]>>;
 
     #[doc(hidden)]
     fn required<'env, M: Model, T>(
@@ -80,7 +81,7 @@ impl Cardinality for One {
     type LinkNullable = Optional;
 
     #[inline]
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [Slot]>> {
         Ok(Cow::Borrowed(std::slice::from_ref(&records.slot)))
     }
 
@@ -109,7 +110,7 @@ impl Cardinality for Required {
     type Link = Self;
     type LinkNullable = Optional;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [Slot]>> {
         Ok(Cow::Owned(vec![records.required_target(at)?.slot()]))
     }
 
@@ -139,7 +140,7 @@ impl Cardinality for Optional {
     type LinkNullable = Self;
 
     /// Nobody would see that a write to nothing went nowhere.
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [Slot]>> {
         let target = records.target(at)?.ok_or(Error::NotOne { model: M::NAME, count: 0 })?;
         Ok(Cow::Owned(vec![target.slot()]))
     }
@@ -175,7 +176,7 @@ impl Cardinality for Many {
     type Link = Several;
     type LinkNullable = Several;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, _: Place) -> Result<Cow<'a, [Slot]>> {
         Ok(Cow::Borrowed(&records.group.origin.root.slots))
     }
 
@@ -205,7 +206,7 @@ impl Cardinality for Several {
     type Link = Self;
     type LinkNullable = Self;
 
-    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [u32]>> {
+    fn slots<'a, M: Model>(records: &'a Handle<'_, M, Self>, at: Place) -> Result<Cow<'a, [Slot]>> {
         records.members(Want::Keys, at).map(Cow::Owned)
     }
 

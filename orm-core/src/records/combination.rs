@@ -10,6 +10,7 @@ use crate::fragment::{items, outside};
 use crate::load::layout::{Layout, Place, Selection};
 use crate::load::query::ModelColumns;
 use crate::model::DbOf;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::keyset::text;
 use crate::{Environment, Error, Result};
@@ -18,7 +19,7 @@ use crate::{Environment, Error, Result};
 pub(crate) fn layout<M: Model>(
     env: &Environment<M::Connection>,
     query: &impl QueryFragment<DbOf<M>>,
-    fields: &[usize],
+    fields: &[FieldId],
 ) -> Result<Layout> {
     let (text, mut lists) = (text::<M>(env, query)?, Vec::new());
     parts(&text, &mut lists);

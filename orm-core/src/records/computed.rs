@@ -15,13 +15,14 @@ use crate::env::watch::Place;
 use crate::load::origin::Origin;
 use crate::load::plan::{Wanted, plan};
 use crate::model::{AnyModel, any};
+use crate::number::FieldId;
 use crate::records::field::{
     AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, PrimaryKey,
     Readable, Required, WayTo, to_one_fields, value_fields,
 };
 use crate::records::value::IntoLink;
 use crate::records::{Group, Handle, Model, Records};
-use crate::store::{Link, LinkCell, Moment};
+use crate::store::{Link, LinkCell, Moment, Slot};
 use crate::write::stored::settle;
 use crate::{Environment, Error, Id, Record, RecordSet, Result, Str};
 
@@ -73,14 +74,14 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
         access
     }
 
-    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: usize, _: u32) -> Result<()> {
+    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: FieldId, _: Slot) -> Result<()> {
         settle(env)
     }
 
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         _: Place,
     ) -> Result<K::Cell<T>>
@@ -106,10 +107,10 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     fn lead<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
-    ) -> Option<u32>
+    ) -> Option<Slot>
     where
         K::Cell<T>: LinkCell + Clone,
     {
@@ -130,7 +131,7 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
 }
 
 /// The record at hand, and those that it is read with and whose value is missing too
-fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: u32, field: usize) -> Vec<u32> {
+fn together<M: Model>(group: &Group<'_, M>, at: u32, slot: Slot, field: FieldId) -> Vec<Slot> {
     let Group { env, store, .. } = *group;
     let scope = group.scope((at != u32::MAX).then_some(at));
     let wanted = Wanted { scope, field, limit: env.settings.prefetch_limit, is_usual: false };
@@ -162,7 +163,7 @@ where
 fn computed<M, T, K, R>(
     group: &Group<'_, M>,
     field: Field<M, T, ComputedKind<K>>,
-    slots: &[u32],
+    slots: &[Slot],
     compute: impl FnOnce() -> Result<R>,
     values_of: impl Fn(&R) -> &[K::Cell<T>],
 ) -> Result<R>
@@ -303,7 +304,7 @@ pub fn compute_links<M, T, K>(
     place: Place,
     is_ahead: bool,
     field: Field<M, T, ComputedKind<K>>,
-) -> Result<Vec<u32>>
+) -> Result<Vec<Slot>>
 where
     M: Model,
     T: 'static,
@@ -423,13 +424,13 @@ into_cell! {
 )]
 pub trait DependedOn<C: Connection> {
     #[doc(hidden)]
-    fn place(self) -> (&'static dyn AnyModel<C>, usize);
+    fn place(self) -> (&'static dyn AnyModel<C>, FieldId);
 }
 
 macro_rules! depended_on {
     ($([$($parameter:tt)*] $kind:ty;)*) => {$(
         impl<M: Model, T: 'static, $($parameter)*> DependedOn<M::Connection> for Field<M, T, $kind> {
-            fn place(self) -> (&'static dyn AnyModel<M::Connection>, usize) {
+            fn place(self) -> (&'static dyn AnyModel<M::Connection>, FieldId) {
                 (any::<M>(), self.index())
             }
         }
@@ -444,7 +445,7 @@ depended_on! {
 }
 
 /// A field that `depends_on` names, its type forgotten
-pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, usize) {
+pub fn depended_on<C: Connection, F: DependedOn<C>>(field: F) -> (&'static dyn AnyModel<C>, FieldId) {
     field.place()
 }
 

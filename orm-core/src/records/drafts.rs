@@ -16,7 +16,8 @@ use super::{Beside, Model, Record, RecordSet, ValueSet};
 use crate::backend::{Begin, Connection};
 use crate::env::watch::Place;
 use crate::model::{AnyModel, Entity, any};
-use crate::store::NULL;
+use crate::number::{FieldId, ModelId};
+use crate::store::Slot;
 use crate::write::drafts::{AnyDraft, DraftLink, Step, steps};
 use crate::write::put::put;
 use crate::write::rows::{AnyValues, Rows};
@@ -111,14 +112,14 @@ trait AnyDrafts<C: Connection>: Any {
     /// `None` of one that was discarded
     fn beside(&self, index: usize) -> Option<&Beside>;
     /// The links to other drafts, which are forgotten here
-    fn take_links(&mut self, index: usize) -> Vec<(usize, AnyDraft)>;
-    fn link(&mut self, index: usize, field: usize, id: &dyn Any);
-    fn foreign(&self, field: usize, draft: AnyDraft) -> Error;
-    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<u32>>;
+    fn take_links(&mut self, index: usize) -> Vec<(FieldId, AnyDraft)>;
+    fn link(&mut self, index: usize, field: FieldId, id: &dyn Any);
+    fn foreign(&self, field: FieldId, draft: AnyDraft) -> Error;
+    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<Slot>>;
     /// Has a record link to another one, both of which are there.
-    fn write(&self, env: &Environment<C>, slot: u32, field: usize, id: &dyn Any) -> Result<()>;
-    fn id(&self, env: &Environment<C>, slot: u32) -> Box<dyn Any>;
-    fn note_created(&self, env: &Environment<C>, slot: u32);
+    fn write(&self, env: &Environment<C>, slot: Slot, field: FieldId, id: &dyn Any) -> Result<()>;
+    fn id(&self, env: &Environment<C>, slot: Slot) -> Box<dyn Any>;
+    fn note_created(&self, env: &Environment<C>, slot: Slot);
 }
 
 /// The drafts of one model; `None` where one was discarded
@@ -141,36 +142,36 @@ where
         self.0.get(index)?.as_ref().map(V::beside)
     }
 
-    fn take_links(&mut self, index: usize) -> Vec<(usize, AnyDraft)> {
+    fn take_links(&mut self, index: usize) -> Vec<(FieldId, AnyDraft)> {
         let values = self.0.get_mut(index).and_then(Option::as_mut);
         values.map_or_else(Vec::new, |values| values.beside_mut().take_drafts())
     }
 
-    fn link(&mut self, index: usize, field: usize, id: &dyn Any) {
+    fn link(&mut self, index: usize, field: FieldId, id: &dyn Any) {
         if let Some(Some(values)) = self.0.get_mut(index) {
-            values.link(field, id);
+            values.link(field.0, id);
         }
     }
 
-    fn foreign(&self, field: usize, draft: AnyDraft) -> Error {
+    fn foreign(&self, field: FieldId, draft: AnyDraft) -> Error {
         foreign::<V::Model>(field, draft)
     }
 
-    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<u32>> {
+    fn create(&self, env: &Environment<C>, at: Place, indices: &[usize]) -> Result<Vec<Slot>> {
         let given = indices.iter().filter_map(|&index| self.0.get(index)?.as_ref());
         let rows: Vec<&dyn AnyValues<C>> = given.map(|values| values as _).collect();
         env.insert::<V::Model>(at, Rows::of(&rows))
     }
 
-    fn write(&self, env: &Environment<C>, slot: u32, field: usize, id: &dyn Any) -> Result<()> {
+    fn write(&self, env: &Environment<C>, slot: Slot, field: FieldId, id: &dyn Any) -> Result<()> {
         put(env, env.store::<V::Model>(), field, &[slot], id)
     }
 
-    fn id(&self, env: &Environment<C>, slot: u32) -> Box<dyn Any> {
+    fn id(&self, env: &Environment<C>, slot: Slot) -> Box<dyn Any> {
         Box::new(Id::<V::Model>::from(&Record::among_created(env, slot)))
     }
 
-    fn note_created(&self, env: &Environment<C>, slot: u32) {
+    fn note_created(&self, env: &Environment<C>, slot: Slot) {
         env.store::<V::Model>().note_created(slot);
     }
 }
@@ -182,7 +183,7 @@ pub struct Drafts<'env, C: Connection> {
     env: &'env Environment<C>,
     number: u64,
     /// By the number of their model, in the order in which models came
-    models: IndexMap<usize, Box<dyn AnyDrafts<C>>, FixedState>,
+    models: IndexMap<ModelId, Box<dyn AnyDrafts<C>>, FixedState>,
 }
 
 impl<C: Connection> fmt::Debug for Drafts<'_, C> {
@@ -280,14 +281,15 @@ impl<'env, C: Connection> Drafts<'env, C> {
         let (env, at) = (self.env, Location::caller());
         let (models, links) = self.links()?;
         let steps = steps(&models, &links).map_err(|circle| self.cycle(&links, &circle))?;
-        let mut slots: Vec<Vec<u32>> = self.models.values().map(|drafts| vec![NULL; drafts.len()]).collect();
+        let mut slots: Vec<Vec<Slot>> =
+            self.models.values().map(|drafts| vec![Slot::NULL; drafts.len()]).collect();
         if steps.len() < 2 && links.is_empty() {
             self.send(at, steps, &mut slots)?;
         } else {
             env.run_transaction(&Begin::default(), || self.send(at, steps, &mut slots))?;
         }
         for (drafts, slots) in self.models.values().zip(&slots) {
-            slots.iter().filter(|&&slot| slot != NULL).for_each(|&slot| drafts.note_created(env, slot));
+            slots.iter().filter(|&&slot| slot != Slot::NULL).for_each(|&slot| drafts.note_created(env, slot));
         }
         let slots = self.models.keys().copied().zip(slots).collect();
         Ok(Created { env, number: self.number, slots })
@@ -318,7 +320,7 @@ impl<'env, C: Connection> Drafts<'env, C> {
                 for &(field, draft) in beside.drafts() {
                     let target = self.models.get_full(&draft.model).filter(|_| draft.drafts == self.number);
                     let Some((to, _, targets)) = target else { return Err(drafts.foreign(field, draft)) };
-                    let info = model.fields().get(field);
+                    let info = model.fields().get(field.0);
                     if targets.beside(draft.index).is_none() {
                         let (linking, field) = (model.name(), info.map_or("", |info| info.name));
                         return Err(Error::DiscardedDraft {
@@ -349,14 +351,14 @@ impl<'env, C: Connection> Drafts<'env, C> {
             let place = starts.partition_point(|&start| start <= from).checked_sub(1)?;
             let (_, drafts) = self.models.get_index(place)?;
             let model = drafts.model();
-            Some(format!("{}.{}", model.name(), model.fields().get(field)?.name))
+            Some(format!("{}.{}", model.name(), model.fields().get(field.0)?.name))
         };
         let names: Vec<String> = circle.iter().filter_map(name).collect();
         Error::DraftCycle { links: Str::from(names.join(" → ")) }
     }
 
     /// Sends the rows, and notes their slots; then those links that had to wait for all rows to be there
-    fn send(&mut self, at: Place, steps: Vec<Step>, slots: &mut [Vec<u32>]) -> Result<()> {
+    fn send(&mut self, at: Place, steps: Vec<Step>, slots: &mut [Vec<Slot>]) -> Result<()> {
         let (env, starts, mut later) = (self.env, self.starts(), Vec::new());
         for Step { model, drafts } in steps {
             let indices: Vec<usize> = drafts.into_iter().map(|draft| draft - starts[model]).collect();
@@ -381,10 +383,10 @@ impl<'env, C: Connection> Drafts<'env, C> {
     }
 
     /// The id of the record that a draft has become; `None`: not yet
-    fn id(&self, slots: &[Vec<u32>], draft: AnyDraft) -> Option<Box<dyn Any>> {
+    fn id(&self, slots: &[Vec<Slot>], draft: AnyDraft) -> Option<Box<dyn Any>> {
         let (place, _, drafts) = self.models.get_full(&draft.model)?;
         let slot = slots[place][draft.index];
-        (slot != NULL).then(|| drafts.id(self.env, slot))
+        (slot != Slot::NULL).then(|| drafts.id(self.env, slot))
     }
 
     /// The same error, with the draft in place of the row
@@ -415,8 +417,8 @@ pub struct Created<'env, C: Connection> {
     env: &'env Environment<C>,
     /// That of the drafts
     number: u64,
-    /// By the number of their model; NULL where one was discarded
-    slots: IndexMap<usize, Vec<u32>, FixedState>,
+    /// By the number of their model; `Slot::NULL` where one was discarded
+    slots: IndexMap<ModelId, Vec<Slot>, FixedState>,
 }
 
 impl<C: Connection> fmt::Debug for Created<'_, C> {
@@ -436,7 +438,7 @@ impl<'env, C: Connection> Created<'env, C> {
         let slots = self.slots.get(&M::number().get()).filter(|_| draft.drafts == self.number);
         match slots.and_then(|slots| slots.get(draft.index)) {
             None => Err(draft.foreign()),
-            Some(&NULL) => Err(draft.discarded()),
+            Some(&Slot::NULL) => Err(draft.discarded()),
             Some(&slot) => Ok(Record::among_created(self.env, slot)),
         }
     }
@@ -444,6 +446,6 @@ impl<'env, C: Connection> Created<'env, C> {
     /// All new records of a model, in the order in which they were drafted
     pub fn all<M: Model<Connection = C>>(&self) -> RecordSet<'env, M> {
         let slots = self.slots.get(&M::number().get()).map_or(&[][..], |slots| slots);
-        RecordSet::named(self.env, slots.iter().copied().filter(|&slot| slot != NULL).collect())
+        RecordSet::named(self.env, slots.iter().copied().filter(|&slot| slot != Slot::NULL).collect())
     }
 }

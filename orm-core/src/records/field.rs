@@ -9,9 +9,10 @@ use std::rc::Rc;
 use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::env::watch::Place;
+use crate::number::FieldId;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Group, Handle, Model, Records, Way, handle};
-use crate::store::{Column, Link, LinkCell, List};
+use crate::store::{Column, Link, LinkCell, List, Slot};
 use crate::write::stored::settle_cells;
 use crate::{Environment, Id, ManyToMany, OneToMany, OneToOne, RecordSet, Result, ToMany};
 
@@ -53,8 +54,8 @@ pub trait CellKind: Kind {
     fn stands<C: Connection>(
         env: &Environment<C>,
         store: Store<'_, C>,
-        field: usize,
-        slot: u32,
+        field: FieldId,
+        slot: Slot,
     ) -> Result<()> {
         // Another struct may have it computed and stored.
         settle_cells(env, store, field, &[slot])
@@ -65,7 +66,7 @@ pub trait CellKind: Kind {
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
     ) -> Result<Self::Cell<T>>
@@ -81,10 +82,10 @@ pub trait CellKind: Kind {
     fn lead<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
-    ) -> Option<u32>
+    ) -> Option<Slot>
     where
         Self: Sized,
         Self::Cell<T>: LinkCell + Clone,
@@ -208,7 +209,7 @@ link_kinds! {
 ///
 /// The derive makes one for each field, named in upper case: `Partner::NAME`.
 pub struct Field<M: Model, T: 'static, K: Kind = Required> {
-    index: usize,
+    index: FieldId,
     access: K::Access<M, T>,
     way: K::Way<M>,
 }
@@ -253,18 +254,18 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     /// Called by generated code.
     #[doc(hidden)]
     pub const fn new(index: usize, access: K::Access<M, T>, way: K::Way<M>) -> Self {
-        Self { index, access, way }
+        Self { index: FieldId(index), access, way }
     }
 
     /// The field's name in the struct
     pub fn name(&self) -> &'static str {
-        M::FIELDS.get(self.index).map_or(M::KEY_FIELD, |field| field.name)
+        M::FIELDS.get(self.index.0).map_or(M::KEY_FIELD, |field| field.name)
     }
 
     /// The names of the columns; none of a to-many link
     #[doc(hidden)]
     pub fn column_names(&self) -> &'static [&'static str] {
-        M::FIELDS.get(self.index).map_or(M::KEY_COLUMNS, |field| field.columns)
+        M::FIELDS.get(self.index.0).map_or(M::KEY_COLUMNS, |field| field.columns)
     }
 
     #[inline(always)]
@@ -297,7 +298,7 @@ impl<M: Model, T: 'static, K: Kind> Field<M, T, K> {
     }
 
     #[inline]
-    pub(crate) fn index(&self) -> usize {
+    pub(crate) fn index(&self) -> FieldId {
         self.index
     }
 
@@ -323,9 +324,9 @@ pub trait Cached<M: Model>: Copy {
     type Value;
 
     #[doc(hidden)]
-    fn position(self) -> usize;
+    fn position(self) -> FieldId;
     #[doc(hidden)]
-    fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<Self::Value>;
+    fn cached(self, env: &Environment<M::Connection>, slot: Slot) -> Option<Self::Value>;
     /// Brings the values of these records and of no others.
     #[doc(hidden)]
     fn prefetch(self, records: &RecordSet<'_, M>, at: Place) -> Result<()> {
@@ -340,7 +341,7 @@ pub trait Cached<M: Model>: Copy {
 )]
 pub trait Cacheable<M: Model>: Cached<M> {
     #[doc(hidden)]
-    fn put(self, env: &Environment<M::Connection>, slot: u32, value: Self::Value);
+    fn put(self, env: &Environment<M::Connection>, slot: Slot, value: Self::Value);
 }
 
 /// How fields are read whose cells hold what they give
@@ -363,11 +364,11 @@ macro_rules! value_fields {
         impl<M: Model, T: Clone + 'static> Cached<M> for Field<M, $value, $kind> {
             type Value = $value;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 
-            fn cached(self, env: &Environment<M::Connection>, slot: u32) -> Option<$value> {
+            fn cached(self, env: &Environment<M::Connection>, slot: Slot) -> Option<$value> {
                 self.cells_in(env).borrow().get(slot).cloned()
             }
 
@@ -427,11 +428,11 @@ macro_rules! to_one_fields {
         {
             type Value = $key;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 
-            fn cached(self, $env: &Environment<C>, slot: u32) -> Option<$key> {
+            fn cached(self, $env: &Environment<C>, slot: Slot) -> Option<$key> {
                 let $cell = *self.cells_in($env).borrow().get(slot)?;
                 Some($cached)
             }
@@ -476,11 +477,11 @@ where
 {
     type Value = Option<T::Key>;
 
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 
-    fn cached(self, env: &Environment<C>, slot: u32) -> Option<Option<T::Key>> {
+    fn cached(self, env: &Environment<C>, slot: Slot) -> Option<Option<T::Key>> {
         match *self.cells_in(env).borrow().get(slot)?.0 {
             [] => Some(None),
             [target] => Some(Some(env.store::<T>().key(target))),
@@ -495,7 +496,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: Option<T::Key>) {
         let target = env.store::<T>();
         let list = List(value.into_iter().map(|key| target.intern(key)).collect());
         self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
@@ -525,11 +526,11 @@ macro_rules! to_many_fields {
         {
             type Value = Vec<T::Key>;
 
-            fn position(self) -> usize {
+            fn position(self) -> $crate::number::FieldId {
                 self.index()
             }
 
-            fn cached(self, env: &Environment<C>, slot: u32) -> Option<Vec<T::Key>> {
+            fn cached(self, env: &Environment<C>, slot: Slot) -> Option<Vec<T::Key>> {
                 let list = self.cells_in(env).borrow().get(slot)?.clone();
                 Some(env.store::<T>().keys_of(&list.0))
             }
@@ -541,7 +542,7 @@ macro_rules! to_many_fields {
             M: Model<Connection = C>,
             T: Model<Connection = C>,
         {
-            fn put(self, env: &Environment<C>, slot: u32, value: Vec<T::Key>) {
+            fn put(self, env: &Environment<C>, slot: Slot, value: Vec<T::Key>) {
                 let target = env.store::<T>();
                 let list = List(value.into_iter().map(|key| target.intern(key)).collect());
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), list);
@@ -554,7 +555,7 @@ to_many_fields!(OneToMany, ManyToMany);
 macro_rules! cacheable_values {
     ($($kind:ident: $value:ty;)*) => {$(
         impl<M: Model, T: Clone + 'static> Cacheable<M> for Field<M, $value, $kind> {
-            fn put(self, env: &Environment<M::Connection>, slot: u32, value: $value) {
+            fn put(self, env: &Environment<M::Connection>, slot: Slot, value: $value) {
                 self.cells_in(env).borrow_mut().set(slot, env.moment(), value);
             }
         }
@@ -571,7 +572,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: T::Key) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: T::Key) {
         let link = Link(env.store::<T>().intern(value));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }
@@ -583,7 +584,7 @@ where
     M: Model<Connection = C>,
     T: Model<Connection = C>,
 {
-    fn put(self, env: &Environment<C>, slot: u32, value: Option<T::Key>) {
+    fn put(self, env: &Environment<C>, slot: Slot, value: Option<T::Key>) {
         let link = value.map_or(Link::NULL, |key| Link(env.store::<T>().intern(key)));
         self.cells_in(env).borrow_mut().set(slot, env.moment(), link);
     }

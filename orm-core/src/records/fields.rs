@@ -1,5 +1,7 @@
 //! Which fields a query brings, where it is not all of them.
 
+use crate::model::field_ids;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::field::{Field, StoredKind};
 
@@ -14,11 +16,11 @@ use crate::records::field::{Field, StoredKind};
 pub trait Fields<M: Model> {
     /// Calls with the place of each field.
     #[doc(hidden)]
-    fn each(self, take: &mut dyn FnMut(usize));
+    fn each(self, take: &mut dyn FnMut(FieldId));
 }
 
 impl<M: Model, T, K: StoredKind> Fields<M> for Field<M, T, K> {
-    fn each(self, take: &mut dyn FnMut(usize)) {
+    fn each(self, take: &mut dyn FnMut(FieldId)) {
         take(self.index());
     }
 }
@@ -27,7 +29,7 @@ macro_rules! tuples {
     ($first:ident $($rest:ident)*) => {
         impl<M: Model, $first: Fields<M>, $($rest: Fields<M>),*> Fields<M> for ($first, $($rest,)*) {
             #[allow(non_snake_case)]
-            fn each(self, take: &mut dyn FnMut(usize)) {
+            fn each(self, take: &mut dyn FnMut(FieldId)) {
                 let ($first, $($rest,)*) = self;
                 $first.each(take);
                 $($rest.each(take);)*
@@ -43,7 +45,7 @@ tuples!(A B C D E F G H I J K L);
 pub(crate) fn columns_of<M: Model>(fields: impl Fields<M>) -> Vec<&'static str> {
     let mut columns = Vec::new();
     fields.each(&mut |field| {
-        columns.extend_from_slice(M::FIELDS.get(field).map_or(M::KEY_COLUMNS, |field| field.columns));
+        columns.extend_from_slice(M::FIELDS.get(field.0).map_or(M::KEY_COLUMNS, |field| field.columns));
     });
     columns
 }
@@ -51,9 +53,9 @@ pub(crate) fn columns_of<M: Model>(fields: impl Fields<M>) -> Vec<&'static str> 
 /// What a search brings besides the keys
 pub(crate) struct Chosen {
     /// In the order of the model's fields
-    pub(crate) columns: Vec<usize>,
+    pub(crate) columns: Vec<FieldId>,
     /// To-many links, whose lists are read next
-    pub(crate) lists: Vec<usize>,
+    pub(crate) lists: Vec<FieldId>,
 }
 
 impl Chosen {
@@ -61,7 +63,7 @@ impl Chosen {
         let mut wanted = vec![false; M::FIELDS.len()];
         fields.each(&mut |field| {
             // The primary key is no column of the cache, and comes with every row.
-            if let Some(wanted) = wanted.get_mut(field) {
+            if let Some(wanted) = wanted.get_mut(field.0) {
                 *wanted = true;
             }
         });
@@ -69,8 +71,8 @@ impl Chosen {
         if let Some(version) = M::VERSION {
             wanted[version] = true;
         }
-        let wanted = (0..M::FIELDS.len()).filter(|&field| wanted[field]);
-        let (lists, columns) = wanted.partition(|&field| M::FIELDS[field].is_list());
+        let wanted = field_ids(M::FIELDS).filter(|&field| wanted[field.0]);
+        let (lists, columns) = wanted.partition(|&field| M::FIELDS[field.0].is_list());
         Self { columns, lists }
     }
 }

@@ -7,7 +7,8 @@ use diesel::query_dsl::positional_order_dsl::PositionalOrderDsl;
 
 use crate::load::query::ModelColumns;
 use crate::load::select::Laid;
-use crate::model::DbOf;
+use crate::model::{DbOf, field_ids};
+use crate::number::FieldId;
 use crate::records::{Model, combination};
 use crate::{Environment, Result};
 
@@ -38,7 +39,7 @@ pub trait FindRecords<M: Model, By> {
     fn with_query(
         self,
         env: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
+        fields: Option<&[FieldId]>,
         run: Run<'_, M>,
     ) -> Result<()>;
 }
@@ -54,7 +55,7 @@ where
     fn with_query(
         self,
         _: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
+        fields: Option<&[FieldId]>,
         run: Run<'_, M>,
     ) -> Result<()> {
         let columns = fields.map_or_else(ModelColumns::<M>::always, ModelColumns::<M>::of);
@@ -71,7 +72,7 @@ where
     fn with_query(
         self,
         env: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
+        fields: Option<&[FieldId]>,
         run: Run<'_, M>,
     ) -> Result<()> {
         let all = columns::<M>();
@@ -87,7 +88,7 @@ where
     fn with_query(
         self,
         _: &Environment<M::Connection>,
-        fields: Option<&[usize]>,
+        fields: Option<&[FieldId]>,
         run: Run<'_, M>,
     ) -> Result<()> {
         run(Laid::ByName(fields.unwrap_or(&columns::<M>())), &self)
@@ -95,6 +96,6 @@ where
 }
 
 /// All fields that are columns
-fn columns<M: Model>() -> Vec<usize> {
-    (0..M::FIELDS.len()).filter(|&field| M::FIELDS[field].is_column()).collect()
+fn columns<M: Model>() -> Vec<FieldId> {
+    field_ids(M::FIELDS).filter(|&field| M::FIELDS[field.0].is_column()).collect()
 }

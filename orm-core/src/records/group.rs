@@ -14,8 +14,9 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::load::origin::{Beyond, MAX_STEPS, Origin, Reach, Rest, Source, Step, Trail, bounded};
 use crate::load::prefetch::Scope;
+use crate::number::FieldId;
 use crate::records::field::WayTo;
-use crate::store::{Column, Keys, List, Signal, lists};
+use crate::store::{Column, Keys, List, Signal, Slot, lists};
 
 /// The records that are prefetched together, and the groups that their links lead to
 ///
@@ -44,7 +45,7 @@ pub struct Group<'env, M: Model> {
 pub(crate) struct LinkHere<'env, C: Connection> {
     /// Its model's
     pub(crate) store: Store<'env, C>,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Its lists, if it is a to-many link
     pub(crate) lists: Option<&'env RefCell<Column<List>>>,
 }
@@ -117,7 +118,7 @@ impl<'env, M: Model> Group<'env, M> {
         })
     }
 
-    pub(crate) fn key(&self, slot: u32) -> M::Key {
+    pub(crate) fn key(&self, slot: Slot) -> M::Key {
         self.keys.borrow().key(slot).clone()
     }
 
@@ -160,7 +161,7 @@ impl<'env, M: Model> Group<'env, M> {
     /// The group of some records of this one, and of another set, as a set of its own
     ///
     /// `is_walked` says whether the others' turn is taken to come too: else these were chosen.
-    pub(crate) fn taken(&self, slots: Vec<u32>, other: Option<Company>, is_walked: bool) -> Rc<Self> {
+    pub(crate) fn taken(&self, slots: Vec<Slot>, other: Option<Company>, is_walked: bool) -> Rc<Self> {
         let mut company = self.company(is_walked);
         if let Some(other) = other {
             company.sources.extend(other.sources);
@@ -171,25 +172,29 @@ impl<'env, M: Model> Group<'env, M> {
     }
 
     /// The group of some records, to be read with others
-    pub(crate) fn with(env: &'env Environment<M::Connection>, slots: Vec<u32>, company: Company) -> Rc<Self> {
+    pub(crate) fn with(
+        env: &'env Environment<M::Connection>,
+        slots: Vec<Slot>,
+        company: Company,
+    ) -> Rc<Self> {
         Self::new(env, Origin::over(slots, Rest::of(company.sources), company.reach))
     }
 
     /// The group of records that were reached from one ordinal of the root, as a set of its own
-    pub(crate) fn reached(&self, slots: Vec<u32>, at: u32) -> Rc<Self> {
+    pub(crate) fn reached(&self, slots: Vec<Slot>, at: u32) -> Rc<Self> {
         let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail())));
         let rest = Rest { nearest: Some(self.source(Some(at), true)), beyond: beyond.clone() };
         self.another(Origin::over(slots, rest, self.reach()))
     }
 
     /// The group of all that is at the end of the path, as a set of its own
-    pub(crate) fn arrived(&self, slots: Vec<u32>) -> Rc<Self> {
+    pub(crate) fn arrived(&self, slots: Vec<Slot>) -> Rc<Self> {
         let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail())) };
         self.another(Origin::over(slots, rest, self.reach()))
     }
 
     /// The origin of records that a trail leads to from this group's root, to be read with the others there
-    pub(crate) fn origin_behind(&self, slots: Vec<u32>, trail: Trail, at: Option<u32>) -> Origin {
+    pub(crate) fn origin_behind(&self, slots: Vec<Slot>, trail: Trail, at: Option<u32>) -> Origin {
         let Origin { root, rest, .. } = &self.origin;
         let beyond = bounded(rest.behind(&trail));
         let nearest = Source { root: Rc::clone(root), trail: Rc::new(trail), at, is_walked: true };
@@ -209,7 +214,7 @@ impl<'env, M: Model> Group<'env, M> {
     ///
     /// At the end of every so many links it is made anew each time: a chain of groups, each held by the one before,
     /// would be dropped by a call within a call.
-    pub(crate) fn open<T>(&self, way: WayTo<M, T>, field: usize) -> Rc<Group<'env, T>>
+    pub(crate) fn open<T>(&self, way: WayTo<M, T>, field: FieldId) -> Rc<Group<'env, T>>
     where
         T: Model<Connection = M::Connection>,
     {

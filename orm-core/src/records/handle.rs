@@ -13,9 +13,10 @@ use crate::load::computed::computed_by;
 use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
 use crate::load::prefetch;
+use crate::number::FieldId;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Several};
 use crate::records::field::{CellKind, Field, LinkKind, Readable, WayTo};
-use crate::store::{LinkCell, NULL, SlotSet, UNRESOLVED, heap_bytes};
+use crate::store::{LinkCell, Slot, SlotSet, heap_bytes};
 use crate::write::stored;
 use crate::{Error, Result};
 
@@ -33,9 +34,9 @@ pub trait Accessors<'env, M: Model, K: Cardinality>: Sized {
 pub struct Handle<'env, M: Model, K> {
     /// The records that are prefetched together. A set of records is its group's root.
     pub(crate) group: Rc<Group<'env, M>>,
-    /// The record, [`NULL`] or [`UNRESOLVED`]; for a to-many link the record whose link it is, if that is known;
-    /// for a set `UNRESOLVED`
-    pub(crate) slot: u32,
+    /// The record, [`Slot::NULL`] or [`Slot::UNRESOLVED`]; for a to-many link the record whose link it is, if that is known;
+    /// for a set `Slot::UNRESOLVED`
+    pub(crate) slot: Slot,
     /// The ordinal in the group's root that the record was reached from, or [`ALL`](Self::ALL)
     pub(crate) at: u32,
     kind: PhantomData<K>,
@@ -57,13 +58,13 @@ impl<M: Model, K> fmt::Debug for Handle<'_, M, K> {
 #[derive(Debug)]
 pub struct Reader<'a, 'env, M: Model> {
     group: &'a Rc<Group<'env, M>>,
-    slot: u32,
+    slot: Slot,
     at: u32,
 }
 
 impl<M: Model> Reader<'_, '_, M> {
     #[inline(always)]
-    pub(crate) fn slot(&self) -> u32 {
+    pub(crate) fn slot(&self) -> Slot {
         self.slot
     }
 
@@ -97,7 +98,7 @@ impl<M: Model> Reader<'_, '_, M> {
 impl<M: Model> Group<'_, M> {
     /// The target of a to-one link of a record, if it is a hit
     #[inline(always)]
-    fn linked<T: 'static, D: CellKind>(&self, slot: u32, field: Field<M, T, D>) -> Option<u32>
+    fn linked<T: 'static, D: CellKind>(&self, slot: Slot, field: Field<M, T, D>) -> Option<Slot>
     where
         D::Cell<T>: LinkCell + Clone,
     {
@@ -112,7 +113,7 @@ impl<M: Model> Group<'_, M> {
 fn no_hit<M: Model, T: 'static, D: CellKind>(
     group: &Rc<Group<'_, M>>,
     at: u32,
-    slot: u32,
+    slot: Slot,
     field: Field<M, T, D>,
     place: Place,
 ) -> Result<D::Cell<T>>
@@ -135,7 +136,7 @@ where
 pub(crate) fn load<M: Model, T: 'static, D: CellKind>(
     group: &Group<'_, M>,
     at: u32,
-    slot: u32,
+    slot: Slot,
     field: Field<M, T, D>,
     place: Place,
 ) -> Result<D::Cell<T>>
@@ -164,19 +165,19 @@ where
 /// As `no_hit`, along a to-one link.
 #[cold]
 #[inline(never)]
-fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: u32, field: Field<M, T, D>) -> u32
+fn peek<M: Model, T: 'static, D: CellKind>(group: &Group<'_, M>, slot: Slot, field: Field<M, T, D>) -> Slot
 where
     D::Cell<T>: LinkCell + Clone,
 {
     // What cannot be found out now is told by who reads what the link leads to.
     if D::stands(group.env, group.store, field.index(), slot).is_err() {
-        return UNRESOLVED;
+        return Slot::UNRESOLVED;
     }
     if let Some(link) = group.env.read_noted(field.cells(&group.columns), slot) {
         return link.to_one();
     }
     group.env.touch(group.store, field.index(), slot);
-    field.cells(&group.columns).borrow().get(slot).map_or(UNRESOLVED, LinkCell::to_one)
+    field.cells(&group.columns).borrow().get(slot).map_or(Slot::UNRESOLVED, LinkCell::to_one)
 }
 
 /// A clone of what may lie on the heap
@@ -191,7 +192,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     pub(crate) const ALL: u32 = u32::MAX;
 
     #[inline(always)]
-    pub(crate) fn new(group: Rc<Group<'env, M>>, slot: u32, at: u32) -> Self {
+    pub(crate) fn new(group: Rc<Group<'env, M>>, slot: Slot, at: u32) -> Self {
         Self { group, slot, at, kind: PhantomData }
     }
 
@@ -207,38 +208,38 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     /// The record's own slot; that of a to-many link's owner is none of this model
     #[inline(always)]
-    fn own_slot(&self) -> u32
+    fn own_slot(&self) -> Slot
     where
         K: Cardinality,
     {
-        if K::IS_LINK_OF_ITS_SLOT { UNRESOLVED } else { self.slot }
+        if K::IS_LINK_OF_ITS_SLOT { Slot::UNRESOLVED } else { self.slot }
     }
 
     #[inline(always)]
-    fn reader_of(&self, slot: u32) -> Reader<'_, 'env, M> {
+    fn reader_of(&self, slot: Slot) -> Reader<'_, 'env, M> {
         Reader { group: &self.group, slot, at: self.at }
     }
 
     /// One of the records, in the same group
-    pub(crate) fn as_record(&self, slot: u32) -> Records<'env, M, One> {
+    pub(crate) fn as_record(&self, slot: Slot) -> Records<'env, M, One> {
         let slot = self.group.store.meant(slot);
         Records::wrap(Handle::new(Rc::clone(&self.group), slot, self.at))
     }
 
     /// Some of the records one by one, each reached from where it is: that of a set is a set of its own otherwise, so that a link that is
     /// not cached is this one's and not the first one's.
-    pub(crate) fn each_of(&self, slots: &[u32]) -> impl Iterator<Item = Records<'env, M, One>>
+    pub(crate) fn each_of(&self, slots: &[Slot]) -> impl Iterator<Item = Records<'env, M, One>>
     where
         K: Cardinality,
     {
-        let is_one = self.slot < UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT;
+        let is_one = self.slot < Slot::UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT;
         let group = match self.ordinal() {
             Some(_) if is_one => Rc::clone(&self.group),
             Some(at) => self.group.reached(slots.to_vec(), at),
             None => self.group.arrived(slots.to_vec()),
         };
         let at = if is_one { self.at } else { 0 };
-        let slots: Vec<u32> = slots.iter().map(|&slot| self.group.store.meant(slot)).collect();
+        let slots: Vec<Slot> = slots.iter().map(|&slot| self.group.store.meant(slot)).collect();
         (at..).zip(slots).map(move |(at, slot)| Records::wrap(Handle::new(Rc::clone(&group), slot, at)))
     }
 
@@ -255,7 +256,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     {
         let slot = self.own_slot();
         // The target of nothing is nothing; that of something unknown is unknown.
-        let target = if slot < UNRESOLVED {
+        let target = if slot < Slot::UNRESOLVED {
             match self.group.linked(slot, field) {
                 Some(target) => target,
                 None => return Records::wrap(self.follow_slowly(field, slot, place)),
@@ -273,7 +274,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     /// another record by now, the way begins anew at the record at hand.
     #[cold]
     #[inline(never)]
-    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: u32, place: Place) -> Handle<'env, L, N>
+    fn follow_slowly<T, L, D, N>(&self, field: Field<M, T, D>, slot: Slot, place: Place) -> Handle<'env, L, N>
     where
         T: 'static,
         D: LinkKind<M, Target = L>,
@@ -281,13 +282,13 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         L: Model<Connection = M::Connection>,
     {
         let target = match peek(&self.group, slot, field) {
-            UNRESOLVED => D::lead(&self.group, self.at, slot, field, place).unwrap_or(UNRESOLVED),
+            Slot::UNRESOLVED => D::lead(&self.group, self.at, slot, field, place).unwrap_or(Slot::UNRESOLVED),
             target => target,
         };
         let env = self.group.env;
         // What is being computed follows from the record at hand, and not from the way to it.
         let begins_here = env.is_computing() && !self.group.origin.path.is_empty() && self.at != Self::ALL;
-        if target == UNRESOLVED && (begins_here || self.has_moved(slot)) {
+        if target == Slot::UNRESOLVED && (begins_here || self.has_moved(slot)) {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(field.way(), field.index()), target, 0);
         }
@@ -298,7 +299,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// Whether the way from the root leads elsewhere by now, as far as its links are cached
-    fn has_moved(&self, slot: u32) -> bool {
+    fn has_moved(&self, slot: Slot) -> bool {
         let env = self.group.env;
         if self.at == Self::ALL {
             return false;
@@ -341,13 +342,13 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     fn open<L: Model<Connection = M::Connection>, N>(
         &self,
         way: WayTo<M, L>,
-        field: usize,
-        slot: u32,
-        target: u32,
+        field: FieldId,
+        slot: Slot,
+        target: Slot,
     ) -> Handle<'env, L, N> {
         // A chain that is walked on and on (a list, an endless tree) begins anew at the record at hand: else the way
         // back to the set would become longer with each link.
-        if self.group.is_deep() && slot < UNRESOLVED && self.at != Self::ALL {
+        if self.group.is_deep() && slot < Slot::UNRESOLVED && self.at != Self::ALL {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(way, field), target, 0);
         }
@@ -359,8 +360,8 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     pub(crate) fn target(&self, place: Place) -> Result<Option<Reader<'_, 'env, M>>> {
         // What is known first: this is on the way of every read behind a link.
         match self.slot {
-            slot if slot < UNRESOLVED => Ok(Some(self.reader_of(slot))),
-            NULL => Ok(None),
+            slot if slot < Slot::UNRESOLVED => Ok(Some(self.reader_of(slot))),
+            Slot::NULL => Ok(None),
             _ => Ok(self.resolve(place)?.map(|slot| self.reader_of(slot))),
         }
     }
@@ -373,12 +374,12 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 
     #[cold]
     #[inline(never)]
-    fn resolve(&self, place: Place) -> Result<Option<u32>> {
+    fn resolve(&self, place: Place) -> Result<Option<Slot>> {
         Ok(self.walk(&self.group.origin.path.to_vec(), Want::Records, place)?.first().copied())
     }
 
     /// The records that the path starts from
-    fn start(&self) -> Vec<u32> {
+    fn start(&self) -> Vec<Slot> {
         let slots = &self.group.origin.root.slots;
         if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
     }
@@ -388,7 +389,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     }
 
     /// The slots that links lead to from the beginning of the path; links are loaded where they are missing.
-    fn walk(&self, steps: &[Step], want: Want, place: Place) -> Result<Vec<u32>> {
+    fn walk(&self, steps: &[Step], want: Want, place: Place) -> Result<Vec<Slot>> {
         let env = self.group.env;
         let mut level = self.start();
         let mut trail = None;
@@ -411,10 +412,10 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     fn hop(
         &self,
         store: Store<'_, M::Connection>,
-        level: &[u32],
+        level: &[Slot],
         Sought { field, want, place }: Sought,
         mut trail: impl FnMut() -> Trail,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let env = self.group.env;
         if store.is_list(field) {
             stored::settle(env)?;
@@ -425,7 +426,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             let slots = level.iter().map(|&slot| store.meant(slot)).collect();
             let targets = by.0(env, self.group.origin_behind(slots, trail(), self.ordinal()), place, false)?;
             let mut next = Next::new(level.len() > 1);
-            targets.iter().filter(|&&target| target != NULL).for_each(|target| {
+            targets.iter().filter(|&&target| target != Slot::NULL).for_each(|target| {
                 next.arrive(Some(std::slice::from_ref(target)));
             });
             return Ok(next.slots);
@@ -438,20 +439,20 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         if env.settings.max_age.is_some() {
             level.iter().for_each(|&slot| env.expire(store, field, slot));
         }
-        let mut load = |slots: &[u32], batches: usize| {
+        let mut load = |slots: &[Slot], batches: usize| {
             let trail = trail();
             let scope = self.group.scope(self.ordinal()).on(&trail);
             prefetch::load_batches(env, store, Miss { scope, slots, field, want, at: place }, batches)
         };
         // A limited cache may not hold them all at once: it loads batch by batch, each when it is its turn.
         let is_limited = env.limits.any();
-        let is_known = |&slot: &u32| store.has(field, slot);
+        let is_known = |&slot: &Slot| store.has(field, slot);
         let mut misses = if is_limited || level.iter().all(is_known) { 0 } else { load(level, usize::MAX)? };
         let mut next = Next::new(level.len() > 1);
         for (ordinal, &slot) in level.iter().enumerate() {
             let mut slot = store.meant(slot);
             let mut known = false;
-            let mut arrive = |targets: Option<&[u32]>| known = next.arrive(targets);
+            let mut arrive = |targets: Option<&[Slot]>| known = next.arrive(targets);
             store.hop(field, std::iter::once(slot), &mut arrive);
             if known && misses > 0 {
                 misses -= 1;
@@ -484,14 +485,14 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
 /// What is sought of a level's links
 #[derive(Clone, Copy)]
 struct Sought {
-    field: usize,
+    field: FieldId,
     want: Want,
     place: Place,
 }
 
 /// The records of the next level: of several records each target once, in order of first appearance
 struct Next {
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     seen: Option<SlotSet>,
     /// How many the last record's link led to
     last: usize,
@@ -502,7 +503,7 @@ impl Next {
         Self { slots: Vec::new(), seen: several.then(SlotSet::default), last: 0 }
     }
 
-    fn arrive(&mut self, targets: Option<&[u32]>) -> bool {
+    fn arrive(&mut self, targets: Option<&[Slot]>) -> bool {
         let Some(targets) = targets else { return false };
         self.last = targets.len();
         match &mut self.seen {
@@ -535,7 +536,7 @@ impl<'env, M: Model> Handle<'env, M, Many> {
 
 impl<M: Model> Handle<'_, M, Optional> {
     /// What the link points at, read anew if it is one that points back
-    pub(crate) fn target_anew(&self, place: Place) -> Result<Option<u32>> {
+    pub(crate) fn target_anew(&self, place: Place) -> Result<Option<Slot>> {
         let Group { env, link, .. } = *self.group;
         let Some(LinkHere { store, field, .. }) = link.filter(|link| link.store.field(link.field).is_one())
         else {
@@ -551,10 +552,10 @@ impl<M: Model> Handle<'_, M, Optional> {
 
 impl<'env, M: Model> Handle<'env, M, Several> {
     /// The records that the link leads to
-    pub(crate) fn members(&self, want: Want, place: Place) -> Result<Vec<u32>> {
+    pub(crate) fn members(&self, want: Want, place: Place) -> Result<Vec<Slot>> {
         match (self.slot, self.group.link) {
-            (NULL, _) | (_, None) => Ok(Vec::new()),
-            (UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want, place),
+            (Slot::NULL, _) | (_, None) => Ok(Vec::new()),
+            (Slot::UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want, place),
             // The last link is that of a record which is known.
             (slot, Some(LinkHere { store, field, .. })) => {
                 self.hop(store, &[slot], Sought { field, want, place }, || self.trail_before())
@@ -568,12 +569,12 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     }
 
     /// The link's model and field, and the records whose link it is
-    pub(crate) fn owners(&self, place: Place) -> Result<Option<(Step, Vec<u32>)>> {
+    pub(crate) fn owners(&self, place: Place) -> Result<Option<(Step, Vec<Slot>)>> {
         let path = &self.group.origin.path;
         let Some(step) = path.last() else { return Ok(None) };
         let owners = match self.slot {
-            NULL => Vec::new(),
-            UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records, place)?,
+            Slot::NULL => Vec::new(),
+            Slot::UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records, place)?,
             slot => vec![slot],
         };
         Ok(Some((step, owners)))
@@ -584,7 +585,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     pub(crate) fn member_count(&self, place: Place) -> Result<usize> {
         let Group { signal, link, .. } = *self.group;
         if let Some(LinkHere { lists: Some(lists), .. }) = link
-            && self.slot < UNRESOLVED
+            && self.slot < Slot::UNRESOLVED
             && let Some(list) = lists.borrow().hit(self.slot, signal.known_turn())
         {
             return Ok(list.0.len());
@@ -597,7 +598,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     fn count_members(&self, place: Place) -> Result<usize> {
         let Group { env, link, .. } = *self.group;
         let (slot, Some(LinkHere { store, field, .. })) = (self.slot, link) else { return Ok(0) };
-        if slot >= UNRESOLVED {
+        if slot >= Slot::UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
         stored::settle(env)?;
@@ -606,7 +607,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
             env.expire(store, field, slot);
         }
         let mut known = None;
-        store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[u32]>::len));
+        store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[Slot]>::len));
         if let Some(count) = known {
             store.count_hit(field, slot, env.turn());
             env.note_input(store, field, slot);
@@ -634,6 +635,6 @@ impl<'env, M: Model> Handle<'env, M, Several> {
 
 impl<'env, M: Model> Handle<'env, M, Many> {
     pub(crate) fn set(group: Rc<Group<'env, M>>) -> Self {
-        Self::new(group, UNRESOLVED, Self::ALL)
+        Self::new(group, Slot::UNRESOLVED, Self::ALL)
     }
 }

@@ -10,6 +10,7 @@ use diesel::sql_types::BoolOrNullableBool;
 use crate::Id;
 use crate::backend::System;
 use crate::model::{DbOf, table_name};
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::field::{Field, Linked, LinkedNullable};
 use crate::records::stored::StoredComputed;
@@ -22,35 +23,35 @@ use crate::records::stored::StoredComputed;
 )]
 pub trait InverseOf<M: Model, T: Model>: Copy + 'static {
     #[doc(hidden)]
-    fn position(self) -> usize;
+    fn position(self) -> FieldId;
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, Linked<M>> {
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, LinkedNullable<M>> {
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Id<M>, StoredComputed<Linked<M>>> {
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 }
 
 impl<M: Model, T: Model> InverseOf<M, T> for Field<T, Option<Id<M>>, StoredComputed<LinkedNullable<M>>> {
-    fn position(self) -> usize {
+    fn position(self) -> FieldId {
         self.index()
     }
 }
 
 /// The place of the link that a one-to-many link is the other side of
-pub fn inverse<M: Model, T: Model, F: InverseOf<M, T>>(field: F) -> usize {
+pub fn inverse<M: Model, T: Model, F: InverseOf<M, T>>(field: F) -> FieldId {
     field.position()
 }
 

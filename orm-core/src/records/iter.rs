@@ -7,6 +7,7 @@ use std::{fmt, slice};
 
 use super::group::Group;
 use super::{Handle, Model, Record, RecordSet, ToMany};
+use crate::store::Slot;
 use crate::{Error, Result};
 
 impl<'env, M: Model> RecordSet<'env, M> {
@@ -41,7 +42,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
 /// The records of a set, one by one
 pub struct Iter<'a, 'env, M: Model> {
     group: &'a Rc<Group<'env, M>>,
-    slots: Enumerate<slice::Iter<'a, u32>>,
+    slots: Enumerate<slice::Iter<'a, Slot>>,
 }
 
 impl<M: Model> Clone for Iter<'_, '_, M> {
@@ -52,7 +53,7 @@ impl<M: Model> Clone for Iter<'_, '_, M> {
 
 impl<'env, M: Model> Iter<'_, 'env, M> {
     #[inline]
-    fn at(&self, (at, &slot): (usize, &u32)) -> Record<'env, M> {
+    fn at(&self, (at, &slot): (usize, &Slot)) -> Record<'env, M> {
         Record::wrap(Handle::new(Rc::clone(self.group), slot, at as u32))
     }
 }

@@ -18,6 +18,7 @@ use crate::load::query::{self, ModelColumns, push_key_columns};
 use crate::model::DbOf;
 use crate::records::Model;
 use crate::records::batches::Since;
+use crate::store::Slot;
 use crate::{Environment, Error, RecordSet, Result};
 
 /// A diesel query that can be read in the order of a model's keys, some rows at a time
@@ -32,7 +33,7 @@ pub trait ByKey<M: Model>: Clone {
         at: Place,
         after: Option<M::Key>,
         rows: usize,
-    ) -> Result<Vec<u32>>;
+    ) -> Result<Vec<Slot>>;
 }
 
 impl<M, Q, F, O, L> ByKey<M> for Q
@@ -49,7 +50,7 @@ where
         at: Place,
         after: Option<M::Key>,
         rows: usize,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let is_first = after.is_none();
         let found = FilterDsl::filter(SelectDsl::select(self, ModelColumns::always()), AfterKey::new(after));
         let found_text = text::<M>(env, &found)?;
@@ -167,7 +168,7 @@ pub struct BatchesByKey<'env, M: Model, Q> {
 }
 
 impl<'env, M: Model, Q: ByKey<M>> BatchesByKey<'env, M, Q> {
-    fn read(&mut self) -> Result<Vec<u32>> {
+    fn read(&mut self) -> Result<Vec<Slot>> {
         self.since.begin()?;
         let (store, last) = (self.env.store::<M>(), self.last.take());
         let passed = last.as_ref().and_then(Key::number);

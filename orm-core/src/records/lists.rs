@@ -10,7 +10,7 @@ use crate::load::origin::Step;
 use crate::model::IntoKey;
 use crate::records::cardinality::Cardinality;
 use crate::records::{Handle, LinkHere, Model};
-use crate::store::{SlotSet, UNRESOLVED};
+use crate::store::{Slot, SlotSet};
 use crate::write::create;
 use crate::write::filled::Filled;
 use crate::write::members::{self, Membership};
@@ -22,7 +22,7 @@ fn slots_in<M: Model, K: Cardinality>(
     list: &ToMany<'_, M>,
     records: &Records<'_, M, K>,
     at: Place,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let (here, there) = (list.handle().group.store, records.handle().group.store);
     let slots = K::slots(records.handle(), at)?;
     Ok(if here.is_same_as(there) {
@@ -131,16 +131,16 @@ impl<'env, T: Model> ToMany<'env, T> {
         self.set_slots(&self.slots_of(ids), Location::caller())
     }
 
-    fn slots_of(&self, ids: impl IntoIterator<Item: IntoKey<T>>) -> Vec<u32> {
+    fn slots_of(&self, ids: impl IntoIterator<Item: IntoKey<T>>) -> Vec<Slot> {
         let store = self.handle().group.store;
         ids.into_iter().map(|id| store.intern(id.into_key())).collect()
     }
 
-    fn set_slots(&self, wanted: &[u32], at: Place) -> Result<()> {
+    fn set_slots(&self, wanted: &[Slot], at: Place) -> Result<()> {
         self.watch_change(at)?;
         self.handle().group.env.writing(|| {
             let stay = SlotSet::of(wanted.iter().copied());
-            let gone: Vec<u32> = self
+            let gone: Vec<Slot> = self
                 .handle()
                 .members(Want::Keys, at)?
                 .into_iter()
@@ -186,7 +186,7 @@ impl<'env, T: Model> ToMany<'env, T> {
     fn watch_change(&self, at: Place) -> Result<()> {
         let Handle { group, slot, .. } = self.handle();
         match group.link {
-            Some(LinkHere { store, field, .. }) if *slot < UNRESOLVED => {
+            Some(LinkHere { store, field, .. }) if *slot < Slot::UNRESOLVED => {
                 let spot = Spot::new(at, Repeated::Write, store.name(), store.field_name(field));
                 group.env.watch_write(spot, store.number(), &[*slot])
             }
@@ -194,7 +194,7 @@ impl<'env, T: Model> ToMany<'env, T> {
         }
     }
 
-    fn change(&self, members: &[u32], change: Membership, at: Place) -> Result<()> {
+    fn change(&self, members: &[Slot], change: Membership, at: Place) -> Result<()> {
         let env = self.handle().group.env;
         self.watch_change(at)?;
         env.writing(|| {

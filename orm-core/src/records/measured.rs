@@ -13,10 +13,11 @@ use crate::env::watch::Place;
 use crate::error::BoxError;
 use crate::load::aggregate::{Aggregate, Argument, Brought, Fault, Piece, Reading};
 use crate::model::{DbOf, LinkInfo, LinkKind};
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::aggregable::{Compared, Counted, Join, Read, Run, Summed, Tallies, Tally};
 use crate::records::numbers::Total;
-use crate::store::{AggregateKey, Function, Stamp};
+use crate::store::{AggregateKey, Function, Slot, Stamp};
 use crate::{Environment, Result, ToMany};
 
 /// How an aggregate is made, and what it is made of
@@ -30,7 +31,7 @@ pub(super) trait Measure<M: Model> {
     fn argument(&self) -> Argument<'_, M::Connection>;
     fn read(&self, env: &Environment<M::Connection>, run: Run<'_, M>) -> Result<Read<Self::State>>;
     /// Over these members, if all that is to be known of them is cached
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State>;
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State>;
     /// How those of several owners become one; `None` if only the database can tell
     fn join() -> Option<Join<Self::State>>;
 }
@@ -61,7 +62,7 @@ impl<M: Model, S: Summed<M>, const MEAN: bool> Measure<M> for Sum<S, MEAN> {
         Ok(Read { brought, all: tallies.all.into_iter().collect() })
     }
 
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State> {
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State> {
         let mut tally = Tally::<S::Total>::none();
         for &member in members {
             if let Some(value) = self.0.cached(env, member)? {
@@ -101,7 +102,7 @@ impl<M: Model, S: Compared<M>, const GREATEST: bool> Measure<M> for Extreme<S, G
         Ok(Read { brought, all: all.into_iter().map(|(owner, value)| (owner, Some(value))).collect() })
     }
 
-    fn cached(&self, env: &Environment<M::Connection>, members: &[u32]) -> Option<Self::State> {
+    fn cached(&self, env: &Environment<M::Connection>, members: &[Slot]) -> Option<Self::State> {
         let join = <Self as Measure<M>>::join()?;
         members.iter().try_fold(None, |found, &member| Some(join(found, self.0.cached(env, member)?)))
     }
@@ -148,7 +149,7 @@ impl<M: Model, F: Counted<M>> Measure<M> for Count<F> {
     }
 
     /// What a condition says of a row only the database knows.
-    fn cached(&self, _: &Environment<M::Connection>, members: &[u32]) -> Option<u64> {
+    fn cached(&self, _: &Environment<M::Connection>, members: &[Slot]) -> Option<u64> {
         members.is_empty().then_some(0)
     }
 
@@ -176,7 +177,7 @@ pub struct Lists<'env, M: Model> {
     pub(super) env: &'env Environment<M::Connection>,
     /// The model of the records whose link it is, and the link
     pub(super) store: Store<'env, M::Connection>,
-    pub(super) field: usize,
+    pub(super) field: FieldId,
     /// Before what was asked for came
     pub(super) begun: Stamp,
 }
@@ -192,7 +193,7 @@ impl<M: Model> Copy for Lists<'_, M> {}
 pub trait Companion<M: Model> {
     /// Whether some of these records lack it, and could have it
     #[doc(hidden)]
-    fn is_lacking(&self, lists: Lists<'_, M>, owners: &[u32]) -> bool;
+    fn is_lacking(&self, lists: Lists<'_, M>, owners: &[Slot]) -> bool;
     #[doc(hidden)]
     fn aggregate(&self) -> Aggregate<'_, M::Connection>;
     /// Looks it up, or asks for it and for these; returns whether it is one that is kept.
@@ -208,7 +209,7 @@ pub trait Companion<M: Model> {
 pub struct Measured<A>(pub(super) A);
 
 impl<M: Model, A: Measure<M>> Companion<M> for Measured<A> {
-    fn is_lacking(&self, Lists { env, store, field, .. }: Lists<'_, M>, owners: &[u32]) -> bool {
+    fn is_lacking(&self, Lists { env, store, field, .. }: Lists<'_, M>, owners: &[Slot]) -> bool {
         let Some(key) = key_of(&self.0, env.store::<M>()) else { return false };
         let known = store.table().aggregate(store.column_of(field), &key);
         known.is_none_or(|column| owners.iter().any(|&owner| !store.table().column(column).has(owner)))
@@ -230,7 +231,7 @@ impl<M: Model, A: Measure<M>> Companion<M> for Measured<A> {
         let Some(key) = key_of(&self.0, env.store::<M>()) else { return run(&mut Nothing) };
         let column = env.stores.aggregate_column::<A::State>(store, field, &key);
         let Read { brought, all } = self.0.read(env, run)?;
-        let mut all: HashMap<u32, A::State, FixedState> = all.into_iter().collect();
+        let mut all: HashMap<Slot, A::State, FixedState> = all.into_iter().collect();
         let faults = || brought.faults.iter().filter(|fault| fault.of == number);
         for Fault { owner, message, .. } in faults() {
             store.note_unreadable(column, *owner, message.clone());
@@ -255,7 +256,7 @@ impl<M: Model, A: Measure<M>> Companion<M> for Measured<A> {
 pub struct Len;
 
 impl<M: Model> Companion<M> for Len {
-    fn is_lacking(&self, Lists { env, store, field, .. }: Lists<'_, M>, owners: &[u32]) -> bool {
+    fn is_lacking(&self, Lists { env, store, field, .. }: Lists<'_, M>, owners: &[Slot]) -> bool {
         // No two databases count different keys of several columns in the same way.
         let is_pairs = |link: &LinkInfo<_>| matches!(link.kind, LinkKind::Through { .. });
         if store.field(field).link.as_ref().is_some_and(is_pairs)
@@ -281,12 +282,12 @@ impl<M: Model> Companion<M> for Len {
         let mut tallies = Tallies::<i128>::default();
         let brought = run(&mut tallies)?;
         let is_known =
-            |owner: u32| !brought.faults.iter().any(|fault| fault.of == number && fault.owner == owner);
+            |owner: Slot| !brought.faults.iter().any(|fault| fault.of == number && fault.owner == owner);
         let mut lacking = Vec::new();
         store.probe(field, Want::Count, &mut |lacks| {
             lacking.extend(brought.owners.iter().copied().filter(|&owner| lacks(owner) && is_known(owner)));
         });
-        let count = |owner: u32| tallies.all.get(&owner).map_or(0, |tally| tally.count as usize);
+        let count = |owner: Slot| tallies.all.get(&owner).map_or(0, |tally| tally.count as usize);
         let counts = lacking.iter().map(|&owner| (owner, count(owner)));
         store.set_counts(store.column_of(field), begun, &lacking, counts);
         Ok(brought)
@@ -313,7 +314,7 @@ pub(super) struct Nothing;
 impl<DB: Dialect> Reading<DB> for Nothing {
     fn begin(&mut self) {}
 
-    fn take(&mut self, _: u32, _: Piece, _: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(&mut self, _: Slot, _: Piece, _: DB::RawValue<'_>) -> Result<(), BoxError> {
         Ok(())
     }
 }
@@ -331,7 +332,7 @@ impl<DB: Dialect> Reading<DB> for Beside<'_, DB> {
         self.own.begin();
     }
 
-    fn take(&mut self, owner: u32, piece: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError> {
+    fn take(&mut self, owner: Slot, piece: Piece, value: DB::RawValue<'_>) -> Result<(), BoxError> {
         let reading = if piece.of == self.number { &mut self.own } else { &mut self.before };
         reading.take(owner, piece, value)
     }

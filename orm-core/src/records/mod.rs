@@ -70,7 +70,7 @@ use crate::load::prefetch;
 use crate::load::query;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Required, Several};
 use crate::records::field::{Field, Kind, Readable};
-use crate::store::{NULL, UNRESOLVED};
+use crate::store::Slot;
 use crate::{Environment, Id, Result};
 
 /// Records of a model in an environment: what the accessors are called on
@@ -200,27 +200,27 @@ impl<'env, M: Model> Get<'env, M, Several> for usize {
 }
 
 impl<'env, M: Model> Record<'env, M> {
-    pub(crate) fn single(env: &'env Environment<M::Connection>, slot: u32) -> Self {
+    pub(crate) fn single(env: &'env Environment<M::Connection>, slot: Slot) -> Self {
         Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Named)), slot, 0))
     }
 
     /// A record that was just created, to be prefetched with the others that were
-    pub(crate) fn created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
+    pub(crate) fn created(env: &'env Environment<M::Connection>, slot: Slot) -> Self {
         env.store::<M>().note_created(slot);
         Self::among_created(env, slot)
     }
 
     /// The same of one that was noted as such
-    pub(crate) fn among_created(env: &'env Environment<M::Connection>, slot: u32) -> Self {
+    pub(crate) fn among_created(env: &'env Environment<M::Connection>, slot: Slot) -> Self {
         Self::wrap(Handle::new(Group::new(env, Origin::of(vec![slot], Reach::Created)), slot, 0))
     }
 
-    pub(crate) fn slot(&self) -> u32 {
+    pub(crate) fn slot(&self) -> Slot {
         self.handle().slot
     }
 
     /// The record's slot in a store that may be another environment's; `None` if the record is not known there
-    pub(crate) fn slot_in(&self, here: Store<'_, M::Connection>) -> Option<u32> {
+    pub(crate) fn slot_in(&self, here: Store<'_, M::Connection>) -> Option<Slot> {
         let there = self.handle().group.store;
         if there.is_same_as(here) { Some(self.slot()) } else { here.find(&self.id()) }
     }
@@ -461,8 +461,8 @@ impl<M: Model, K: Cardinality> fmt::Debug for Records<'_, M, K> {
         }
         // A to-many link names the record whose link it is.
         match *slot {
-            NULL => write!(f, "{}(NULL)", M::NAME),
-            slot if slot != UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
+            Slot::NULL => write!(f, "{}(NULL)", M::NAME),
+            slot if slot != Slot::UNRESOLVED && !K::IS_LINK_OF_ITS_SLOT => {
                 if f.alternate() {
                     return show::cached(f, env, store, slot);
                 }

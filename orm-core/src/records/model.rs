@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use super::{Accessors, Record};
 use crate::env::stores::Store;
 use crate::model::Entity;
+use crate::number::FieldId;
 use crate::records::cardinality::Cardinality;
 use crate::write::drafts::AnyDraft;
 use crate::{Error, Result};
@@ -92,7 +93,7 @@ pub struct Beside(Option<Box<Inner>>);
 #[derive(Debug, Clone, Default)]
 struct Inner {
     fault: Option<Error>,
-    drafts: Vec<(usize, AnyDraft)>,
+    drafts: Vec<(FieldId, AnyDraft)>,
 }
 
 impl PartialEq for Beside {
@@ -107,13 +108,13 @@ impl Beside {
     }
 
     /// The links to drafts, each with its field
-    pub(crate) fn drafts(&self) -> &[(usize, AnyDraft)] {
+    pub(crate) fn drafts(&self) -> &[(FieldId, AnyDraft)] {
         self.0.as_ref().map_or(&[], |inner| &inner.drafts)
     }
 
     /// The draft that a link leads to, to be shown.
     pub fn draft(&self, field: usize) -> Option<&dyn Debug> {
-        self.drafts().iter().find(|(of, _)| *of == field).map(|(_, draft)| draft as _)
+        self.drafts().iter().find(|(of, _)| of.0 == field).map(|(_, draft)| draft as _)
     }
 
     /// The first error counts.
@@ -121,7 +122,7 @@ impl Beside {
         self.0.get_or_insert_default().fault.get_or_insert(error);
     }
 
-    pub(super) fn set_draft(&mut self, field: usize, draft: Option<AnyDraft>) {
+    pub(super) fn set_draft(&mut self, field: FieldId, draft: Option<AnyDraft>) {
         if draft.is_some() || self.0.is_some() {
             let drafts = &mut self.0.get_or_insert_default().drafts;
             drafts.retain(|(of, _)| *of != field);
@@ -130,7 +131,7 @@ impl Beside {
     }
 
     /// The links to drafts, which are forgotten here.
-    pub(super) fn take_drafts(&mut self) -> Vec<(usize, AnyDraft)> {
+    pub(super) fn take_drafts(&mut self) -> Vec<(FieldId, AnyDraft)> {
         self.0.as_mut().map(|inner| std::mem::take(&mut inner.drafts)).unwrap_or_default()
     }
 }

@@ -15,11 +15,13 @@ use crate::env::watch::Place;
 use crate::load::count::count;
 use crate::load::prefetch;
 use crate::load::query::find;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::fields::{Chosen, Fields};
 use crate::records::find::{FindRecords, by};
 use crate::records::keyset::ByKey;
 use crate::records::with::{FindRecordsWith, RecordsWith};
+use crate::store::Slot;
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 /// Finds records with any diesel query
@@ -342,7 +344,7 @@ impl<Q: Query<SqlType = Untyped>> RecordQuery<by::Sql> for Q {}
 /// What a search brings of the records that it finds
 struct Wanted {
     /// `None`: those that come with every search
-    fields: Option<Vec<usize>>,
+    fields: Option<Vec<FieldId>>,
     /// Whether what is cached of them gives way
     anew: bool,
 }
@@ -352,7 +354,7 @@ impl Wanted {
         Self { fields: None, anew: false }
     }
 
-    fn only(fields: Vec<usize>) -> Self {
+    fn only(fields: Vec<FieldId>) -> Self {
         Self { fields: Some(fields), anew: false }
     }
 }
@@ -363,7 +365,7 @@ fn found<M: Model, By>(
     env: &Environment<M::Connection>,
     wanted: &Wanted,
     at: Place,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let mut slots = Vec::new();
     query.with_query(env, wanted.fields.as_deref(), &mut |laid, query| {
         slots = find::<_, M>(env, at, laid, query, wanted.anew)?;

@@ -10,9 +10,10 @@ use crate::env::stores::Want;
 use crate::env::watch::{Place, Spot};
 use crate::error::Repeated;
 use crate::load::anew::anew;
+use crate::store::Slot;
 
 impl<M: Model, K: Cardinality> Records<'_, M, K> {
-    fn read_anew(&self, slots: &[u32], locked: bool, at: Place) -> Result<()> {
+    fn read_anew(&self, slots: &[Slot], locked: bool, at: Place) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
         // A lock may be wanted for one row after the other, each in a transaction of its own.
         if !locked {

@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::{Model, Record, RecordSet};
 use crate::Result;
+use crate::store::Slot;
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// The records for which a condition holds
@@ -46,7 +47,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
         &self,
         mut key: impl FnMut(&Record<'env, M>) -> Result<T>,
     ) -> Result<IndexMap<T, Self>> {
-        let mut groups: IndexMap<T, Vec<u32>, FixedState> = IndexMap::default();
+        let mut groups: IndexMap<T, Vec<Slot>, FixedState> = IndexMap::default();
         for record in self {
             groups.entry(key(&record)?).or_default().push(record.slot());
         }

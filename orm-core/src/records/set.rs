@@ -13,17 +13,19 @@ use crate::load::miss::Miss;
 use crate::load::origin::{Origin, Reach};
 use crate::load::{prefetch, query};
 use crate::model::always;
+use crate::number::FieldId;
 use crate::records::field::Cached;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 impl<'env, M: Model> RecordSet<'env, M> {
     /// What a search found
-    pub(crate) fn found(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+    pub(crate) fn found(env: &'env Environment<M::Connection>, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Found))))
     }
 
     /// Records that were named by their keys
-    pub(crate) fn named(env: &'env Environment<M::Connection>, slots: Vec<u32>) -> Self {
+    pub(crate) fn named(env: &'env Environment<M::Connection>, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(Group::new(env, Origin::of(slots, Reach::Named))))
     }
 
@@ -36,7 +38,7 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     #[inline]
-    pub(crate) fn slots(&self) -> &[u32] {
+    pub(crate) fn slots(&self) -> &[Slot] {
         &self.handle().group.origin.root.slots
     }
 
@@ -48,12 +50,12 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// Some of these records, to be prefetched with the set that they came from
-    pub(super) fn taken(&self, slots: Vec<u32>) -> Self {
+    pub(super) fn taken(&self, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(self.handle().group.taken(slots, None, false)))
     }
 
     /// Records of these where the others' turn comes too
-    pub(super) fn arranged(&self, slots: Vec<u32>) -> Self {
+    pub(super) fn arranged(&self, slots: Vec<Slot>) -> Self {
         Self::wrap(Handle::set(self.handle().group.taken(slots, None, true)))
     }
 
@@ -169,14 +171,14 @@ impl<'env, M: Model> RecordSet<'env, M> {
     }
 
     /// Loads a stored field for all of these records.
-    pub(crate) fn load_field(&self, field: usize, at: Place) -> Result<()> {
+    pub(crate) fn load_field(&self, field: FieldId, at: Place) -> Result<()> {
         let Group { env, store, .. } = *self.handle().group;
         self.watch_prefetch(field, at)?;
         prefetch::read_all(env, store, self.slots(), field, Want::Records).map(drop)
     }
 
     /// Notes that these records are read with no others.
-    fn watch_prefetch(&self, field: usize, at: Place) -> Result<()> {
+    fn watch_prefetch(&self, field: FieldId, at: Place) -> Result<()> {
         let group = &self.handle().group;
         let miss = Miss { scope: group.scope(None), slots: self.slots(), field, want: Want::Records, at };
         prefetch::watch_alone(group.env, group.store, miss)

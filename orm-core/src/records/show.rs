@@ -9,6 +9,9 @@ use crate::Environment;
 use crate::backend::{Connection, Dialect};
 use crate::codec::Binds;
 use crate::env::stores::Store;
+use crate::model::numbered;
+use crate::number::FieldId;
+use crate::store::Slot;
 
 /// How much of a long value is shown
 const LENGTH: usize = 200;
@@ -18,12 +21,12 @@ pub(super) fn cached<C: Connection>(
     f: &mut fmt::Formatter<'_>,
     env: &Environment<C>,
     store: Store<'_, C>,
-    slot: u32,
+    slot: Slot,
 ) -> fmt::Result {
     // Of a computed value that something has changed since the cell is emptied.
     env.settle();
     let mut shown = f.debug_struct(&store.describe(slot));
-    for (field, info) in store.fields().iter().enumerate() {
+    for (field, info) in numbered(store.fields()) {
         if store.column(field).has(slot) && !env.is_doubted(store, field) {
             let waits = if store.column(field).is_dirty(slot) { " (waits to be written)" } else { "" };
             shown.field(info.name, &format_args!("{}{waits}", value(env, store, field, slot)));
@@ -33,7 +36,7 @@ pub(super) fn cached<C: Connection>(
 }
 
 /// A cell as text: a link as the records that it leads to, a value as it is bound
-fn value<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slot: u32) -> String {
+fn value<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldId, slot: Slot) -> String {
     let info = store.field(field);
     if info.link.is_some() {
         let mut targets = Vec::new();

@@ -11,12 +11,13 @@ use crate::env::stores::Store;
 use crate::env::watch::Place;
 use crate::error::Error;
 use crate::load::query;
+use crate::number::FieldId;
 use crate::records::field::{
     AccessTo, Cached, CellKind, Field, Kind, LinkKind, Linked, LinkedNullable, Nullable, Readable, Required,
     StoredKind, WayTo, to_one_fields, value_fields,
 };
 use crate::records::{Group, Handle, Model, Records, handle};
-use crate::store::LinkCell;
+use crate::store::{LinkCell, Slot};
 use crate::write::stored::{check, on_read, put_computed, settle};
 use crate::{Environment, Id, RecordSet, Result};
 
@@ -41,14 +42,14 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
         access
     }
 
-    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: usize, _: u32) -> Result<()> {
+    fn stands<C: Connection>(env: &Environment<C>, _: Store<'_, C>, _: FieldId, _: Slot) -> Result<()> {
         settle(env)
     }
 
     fn bring<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
     ) -> Result<K::Cell<T>>
@@ -62,7 +63,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
         if let Some(rule) = rule.filter(|&rule| stored.is_due(rule, slot_meant)) {
             store.count_miss(field.index());
             // Those that it is read with wait too, most often.
-            let slots: Vec<u32> = match field.access().1 {
+            let slots: Vec<Slot> = match field.access().1 {
                 Compute::Each(_) => vec![slot_meant],
                 Compute::All(_) => {
                     let all = group.origin.root.slots.iter().copied();
@@ -83,10 +84,10 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
     fn lead<M: Model, T: 'static>(
         group: &Rc<Group<'_, M>>,
         at: u32,
-        slot: u32,
+        slot: Slot,
         field: Field<M, T, Self>,
         place: Place,
-    ) -> Option<u32>
+    ) -> Option<Slot>
     where
         K::Cell<T>: LinkCell + Clone,
     {
@@ -113,7 +114,7 @@ impl<K: CellKind> CellKind for StoredComputed<K> {
 /// Computes a field of those of some records that wait for it: what generated code gives to the flush.
 pub fn recompute<M, T, K>(
     env: &Environment<M::Connection>,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where
@@ -135,7 +136,7 @@ where
 fn compute_due<M, T, K>(
     group: &Rc<Group<'_, M>>,
     at: u32,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where
@@ -149,7 +150,7 @@ where
     let Some(rule) = stored.rule_of(store.table_number(), store.column_of(field.index())) else {
         return Ok(());
     };
-    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| stored.is_due(rule, slot)).collect();
+    let slots: Vec<Slot> = slots.iter().copied().filter(|&slot| stored.is_due(rule, slot)).collect();
     if slots.is_empty() {
         return Ok(());
     }
@@ -173,7 +174,7 @@ where
 fn computed<M, T, K>(
     group: &Rc<Group<'_, M>>,
     at: u32,
-    slots: &[u32],
+    slots: &[Slot],
     field: Field<M, T, StoredComputed<K>>,
 ) -> Result<()>
 where

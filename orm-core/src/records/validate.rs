@@ -2,6 +2,7 @@
 
 use crate::error::BoxError;
 use crate::records::{Model, Record, RecordSet};
+use crate::store::Slot;
 use crate::write::validate::Stopped;
 use crate::{Environment, Result};
 
@@ -26,7 +27,7 @@ impl<E: Into<BoxError>> Refusal for E {
 /// Validates records from a place on, which are read together.
 pub fn validate<M: Model, E: Refusal>(
     env: &Environment<M::Connection>,
-    slots: &[u32],
+    slots: &[Slot],
     from: usize,
     validator: impl Fn(&Record<'_, M>) -> Result<(), E>,
 ) -> Result<(), Stopped> {

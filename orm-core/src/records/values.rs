@@ -6,7 +6,9 @@ use std::fmt::{self, Debug};
 use super::value::NewLink;
 use super::{Beside, Model, ValueSet};
 use crate::env::stores::Store;
-use crate::model::Entity;
+use crate::model::{Entity, field_ids};
+use crate::number::FieldId;
+use crate::store::Slot;
 use crate::write::drafts::AnyDraft;
 use crate::write::rows::AnyValues;
 use crate::{Error, Id, Result};
@@ -16,8 +18,8 @@ use crate::{Error, Id, Result};
 pub type Values<M> = <M as Model>::Values;
 
 impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
-    fn given(&self, field: usize) -> Option<&dyn Any> {
-        ValueSet::given(self, field)
+    fn given(&self, field: FieldId) -> Option<&dyn Any> {
+        ValueSet::given(self, field.0)
     }
 
     fn has_key(&self) -> bool {
@@ -28,7 +30,7 @@ impl<V: ValueSet> AnyValues<<V::Model as Entity>::Connection> for V {
         crate::key::Key::number(&self.key()?)
     }
 
-    fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<u32> {
+    fn slot(&self, store: Store<'_, <V::Model as Entity>::Connection>) -> Option<Slot> {
         Some(store.intern(self.key()?))
     }
 
@@ -50,7 +52,7 @@ pub fn take<L>(member: &mut Option<L>, beside: &mut Beside, field: usize, link: 
         }
         Err(error) => return beside.note(error),
     };
-    beside.set_draft(field, draft);
+    beside.set_draft(FieldId(field), draft);
 }
 
 /// Has a member that is a link lead to the record with this id.
@@ -81,14 +83,14 @@ pub(crate) fn check<V: ValueSet>(values: &V) -> Result<()> {
     if let Some(fault) = values.beside().fault() {
         return Err(fault.clone());
     }
-    let leads = |&(field, draft): &(usize, AnyDraft)| Err(foreign::<V::Model>(field, draft));
+    let leads = |&(field, draft): &(FieldId, AnyDraft)| Err(foreign::<V::Model>(field, draft));
     values.beside().drafts().first().map_or(Ok(()), leads)
 }
 
 /// The error of a link to a draft of others than those that the values were added to
 #[cold]
-pub(super) fn foreign<M: Model>(field: usize, draft: AnyDraft) -> Error {
-    let field = M::FIELDS.get(field).map_or("", |info| info.name);
+pub(super) fn foreign<M: Model>(field: FieldId, draft: AnyDraft) -> Error {
+    let field = M::FIELDS.get(field.0).map_or("", |info| info.name);
     Error::ForeignDraft { model: draft.name, index: draft.index, linking: M::NAME, field }
 }
 
@@ -98,9 +100,8 @@ pub fn given<V: 'static>(value: &Option<V>) -> Option<&dyn Any> {
 }
 
 /// The fields for which a value is given
-pub(crate) fn given_fields<V: ValueSet>(values: &V) -> Vec<usize> {
-    let all = 0..V::Model::FIELDS.len();
-    all.filter(|&field| values.given(field).is_some()).collect()
+pub(crate) fn given_fields<V: ValueSet>(values: &V) -> Vec<FieldId> {
+    field_ids(V::Model::FIELDS).filter(|&field| values.given(field.0).is_some()).collect()
 }
 
 /// Shows the values that are given.

@@ -21,6 +21,7 @@ use crate::model::DbOf;
 use crate::records::find::{FindRecords, by};
 use crate::records::keyset::text;
 use crate::records::{IntoIter, Iter, Model};
+use crate::store::Slot;
 use crate::{Environment, Error, Record, RecordSet, Result};
 
 /// Records, and with each what else its row held; made by [`RecordQuery::records_with`](crate::RecordQuery::records_with)
@@ -74,7 +75,7 @@ impl<M: Model, T: fmt::Debug> fmt::Debug for RecordsWith<'_, M, T> {
 )]
 pub trait FindRecordsWith<M: Model, T, By> {
     #[doc(hidden)]
-    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<u32>, Vec<T>)>;
+    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<Slot>, Vec<T>)>;
 }
 
 impl<M, T, Q> FindRecordsWith<M, T, by::Select> for Q
@@ -85,7 +86,7 @@ where
         + SelectDsl<ModelColumns<M>, Output: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>>,
     T: FromSqlRow<Q::SqlType, DbOf<M>>,
 {
-    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<u32>, Vec<T>)> {
+    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<Slot>, Vec<T>)> {
         let (query, columns) = (self.as_query(), ModelColumns::<M>::always());
         let text = selecting(&text::<M>(env, &query)?, &text::<M>(env, &columns)?).ok_or_else(|| {
             Error::other(format!(
@@ -107,7 +108,7 @@ where
     Q: PositionalOrderDsl<u32> + Query + QueryFragment<DbOf<M>>,
     T: FromSqlRow<Q::SqlType, DbOf<M>>,
 {
-    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<u32>, Vec<T>)> {
+    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<Slot>, Vec<T>)> {
         whole_rows::<M, T, Q::SqlType, by::Combination>(self, env, at)
     }
 }
@@ -118,7 +119,7 @@ where
     Q: Query<SqlType = Untyped> + QueryFragment<DbOf<M>>,
     T: FromSqlRow<Untyped, DbOf<M>>,
 {
-    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<u32>, Vec<T>)> {
+    fn find_with(self, env: &Environment<M::Connection>, at: Place) -> Result<(Vec<Slot>, Vec<T>)> {
         whole_rows::<M, T, Untyped, by::Sql>(self, env, at)
     }
 }
@@ -128,7 +129,7 @@ fn whole_rows<M: Model, T: FromSqlRow<ST, DbOf<M>>, ST, By>(
     query: impl FindRecords<M, By>,
     env: &Environment<M::Connection>,
     at: Place,
-) -> Result<(Vec<u32>, Vec<T>)> {
+) -> Result<(Vec<Slot>, Vec<T>)> {
     let (mut slots, mut values) = (Vec::new(), Values::<ST, T>::default());
     query.with_query(env, None, &mut |laid, query| {
         slots = find_with::<_, M>(env, at, laid, query, &mut values)?;

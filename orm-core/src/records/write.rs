@@ -16,6 +16,7 @@ use crate::error::Repeated;
 use crate::load::miss::Miss;
 use crate::load::prefetch;
 use crate::model::DbOf;
+use crate::store::Slot;
 use crate::write::create;
 use crate::write::delete::delete;
 use crate::write::members::{self, Membership};
@@ -25,7 +26,7 @@ use crate::write::update::update;
 use crate::{Id, OneToOne, Result};
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
-fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [u32]>) -> Cow<'a, [u32]> {
+fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [Slot]>) -> Cow<'a, [Slot]> {
     if slots.iter().all(|&slot| store.meant(slot) == slot) {
         return slots;
     }
@@ -124,7 +125,7 @@ impl<'env, M: Model, K: Cardinality> Records<'env, M, K> {
         env.setting(Spot::new(at, Repeated::Write, M::NAME, ""), M::number().get(), || {
             let slots = meant(store, K::slots(self.handle(), at)?);
             for field in values::given_fields(&values) {
-                if let Some(value) = values.given(field) {
+                if let Some(value) = values.given(field.0) {
                     put(env, store, field, &slots, value)?;
                 }
             }

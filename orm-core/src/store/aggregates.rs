@@ -13,7 +13,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 
 use super::column::Stamp;
-use super::slot::{ColumnId, TableId};
+use super::slot::{ColumnId, Slot, TableId};
 use crate::Str;
 
 /// So many aggregates of one list are kept; then the one that was wanted longest ago gives its column to the next.
@@ -131,7 +131,7 @@ pub(crate) enum Affected {
     #[default]
     None,
     Some {
-        owners: HashSet<u32, FixedState>,
+        owners: HashSet<Slot, FixedState>,
         /// Also those for whom it was worked out after this
         younger: Stamp,
     },
@@ -155,7 +155,7 @@ impl Follower {
         self.affected = Affected::All;
     }
 
-    pub(super) fn affect(&mut self, owner: u32) {
+    pub(super) fn affect(&mut self, owner: Slot) {
         if let Some((owners, _)) = self.some() {
             owners.insert(owner);
         }
@@ -168,7 +168,7 @@ impl Follower {
         }
     }
 
-    fn some(&mut self) -> Option<(&mut HashSet<u32, FixedState>, &mut Stamp)> {
+    fn some(&mut self) -> Option<(&mut HashSet<Slot, FixedState>, &mut Stamp)> {
         if let Affected::None = self.affected {
             self.affected = Affected::Some { owners: HashSet::default(), younger: Stamp::MAX };
         }

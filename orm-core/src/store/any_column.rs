@@ -5,37 +5,38 @@ use std::cell::{RefCell, RefMut};
 
 use super::column::{Brought, Column, Moment, Stamp, TouchedFor};
 use super::dependents::Dependents;
+use super::slot::Slot;
 
 /// A column whatever its type
 pub trait AnyColumn: Any + Send {
     /// Whether the slot's cell holds a value
-    fn has(&self, slot: u32) -> bool;
+    fn has(&self, slot: Slot) -> bool;
     /// Notes the use of a value in a turn, and whether others of its page are yet to be read; returns whether there is one
-    fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool;
+    fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool;
     /// Whether the slot's value was written and not flushed
-    fn is_dirty(&self, slot: u32) -> bool;
+    fn is_dirty(&self, slot: Slot) -> bool;
     /// Keeps the value of a slot, as it is, until it is cleaned
-    fn pin(&self, slot: u32);
+    fn pin(&self, slot: Slot);
     /// Notes that what was written to a slot is in the database now
-    fn clean(&self, slot: u32);
+    fn clean(&self, slot: Slot);
     /// Whether a cell may have been filled since a time
     fn has_since(&self, since: Stamp) -> bool;
     /// Makes cells missing that were loaded or written since a time, dirty ones too; returns whether any were
     fn forget_since(&self, since: Stamp) -> bool;
     /// Takes the value out of a cell, also a dirty one
-    fn take(&self, slot: u32) -> Option<Box<dyn Any>>;
+    fn take(&self, slot: Slot) -> Option<Box<dyn Any>>;
     /// The same, of a value that is kept for a while; nothing of one that was dirty
-    fn take_clean(&self, slot: u32) -> Option<Box<dyn Any + Send>>;
+    fn take_clean(&self, slot: Slot) -> Option<Box<dyn Any + Send>>;
     /// Has the next read of each page look whether its values still stand
     fn doubt(&self);
     /// Puts a value that was taken out back into its cell, dirty
-    fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>);
+    fn put_back(&self, slot: Slot, now: Moment, value: Box<dyn Any>);
     /// Makes a clean cell missing
-    fn remove(&self, slot: u32) -> bool;
+    fn remove(&self, slot: Slot) -> bool;
     /// Makes clean cells missing; returns how many were
-    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    fn remove_where(&self, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize;
     /// The same within one page
-    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize;
+    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize;
     /// Calls with each page and the turn of its last use
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// Makes all cells from a slot on missing
@@ -43,13 +44,13 @@ pub trait AnyColumn: Any + Send {
     /// Makes all cells missing that were loaded at a time or later; returns whether any were
     fn remove_since(&self, since: Stamp) -> bool;
     /// When a slot's value came from the database, whatever was done to it since
-    fn known_since(&self, slot: u32) -> Option<Stamp>;
+    fn known_since(&self, slot: Slot) -> Option<Stamp>;
     /// Makes clean cells missing that came from the database before a time
     fn expire(&self, before: Stamp);
     /// When a slot's value was loaded
-    fn loaded_at(&self, slot: u32) -> Option<Stamp>;
+    fn loaded_at(&self, slot: Slot) -> Option<Stamp>;
     /// Calls with each slot that holds a value
-    fn each_slot(&self, f: &mut dyn FnMut(u32));
+    fn each_slot(&self, f: &mut dyn FnMut(Slot));
     /// How many cells hold a value
     fn count(&self) -> usize;
     /// Bytes taken
@@ -75,23 +76,23 @@ pub trait AnyColumn: Any + Send {
 }
 
 impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
-    fn has(&self, slot: u32) -> bool {
+    fn has(&self, slot: Slot) -> bool {
         self.borrow().has(slot)
     }
 
-    fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool {
+    fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool {
         self.borrow().touch(slot, turn, are_awaited)
     }
 
-    fn is_dirty(&self, slot: u32) -> bool {
+    fn is_dirty(&self, slot: Slot) -> bool {
         self.borrow().is_dirty(slot)
     }
 
-    fn pin(&self, slot: u32) {
+    fn pin(&self, slot: Slot) {
         self.borrow_mut().pin(slot);
     }
 
-    fn clean(&self, slot: u32) {
+    fn clean(&self, slot: Slot) {
         self.borrow_mut().clean(slot);
     }
 
@@ -103,12 +104,12 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow_mut().forget_since(since)
     }
 
-    fn take(&self, slot: u32) -> Option<Box<dyn Any>> {
+    fn take(&self, slot: Slot) -> Option<Box<dyn Any>> {
         let value = self.borrow_mut().take(slot)?;
         Some(Box::new(value))
     }
 
-    fn take_clean(&self, slot: u32) -> Option<Box<dyn Any + Send>> {
+    fn take_clean(&self, slot: Slot) -> Option<Box<dyn Any + Send>> {
         let is_dirty = self.borrow().is_dirty(slot);
         let value = self.borrow_mut().take(slot)?;
         (!is_dirty).then(|| Box::new(value) as Box<dyn Any + Send>)
@@ -118,21 +119,21 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow().doubt();
     }
 
-    fn put_back(&self, slot: u32, now: Moment, value: Box<dyn Any>) {
+    fn put_back(&self, slot: Slot, now: Moment, value: Box<dyn Any>) {
         if let Ok(value) = value.downcast() {
             self.borrow_mut().write(slot, now, *value);
         }
     }
 
-    fn remove(&self, slot: u32) -> bool {
+    fn remove(&self, slot: Slot) -> bool {
         self.borrow_mut().remove(slot)
     }
 
-    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+    fn remove_where(&self, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize {
         self.borrow_mut().remove_where(drop)
     }
 
-    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize {
+    fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize {
         self.borrow_mut().remove_in_page(page, drop)
     }
 
@@ -148,7 +149,7 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow_mut().remove_since(since)
     }
 
-    fn known_since(&self, slot: u32) -> Option<Stamp> {
+    fn known_since(&self, slot: Slot) -> Option<Stamp> {
         self.borrow().known_since(slot)
     }
 
@@ -156,11 +157,11 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow_mut().expire(before);
     }
 
-    fn loaded_at(&self, slot: u32) -> Option<Stamp> {
+    fn loaded_at(&self, slot: Slot) -> Option<Stamp> {
         self.borrow().loaded_at(slot)
     }
 
-    fn each_slot(&self, f: &mut dyn FnMut(u32)) {
+    fn each_slot(&self, f: &mut dyn FnMut(Slot)) {
         self.borrow().slots().for_each(f);
     }
 

@@ -8,7 +8,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::dependents::Dependents;
-use super::slot::SlotSet;
+use super::slot::{Bits, Slot};
 use crate::Str;
 
 /// Slots in a page, as a power of two: small, as the first record of a model pays for a page of every column, but
@@ -87,14 +87,14 @@ struct Touched([Option<Pages>; 2]);
 #[derive(Debug, Default)]
 struct Pages {
     numbers: Vec<u32>,
-    marks: SlotSet,
+    marks: Bits,
 }
 
 impl Touched {
     #[cold]
     fn mark(&mut self, page: usize) {
         for pages in self.0.iter_mut().flatten() {
-            if pages.marks.mark(page as u32) {
+            if pages.marks.mark(page) {
                 pages.numbers.push(page as u32);
             }
         }
@@ -102,7 +102,7 @@ impl Touched {
 }
 
 /// By slot when a cell was loaded, and the stamp of its last change
-type Edited = HashMap<u32, (Stamp, Stamp), FixedState>;
+type Edited = HashMap<Slot, (Stamp, Stamp), FixedState>;
 
 /// Values that came from the database, and the bytes that they took
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -171,20 +171,20 @@ impl<V> Default for Column<V> {
 }
 
 #[inline]
-fn place(slot: u32) -> (usize, usize) {
-    ((slot >> PAGE_BITS) as usize, slot as usize & (PAGE - 1))
+fn place(slot: Slot) -> (usize, usize) {
+    (slot.index() >> PAGE_BITS, slot.index() & (PAGE - 1))
 }
 
 impl<V> Column<V> {
     #[inline]
-    pub(crate) fn get(&self, slot: u32) -> Option<&V> {
+    pub(crate) fn get(&self, slot: Slot) -> Option<&V> {
         let (page, cell) = place(slot);
         self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
     /// As `get`, counted as a hit, if the page was used in this turn before: else there is more to do, see `touch`.
     #[inline(always)]
-    pub(crate) fn hit(&self, slot: u32, turn: u32) -> Option<&V> {
+    pub(crate) fn hit(&self, slot: Slot, turn: u32) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
@@ -200,7 +200,7 @@ impl<V> Column<V> {
     #[inline]
     pub(crate) fn noted(
         &mut self,
-        slot: u32,
+        slot: Slot,
         turn: u32,
         note: impl FnOnce(&mut Dependents, Stamp),
     ) -> Option<&V> {
@@ -217,7 +217,7 @@ impl<V> Column<V> {
     /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
     ///
     /// Of a page with records that `are_awaited` each read has to come by here, so that it is known which are left.
-    pub(crate) fn touch(&self, slot: u32, turn: u32, are_awaited: bool) -> bool {
+    pub(crate) fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool {
         let (page, cell) = place(slot);
         let Some(Some(page)) = self.pages.get(page) else { return false };
         if page.cells[cell].is_none() {
@@ -266,13 +266,13 @@ impl<V> Column<V> {
         self.count
     }
 
-    pub(crate) fn has(&self, slot: u32) -> bool {
+    pub(crate) fn has(&self, slot: Slot) -> bool {
         self.get(slot).is_some()
     }
 
     /// The cell of a slot to be filled, unless it holds a value: what is cached stays (rule P9).
     #[inline(always)]
-    pub(crate) fn vacant(&mut self, slot: u32, now: Moment) -> Option<Vacant<'_, V>>
+    pub(crate) fn vacant(&mut self, slot: Slot, now: Moment) -> Option<Vacant<'_, V>>
     where
         V: 'static,
     {
@@ -281,7 +281,7 @@ impl<V> Column<V> {
 
     /// The same where a clean value may give way: it is gone then.
     #[inline(always)]
-    pub(crate) fn fillable(&mut self, slot: u32, Filling { now, renews }: Filling) -> Option<Vacant<'_, V>>
+    pub(crate) fn fillable(&mut self, slot: Slot, Filling { now, renews }: Filling) -> Option<Vacant<'_, V>>
     where
         V: 'static,
     {
@@ -316,7 +316,7 @@ impl<V> Column<V> {
     }
 
     /// Puts a value into the cell of a slot, whatever is there but a dirty one.
-    pub(crate) fn set(&mut self, slot: u32, now: Moment, value: V)
+    pub(crate) fn set(&mut self, slot: Slot, now: Moment, value: V)
     where
         V: 'static,
     {
@@ -326,7 +326,7 @@ impl<V> Column<V> {
     }
 
     /// Puts another value in the place of one that was loaded: it is as old as that was, and goes with what was changed since.
-    pub(crate) fn edit(&mut self, slot: u32, now: Moment, value: V)
+    pub(crate) fn edit(&mut self, slot: Slot, now: Moment, value: V)
     where
         V: 'static,
     {
@@ -338,7 +338,7 @@ impl<V> Column<V> {
     }
 
     /// When the value of a slot came from the database, whatever was done to it since
-    pub(crate) fn known_since(&self, slot: u32) -> Option<Stamp> {
+    pub(crate) fn known_since(&self, slot: Slot) -> Option<Stamp> {
         Some(loaded_before(self.edited.as_deref(), slot, self.loaded_at(slot)?))
     }
 
@@ -356,7 +356,7 @@ impl<V> Column<V> {
     }
 
     /// Puts a value into the cell of a slot that is not in the database yet.
-    pub(crate) fn write(&mut self, slot: u32, now: Moment, value: V)
+    pub(crate) fn write(&mut self, slot: Slot, now: Moment, value: V)
     where
         V: 'static,
     {
@@ -368,7 +368,7 @@ impl<V> Column<V> {
         }
     }
 
-    fn replace(&mut self, slot: u32, now: Moment, value: V)
+    fn replace(&mut self, slot: Slot, now: Moment, value: V)
     where
         V: 'static,
     {
@@ -387,7 +387,7 @@ impl<V> Column<V> {
 
     /// Notes that what was computed from a cell has to be computed anew.
     #[inline]
-    pub(crate) fn change(&mut self, slot: u32) {
+    pub(crate) fn change(&mut self, slot: Slot) {
         if let Some(dependents) = &mut self.dependents {
             dependents.change(slot);
         }
@@ -398,13 +398,13 @@ impl<V> Column<V> {
         &mut self.dependents
     }
 
-    pub(crate) fn is_dirty(&self, slot: u32) -> bool {
+    pub(crate) fn is_dirty(&self, slot: Slot) -> bool {
         let (page, cell) = place(slot);
         self.pages.get(page).is_some_and(|page| page.as_ref().is_some_and(|page| page.dirty & 1 << cell != 0))
     }
 
     /// Keeps the value of a slot, as it is, until it is cleaned.
-    pub(crate) fn pin(&mut self, slot: u32) {
+    pub(crate) fn pin(&mut self, slot: Slot) {
         let (page, cell) = place(slot);
         if let Some(Some(page)) = self.pages.get_mut(page)
             && page.cells[cell].is_some()
@@ -415,7 +415,7 @@ impl<V> Column<V> {
     }
 
     /// Notes that what was written to a slot is in the database now.
-    pub(crate) fn clean(&mut self, slot: u32) {
+    pub(crate) fn clean(&mut self, slot: Slot) {
         let (page, cell) = place(slot);
         if let Some(Some(page)) = self.pages.get_mut(page) {
             page.dirty &= !(1 << cell);
@@ -439,7 +439,7 @@ impl<V> Column<V> {
     }
 
     /// Makes the cell of a slot missing unless it is dirty; tells whether it did.
-    pub(crate) fn remove(&mut self, slot: u32) -> bool
+    pub(crate) fn remove(&mut self, slot: Slot) -> bool
     where
         V: 'static,
     {
@@ -452,7 +452,7 @@ impl<V> Column<V> {
     }
 
     /// Takes the value out of the cell of a slot, also a dirty one.
-    pub(crate) fn take(&mut self, slot: u32) -> Option<V>
+    pub(crate) fn take(&mut self, slot: Slot) -> Option<V>
     where
         V: 'static,
     {
@@ -474,7 +474,7 @@ impl<V> Column<V> {
     }
 
     /// Makes all clean cells missing for which `drop` says so; tells how many.
-    pub(crate) fn remove_where(&mut self, mut drop: impl FnMut(u32, Stamp) -> bool) -> usize
+    pub(crate) fn remove_where(&mut self, mut drop: impl FnMut(Slot, Stamp) -> bool) -> usize
     where
         V: 'static,
     {
@@ -482,7 +482,7 @@ impl<V> Column<V> {
     }
 
     /// The same within one page; an empty page gives its memory back.
-    pub(crate) fn remove_in_page(&mut self, number: usize, drop: &mut dyn FnMut(u32, Stamp) -> bool) -> usize
+    pub(crate) fn remove_in_page(&mut self, number: usize, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize
     where
         V: 'static,
     {
@@ -493,13 +493,13 @@ impl<V> Column<V> {
                 continue;
             }
             let dirty = page.dirty & 1 << index != 0;
-            if dirty || !drop((number << PAGE_BITS | index) as u32, page.loaded_at(index)) {
+            if dirty || !drop(Slot::at(number << PAGE_BITS | index), page.loaded_at(index)) {
                 left += 1;
             } else if let Some(value) = page.cells[index].take() {
                 self.bytes -= heap_bytes(&value).unwrap_or(0);
                 removed += 1;
                 if let Some(dependents) = &mut self.dependents {
-                    dependents.change((number << PAGE_BITS | index) as u32);
+                    dependents.change(Slot::at(number << PAGE_BITS | index));
                 }
             }
         }
@@ -524,7 +524,7 @@ impl<V> Column<V> {
         };
         let numbers = std::mem::take(&mut pages.numbers);
         numbers.iter().for_each(|&page| {
-            pages.marks.unmark(page);
+            pages.marks.unmark(page as usize);
         });
         numbers
     }
@@ -541,7 +541,7 @@ impl<V> Column<V> {
         V: 'static,
     {
         for number in from / PAGE..self.pages.len() {
-            self.remove_in_page(number, &mut |slot, _| slot as usize >= from);
+            self.remove_in_page(number, &mut |slot, _| slot.index() >= from);
         }
         let used = self.pages.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         self.pages.truncate(used.max(from.div_ceil(PAGE)));
@@ -574,7 +574,7 @@ impl<V> Column<V> {
     where
         V: 'static,
     {
-        let slots: Vec<u32> = self.slots().filter(|&slot| self.get(slot).is_some_and(&drop)).collect();
+        let slots: Vec<Slot> = self.slots().filter(|&slot| self.get(slot).is_some_and(&drop)).collect();
         slots.into_iter().for_each(|slot| {
             self.remove(slot);
         });
@@ -589,12 +589,12 @@ impl<V> Column<V> {
     }
 
     /// The value of a slot, if it was loaded at this moment
-    pub(crate) fn loaded_in(&self, slot: u32, now: Moment) -> Option<&V> {
+    pub(crate) fn loaded_in(&self, slot: Slot, now: Moment) -> Option<&V> {
         let is_so = self.loaded_at(slot) == Some(now.time) && !self.is_dirty(slot);
         if is_so { self.get(slot) } else { None }
     }
 
-    pub(crate) fn loaded_at(&self, slot: u32) -> Option<Stamp> {
+    pub(crate) fn loaded_at(&self, slot: Slot) -> Option<Stamp> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         page.cells[cell].as_ref()?;
@@ -602,11 +602,11 @@ impl<V> Column<V> {
     }
 
     /// The slots that hold a value, in order
-    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
         let pages = self.pages.iter().enumerate().filter_map(|(number, page)| Some((number, page.as_ref()?)));
         pages.flat_map(|(number, page)| {
             let held = (0..PAGE).filter(|&index| page.cells[index].is_some());
-            held.map(move |index| (number << PAGE_BITS | index) as u32)
+            held.map(move |index| Slot::at(number << PAGE_BITS | index))
         })
     }
 
@@ -620,7 +620,7 @@ impl<V> Column<V> {
 
 /// When a value came from the database whose cell was filled at a time: before that, if it was edited then, and not loaded anew since
 #[inline]
-fn loaded_before(edited: Option<&Edited>, slot: u32, filled: Stamp) -> Stamp {
+fn loaded_before(edited: Option<&Edited>, slot: Slot, filled: Stamp) -> Stamp {
     let edit = edited.and_then(|edited| edited.get(&slot));
     edit.filter(|&&(_, changed)| changed == filled).map_or(filled, |&(loaded, _)| loaded)
 }
@@ -704,67 +704,68 @@ pub(crate) fn heap_bytes<V: 'static>(value: &V) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     fn at(time: Stamp) -> Moment {
         Moment { time, turn: time }
     }
 
-    fn filled(slots: impl IntoIterator<Item = u32>, time: Stamp) -> Column<Str> {
+    fn filled(numbers: impl IntoIterator<Item = usize>, time: Stamp) -> Column<Str> {
         let mut column = Column::default();
-        fill(&mut column, slots, time);
+        fill(&mut column, numbers, time);
         column
     }
 
-    fn fill(column: &mut Column<Str>, slots: impl IntoIterator<Item = u32>, time: Stamp) {
-        for slot in slots {
-            if let Some(cell) = column.vacant(slot, at(time)) {
-                cell.fill(text(slot));
+    fn fill(column: &mut Column<Str>, numbers: impl IntoIterator<Item = usize>, time: Stamp) {
+        for number in numbers {
+            if let Some(cell) = column.vacant(slot(number), at(time)) {
+                cell.fill(text(number));
             }
         }
     }
 
     /// Too long to lie in the value itself
-    fn text(slot: u32) -> Str {
-        Str::from(format!("a text of more than a few letters {slot}"))
+    fn text(number: usize) -> Str {
+        Str::from(format!("a text of more than a few letters {number}"))
     }
 
     #[test]
     fn what_is_loaded_never_overwrites() {
         let mut column = filled([3], 1);
-        assert!(column.vacant(3, at(2)).is_none());
-        assert_eq!((column.get(3), column.loaded_at(3)), (Some(&text(3)), Some(1)));
-        column.set(3, at(4), text(9));
-        assert_eq!((column.get(3), column.loaded_at(3), column.count()), (Some(&text(9)), Some(4), 1));
+        assert!(column.vacant(slot(3), at(2)).is_none());
+        assert_eq!((column.get(slot(3)), column.loaded_at(slot(3))), (Some(&text(3)), Some(1)));
+        column.set(slot(3), at(4), text(9));
+        assert_eq!(
+            (column.get(slot(3)), column.loaded_at(slot(3)), column.count()),
+            (Some(&text(9)), Some(4), 1)
+        );
     }
 
     #[test]
     fn what_was_written_stays_until_it_is_cleaned_or_undone() {
         let mut column = filled([3, 4], 1);
-        column.write(3, at(2), text(30));
-        column.set(3, at(3), text(31));
-        assert!(column.is_dirty(3) && !column.remove(3) && column.remove_where(|_, _| true) == 1);
-        assert_eq!(column.get(3), Some(&text(30)));
-        column.clean(3);
-        assert!(!column.is_dirty(3) && column.remove(3));
-        column.write(3, at(5), text(32));
+        column.write(slot(3), at(2), text(30));
+        column.set(slot(3), at(3), text(31));
+        assert!(column.is_dirty(slot(3)) && !column.remove(slot(3)) && column.remove_where(|_, _| true) == 1);
+        assert_eq!(column.get(slot(3)), Some(&text(30)));
+        column.clean(slot(3));
+        assert!(!column.is_dirty(slot(3)) && column.remove(slot(3)));
+        column.write(slot(3), at(5), text(32));
         column.forget_since(5);
-        assert_eq!((column.count(), column.is_dirty(3)), (0, false));
+        assert_eq!((column.count(), column.is_dirty(slot(3))), (0, false));
     }
 
     #[test]
     fn since_a_time_takes_what_came_then_and_leaves_older_pages_alone() {
-        let mut column = filled(0..PAGE as u32, 1);
-        fill(&mut column, PAGE as u32..PAGE as u32 + 10, 5);
+        let mut column = filled(0..PAGE, 1);
+        fill(&mut column, PAGE..PAGE + 10, 5);
         // In the first page too, apart from the others.
-        column.remove(7);
+        column.remove(slot(7));
         fill(&mut column, [7], 6);
-        assert_eq!((column.loaded_at(6), column.loaded_at(7)), (Some(1), Some(6)));
+        assert_eq!((column.loaded_at(slot(6)), column.loaded_at(slot(7))), (Some(1), Some(6)));
         column.remove_since(5);
-        assert_eq!(
-            column.slots().collect::<Vec<_>>(),
-            (0..PAGE as u32).filter(|&slot| slot != 7).collect::<Vec<_>>()
-        );
+        assert_eq!(column.slots().collect::<Vec<_>>(), slots((0..PAGE).filter(|&number| number != 7)));
     }
 
     #[test]
@@ -773,7 +774,7 @@ mod tests {
         let (held, bytes) = (column.held(), column.bytes());
         assert!(held.bytes > held.values * text(0).len() && bytes >= held.bytes);
         column.remove_from(500);
-        assert!(column.bytes() < bytes && column.slots().all(|slot| slot < 500));
+        assert!(column.bytes() < bytes && column.slots().all(|slot| slot.index() < 500));
         column.remove_from(0);
         assert_eq!((column.count(), column.bytes(), column.held()), (0, 0, Brought::default()));
     }
@@ -781,11 +782,11 @@ mod tests {
     #[test]
     fn a_hit_is_one_of_a_page_that_was_used_in_the_same_turn() {
         let column = filled([1, 2], 5);
-        assert!(column.hit(1, 6).is_none() && column.hits() == 0);
-        assert!(column.touch(1, 6, false) && column.hit(2, 6).is_some());
+        assert!(column.hit(slot(1), 6).is_none() && column.hits() == 0);
+        assert!(column.touch(slot(1), 6, false) && column.hit(slot(2), 6).is_some());
         assert_eq!((column.hits(), column.uses().collect::<Vec<_>>()), (2, vec![(0, 6)]));
-        assert!(!column.touch(3, 7, false) && !column.touch(700, 7, false));
-        assert!(column.touch(1, 7, true) && column.hit(2, 7).is_none());
+        assert!(!column.touch(slot(3), 7, false) && !column.touch(slot(700), 7, false));
+        assert!(column.touch(slot(1), 7, true) && column.hit(slot(2), 7).is_none());
         assert_eq!(column.uses().collect::<Vec<_>>(), vec![(0, 7)]);
         assert_eq!([1, AWAITED - 2, AWAITED - 1].map(next_turn), [2, AWAITED - 1, 1]);
     }

@@ -12,7 +12,7 @@ use indexmap::IndexMap;
 
 use super::column::Stamp;
 use super::dependents::{Dependents, NONE, Signal};
-use super::slot::{ColumnId, TableId};
+use super::slot::{ColumnId, Slot, TableId};
 use super::table::{Part, Written};
 
 /// Edges that may be there before those that lead nowhere are looked for
@@ -29,13 +29,13 @@ struct Edge {
 /// The records whose value was computed
 #[derive(Debug)]
 enum Slots {
-    One(u32),
+    One(Slot),
     // Twice in a box, as one is what most are, and there are many of them.
-    Several(Box<Box<[u32]>>),
+    Several(Box<Box<[Slot]>>),
 }
 
 impl Slots {
-    fn all(&self) -> &[u32] {
+    fn all(&self) -> &[Slot] {
         match self {
             Self::One(slot) => std::slice::from_ref(slot),
             Self::Several(slots) => slots,
@@ -71,13 +71,13 @@ struct Running {
 /// What was read to compute a value that is stored
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Read {
-    Part(TableId, Part, u32),
+    Part(TableId, Part, Slot),
     /// Whatever a search has found
     Search(String),
 }
 
 /// A field that is computed, and the record
-pub(crate) type Target = (TableId, ColumnId, u32);
+pub(crate) type Target = (TableId, ColumnId, Slot);
 
 /// What a computation has come to
 #[derive(Debug, Clone, Copy)]
@@ -158,7 +158,7 @@ impl Computations {
         &mut self,
         table: TableId,
         column: ColumnId,
-        slots: &[u32],
+        slots: &[Slot],
         is_stored: bool,
     ) -> Result<u32, Vec<Target>> {
         // Mostly it is the one that was computed last.
@@ -173,7 +173,7 @@ impl Computations {
             }
         };
         for &slot in slots {
-            let Some(&known) = self.current[field].get(slot as usize).filter(|&&known| known != NONE) else {
+            let Some(&known) = self.current[field].get(slot.index()).filter(|&&known| known != NONE) else {
                 continue;
             };
             if self.computations[known as usize].is_running {
@@ -181,7 +181,7 @@ impl Computations {
                 return Err(self.cycle_from(known));
             }
             // Its value has gone otherwise; those of others that were computed with it may be there.
-            self.current[field][slot as usize] = NONE;
+            self.current[field][slot.index()] = NONE;
             let before = &mut self.computations[known as usize];
             before.values -= 1;
             if before.values == 0 {
@@ -207,10 +207,10 @@ impl Computations {
         };
         let current = &mut self.current[field];
         for &slot in self.computations[id as usize].slots.all() {
-            if current.len() <= slot as usize {
-                current.resize(slot as usize + 1, NONE);
+            if current.len() <= slot.index() {
+                current.resize(slot.index() + 1, NONE);
             }
-            current[slot as usize] = id;
+            current[slot.index()] = id;
         }
         let reads = is_stored.then(Vec::new);
         self.running.push(Running { computation: id, oldest: Stamp::MAX, reads });
@@ -300,7 +300,7 @@ impl Computations {
         dependents: &mut Option<Box<Dependents>>,
         signal: &Arc<Signal>,
         input: (TableId, Part),
-        slot: u32,
+        slot: Slot,
         loaded: Stamp,
     ) {
         let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) else {
@@ -324,7 +324,7 @@ impl Computations {
 
     /// The same of a cell in a column that something was computed from before
     #[inline]
-    pub(crate) fn note_read(&mut self, dependents: &mut Dependents, slot: u32, loaded: Stamp) {
+    pub(crate) fn note_read(&mut self, dependents: &mut Dependents, slot: Slot, loaded: Stamp) {
         if let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) {
             running.oldest = running.oldest.min(loaded);
             let id = running.computation;
@@ -402,7 +402,7 @@ impl Computations {
             if self.computations[computation as usize].stands {
                 let Computation { field, slots, .. } = &self.computations[computation as usize];
                 if let Some((&(table, column), current)) = self.current.get_index(*field as usize) {
-                    let own = slots.all().iter().filter(|&&slot| current[slot as usize] == computation);
+                    let own = slots.all().iter().filter(|&&slot| current[slot.index()] == computation);
                     gone.extend(own.map(|&slot| (table, column, slot)));
                 }
                 self.retire(computation);
@@ -426,8 +426,8 @@ impl Computations {
         }
         let current = &mut self.current[*field as usize];
         for &slot in slots.all() {
-            if current[slot as usize] == id {
-                current[slot as usize] = NONE;
+            if current[slot.index()] == id {
+                current[slot.index()] = NONE;
             }
         }
         self.release(id);
@@ -459,7 +459,7 @@ impl Computations {
         for id in 0..self.computations.len() {
             let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
             let Some((&(table, column), _)) = self.current.get_index(*field as usize) else { continue };
-            let is_cached = |&slot: &u32| is_cached((table, column, slot));
+            let is_cached = |&slot: &Slot| is_cached((table, column, slot));
             if *stands && !is_running && !slots.all().iter().any(is_cached) {
                 self.retire(id as u32);
             }
@@ -511,6 +511,7 @@ impl Computations {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const TABLE: TableId = TableId(0);
@@ -529,30 +530,30 @@ mod tests {
             Self { computed: Computations::default(), name: None, signal: Arc::new(Signal::new(1)) }
         }
 
-        fn begin(&mut self, column: ColumnId, slots: &[u32]) -> Result<(), Vec<Target>> {
-            self.computed.begin(TABLE, column, slots, false).map(drop)
+        fn begin(&mut self, column: ColumnId, numbers: &[usize]) -> Result<(), Vec<Target>> {
+            self.computed.begin(TABLE, column, &slots(numbers.iter().copied()), false).map(drop)
         }
 
-        fn read(&mut self, slot: u32, loaded: Stamp) {
+        fn read(&mut self, number: usize, loaded: Stamp) {
             let input = (TABLE, Part::Column(NAME));
-            self.computed.note(&mut self.name, &self.signal, input, slot, loaded);
+            self.computed.note(&mut self.name, &self.signal, input, slot(number), loaded);
         }
 
         /// Computes a value from the cells of these slots.
-        fn compute(&mut self, slots: &[u32], from: &[u32]) -> bool {
-            self.begin(SHOWN, slots).expect("no cycle");
-            from.iter().for_each(|&slot| self.read(slot, 5));
+        fn compute(&mut self, numbers: &[usize], from: &[usize]) -> bool {
+            self.begin(SHOWN, numbers).expect("no cycle");
+            from.iter().for_each(|&number| self.read(number, 5));
             self.computed.finish().is_some_and(|finished| finished.stands)
         }
 
         /// The records whose value goes when a cell changes
-        fn change(&mut self, slot: u32) -> Vec<u32> {
+        fn change(&mut self, number: usize) -> Vec<usize> {
             let mut gone = Vec::new();
             if let Some(name) = &mut self.name {
-                name.change(slot);
+                name.change(slot(number));
                 self.computed.take_changed(name, &mut gone);
             }
-            gone.into_iter().map(|(_, _, slot)| slot).collect()
+            gone.into_iter().map(|(_, _, slot)| slot.index()).collect()
         }
     }
 
@@ -605,7 +606,7 @@ mod tests {
     fn a_value_is_as_old_as_the_oldest_that_it_follows_from() {
         let mut cells = Cells::new();
         cells.begin(SHOWN, &[1]).expect("no cycle");
-        [7, 3, 9].into_iter().zip(0..).for_each(|(loaded, slot)| cells.read(slot, loaded));
+        [7, 3, 9].into_iter().zip(0..).for_each(|(loaded, number)| cells.read(number, loaded));
         assert_eq!(cells.computed.finish().map(|finished| finished.oldest), Some(3));
     }
 
@@ -615,14 +616,14 @@ mod tests {
         cells.begin(ColumnId(6), &[5]).expect("no cycle");
         cells.begin(SHOWN, &[1]).expect("no cycle");
         cells.begin(SHOWN, &[2]).expect("no cycle");
-        assert_eq!(cells.begin(SHOWN, &[1]), Err(vec![(TABLE, SHOWN, 1), (TABLE, SHOWN, 2)]));
+        assert_eq!(cells.begin(SHOWN, &[1]), Err(vec![(TABLE, SHOWN, slot(1)), (TABLE, SHOWN, slot(2))]));
     }
 
     #[test]
     fn a_search_goes_with_the_tables_that_it_names() {
         let mut cells = Cells::new();
-        for (slot, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
-            cells.begin(SHOWN, &[slot]).expect("no cycle");
+        for (number, text) in [(1, "SELECT * FROM orders"), (2, "SELECT * FROM lines"), (3, "")] {
+            cells.begin(SHOWN, &[number]).expect("no cycle");
             let search = Search { text: text.to_owned(), narrowed: None };
             cells.computed.note_search(&cells.signal, search, 5);
             cells.computed.finish();
@@ -631,8 +632,8 @@ mod tests {
         let mut gone = Vec::new();
         let follows = |search: &Search| search.follows("orders", Some(TABLE), &Written::Rows);
         cells.computed.take_searches(&follows, &mut gone);
-        let slots: Vec<u32> = gone.into_iter().map(|(_, _, slot)| slot).collect();
-        assert_eq!(slots, [1, 3]);
+        let gone: Vec<Slot> = gone.into_iter().map(|(_, _, slot)| slot).collect();
+        assert_eq!(gone, slots([1, 3]));
     }
 
     #[test]
@@ -668,7 +669,7 @@ mod tests {
         assert!(cells.computed.is_crowded());
         let name = std::cell::RefCell::new(cells.name.take());
         // The value of 2 has left the cache.
-        cells.computed.sweep(&|(_, _, slot)| slot == 1, &|_, _, f| {
+        cells.computed.sweep(&|(_, _, kept)| kept == slot(1), &|_, _, f| {
             f(name.borrow_mut().as_mut().expect("it was read"));
         });
         cells.name = name.into_inner();

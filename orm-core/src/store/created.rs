@@ -3,14 +3,14 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::slot::SlotSet;
+use super::slot::{Slot, SlotSet};
 
 /// Records that were created one by one
 #[derive(Debug, Default)]
 pub(super) struct Created {
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     /// Where a slot stands, so far as anybody has asked; the last time, if it stands there twice
-    places: HashMap<u32, usize, FixedState>,
+    places: HashMap<Slot, usize, FixedState>,
     /// All places before this one are there
     known: usize,
     /// How many there were when those that have come again since were last taken out
@@ -21,7 +21,7 @@ pub(super) struct Created {
 const SPARE: usize = 1024;
 
 impl Created {
-    pub(super) fn push(&mut self, slot: u32) {
+    pub(super) fn push(&mut self, slot: Slot) {
         // One that is upserted again and again is one.
         if self.slots.last() == Some(&slot) {
             return;
@@ -39,7 +39,7 @@ impl Created {
     }
 
     /// So many of them before and after one, and where among these it stands; nothing if it is none of them
-    pub(super) fn around(&mut self, slot: u32, reach: usize) -> Option<(Vec<u32>, usize)> {
+    pub(super) fn around(&mut self, slot: Slot, reach: usize) -> Option<(Vec<Slot>, usize)> {
         for place in self.known..self.slots.len() {
             self.places.insert(self.slots[place], place);
         }
@@ -52,7 +52,7 @@ impl Created {
 
     /// The keys of slots from one on are gone.
     pub(super) fn truncate(&mut self, from: usize) {
-        self.slots.retain(|&slot| (slot as usize) < from);
+        self.slots.retain(|&slot| (slot.index()) < from);
         if self.slots.is_empty() {
             *self = Self::default();
         }
@@ -62,30 +62,31 @@ impl Created {
 
     /// Bytes taken
     pub(super) fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<u32>() + self.places.allocation_size()
+        self.slots.capacity() * size_of::<Slot>() + self.places.allocation_size()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     #[test]
     fn those_around_one_are_found_by_its_place() {
         let mut created = Created::default();
-        (10..20).chain([19, 19]).for_each(|slot| created.push(slot));
-        assert_eq!(created.around(14, 2), Some((vec![12, 13, 14, 15, 16], 2)));
-        assert_eq!(created.around(10, 1), Some((vec![10, 11], 0)));
-        assert_eq!(created.around(19, 1), Some((vec![18, 19], 1)));
-        assert_eq!(created.around(9, 1), None);
-        created.push(12);
-        assert_eq!(created.around(12, 1), Some((vec![19, 12], 1)));
+        (10..20).chain([19, 19]).for_each(|number| created.push(slot(number)));
+        assert_eq!(created.around(slot(14), 2), Some((slots([12, 13, 14, 15, 16]), 2)));
+        assert_eq!(created.around(slot(10), 1), Some((slots([10, 11]), 0)));
+        assert_eq!(created.around(slot(19), 1), Some((slots([18, 19]), 1)));
+        assert_eq!(created.around(slot(9), 1), None);
+        created.push(slot(12));
+        assert_eq!(created.around(slot(12), 1), Some((slots([19, 12]), 1)));
         created.truncate(13);
-        assert_eq!(created.around(12, usize::MAX), Some((vec![10, 11, 12, 12], 3)));
-        (0..10_000).for_each(|round| created.push(round % 7));
-        let (all, _) = created.around(5, usize::MAX).expect("it is there");
+        assert_eq!(created.around(slot(12), usize::MAX), Some((slots([10, 11, 12, 12]), 3)));
+        (0..10_000).for_each(|round| created.push(slot(round % 7)));
+        let (all, _) = created.around(slot(5), usize::MAX).expect("it is there");
         assert!(all.len() < SPARE + 20, "{}", all.len());
         created.truncate(0);
-        assert_eq!((created.around(12, 1), created.bytes()), (None, 0));
+        assert_eq!((created.around(slot(12), 1), created.bytes()), (None, 0));
     }
 }

@@ -1,10 +1,11 @@
 //! What a column knows of the values that were computed from its cells, and how it tells that these are to go.
 
+use super::slot::Slot;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// Where a chain ends; a slot that no computation is for
+/// Where a chain ends
 pub(super) const NONE: u32 = u32::MAX;
 
 /// What columns tell their environment, which they do not know
@@ -102,8 +103,8 @@ impl Dependents {
 
     /// The chain of a cell
     #[inline]
-    pub(super) fn chain(&mut self, slot: u32) -> &mut u32 {
-        let place = slot as usize;
+    pub(super) fn chain(&mut self, slot: Slot) -> &mut u32 {
+        let place = slot.index();
         if self.chains.len() <= place {
             self.chains.resize(place + 1, NONE);
         }
@@ -121,8 +122,8 @@ impl Dependents {
 
     /// Notes that a cell is not what it was.
     #[inline]
-    pub(crate) fn change(&mut self, slot: u32) {
-        if let Some(chain) = self.chains.get_mut(slot as usize)
+    pub(crate) fn change(&mut self, slot: Slot) {
+        if let Some(chain) = self.chains.get_mut(slot.index())
             && *chain != NONE
         {
             self.cut.push(mem::replace(chain, NONE));

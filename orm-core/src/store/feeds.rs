@@ -1,6 +1,6 @@
 //! Which rows of a table have changed that stored values follow from, since somebody has looked.
 
-use super::slot::SlotSet;
+use super::slot::{Slot, SlotSet};
 
 /// What of a table's rows stored values follow from
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ struct Feed {
     watched: Watched,
     /// By which number whoever watches knows it
     source: usize,
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     marks: SlotSet,
 }
 
@@ -78,7 +78,7 @@ impl Feeds {
     }
 
     /// Notes what has become of rows; tells whether somebody watches that.
-    pub(crate) fn note(&mut self, change: Change<'_>, slots: &[u32]) -> bool {
+    pub(crate) fn note(&mut self, change: Change<'_>, slots: &[Slot]) -> bool {
         let mut is_any = false;
         for feed in self.0.iter_mut().filter(|feed| feed.watched.counts(change)) {
             is_any |= !slots.is_empty();
@@ -88,7 +88,7 @@ impl Feeds {
     }
 
     /// Calls with each source whose rows have changed since the last call.
-    pub(crate) fn take(&mut self, f: &mut dyn FnMut(usize, Vec<u32>)) {
+    pub(crate) fn take(&mut self, f: &mut dyn FnMut(usize, Vec<Slot>)) {
         for feed in self.0.iter_mut().filter(|feed| !feed.slots.is_empty()) {
             feed.marks = SlotSet::default();
             f(feed.source, std::mem::take(&mut feed.slots));

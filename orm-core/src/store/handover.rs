@@ -7,10 +7,10 @@ use hashbrown::{HashMap, HashSet};
 
 use super::column::Column;
 use super::links::Link;
-use super::slot::{ColumnId, SlotSet};
+use super::slot::{ColumnId, Slot, SlotSet};
 
 /// Where unique links lead in the database that wait to lead elsewhere, by column and record; `None`: nobody knows
-pub(super) type GivenUp = HashMap<(ColumnId, u32), Option<Link>, FixedState>;
+pub(super) type GivenUp = HashMap<(ColumnId, Slot), Option<Link>, FixedState>;
 
 /// In which steps records are written
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(crate) struct Steps {
     /// One after the other; all others come last
     pub(crate) first: Vec<SlotSet>,
     /// Links that are set to NULL before the last step, as each waits for another one: they change hands in a circle
-    pub(crate) circles: Vec<(ColumnId, Vec<u32>)>,
+    pub(crate) circles: Vec<(ColumnId, Vec<Slot>)>,
 }
 
 /// The steps in which records are written that wait; `None`: in any order
@@ -27,9 +27,9 @@ pub(crate) struct Steps {
 /// led, may have given up whatever is taken.
 pub(super) fn steps<'a>(
     given_up: &GivenUp,
-    waiting: &[u32],
+    waiting: &[Slot],
     links: &dyn Fn(ColumnId) -> Option<&'a RefCell<Column<Link>>>,
-    is_dirty: &dyn Fn(ColumnId, u32) -> bool,
+    is_dirty: &dyn Fn(ColumnId, Slot) -> bool,
 ) -> Option<Steps> {
     if given_up.len() < 2 {
         return None;
@@ -38,16 +38,16 @@ pub(super) fn steps<'a>(
     columns.sort_unstable();
     columns.dedup();
     // Who waits for whom, and by which link
-    let mut waits: HashMap<u32, Vec<(ColumnId, u32)>, FixedState> = HashMap::default();
+    let mut waits: HashMap<Slot, Vec<(ColumnId, Slot)>, FixedState> = HashMap::default();
     for column in columns {
         let Some(cells) = links(column) else { continue };
         let cells = cells.borrow();
-        let leads = |slot: u32| cells.get(slot).copied().and_then(Link::target);
+        let leads = |slot: Slot| cells.get(slot).copied().and_then(Link::target);
         let own = || given_up.iter().filter(|((other, slot), _)| *other == column && is_dirty(column, *slot));
-        let givers: HashMap<u32, u32, FixedState> =
+        let givers: HashMap<Slot, Slot, FixedState> =
             own().filter_map(|(&(_, slot), from)| Some((from.as_ref()?.target()?, slot))).collect();
         let unknown = own().filter(|&(&(_, slot), from)| from.is_none() && leads(slot).is_none());
-        let unknown: Vec<u32> = unknown.map(|(&(_, slot), _)| slot).collect();
+        let unknown: Vec<Slot> = unknown.map(|(&(_, slot), _)| slot).collect();
         for &slot in waiting.iter().filter(|&&slot| is_dirty(column, slot)) {
             let Some(taken) = leads(slot) else { continue };
             let giver = givers.get(&taken).into_iter().chain(&unknown);
@@ -59,15 +59,15 @@ pub(super) fn steps<'a>(
         return None;
     }
     let mut steps = Steps::default();
-    let mut left: Vec<u32> = waits.values().flatten().map(|&(_, giver)| giver).collect();
+    let mut left: Vec<Slot> = waits.values().flatten().map(|&(_, giver)| giver).collect();
     left.sort_unstable();
     left.dedup();
     while !left.is_empty() {
-        let still: HashSet<u32, FixedState> = left.iter().copied().collect();
-        let is_held = |slot: &u32| {
+        let still: HashSet<Slot, FixedState> = left.iter().copied().collect();
+        let is_held = |slot: &Slot| {
             waits.get(slot).is_some_and(|waits| waits.iter().any(|(_, giver)| still.contains(giver)))
         };
-        let (held, free): (Vec<u32>, Vec<u32>) = left.iter().partition(|&slot| is_held(slot));
+        let (held, free): (Vec<Slot>, Vec<Slot>) = left.iter().partition(|&slot| is_held(slot));
         if free.is_empty() {
             // Those that wait for one of a circle come with it.
             for (column, giver) in waits.values().flatten().filter(|(_, giver)| still.contains(giver)) {

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
-use super::slot::NULL;
+use super::slot::Slot;
 use crate::Str;
 use crate::key::Key;
 
@@ -16,9 +16,9 @@ use crate::key::Key;
 pub(crate) struct Keys<K> {
     keys: Vec<K>,
     /// Slots by key, for keys that are small whole numbers: most tables number their rows
-    dense: Vec<u32>,
+    dense: Vec<Slot>,
     /// Slots of all other keys
-    slots: HashTable<u32>,
+    slots: HashTable<Slot>,
 }
 
 impl<K> Default for Keys<K> {
@@ -38,15 +38,34 @@ fn small<K: Key>(key: &K) -> Option<usize> {
     key.number().and_then(|number| usize::try_from(number).ok())
 }
 
+/// Why a row cannot be read whose key gets no slot
+pub(crate) const TOO_MANY: &str =
+    "an environment has no room for more records of one table: read them with `in_batches`";
+
+#[cold]
+#[expect(clippy::panic, reason = "as a collection that is out of capacity")]
+fn are_too_many() -> Slot {
+    panic!("{TOO_MANY}")
+}
+
 impl<K: Key> Keys<K> {
     /// The slot of a key, given one now if it has none
+    ///
+    /// # Panics
+    ///
+    /// If there is none left to be given. Whatever brings keys by the billion is a SELECT, which takes [`try_intern`](Self::try_intern).
+    pub(crate) fn intern(&mut self, key: K) -> Slot {
+        self.try_intern(key).unwrap_or_else(|| are_too_many())
+    }
+
+    /// The same; `None` if there is none left to be given
     #[inline]
-    pub(crate) fn intern(&mut self, key: K) -> u32 {
+    pub(crate) fn try_intern(&mut self, key: K) -> Option<Slot> {
         let Some(number) = small(&key) else { return self.intern_hashed(key) };
         if let Some(&slot) = self.dense.get(number)
-            && slot != NULL
+            && slot != Slot::NULL
         {
-            return slot;
+            return Some(slot);
         }
         // At most four places for each key: a sparse table costs no more than a hashed one.
         if number >= 4 * self.keys.len() + 1024
@@ -55,43 +74,43 @@ impl<K: Key> Keys<K> {
             return self.intern_hashed(key);
         }
         if number >= self.dense.len() {
-            self.dense.resize(number + 1, NULL);
+            self.dense.resize(number + 1, Slot::NULL);
         }
-        let slot = self.keys.len() as u32;
+        let slot = Slot::after(self.keys.len())?;
         self.dense[number] = slot;
         self.keys.push(key);
-        slot
+        Some(slot)
     }
 
-    fn intern_hashed(&mut self, key: K) -> u32 {
+    fn intern_hashed(&mut self, key: K) -> Option<Slot> {
         let keys = &mut self.keys;
         let entry = self.slots.entry(
             hash(&key),
-            |&slot| keys[slot as usize] == key,
-            |&slot| hash(&keys[slot as usize]),
+            |&slot| keys[slot.index()] == key,
+            |&slot| hash(&keys[slot.index()]),
         );
         match entry {
-            hashbrown::hash_table::Entry::Occupied(entry) => *entry.get(),
+            hashbrown::hash_table::Entry::Occupied(entry) => Some(*entry.get()),
             hashbrown::hash_table::Entry::Vacant(entry) => {
-                let slot = keys.len() as u32;
+                let slot = Slot::after(keys.len())?;
                 entry.insert(slot);
                 keys.push(key);
-                slot
+                Some(slot)
             }
         }
     }
 
-    pub(crate) fn find(&self, key: &K) -> Option<u32> {
+    pub(crate) fn find(&self, key: &K) -> Option<Slot> {
         let dense = small(key).and_then(|number| self.dense.get(number)).copied();
-        dense.filter(|&slot| slot != NULL).or_else(|| self.find_hashed(key))
+        dense.filter(|&slot| slot != Slot::NULL).or_else(|| self.find_hashed(key))
     }
 
-    fn find_hashed(&self, key: &K) -> Option<u32> {
-        self.slots.find(hash(key), |&slot| self.keys[slot as usize] == *key).copied()
+    fn find_hashed(&self, key: &K) -> Option<Slot> {
+        self.slots.find(hash(key), |&slot| self.keys[slot.index()] == *key).copied()
     }
 
-    pub(crate) fn key(&self, slot: u32) -> &K {
-        &self.keys[slot as usize]
+    pub(crate) fn key(&self, slot: Slot) -> &K {
+        &self.keys[slot.index()]
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,10 +125,12 @@ impl<K: Key> Keys<K> {
         }
         for slot in from..self.keys.len() {
             match small(&self.keys[slot]) {
-                Some(number) if self.dense.get(number) == Some(&(slot as u32)) => self.dense[number] = NULL,
+                Some(number) if self.dense.get(number) == Some(&Slot::at(slot)) => {
+                    self.dense[number] = Slot::NULL;
+                }
                 _ => {
                     let keys = &self.keys;
-                    let found = self.slots.find_entry(hash(&keys[slot]), |&other| other as usize == slot);
+                    let found = self.slots.find_entry(hash(&keys[slot]), |&other| other.index() == slot);
                     if let Ok(entry) = found {
                         entry.remove();
                     }
@@ -118,7 +139,7 @@ impl<K: Key> Keys<K> {
         }
         self.keys.truncate(from);
         // A table as long as the largest key would outgrow the few keys that are left.
-        let used = self.dense.iter().rposition(|&slot| slot != NULL).map_or(0, |last| last + 1);
+        let used = self.dense.iter().rposition(|&slot| slot != Slot::NULL).map_or(0, |last| last + 1);
         self.dense.truncate(used);
     }
 
@@ -126,7 +147,7 @@ impl<K: Key> Keys<K> {
         let heap: usize =
             if std::mem::needs_drop::<K>() { self.keys.iter().map(Key::heap_bytes).sum() } else { 0 };
         self.keys.capacity() * size_of::<K>()
-            + self.dense.capacity() * size_of::<u32>()
+            + self.dense.capacity() * size_of::<Slot>()
             + self.slots.allocation_size()
             + heap
     }
@@ -136,13 +157,13 @@ impl<K: Key> Keys<K> {
 pub(crate) trait AnyKeys: Any + Send {
     fn len(&self) -> usize;
     /// A key as text, for messages
-    fn text(&self, slot: u32) -> Str;
+    fn text(&self, slot: Slot) -> Str;
     /// A key as a number, if it is one
-    fn number(&self, slot: u32) -> Option<i64>;
+    fn number(&self, slot: Slot) -> Option<i64>;
     /// The slot of a key that is a whole number, if keys of the type can be this one
-    fn intern_number(&self, number: i64) -> Option<u32>;
+    fn intern_number(&self, number: i64) -> Option<Slot>;
     /// The slot here of another table's key, if that has keys of the same type
-    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32>;
+    fn intern_from(&self, other: &dyn AnyKeys, slot: Slot) -> Option<Slot>;
     /// Whether all keys of the type are numbers
     fn are_numbers(&self) -> bool;
     fn truncate(&self, from: usize);
@@ -154,19 +175,19 @@ impl<K: Key> AnyKeys for RefCell<Keys<K>> {
         self.borrow().len()
     }
 
-    fn text(&self, slot: u32) -> Str {
+    fn text(&self, slot: Slot) -> Str {
         self.borrow().key(slot).text()
     }
 
-    fn number(&self, slot: u32) -> Option<i64> {
+    fn number(&self, slot: Slot) -> Option<i64> {
         self.borrow().key(slot).number()
     }
 
-    fn intern_number(&self, number: i64) -> Option<u32> {
+    fn intern_number(&self, number: i64) -> Option<Slot> {
         Some(self.borrow_mut().intern(K::of_number(number)?))
     }
 
-    fn intern_from(&self, other: &dyn AnyKeys, slot: u32) -> Option<u32> {
+    fn intern_from(&self, other: &dyn AnyKeys, slot: Slot) -> Option<Slot> {
         let other: &Self = (other as &dyn Any).downcast_ref()?;
         let key = other.borrow().key(slot).clone();
         Some(self.borrow_mut().intern(key))
@@ -195,10 +216,21 @@ mod tests {
         // Near ones, one far away, one below zero.
         let given = [7_i64, 0, 1_000_000, -3, 8];
         let slots = given.map(|key| keys.intern(key));
-        assert_eq!(slots, [0, 1, 2, 3, 4]);
+        assert_eq!(slots, [0, 1, 2, 3, 4].map(Slot::at));
         assert_eq!(given.map(|key| keys.intern(key)), slots);
         assert_eq!(given.map(|key| keys.find(&key)), slots.map(Some));
-        assert_eq!((keys.find(&1), keys.len(), *keys.key(2)), (None, 5, 1_000_000));
+        assert_eq!((keys.find(&1), keys.len(), *keys.key(Slot::at(2))), (None, 5, 1_000_000));
+    }
+
+    #[test]
+    fn no_slot_is_given_twice_where_there_are_no_more() {
+        let mut keys: Keys<i64> = Keys::default();
+        (0..Slot::MOST as i64).for_each(|key| assert!(keys.try_intern(key).is_some()));
+        // Small ones and others; those that are known keep theirs.
+        assert_eq!([Slot::MOST as i64, -1].map(|key| keys.try_intern(key)), [None, None]);
+        assert_eq!((keys.find(&-1), keys.len()), (None, Slot::MOST));
+        assert_eq!(keys.intern(7), Slot::at(7));
+        assert!(std::panic::catch_unwind(move || keys.intern(-1)).is_err());
     }
 
     #[test]
@@ -211,16 +243,16 @@ mod tests {
             });
             keys.truncate(from);
             for (slot, key) in given.iter().enumerate() {
-                assert_eq!(keys.find(key), (slot < from).then_some(slot as u32));
+                assert_eq!(keys.find(key), (slot < from).then(|| Slot::at(slot)));
             }
-            assert_eq!(keys.intern("z".into()) as usize, from.min(5));
+            assert_eq!(keys.intern("z".into()).index(), from.min(5));
         }
         let mut keys: Keys<i32> = Keys::default();
         [5, 900_000, 6].into_iter().for_each(|key| {
             keys.intern(key);
         });
         keys.truncate(1);
-        assert_eq!([5, 900_000, 6].map(|key| keys.find(&key)), [Some(0), None, None]);
+        assert_eq!([5, 900_000, 6].map(|key| keys.find(&key)), [Some(Slot::at(0)), None, None]);
         keys.truncate(0);
         assert_eq!(keys.bytes(), 0);
     }

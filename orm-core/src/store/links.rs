@@ -9,21 +9,21 @@ use hashbrown::HashMap;
 
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, Stamp};
-use super::slot::{NULL, SlotSet, Slots, UNRESOLVED};
+use super::slot::{Slot, SlotSet, Slots};
 
 /// A to-one link's cell: the target's slot, or NULL
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link(pub(crate) u32);
+pub struct Link(pub(crate) Slot);
 
 impl Link {
-    pub(crate) const NULL: Self = Self(NULL);
+    pub(crate) const NULL: Self = Self(Slot::NULL);
 
-    pub(crate) fn target(self) -> Option<u32> {
-        (self.0 != NULL).then_some(self.0)
+    pub(crate) fn target(self) -> Option<Slot> {
+        (self.0 != Slot::NULL).then_some(self.0)
     }
 
-    fn targets(&self) -> &[u32] {
-        if self.0 == NULL { &[] } else { std::slice::from_ref(&self.0) }
+    fn targets(&self) -> &[Slot] {
+        if self.0 == Slot::NULL { &[] } else { std::slice::from_ref(&self.0) }
     }
 }
 
@@ -31,30 +31,30 @@ impl Link {
 pub trait LinkCell {
     /// The record's slot, or NULL; unresolved if there are several, where one was promised
     #[doc(hidden)]
-    fn to_one(&self) -> u32;
+    fn to_one(&self) -> Slot;
 }
 
 impl LinkCell for Link {
     #[inline(always)]
-    fn to_one(&self) -> u32 {
+    fn to_one(&self) -> Slot {
         self.0
     }
 }
 
 impl LinkCell for List {
     #[inline]
-    fn to_one(&self) -> u32 {
+    fn to_one(&self) -> Slot {
         match *self.0 {
-            [] => NULL,
+            [] => Slot::NULL,
             [target] => target,
-            _ => UNRESOLVED,
+            _ => Slot::UNRESOLVED,
         }
     }
 }
 
 /// A to-many link's cell: the slots of the members, in order; a clone shares them
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List(pub(crate) Arc<[u32]>);
+pub struct List(pub(crate) Arc<[Slot]>);
 
 impl List {
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -75,8 +75,8 @@ pub(crate) fn lists(column: &dyn AnyColumn) -> Option<&RefCell<Column<List>>> {
 /// Calls with where the links of slots lead to: `None` for a missing cell, and for a column of no links.
 pub(crate) fn follow(
     column: &dyn AnyColumn,
-    slots: impl Iterator<Item = u32>,
-    mut out: impl FnMut(Option<&[u32]>),
+    slots: impl Iterator<Item = Slot>,
+    mut out: impl FnMut(Option<&[Slot]>),
 ) {
     if let Some(links) = to_one(column) {
         let links = links.borrow();
@@ -91,7 +91,7 @@ pub(crate) fn follow(
 
 /// Makes links missing that lead to a slot from one on.
 pub(crate) fn remove_links_beyond(column: &dyn AnyColumn, from: usize) {
-    let is_beyond = |targets: &[u32]| targets.iter().any(|&target| target as usize >= from);
+    let is_beyond = |targets: &[Slot]| targets.iter().any(|&target| target.index() >= from);
     if let Some(links) = to_one(column) {
         links.borrow_mut().remove_values(|link| is_beyond(link.targets()));
     } else if let Some(lists) = lists(column) {
@@ -101,9 +101,9 @@ pub(crate) fn remove_links_beyond(column: &dyn AnyColumn, from: usize) {
 
 /// Records by levels, for to-one links that lead to records of the same table: whatever links to another one of them before that.
 /// Those that link to each other in a circle come last, together.
-pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
-    let mut linking: HashMap<u32, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
-    let targets = |slot: u32, out: &mut dyn FnMut(u32)| {
+pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[Slot]) -> Vec<Vec<Slot>> {
+    let mut linking: HashMap<Slot, usize, FixedState> = slots.iter().map(|&slot| (slot, 0)).collect();
+    let targets = |slot: Slot, out: &mut dyn FnMut(Slot)| {
         for links in links {
             // One that links to itself stands in nobody's way.
             follow(*links, std::iter::once(slot), |targets| {
@@ -119,7 +119,7 @@ pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
         });
     }
     let mut levels = Vec::new();
-    let mut level: Vec<u32> = slots.iter().copied().filter(|slot| linking.get(slot) == Some(&0)).collect();
+    let mut level: Vec<Slot> = slots.iter().copied().filter(|slot| linking.get(slot) == Some(&0)).collect();
     while !level.is_empty() {
         let mut next = Vec::new();
         for &slot in &level {
@@ -135,7 +135,7 @@ pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
         }
         levels.push(std::mem::replace(&mut level, next));
     }
-    let circles: Vec<u32> = slots.iter().copied().filter(|slot| linking.contains_key(slot)).collect();
+    let circles: Vec<Slot> = slots.iter().copied().filter(|slot| linking.contains_key(slot)).collect();
     if !circles.is_empty() {
         levels.push(circles);
     }
@@ -146,8 +146,8 @@ pub(crate) fn levels(links: &[&dyn AnyColumn], slots: &[u32]) -> Vec<Vec<u32>> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Edit {
     /// Whose list; `None`: whichever the member is in
-    pub(crate) owner: Option<u32>,
-    pub(crate) member: u32,
+    pub(crate) owner: Option<Slot>,
+    pub(crate) member: Slot,
     pub(crate) add: bool,
     /// Whether it is known that the member was none before, or was one
     pub(crate) is_change: bool,
@@ -182,17 +182,17 @@ pub(crate) fn edit(
     lists: &mut Column<List>,
     edits: &[Edit],
     now: Moment,
-    number: &dyn Fn(u32) -> Option<i64>,
+    number: &dyn Fn(Slot) -> Option<i64>,
     joining: Joining,
 ) {
     let by_number = joining == Joining::ByKey;
-    let mut edits: Vec<(u32, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
+    let mut edits: Vec<(Slot, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
     // Stable: what happens to one list happens in the order in which it was asked for.
     edits.sort_by_key(|&(owner, _)| owner);
     for edits in edits.chunk_by(|(a, _), (b, _)| a == b) {
         let owner = edits[0].0;
         let Some(list) = lists.get(owner) else { continue };
-        let is_member = |member: u32| list.0.contains(&member);
+        let is_member = |member: Slot| list.0.contains(&member);
         let leaves_it = |edit: &Edit| match joining {
             Joining::ByKey => true,
             Joining::Anywhere => !edit.add || is_member(edit.member),
@@ -203,7 +203,7 @@ pub(crate) fn edit(
             lists.remove(owner);
             continue;
         }
-        let number = |member: u32| if by_number { number(member) } else { None };
+        let number = |member: Slot| if by_number { number(member) } else { None };
         let list = if edits.len() <= FEW {
             edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
         } else {
@@ -226,10 +226,10 @@ const FEW: usize = 8;
 
 /// A list after its changes: what is new stands where its number belongs, or at the end.
 fn edited_one_by_one<'a>(
-    list: &[u32],
+    list: &[Slot],
     edits: impl Iterator<Item = &'a Edit>,
-    number: impl Fn(u32) -> Option<i64>,
-) -> Vec<u32> {
+    number: impl Fn(Slot) -> Option<i64>,
+) -> Vec<Slot> {
     let mut list = list.to_vec();
     for &Edit { member, add, .. } in edits {
         match (list.iter().position(|&other| other == member), add) {
@@ -252,7 +252,7 @@ fn edited_one_by_one<'a>(
 }
 
 /// The same for many changes at once: what is new stands at the end.
-fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + Clone) -> Vec<u32> {
+fn edited<'a>(list: &[Slot], edits: impl DoubleEndedIterator<Item = &'a Edit> + Clone) -> Vec<Slot> {
     // Of several changes of one member the last counts.
     let (mut decided, mut removed) = (SlotSet::default(), SlotSet::default());
     for edit in edits.clone().rev() {
@@ -260,7 +260,7 @@ fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + C
             removed.mark(edit.member);
         }
     }
-    let mut list: Vec<u32> = list.iter().copied().filter(|&member| !removed.has(member)).collect();
+    let mut list: Vec<Slot> = list.iter().copied().filter(|&member| !removed.has(member)).collect();
     let mut present = SlotSet::of(list.iter().copied());
     list.extend(edits.map(|edit| edit.member).filter(|&member| !removed.has(member) && present.mark(member)));
     list
@@ -269,7 +269,7 @@ fn edited<'a>(list: &[u32], edits: impl DoubleEndedIterator<Item = &'a Edit> + C
 /// Takes records out of the lists of some owners.
 pub(crate) fn remove_members(
     lists: &mut Column<List>,
-    owners: &[u32],
+    owners: &[Slot],
     gone: &Slots,
     now: Moment,
     joining: Joining,
@@ -287,16 +287,17 @@ pub(crate) fn remove_members(
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const NOW: Moment = Moment { time: 1, turn: 1 };
 
-    fn changes() -> impl Iterator<Item = (Vec<u32>, Vec<Edit>)> {
+    fn changes() -> impl Iterator<Item = (Vec<Slot>, Vec<Edit>)> {
         // Every list of up to three members, each with every row of three changes.
-        let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]];
-        let edit = |code: u32| Edit {
-            owner: Some(0),
-            member: code / 2,
+        let lists = [vec![], vec![3], vec![1, 5], vec![0, 2, 4]].map(slots);
+        let edit = |code: usize| Edit {
+            owner: Some(slot(0)),
+            member: slot(code / 2),
             add: code.is_multiple_of(2),
             is_change: false,
             since: 1,
@@ -310,7 +311,7 @@ mod tests {
 
     #[test]
     fn many_changes_at_once_are_the_same_one_by_one() {
-        let number = |member: u32| Some(i64::from(member));
+        let number = |member: Slot| Some(member.index() as i64);
         for (list, edits) in changes() {
             let mut at_once = edited(&list, edits.iter());
             at_once.sort_unstable();
@@ -326,25 +327,32 @@ mod tests {
     fn who_is_gone_leaves_the_lists() {
         let mut lists = Column::default();
         [vec![1, 2], vec![2, 3]].into_iter().zip(0..).for_each(|(list, owner)| {
-            lists.set(owner, NOW, List(list.into()));
+            lists.set(slot(owner), NOW, List(slots(list).into()));
         });
-        remove_members(&mut lists, &[0, 1, 5], &[2].into_iter().collect(), NOW, Joining::ByKey);
-        let join = Edit { owner: Some(1), member: 7, add: true, is_change: false, since: 1, is_pair: false };
-        let edits = [join, Edit { owner: Some(9), ..join }];
-        edit(&mut lists, &edits, NOW, &|member| Some(-i64::from(member)), Joining::ByKey);
-        let list = |owner: u32| lists.get(owner).map(|list| list.0.to_vec());
-        assert_eq!((list(0), list(1), list(9)), (Some(vec![1]), Some(vec![7, 3]), None));
+        remove_members(&mut lists, &slots([0, 1, 5]), &slots([2]).into_iter().collect(), NOW, Joining::ByKey);
+        let join = Edit {
+            owner: Some(slot(1)),
+            member: slot(7),
+            add: true,
+            is_change: false,
+            since: 1,
+            is_pair: false,
+        };
+        let edits = [join, Edit { owner: Some(slot(9)), ..join }];
+        edit(&mut lists, &edits, NOW, &|member| Some(-(member.index() as i64)), Joining::ByKey);
+        let list = |owner: usize| lists.get(slot(owner)).map(|list| list.0.to_vec());
+        assert_eq!((list(0), list(1), list(9)), (Some(slots([1])), Some(slots([7, 3])), None));
     }
 
     #[test]
     fn a_link_beyond_what_is_kept_is_missing() {
         let column = RefCell::new(Column::default());
-        [Link(0), Link(5), Link::NULL].into_iter().zip(0..).for_each(|(link, slot)| {
-            column.borrow_mut().set(slot, NOW, link);
+        [Link(slot(0)), Link(slot(5)), Link::NULL].into_iter().zip(0..).for_each(|(link, owner)| {
+            column.borrow_mut().set(slot(owner), NOW, link);
         });
         remove_links_beyond(&column, 5);
         let mut led = Vec::new();
-        follow(&column, 0..3, |targets| led.push(targets.map(<[u32]>::to_vec)));
-        assert_eq!(led, [Some(vec![0]), None, Some(vec![])]);
+        follow(&column, slots(0..3).into_iter(), |targets| led.push(targets.map(<[Slot]>::to_vec)));
+        assert_eq!(led, [Some(slots([0])), None, Some(vec![])]);
     }
 }

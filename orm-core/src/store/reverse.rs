@@ -5,18 +5,17 @@
 //! leads to a record is a hint: what has changed since is seen when it is looked at.
 
 use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
 
 use super::any_column::AnyColumn;
 use super::column::PAGE;
 use super::links;
-use super::slot::Slots;
+use super::slot::{Slot, Slots};
 
 /// Who leads where by the links of one column
 #[derive(Debug, Default)]
 pub(crate) struct Reverse {
     /// The target, and a page that has led there
-    hints: BTreeSet<(u32, u32)>,
+    hints: BTreeSet<(Slot, u32)>,
     /// How many hints there were when all pages were last looked through
     built: usize,
     /// Targets that their own table has not been told of yet
@@ -28,9 +27,9 @@ pub(crate) struct Reverse {
 /// So many hints may be out of date before all pages are looked through.
 const SPARE: usize = 1024;
 
-fn slots_of(page: u32) -> RangeInclusive<u32> {
-    let first = page * PAGE as u32;
-    first..=first + (PAGE as u32 - 1)
+fn slots_of(page: u32) -> impl Iterator<Item = Slot> {
+    let first = page as usize * PAGE;
+    (first..first + PAGE).map(Slot::at)
 }
 
 impl Reverse {
@@ -64,8 +63,8 @@ impl Reverse {
     }
 
     /// The slots whose links lead to one of these records
-    pub(super) fn leading_to(&self, column: &dyn AnyColumn, targets: &Slots) -> Vec<u32> {
-        let of = |&target: &u32| self.hints.range((target, 0)..=(target, u32::MAX)).map(|&(_, page)| page);
+    pub(super) fn leading_to(&self, column: &dyn AnyColumn, targets: &Slots) -> Vec<Slot> {
+        let of = |&target: &Slot| self.hints.range((target, 0)..=(target, u32::MAX)).map(|&(_, page)| page);
         let mut pages: Vec<u32> = targets.iter().flat_map(of).collect();
         pages.sort_unstable();
         pages.dedup();
@@ -83,7 +82,7 @@ impl Reverse {
     }
 
     /// Notes the slots of pages of which it is not known where they lead.
-    pub(super) fn note_unknown(&mut self, column: &dyn AnyColumn, slots: impl Iterator<Item = u32>) {
+    pub(super) fn note_unknown(&mut self, column: &dyn AnyColumn, slots: impl Iterator<Item = Slot>) {
         self.unknown.extend(slots.filter(|&slot| !column.has(slot)));
     }
 
@@ -100,14 +99,14 @@ impl Reverse {
     /// Bytes taken
     pub(super) fn bytes(&self) -> usize {
         // A node of the tree is two thirds full, as a rule.
-        let hints = self.hints.len() * size_of::<(u32, u32)>() * 3 / 2;
+        let hints = self.hints.len() * size_of::<(Slot, u32)>() * 3 / 2;
         hints + self.named.allocation_size() + self.unknown.allocation_size()
     }
 }
 
 /// The slots that a page has
-pub(super) fn slots_of_pages(pages: &[u32], slots: usize) -> impl Iterator<Item = u32> + '_ {
-    pages.iter().flat_map(|&page| slots_of(page)).filter(move |&slot| (slot as usize) < slots)
+pub(super) fn slots_of_pages(pages: &[u32], slots: usize) -> impl Iterator<Item = Slot> + '_ {
+    pages.iter().flat_map(|&page| slots_of(page)).filter(move |&slot| (slot.index()) < slots)
 }
 
 #[cfg(test)]
@@ -116,35 +115,36 @@ mod tests {
 
     use super::super::column::{Column, Moment, TouchedFor};
     use super::super::links::{Link, List};
+    use super::super::slot::{slot, slots};
     use super::*;
 
     const NOW: Moment = Moment { time: 1, turn: 1 };
 
-    fn to(targets: impl IntoIterator<Item = u32>) -> Slots {
-        targets.into_iter().collect()
+    fn to(targets: impl IntoIterator<Item = usize>) -> Slots {
+        slots(targets).into_iter().collect()
     }
 
     #[test]
     fn what_leads_to_a_record_is_found_in_the_pages_that_have_led_there() {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
-        for slot in 0..200 {
-            column.borrow_mut().set(slot, NOW, Link(slot % 50));
+        for number in 0..200 {
+            column.borrow_mut().set(slot(number), NOW, Link(slot(number % 50)));
         }
         let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 1, 2, 3]);
         reverse.note_pages(&column, &pages);
-        assert_eq!(reverse.leading_to(&column, &to([7])), [7, 57, 107, 157]);
-        column.borrow_mut().set(57, NOW, Link(3));
-        column.borrow_mut().set(8, NOW, Link(7));
-        column.borrow_mut().remove(157);
+        assert_eq!(reverse.leading_to(&column, &to([7])), slots([7, 57, 107, 157]));
+        column.borrow_mut().set(slot(57), NOW, Link(slot(3)));
+        column.borrow_mut().set(slot(8), NOW, Link(slot(7)));
+        column.borrow_mut().remove(slot(157));
         let pages = column.borrow_mut().take_touched(TouchedFor::Links);
         assert_eq!(pages, [0, 2]);
         reverse.note_pages(&column, &pages);
-        assert_eq!(reverse.leading_to(&column, &to([7])), [7, 8, 107]);
-        assert_eq!(reverse.leading_to(&column, &to([3, 8])), [3, 53, 57, 58, 103, 108, 153, 158]);
+        assert_eq!(reverse.leading_to(&column, &to([7])), slots([7, 8, 107]));
+        assert_eq!(reverse.leading_to(&column, &to([3, 8])), slots([3, 53, 57, 58, 103, 108, 153, 158]));
         assert!(column.borrow_mut().take_touched(TouchedFor::Links).is_empty());
-        reverse.note_unknown(&column, 156..159);
+        reverse.note_unknown(&column, slots(156..159).into_iter());
         assert_eq!((reverse.take_unknown(), reverse.take_unknown()), (to([157]), to([])));
     }
 
@@ -153,12 +153,12 @@ mod tests {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
         for target in 0..20_000 {
-            column.borrow_mut().set(5, NOW, Link(target));
+            column.borrow_mut().set(slot(5), NOW, Link(slot(target)));
             let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
         }
         assert!(reverse.hints.len() <= SPARE + 3, "{}", reverse.hints.len());
-        assert_eq!(reverse.leading_to(&column, &to([19_999])), [5]);
+        assert_eq!(reverse.leading_to(&column, &to([19_999])), slots([5]));
         assert!(reverse.leading_to(&column, &to([19_998])).is_empty());
     }
 
@@ -167,12 +167,12 @@ mod tests {
         let column = RefCell::new(Column::default());
         let mut reverse = Reverse::default();
         for _ in 0..2 {
-            column.borrow_mut().set(70, NOW, List([4, 9].into()));
+            column.borrow_mut().set(slot(70), NOW, List(slots([4, 9]).into()));
             let pages = column.borrow_mut().take_touched(TouchedFor::Links);
             reverse.note_pages(&column, &pages);
-            assert_eq!(reverse.leading_to(&column, &to([9])), [70]);
+            assert_eq!(reverse.leading_to(&column, &to([9])), slots([70]));
             assert_eq!(reverse.take_named(), to([4, 9]));
-            column.borrow_mut().remove(70);
+            column.borrow_mut().remove(slot(70));
             assert!(reverse.leading_to(&column, &to([9])).is_empty());
         }
     }

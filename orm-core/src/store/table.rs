@@ -23,10 +23,11 @@ use super::keys::{AnyKeys, Keys};
 use super::links::{self, Edit, Joining, Link, List};
 use super::resident::{Resident, UnreadBatch};
 use super::reverse::{Reverse, slots_of_pages};
-use super::slot::{ColumnId, NULL, SlotSet, Slots, TableId};
+use super::slot::{ColumnId, Slot, SlotSet, Slots, TableId};
 use super::tally::Tally;
 use crate::Str;
 use crate::key::Key;
+use crate::number::ModelId;
 
 /// A place in a table that values are computed from
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +41,7 @@ pub(crate) enum Part {
 /// A record's dirty values, which wait for something else to be decided
 #[derive(Debug)]
 pub(crate) struct Aside {
-    pub(crate) slot: u32,
+    pub(crate) slot: Slot,
     values: Vec<(ColumnId, Box<dyn Any>)>,
 }
 
@@ -53,7 +54,7 @@ pub(crate) struct Waiting {
 }
 
 /// By the numbers of models
-type WrittenBy = Vec<(usize, SlotSet)>;
+type WrittenBy = Vec<(ModelId, SlotSet)>;
 
 /// How many members a list has
 #[derive(Debug, Clone, Copy)]
@@ -66,10 +67,10 @@ struct Counted {
 }
 
 /// By slot
-type Counts = HashMap<u32, Counted, FixedState>;
+type Counts = HashMap<Slot, Counted, FixedState>;
 
 /// By column and slot
-type Unreadable = HashMap<(ColumnId, u32), Str, FixedState>;
+type Unreadable = HashMap<(ColumnId, Slot), Str, FixedState>;
 
 /// What was written to a table
 #[derive(Debug)]
@@ -86,7 +87,7 @@ struct Absence {
     /// When the database was asked
     since: Stamp,
     /// The record whose row it found instead
-    meant: Option<u32>,
+    meant: Option<Slot>,
 }
 
 /// The rows of one table
@@ -94,7 +95,7 @@ pub struct Table {
     keys: Box<dyn AnyKeys>,
     columns: Frozen<TableColumn>,
     /// Slots whose row was looked for and not found (rule P10), and when
-    absent: RefCell<HashMap<u32, Absence, FixedState>>,
+    absent: RefCell<HashMap<Slot, Absence, FixedState>>,
     /// Which records count against a limit; kept only while there is one
     resident: RefCell<Resident>,
     /// When a count or an absence was last noted
@@ -104,7 +105,7 @@ pub struct Table {
     /// All slots before this one have been looked at as something to fill a batch with
     named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
-    dirty: RefCell<(Vec<u32>, SlotSet)>,
+    dirty: RefCell<(Vec<Slot>, SlotSet)>,
     /// Through which models that validate they were written, by the models' numbers
     written_by: RefCell<WrittenBy>,
     /// Where unique links led that wait to lead elsewhere; `None`: nobody knows
@@ -311,40 +312,40 @@ impl Table {
         }
     }
 
-    pub(crate) fn intern<K: Key>(&self, key: K) -> u32 {
+    pub(crate) fn intern<K: Key>(&self, key: K) -> Slot {
         self.keys::<K>().borrow_mut().intern(key)
     }
 
-    pub(crate) fn find<K: Key>(&self, key: &K) -> Option<u32> {
+    pub(crate) fn find<K: Key>(&self, key: &K) -> Option<Slot> {
         self.keys::<K>().borrow().find(key)
     }
 
-    pub(crate) fn key<K: Key>(&self, slot: u32) -> K {
+    pub(crate) fn key<K: Key>(&self, slot: Slot) -> K {
         self.keys::<K>().borrow().key(slot).clone()
     }
 
-    pub(crate) fn keys_of<K: Key>(&self, slots: &[u32]) -> Vec<K> {
+    pub(crate) fn keys_of<K: Key>(&self, slots: &[Slot]) -> Vec<K> {
         let keys = self.keys::<K>().borrow();
         slots.iter().map(|&slot| keys.key(slot).clone()).collect()
     }
 
     /// A key as text, for messages
-    pub(crate) fn key_text(&self, slot: u32) -> Str {
+    pub(crate) fn key_text(&self, slot: Slot) -> Str {
         self.keys.text(slot)
     }
 
     /// A key as a number, if it is one
-    pub(crate) fn key_number(&self, slot: u32) -> Option<i64> {
+    pub(crate) fn key_number(&self, slot: Slot) -> Option<i64> {
         self.keys.number(slot)
     }
 
     /// The slot of the key that a record of another table has, if that has keys of the same type
-    pub(crate) fn intern_from(&self, other: &Self, slot: u32) -> Option<u32> {
+    pub(crate) fn intern_from(&self, other: &Self, slot: Slot) -> Option<Slot> {
         self.keys.intern_from(&*other.keys, slot)
     }
 
     /// The slot of a key that is a whole number, if keys of the type can be this one
-    pub(crate) fn intern_number(&self, number: i64) -> Option<u32> {
+    pub(crate) fn intern_number(&self, number: i64) -> Option<Slot> {
         self.keys.intern_number(number)
     }
 
@@ -353,12 +354,12 @@ impl Table {
     }
 
     /// A key's text without what collations overlook: upper and lower case, spaces at the end
-    pub(crate) fn letters(&self, slot: u32) -> String {
+    pub(crate) fn letters(&self, slot: Slot) -> String {
         self.key_text(slot).trim_end().to_lowercase()
     }
 
     /// Puts records into the order of their keys, which is the same wherever it is done.
-    pub(crate) fn sort_by_key(&self, slots: &mut [u32]) {
+    pub(crate) fn sort_by_key(&self, slots: &mut [Slot]) {
         match slots {
             [] | [_] => {}
             _ if self.are_keys_numbers() => slots.sort_by_cached_key(|&slot| self.key_number(slot)),
@@ -382,7 +383,7 @@ impl Table {
     }
 
     /// Notes that what was computed from a cell, or from the number of members, has to be computed anew.
-    fn change(&self, column: ColumnId, slot: u32) {
+    fn change(&self, column: ColumnId, slot: Slot) {
         if let Some(dependents) = &mut *self.column(column).dependents() {
             dependents.change(slot);
         }
@@ -441,14 +442,14 @@ impl Table {
     }
 
     /// Notes what has become of rows, if stored values follow from that.
-    pub(crate) fn feed(&self, change: Change<'_>, slots: &[u32]) {
+    pub(crate) fn feed(&self, change: Change<'_>, slots: &[Slot]) {
         if self.feeds.borrow_mut().note(change, slots) {
             self.signal.feed();
         }
     }
 
     /// Calls with the number of each source whose rows have changed since the last call, and these.
-    pub(crate) fn take_fed(&self, f: &mut dyn FnMut(usize, Vec<u32>)) {
+    pub(crate) fn take_fed(&self, f: &mut dyn FnMut(usize, Vec<Slot>)) {
         self.feeds.borrow_mut().take(f);
     }
 
@@ -498,7 +499,7 @@ impl Table {
     }
 
     /// Makes the aggregates over a list missing, as its members are not who they were.
-    fn forget_aggregates(&self, over: ColumnId, slot: u32) {
+    fn forget_aggregates(&self, over: ColumnId, slot: Slot) {
         self.aggregates.each_over(over, |column| {
             self.column(column).remove(slot);
             self.forget_unreadable_cell(column, slot);
@@ -559,7 +560,7 @@ impl Table {
     }
 
     /// Notes that aggregates do not follow any more from cells of a column: they were written.
-    pub(crate) fn note_written(&self, column: ColumnId, slots: &[u32]) {
+    pub(crate) fn note_written(&self, column: ColumnId, slots: &[Slot]) {
         self.affect(|follower| {
             let reads = !slots.is_empty() && follower.reads(column);
             if reads {
@@ -570,7 +571,7 @@ impl Table {
     }
 
     /// Notes that a value was put into the cache that nobody has read.
-    pub(crate) fn note_put(&self, column: ColumnId, slot: u32) {
+    pub(crate) fn note_put(&self, column: ColumnId, slot: Slot) {
         self.note_forgotten(column, Some(&[slot]));
         self.forget_aggregates(column, slot);
     }
@@ -587,7 +588,7 @@ impl Table {
     }
 
     /// The same where nobody knows what a cell will hold; without slots all of them.
-    pub(crate) fn note_forgotten(&self, column: ColumnId, slots: Option<&[u32]>) {
+    pub(crate) fn note_forgotten(&self, column: ColumnId, slots: Option<&[Slot]>) {
         self.affect(|follower| {
             let is_link = follower.link == Some(column);
             let reads = is_link || follower.reads(column);
@@ -609,7 +610,7 @@ impl Table {
         });
     }
 
-    fn affect_owners(&self, follower: &mut Follower, slots: &[u32]) {
+    fn affect_owners(&self, follower: &mut Follower, slots: &[Slot]) {
         let links = follower.link.and_then(|link| links::to_one(self.column(link)));
         let Some(links) = links else { return follower.affect_all() };
         // While the rows themselves come anew nobody knows whose they are.
@@ -628,17 +629,17 @@ impl Table {
 
     // What is known of a row
 
-    pub(crate) fn is_absent(&self, slot: u32) -> bool {
+    pub(crate) fn is_absent(&self, slot: Slot) -> bool {
         let absent = self.absent.borrow();
         !absent.is_empty() && absent.contains_key(&slot)
     }
 
-    pub(crate) fn absent_since(&self, slot: u32) -> Option<Stamp> {
+    pub(crate) fn absent_since(&self, slot: Slot) -> Option<Stamp> {
         self.absent.borrow().get(&slot).map(|absence| absence.since)
     }
 
     /// The record whose row a key names: another one where a collation calls its key equal to this one, which no row has
-    pub(crate) fn meant(&self, slot: u32) -> u32 {
+    pub(crate) fn meant(&self, slot: Slot) -> Slot {
         let absent = self.absent.borrow();
         if absent.is_empty() {
             return slot;
@@ -647,14 +648,14 @@ impl Table {
     }
 
     /// Notes which record's row the database finds by a key that no row has.
-    pub(crate) fn set_meant(&self, slot: u32, meant: u32) {
+    pub(crate) fn set_meant(&self, slot: Slot, meant: Slot) {
         if let Some(absence) = self.absent.borrow_mut().get_mut(&slot) {
             absence.meant = Some(meant);
         }
     }
 
     /// Notes that a row did not exist at some time; `None`: that it does.
-    pub(crate) fn set_absent(&self, slot: u32, since: Option<Stamp>) {
+    pub(crate) fn set_absent(&self, slot: Slot, since: Option<Stamp>) {
         let mut absent = self.absent.borrow_mut();
         if let Some(since) = since {
             self.noted.set(self.noted.get().max(since));
@@ -667,7 +668,7 @@ impl Table {
     }
 
     /// Notes that the rows of these slots exist.
-    pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = u32>) {
+    pub(crate) fn set_present(&self, slots: impl IntoIterator<Item = Slot>) {
         let mut absent = self.absent.borrow_mut();
         if !absent.is_empty() {
             slots.into_iter().filter(|slot| absent.remove(slot).is_some()).for_each(|slot| {
@@ -681,7 +682,7 @@ impl Table {
         self.retain_absent(|_, _| false);
     }
 
-    fn retain_absent(&self, mut stays: impl FnMut(u32, &Absence) -> bool) {
+    fn retain_absent(&self, mut stays: impl FnMut(Slot, &Absence) -> bool) {
         self.absent.borrow_mut().retain(|&slot, absence| {
             let stays = stays(slot, absence);
             if !stays {
@@ -691,34 +692,34 @@ impl Table {
         });
     }
 
-    fn change_presence(&self, slot: u32) {
+    fn change_presence(&self, slot: Slot) {
         if let Some(dependents) = &mut *self.dependents.borrow_mut() {
             dependents.change(slot);
         }
     }
 
     /// Whether a value of the record is cached that came from its row
-    pub(crate) fn is_stored(&self, slot: u32) -> bool {
+    pub(crate) fn is_stored(&self, slot: Slot) -> bool {
         // An empty list says nothing, and a dirty value may have been given to a row that is not there.
         let is_stored = |column: &dyn AnyColumn| column.has(slot) && !column.is_dirty(slot);
         self.each_of_rows().any(is_stored)
     }
 
-    pub(crate) fn note_created(&self, slot: u32) {
+    pub(crate) fn note_created(&self, slot: Slot) {
         self.created.borrow_mut().push(slot);
     }
 
     /// So many of the records that were created one by one before and after one, and where among these it stands
-    pub(crate) fn created_around(&self, slot: u32, reach: usize) -> Option<(Vec<u32>, usize)> {
+    pub(crate) fn created_around(&self, slot: Slot, reach: usize) -> Option<(Vec<Slot>, usize)> {
         self.created.borrow_mut().around(slot, reach)
     }
 
     /// Calls with the records that have been named since the last call, until that says so.
-    pub(crate) fn each_named(&self, f: &mut dyn FnMut(u32) -> bool) {
+    pub(crate) fn each_named(&self, f: &mut dyn FnMut(Slot) -> bool) {
         let slots = self.slots();
         let (mut next, mut is_over) = (self.named.get(), false);
         while next < slots && !is_over {
-            is_over = f(next as u32);
+            is_over = f(Slot::at(next));
             next += 1;
         }
         self.named.set(next);
@@ -727,7 +728,7 @@ impl Table {
     // What waits to be written
 
     /// Notes that a record has a value that is not in the database.
-    pub(crate) fn note_dirty(&self, slot: u32) {
+    pub(crate) fn note_dirty(&self, slot: Slot) {
         let (slots, marks) = &mut *self.dirty.borrow_mut();
         if marks.mark(slot) {
             slots.push(slot);
@@ -735,7 +736,7 @@ impl Table {
     }
 
     /// Notes that records were written through a model that validates them.
-    pub(crate) fn note_written_by(&self, model: usize, slots: &[u32]) {
+    pub(crate) fn note_written_by(&self, model: ModelId, slots: &[Slot]) {
         let mut all = self.written_by.borrow_mut();
         let place = all.iter().position(|(of, _)| *of == model).unwrap_or(all.len());
         if place == all.len() {
@@ -747,12 +748,12 @@ impl Table {
     }
 
     /// The records that wait and were written through models that validate them, by the models' numbers
-    pub(crate) fn waiting_by_model(&self) -> Vec<(usize, Vec<u32>)> {
+    pub(crate) fn waiting_by_model(&self) -> Vec<(ModelId, Vec<Slot>)> {
         let written_by = self.written_by.borrow();
         if written_by.is_empty() {
             return Vec::new();
         }
-        let waiting: Vec<u32> = self.dirty_by_columns().into_values().flatten().collect();
+        let waiting: Vec<Slot> = self.dirty_by_columns().into_values().flatten().collect();
         let of = |slots: &SlotSet| waiting.iter().copied().filter(|&slot| slots.has(slot)).collect();
         written_by.iter().map(|(model, slots)| (*model, of(slots))).collect()
     }
@@ -773,7 +774,7 @@ impl Table {
     }
 
     /// Notes where a unique link of a record leads in the database, which waits to lead elsewhere.
-    pub(crate) fn note_given_up(&self, column: ColumnId, slot: u32, from: Option<Link>) {
+    pub(crate) fn note_given_up(&self, column: ColumnId, slot: Slot, from: Option<Link>) {
         if self.column(column).is_dirty(slot) {
             self.given_up.borrow_mut().entry((column, slot)).or_insert(from);
         }
@@ -783,7 +784,7 @@ impl Table {
     pub(crate) fn steps(&self) -> Option<Steps> {
         let given_up = self.given_up.borrow();
         let links = |column: ColumnId| links::to_one(self.column(column));
-        let is_dirty = |column: ColumnId, slot: u32| self.column(column).is_dirty(slot);
+        let is_dirty = |column: ColumnId, slot: Slot| self.column(column).is_dirty(slot);
         handover::steps(&given_up, &self.dirty.borrow().0, &links, &is_dirty)
     }
 
@@ -791,22 +792,24 @@ impl Table {
     /// version stays: what is done to the row meanwhile compares it.
     ///
     /// Whoever does so [restores](Self::restore_aside) them, or [drops](Self::drop_aside) them.
-    pub(crate) fn set_dirty_aside(&self, slots: &[u32]) -> Vec<Aside> {
+    pub(crate) fn set_dirty_aside(&self, slots: &[Slot]) -> Vec<Aside> {
         let (waiting, marks) = &mut *self.dirty.borrow_mut();
         if waiting.is_empty() {
             return Vec::new();
         }
         let these = SlotSet::of(slots.iter().copied());
         let links: Vec<&TableColumn> = self.columns.iter().filter(|column| column.target.is_some()).collect();
-        let is_aside = |slot: u32| these.has(slot) && !links.iter().any(|column| column.cells.is_dirty(slot));
-        let (aside, left): (Vec<u32>, Vec<u32>) = waiting.iter().partition(|&&slot| is_aside(slot));
+        let is_aside =
+            |slot: Slot| these.has(slot) && !links.iter().any(|column| column.cells.is_dirty(slot));
+        let (aside, left): (Vec<Slot>, Vec<Slot>) = waiting.iter().partition(|&&slot| is_aside(slot));
         *waiting = left;
-        let dirty = |slot: u32| {
+        let dirty = |slot: Slot| {
             let columns = self.columns().filter(|&column| Some(column) != self.version());
             columns.filter(move |&column| self.column(column).is_dirty(slot))
         };
-        let take =
-            |slot: u32| dirty(slot).filter_map(move |column| Some((column, self.column(column).take(slot)?)));
+        let take = |slot: Slot| {
+            dirty(slot).filter_map(move |column| Some((column, self.column(column).take(slot)?)))
+        };
         let aside = aside.into_iter().map(|slot| {
             marks.unmark(slot);
             Aside { slot, values: take(slot).collect() }
@@ -832,9 +835,9 @@ impl Table {
     }
 
     /// A copy of all that waits, made of the values by `copy`; whoever has sent it and takes that back [restores](Self::restore_waiting) it.
-    pub(crate) fn copy_waiting(&self, copy: &dyn Fn(ColumnId, u32) -> Option<Box<dyn Any>>) -> Waiting {
-        let dirty = |slot: u32| self.columns().filter(move |&column| self.column(column).is_dirty(slot));
-        let values = |slot: u32| dirty(slot).filter_map(move |column| Some((column, copy(column, slot)?)));
+    pub(crate) fn copy_waiting(&self, copy: &dyn Fn(ColumnId, Slot) -> Option<Box<dyn Any>>) -> Waiting {
+        let dirty = |slot: Slot| self.columns().filter(move |&column| self.column(column).is_dirty(slot));
+        let values = |slot: Slot| dirty(slot).filter_map(move |column| Some((column, copy(column, slot)?)));
         let records = self
             .dirty
             .borrow()
@@ -855,8 +858,8 @@ impl Table {
     }
 
     /// The dirty records by the set of their dirty columns, each in the order in which they were first written
-    pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> {
-        let mut groups: IndexMap<Vec<ColumnId>, Vec<u32>, FixedState> = IndexMap::default();
+    pub(crate) fn dirty_by_columns(&self) -> IndexMap<Vec<ColumnId>, Vec<Slot>, FixedState> {
+        let mut groups: IndexMap<Vec<ColumnId>, Vec<Slot>, FixedState> = IndexMap::default();
         let columns: Vec<&dyn AnyColumn> = self.each().collect();
         let mut dirty = Vec::new();
         for &slot in &self.dirty.borrow().0 {
@@ -877,7 +880,7 @@ impl Table {
 
     // Counts of members
 
-    pub(crate) fn count_of(&self, column: ColumnId, slot: u32) -> Option<usize> {
+    pub(crate) fn count_of(&self, column: ColumnId, slot: Slot) -> Option<usize> {
         self.entry(column).counts.borrow().get(&slot).map(|counted| counted.members)
     }
 
@@ -886,8 +889,8 @@ impl Table {
         &self,
         column: ColumnId,
         now: Stamp,
-        owners: &[u32],
-        counts: impl Iterator<Item = (u32, usize)>,
+        owners: &[Slot],
+        counts: impl Iterator<Item = (Slot, usize)>,
     ) {
         self.noted.set(self.noted.get().max(now));
         let counted = |members| Counted { members, asked: now, changed: now };
@@ -902,7 +905,7 @@ impl Table {
     }
 
     /// Notes for whom an aggregate was worked out, or members were counted.
-    pub(crate) fn note_arrived(&self, column: ColumnId, now: Stamp, owners: Vec<u32>) {
+    pub(crate) fn note_arrived(&self, column: ColumnId, now: Stamp, owners: Vec<Slot>) {
         self.entry(column).arrivals.borrow_mut().note(now, owners);
     }
 
@@ -925,7 +928,13 @@ impl Table {
     }
 
     /// Whether a list that was loaded after a time has a member; `None` if it is older, or not cached
-    pub(crate) fn has_listed(&self, column: ColumnId, owner: u32, member: u32, time: Stamp) -> Option<bool> {
+    pub(crate) fn has_listed(
+        &self,
+        column: ColumnId,
+        owner: Slot,
+        member: Slot,
+        time: Stamp,
+    ) -> Option<bool> {
         self.column(column).known_since(owner).filter(|&since| since > time)?;
         let mut has = None;
         links::follow(self.column(column), std::iter::once(owner), |list| {
@@ -936,7 +945,7 @@ impl Table {
 
     /// Makes a list missing that does not have a member, or has it, though it is known now that it is one, or is none; and what was counted
     /// or worked out over the list.
-    pub(crate) fn forget_unless_listed(&self, column: ColumnId, owner: u32, member: u32, is_member: bool) {
+    pub(crate) fn forget_unless_listed(&self, column: ColumnId, owner: Slot, member: Slot, is_member: bool) {
         let mut is_right = false;
         links::follow(self.column(column), std::iter::once(owner), |list| {
             is_right = list.is_some_and(|list| list.contains(&member) == is_member);
@@ -950,11 +959,11 @@ impl Table {
 
     /// Makes those lists missing that lack members or hold those of another owner, as is known now of each: its owner, and itself. And what
     /// was counted, if the lists do not confirm it.
-    pub(crate) fn forget_unless_owned(&self, column: ColumnId, mut owned: Vec<(u32, u32)>) {
+    pub(crate) fn forget_unless_owned(&self, column: ColumnId, mut owned: Vec<(Slot, Slot)>) {
         owned.sort_unstable();
         let mut elsewhere = Slots::default();
         for members in owned.chunk_by(|a, b| a.0 == b.0) {
-            let owner = Some(members[0].0).filter(|&owner| owner != NULL);
+            let owner = Some(members[0].0).filter(|&owner| owner != Slot::NULL);
             let mut listed = Slots::default();
             links::follow(self.column(column), owner.into_iter(), |list| {
                 listed.extend(list.unwrap_or_default())
@@ -983,7 +992,7 @@ impl Table {
     }
 
     /// Counts on, where it is known that a member comes or goes.
-    fn count_on(&self, column: ColumnId, owner: u32, add: bool, now: Stamp) {
+    fn count_on(&self, column: ColumnId, owner: Slot, add: bool, now: Stamp) {
         self.forget_aggregates(column, owner);
         let mut counts = self.entry(column).counts.borrow_mut();
         let Some(counted) = counts.get_mut(&owner) else { return };
@@ -998,7 +1007,7 @@ impl Table {
         }
     }
 
-    pub(super) fn forget_count(&self, column: ColumnId, slot: u32) {
+    pub(super) fn forget_count(&self, column: ColumnId, slot: Slot) {
         self.forget_aggregates(column, slot);
         if self.entry(column).counts.borrow_mut().remove(&slot).is_some() {
             self.change(column, slot);
@@ -1010,11 +1019,11 @@ impl Table {
         self.retain_counts_of(column, |_, _| false);
     }
 
-    fn retain_counts(&self, stays: impl Fn(u32, &Counted) -> bool) {
+    fn retain_counts(&self, stays: impl Fn(Slot, &Counted) -> bool) {
         self.columns().for_each(|column| self.retain_counts_of(column, &stays));
     }
 
-    fn retain_counts_of(&self, column: ColumnId, stays: impl Fn(u32, &Counted) -> bool) {
+    fn retain_counts_of(&self, column: ColumnId, stays: impl Fn(Slot, &Counted) -> bool) {
         self.entry(column).counts.borrow_mut().retain(|&slot, counted| {
             let stays = stays(slot, counted);
             if !stays {
@@ -1025,7 +1034,7 @@ impl Table {
     }
 
     /// When a value, a count or an absence was learned
-    pub(crate) fn known_since(&self, column: ColumnId, slot: u32) -> Option<Stamp> {
+    pub(crate) fn known_since(&self, column: ColumnId, slot: Slot) -> Option<Stamp> {
         let counted_at = || self.entry(column).counts.borrow().get(&slot).map(|counted| counted.asked);
         self.column(column).known_since(slot).or_else(counted_at).or_else(|| self.absent_since(slot))
     }
@@ -1033,12 +1042,12 @@ impl Table {
     // What could not be read
 
     /// Notes what is wrong with a value that came: its cell stays missing, and is not asked for again.
-    pub(crate) fn note_unreadable(&self, column: ColumnId, slot: u32, message: Str) {
+    pub(crate) fn note_unreadable(&self, column: ColumnId, slot: Slot, message: Str) {
         self.unreadable.borrow_mut().insert((column, slot), message);
     }
 
     /// What is wrong with the value that came for a cell, if something is
-    pub(crate) fn unreadable(&self, column: ColumnId, slot: u32) -> Option<Str> {
+    pub(crate) fn unreadable(&self, column: ColumnId, slot: Slot) -> Option<Str> {
         let unreadable = self.unreadable.borrow();
         if unreadable.is_empty() { None } else { unreadable.get(&(column, slot)).cloned() }
     }
@@ -1048,16 +1057,16 @@ impl Table {
     }
 
     /// Forgets which values of a record could not be read.
-    pub(crate) fn forget_unreadable(&self, slot: u32) {
+    pub(crate) fn forget_unreadable(&self, slot: Slot) {
         self.retain_unreadable(|_, other| other != slot);
     }
 
     /// Forgets that a value could not be read: there is another one now.
-    pub(crate) fn forget_unreadable_cell(&self, column: ColumnId, slot: u32) {
+    pub(crate) fn forget_unreadable_cell(&self, column: ColumnId, slot: Slot) {
         self.unreadable.borrow_mut().remove(&(column, slot));
     }
 
-    fn retain_unreadable(&self, mut stays: impl FnMut(ColumnId, u32) -> bool) {
+    fn retain_unreadable(&self, mut stays: impl FnMut(ColumnId, Slot) -> bool) {
         self.unreadable.borrow_mut().retain(|&(column, slot), _| stays(column, slot));
     }
 
@@ -1104,14 +1113,14 @@ impl Table {
             }
         }
         self.forget_unversioned();
-        self.retain_counts(|slot, counted| (slot as usize) < from && counted.changed < since);
+        self.retain_counts(|slot, counted| (slot.index()) < from && counted.changed < since);
         self.retain_unreadable(|_, _| false);
         self.resident.borrow_mut().truncate(from);
         if keep.is_some() {
             self.created.borrow_mut().truncate(from);
             self.keys.truncate(from);
             self.alike.borrow_mut().truncate(from);
-            let stays = |slot: u32| (slot as usize) < from;
+            let stays = |slot: Slot| (slot.index()) < from;
             self.retain_absent(|slot, absence| stays(slot) && absence.meant.is_none_or(stays));
             if from == 0 {
                 *self.absent.borrow_mut() = HashMap::default();
@@ -1141,7 +1150,7 @@ impl Table {
     }
 
     /// Makes a record's value of a column missing, unless it is dirty, and how many members were counted.
-    pub(crate) fn forget_cell(&self, column: ColumnId, slot: u32) {
+    pub(crate) fn forget_cell(&self, column: ColumnId, slot: Slot) {
         self.note_forgotten(column, Some(&[slot]));
         self.forget_count(column, slot);
         self.forget_unreadable_cell(column, slot);
@@ -1149,28 +1158,28 @@ impl Table {
     }
 
     /// The same of some records
-    pub(crate) fn forget_cells(&self, column: ColumnId, slots: &[u32]) {
+    pub(crate) fn forget_cells(&self, column: ColumnId, slots: &[Slot]) {
         slots.iter().for_each(|&slot| self.forget_cell(column, slot));
     }
 
     /// Makes missing what is cached of a row that has come anew, but for the columns that it fills itself.
-    pub(crate) fn forget_beside(&self, slot: u32, filled: &[ColumnId]) {
+    pub(crate) fn forget_beside(&self, slot: Slot, filled: &[ColumnId]) {
         let columns = (0..self.columns.len()).map(ColumnId);
         columns.filter(|column| !filled.contains(column)).for_each(|column| self.forget_cell(column, slot));
     }
 
     /// Makes all clean values of a record missing, and forgets whether it exists.
-    pub(crate) fn forget_record(&self, slot: u32) {
+    pub(crate) fn forget_record(&self, slot: Slot) {
         self.set_absent(slot, None);
         self.forget_beside(slot, &[]);
     }
 
     /// The same of some records
     pub(crate) fn forget_records(&self, slots: &Slots) {
-        let mut pages: Vec<usize> = slots.iter().map(|&slot| slot as usize / PAGE).collect();
+        let mut pages: Vec<usize> = slots.iter().map(|&slot| slot.index() / PAGE).collect();
         pages.sort_unstable();
         pages.dedup();
-        let all: Vec<u32> = slots.iter().copied().collect();
+        let all: Vec<Slot> = slots.iter().copied().collect();
         self.columns().for_each(|column| self.note_forgotten(column, Some(&all)));
         for (number, column) in self.columns.iter().enumerate() {
             let is_list = links::lists(&*column.cells).is_some();
@@ -1199,7 +1208,7 @@ impl Table {
         }
     }
 
-    fn remove_where(&self, drop: &mut dyn FnMut(u32, Stamp) -> bool) {
+    fn remove_where(&self, drop: &mut dyn FnMut(Slot, Stamp) -> bool) {
         self.each().for_each(|column| {
             column.remove_where(drop);
         });
@@ -1207,32 +1216,32 @@ impl Table {
 
     // Limits
 
-    pub(crate) fn is_resident(&self, slot: u32) -> bool {
+    pub(crate) fn is_resident(&self, slot: Slot) -> bool {
         self.resident.borrow().has(slot)
     }
 
-    pub(crate) fn add_resident(&self, slot: u32) {
+    pub(crate) fn add_resident(&self, slot: Slot) {
         self.resident.borrow_mut().add(slot);
     }
 
     /// Adds a record that came with others, which nobody has read yet.
-    pub(crate) fn add_unread(&self, slot: u32, turn: u32) {
+    pub(crate) fn add_unread(&self, slot: Slot, turn: u32) {
         self.resident.borrow_mut().add_unread(slot, turn);
     }
 
     /// Notes that a record is read; tells whether others of its page are yet to be.
-    pub(crate) fn note_read(&self, slot: u32, turn: u32) -> bool {
+    pub(crate) fn note_read(&self, slot: Slot, turn: u32) -> bool {
         self.resident.borrow_mut().note_read(slot, turn)
     }
 
     /// Notes the use of a value in a turn; returns whether there is one.
-    pub(crate) fn touch(&self, column: ColumnId, slot: u32, turn: u32) -> bool {
+    pub(crate) fn touch(&self, column: ColumnId, slot: Slot, turn: u32) -> bool {
         let column = self.column(column);
         column.has(slot) && column.touch(slot, turn, self.note_read(slot, turn))
     }
 
     /// Counts a read that was answered by the cache, as a use in this turn.
-    pub(crate) fn count_hit(&self, column: ColumnId, slot: u32, turn: u32) {
+    pub(crate) fn count_hit(&self, column: ColumnId, slot: Slot, turn: u32) {
         if !self.touch(column, slot, turn) {
             self.column(column).count_hit();
         }
@@ -1265,7 +1274,7 @@ impl Table {
     /// Makes the clean values of a page missing, but for those that are yet to be read; returns of how many records.
     pub(crate) fn evict_page(&self, page: usize) -> usize {
         let resident = self.resident.borrow();
-        self.retain_unreadable(|_, slot| slot as usize / PAGE != page);
+        self.retain_unreadable(|_, slot| slot.index() / PAGE != page);
         self.each().for_each(|column| {
             column.remove_in_page(page, &mut |slot, _| !resident.is_unread(slot));
         });
@@ -1287,7 +1296,7 @@ impl Table {
         Some(is_gone)
     }
 
-    fn has_any(&self, slot: u32) -> bool {
+    fn has_any(&self, slot: Slot) -> bool {
         self.each().any(|column| column.has(slot))
     }
 
@@ -1353,13 +1362,13 @@ impl Table {
 
     /// Records of this table, which is `own`, by levels: whatever links to another one of them before that. Those that link to each
     /// other in a circle come last, together.
-    pub(crate) fn levels(&self, own: TableId, slots: &[u32]) -> Vec<Vec<u32>> {
+    pub(crate) fn levels(&self, own: TableId, slots: &[Slot]) -> Vec<Vec<Slot>> {
         let links: Vec<_> = self.columns_to(own).into_iter().map(|column| self.column(column)).collect();
         links::levels(&links, slots)
     }
 
     /// Whether a link of a record leads to a record of a table.
-    pub(crate) fn leads(&self, slot: u32, table: TableId, target: u32) -> bool {
+    pub(crate) fn leads(&self, slot: Slot, table: TableId, target: Slot) -> bool {
         let mut is_there = false;
         for column in self.columns.iter().filter(|column| column.target == Some(table)) {
             links::follow(&*column.cells, std::iter::once(slot), |targets| {
@@ -1377,7 +1386,7 @@ impl Table {
         &self,
         table: TableId,
         targets: &Slots,
-        listed: &dyn Fn(ColumnId) -> (Vec<u32>, bool),
+        listed: &dyn Fn(ColumnId) -> (Vec<Slot>, bool),
     ) -> Option<Slots> {
         let mut found: Option<Slots> = None;
         for number in self.columns_to(table) {
@@ -1391,7 +1400,7 @@ impl Table {
             if !are_all_listed {
                 // One of which it is not known where it links to may have gone along; it can be in a list, or be linked to,
                 // without any value of its own being cached.
-                let is_there = |&slot: &u32| (slot as usize) < self.slots() && !self.is_absent(slot);
+                let is_there = |&slot: &Slot| (slot.index()) < self.slots() && !self.is_absent(slot);
                 found.extend(reverse.take_unknown().into_iter().filter(is_there));
             }
         }
@@ -1415,7 +1424,7 @@ impl Table {
                 self.note_unknown(|| slots_of_pages(&all, self.slots()).chain(counted.iter().copied()));
             }
             // The first time, of some nothing but a count may be left.
-            None => self.note_unknown(|| 0..self.slots() as u32),
+            None => self.note_unknown(|| Slot::first(self.slots())),
         }
     }
 
@@ -1434,13 +1443,13 @@ impl Table {
         self.note_unknown(|| slots.iter().copied());
     }
 
-    fn note_unknown<I: Iterator<Item = u32>>(&self, slots: impl Fn() -> I) {
+    fn note_unknown<I: Iterator<Item = Slot>>(&self, slots: impl Fn() -> I) {
         let links = self.columns.iter().filter(|column| column.is_link_of_rows());
         links.for_each(|column| column.reverse.borrow_mut().note_unknown(&*column.cells, slots()));
     }
 
     /// The members of these records' cached lists of one to-many link, and whether all of the lists are cached
-    pub(crate) fn members_of(&self, column: ColumnId, owners: &[u32]) -> (Vec<u32>, bool) {
+    pub(crate) fn members_of(&self, column: ColumnId, owners: &[Slot]) -> (Vec<Slot>, bool) {
         let (mut members, mut are_known) = (Vec::new(), true);
         links::follow(self.column(column), owners.iter().copied(), |list| match list {
             Some(list) => members.extend_from_slice(list),
@@ -1533,18 +1542,18 @@ impl Table {
         column: ColumnId,
         members: &Self,
         link: ColumnId,
-        listed: impl Iterator<Item = (u32, u32)>,
+        listed: impl Iterator<Item = (Slot, Slot)>,
     ) {
         let Some(links) = links::to_one(members.column(link)) else { return };
         let links = links.borrow();
         let leads_elsewhere =
-            |&(owner, member): &(u32, u32)| links.get(member).is_some_and(|link| link.0 != owner);
+            |&(owner, member): &(Slot, Slot)| links.get(member).is_some_and(|link| link.0 != owner);
         let mut contradicted = self.entry(column).contradicted.borrow_mut();
         contradicted.extend(listed.filter(leads_elsewhere).map(|(_, member)| member));
     }
 
     /// The records whose cached links of a column lead to one of these
-    pub(crate) fn leading_to(&self, column: ColumnId, targets: &Slots) -> Vec<u32> {
+    pub(crate) fn leading_to(&self, column: ColumnId, targets: &Slots) -> Vec<Slot> {
         self.look_through();
         self.entry(column).reverse.borrow().leading_to(self.column(column), targets)
     }
@@ -1563,7 +1572,7 @@ impl Table {
 
     /// Whether a key may be another one's row, which a collation calls equal: never where keys are numbers, nor where the row of the key
     /// itself was seen and none was found otherwise
-    pub(crate) fn may_be_alike(&self, slot: u32) -> bool {
+    pub(crate) fn may_be_alike(&self, slot: Slot) -> bool {
         !self.are_keys_numbers() && (self.has_spellings.get() || !self.is_stored(slot))
     }
 
@@ -1573,13 +1582,13 @@ impl Table {
             return Slots::default();
         }
         let mut alike = self.alike.borrow_mut();
-        let mut to = |slot: u32| alike.to(slot, self.slots(), &|slot| self.letters(slot));
+        let mut to = |slot: Slot| alike.to(slot, self.slots(), &|slot| self.letters(slot));
         let found = slots.iter().flat_map(|&slot| to(slot));
         found.filter(|slot| !slots.contains(slot)).collect()
     }
 
     /// Whether a collation may call the keys of two of these records equal
-    pub(crate) fn has_alike(&self, slots: &[u32]) -> bool {
+    pub(crate) fn has_alike(&self, slots: &[Slot]) -> bool {
         let mut seen = std::collections::HashSet::new();
         !self.are_keys_numbers()
             && slots.len() > 1
@@ -1598,7 +1607,12 @@ impl Table {
     }
 
     /// Fills the lists of a to-many link where they are not cached.
-    pub(crate) fn fill_lists(&self, column: ColumnId, now: Moment, lists: impl Iterator<Item = (u32, List)>) {
+    pub(crate) fn fill_lists(
+        &self,
+        column: ColumnId,
+        now: Moment,
+        lists: impl Iterator<Item = (Slot, List)>,
+    ) {
         let Some(cells) = links::lists(self.column(column)) else { return };
         let mut cells = cells.borrow_mut();
         for (slot, list) in lists {
@@ -1612,6 +1626,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::super::links::Link;
+    use super::super::slot::{slot, slots};
     use super::*;
 
     fn at(time: Stamp) -> Moment {
@@ -1634,9 +1649,9 @@ mod tests {
         (table, columns)
     }
 
-    fn fill(table: &Table, column: ColumnId, slots: impl IntoIterator<Item = u32>, time: Stamp) {
+    fn fill(table: &Table, column: ColumnId, numbers: impl IntoIterator<Item = usize>, time: Stamp) {
         let cells = table.cells::<i32>(column);
-        slots.into_iter().for_each(|slot| cells.borrow_mut().set(slot, at(time), slot as i32));
+        numbers.into_iter().for_each(|number| cells.borrow_mut().set(slot(number), at(time), number as i32));
     }
 
     #[test]
@@ -1657,20 +1672,20 @@ mod tests {
     #[test]
     fn the_pages_that_were_used_longest_ago_can_leave_and_dirty_ones_stay() {
         let (table, [number, ..]) = table();
-        (0..200).for_each(|key| assert_eq!(table.intern(key), key as u32));
+        (0..200).for_each(|key| assert_eq!(table.intern(key), slot(key as usize)));
         fill(&table, number, 0..64, 3);
         fill(&table, number, 64..128, 1);
         fill(&table, number, 128..200, 2);
-        table.cells::<i32>(number).borrow_mut().write(70, at(1), -1);
-        table.note_dirty(70);
+        table.cells::<i32>(number).borrow_mut().write(slot(70), at(1), -1);
+        table.note_dirty(slot(70));
         table.count_residents();
         let mut uses = Vec::new();
         table.page_uses(&mut |page, turn| uses.push((turn, page)));
         uses.sort_unstable();
         assert_eq!(uses, [(1, 1), (2, 2), (2, 3), (3, 0)]);
         assert_eq!((table.residents(), table.evict_page(1), table.residents()), (200, 63, 137));
-        assert_eq!(table.cells::<i32>(number).borrow().get(70), Some(&-1));
-        assert_eq!(table.dirty_by_columns().into_iter().collect::<Vec<_>>(), [(vec![number], vec![70])]);
+        assert_eq!(table.cells::<i32>(number).borrow().get(slot(70)), Some(&-1));
+        assert_eq!(table.dirty_by_columns().into_iter().collect::<Vec<_>>(), [(vec![number], slots([70]))]);
     }
 
     #[test]
@@ -1680,13 +1695,17 @@ mod tests {
             table.intern(key);
         });
         fill(&table, number, [0, 1], 4);
-        table.set_absent(2, Some(5));
-        table.set_counts(lists, 6, &[0, 1], [(0, 3), (1, 0)].into_iter());
-        assert_eq!([0, 2].map(|slot| table.known_since(number, slot)), [Some(4), Some(5)]);
+        table.set_absent(slot(2), Some(5));
+        table.set_counts(lists, 6, &slots([0, 1]), [(slot(0), 3), (slot(1), 0)].into_iter());
+        assert_eq!([0, 2].map(|of| table.known_since(number, slot(of))), [Some(4), Some(5)]);
         table.expire(5);
-        assert!(!table.column(number).has(0) && table.is_absent(2) && table.count_of(lists, 0) == Some(3));
+        assert!(
+            !table.column(number).has(slot(0))
+                && table.is_absent(slot(2))
+                && table.count_of(lists, slot(0)) == Some(3)
+        );
         table.expire(7);
-        assert!(!table.is_absent(2) && table.count_of(lists, 0).is_none());
+        assert!(!table.is_absent(slot(2)) && table.count_of(lists, slot(0)).is_none());
     }
 
     #[test]
@@ -1696,14 +1715,19 @@ mod tests {
             table.intern(key);
         });
         let links = table.cells::<Link>(parent);
-        for (slot, to) in [(0, 1), (1, 8), (9, 0)] {
-            links.borrow_mut().set(slot, at(1), Link(to));
+        for (from, to) in [(0, 1), (1, 8), (9, 0)] {
+            links.borrow_mut().set(slot(from), at(1), Link(slot(to)));
         }
-        table.fill_lists(lists, at(1), [(0, List([1].into())), (1, List([0, 9].into()))].into_iter());
+        table.fill_lists(
+            lists,
+            at(1),
+            [(slot(0), List(slots([1]).into())), (slot(1), List(slots([0, 9]).into()))].into_iter(),
+        );
         fill(&table, number, [0, 9], 1);
         table.release(2, 5, Some(&|_| 5));
-        let has =
-            |column: ColumnId| (0..10).filter(|&slot| table.column(column).has(slot)).collect::<Vec<_>>();
+        let has = |column: ColumnId| {
+            (0..10).filter(|&number| table.column(column).has(slot(number))).collect::<Vec<_>>()
+        };
         assert_eq!((has(number), has(parent), has(lists), table.slots()), (vec![0], vec![0], vec![0], 5));
     }
 
@@ -1711,13 +1735,13 @@ mod tests {
     fn levels_begin_with_those_that_nobody_links_to_and_end_with_circles() {
         let (table, [_, parent, _]) = table();
         // 0 ← 1 ← 2, 1 ← 3, 4 ↔ 5 ← 6, 7, whose parent is none of them, and 0, which is its own
-        for (slot, to) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
-            table.cells::<Link>(parent).borrow_mut().set(slot, at(1), Link(to));
+        for (from, to) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 5), (5, 4), (6, 5), (7, 9)] {
+            table.cells::<Link>(parent).borrow_mut().set(slot(from), at(1), Link(slot(to)));
         }
-        let levels = table.levels(TableId(0), &[0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(levels, [vec![2, 3, 6, 7, 8], vec![1], vec![0], vec![4, 5]]);
-        assert_eq!(table.levels(TableId(0), &[0, 1]), [[1], [0]]);
-        assert_eq!(table.levels(TableId(1), &[0, 1]), [[0, 1]]);
+        let levels = table.levels(TableId(0), &slots([0, 1, 2, 3, 4, 5, 6, 7, 8]));
+        assert_eq!(levels, [vec![2, 3, 6, 7, 8], vec![1], vec![0], vec![4, 5]].map(slots));
+        assert_eq!(table.levels(TableId(0), &slots([0, 1])), [[1], [0]].map(slots));
+        assert_eq!(table.levels(TableId(1), &slots([0, 1])), [[0, 1]].map(slots));
     }
 
     #[test]
@@ -1727,13 +1751,13 @@ mod tests {
             table.intern(key);
         });
         let links = table.cells::<Link>(parent);
-        for (slot, to) in [(0, Link(3)), (1, Link::NULL), (2, Link(1))] {
-            links.borrow_mut().set(slot, at(1), to);
+        for (from, to) in [(0, Link(slot(3))), (1, Link::NULL), (2, Link(slot(1)))] {
+            links.borrow_mut().set(slot(from), at(1), to);
         }
         table.look_through();
-        let to = |slots: &[u32]| slots.iter().copied().collect::<Slots>();
-        let linking = |members: &[u32], are_all: bool| {
-            table.linking_to(TableId(0), &to(&[3]), &|_| (members.to_vec(), are_all))
+        let to = |numbers: &[usize]| slots(numbers.iter().copied()).into_iter().collect::<Slots>();
+        let linking = |members: &[usize], are_all: bool| {
+            table.linking_to(TableId(0), &to(&[3]), &|_| (slots(members.iter().copied()), are_all))
         };
         // Where all lists are known nobody else is a member, but by a younger link.
         assert_eq!(linking(&[2], true), Some(to(&[0, 2])));

@@ -15,7 +15,9 @@ use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
 use crate::error::Doing;
-use crate::store::{self, Change, List, NULL, Slots};
+use crate::model::field_ids;
+use crate::number::FieldId;
+use crate::store::{self, Change, List, Slot, Slots};
 use crate::{Environment, Error, Result};
 
 /// Inserts rows, all or none of them; gives their slots, in order, but for those of rows that were there already and stay as they are.
@@ -23,7 +25,7 @@ pub(crate) fn create<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     all: Rows<'_, C>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     all.values.iter().try_for_each(|values| values.check())?;
     if let Some(Action::Set(changes)) = all.conflict.as_ref().map(|conflict| &conflict.action) {
         let unwritten = |error| Error::database(store.name(), "making an INSERT", error);
@@ -39,7 +41,7 @@ fn create_stamped<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     all: &Rows<'_, C>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let shapes = all.by_shape(store);
     made::foresee(env, store, all, &shapes)?;
     create_shapes(env, store, all, &shapes).or_else(|error| {
@@ -57,7 +59,7 @@ fn create_shapes<C: Connection>(
     store: Store<'_, C>,
     all: &Rows<'_, C>,
     shapes: &Shapes,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let takes = |(shape, places): (&Shape, &Vec<usize>)| places.len().div_ceil(shape.window(store));
     if validate::validates(store) || shapes.iter().map(takes).sum::<usize>() > 1 {
         // Also where an open transaction goes on after the second INSERT was refused.
@@ -97,7 +99,7 @@ pub(crate) fn insert<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     all: Rows<'_, C>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     all.stamped(store, |all| {
         let shapes = all.by_shape(store);
         made::foresee(env, store, all, &shapes)?;
@@ -114,7 +116,7 @@ fn insert_shapes<C: Connection>(
     store: Store<'_, C>,
     all: &Rows<'_, C>,
     shapes: &Shapes,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     if let Some(link) = &all.link {
         env.refuse_stored(store, store.column_of(link.field))?;
         all.values.iter().try_for_each(|values| link.check(env, store, *values))?;
@@ -124,7 +126,7 @@ fn insert_shapes<C: Connection>(
         env.flushed()?;
     }
     env.flush_shown(store.table_number())?;
-    let mut slots = vec![NULL; all.values.len()];
+    let mut slots = vec![Slot::NULL; all.values.len()];
     for (shape, places) in shapes {
         let window = shape.window(store);
         let mut rest = &places[..];
@@ -147,7 +149,7 @@ fn insert_shapes<C: Connection>(
                 all.conflict.as_ref().is_none_or(|conflict| matches!(conflict.action, Action::Nothing));
             forget_predecessors(env, store, &again(&new, known), is_new);
             if all.conflict.is_none() && shape.keys == Keys::Made {
-                no_members(env, store, new.iter().copied().filter(|&slot| slot as usize >= known));
+                no_members(env, store, new.iter().copied().filter(|&slot| slot.index() >= known));
             }
             match all.conflict.as_ref().map(|conflict| &conflict.action) {
                 None | Some(Action::Write) => remember(env, store, &insert, &new)?,
@@ -160,14 +162,14 @@ fn insert_shapes<C: Connection>(
     env.forget_shown(store.table_number());
     // Of rows that were there already nothing has come back.
     let are_all = all.conflict.as_ref().is_none_or(|conflict| !matches!(conflict.action, Action::Nothing));
-    slots.retain(|&slot| slot != NULL);
+    slots.retain(|&slot| slot != Slot::NULL);
     feed(env, store, all, &slots);
     validate::new(env, store, &slots, are_all)?;
     Ok(slots)
 }
 
 /// Notes what follows from new rows, or from those that were there and are other ones now.
-fn feed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, all: &Rows<'_, C>, slots: &[u32]) {
+fn feed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, all: &Rows<'_, C>, slots: &[Slot]) {
     env.feed(store, Change::Come, slots);
     if all.conflict.as_ref().is_some_and(|conflict| !matches!(conflict.action, Action::Nothing)) {
         let columns: Vec<&'static str> =
@@ -222,8 +224,8 @@ fn one_value_a_column<C: Connection>(insert: &Insert<'_, C>) -> Result<()> {
 }
 
 /// Those of the slots of rows that were there before these rows were
-fn again(slots: &[u32], known: usize) -> Slots {
-    slots.iter().copied().filter(|&slot| (slot as usize) < known).collect()
+fn again(slots: &[Slot], known: usize) -> Slots {
+    slots.iter().copied().filter(|&slot| (slot.index()) < known).collect()
 }
 
 /// Makes missing what is cached of rows that were there before with keys that new rows have now, or may have.
@@ -262,8 +264,8 @@ fn forget_predecessors<C: Connection>(
 fn insert_window<C: Connection>(
     env: &Environment<C>,
     insert: &Insert<'_, C>,
-    made: Option<&[u32]>,
-) -> Result<Vec<u32>> {
+    made: Option<&[Slot]>,
+) -> Result<Vec<Slot>> {
     let store = insert.store;
     let told = || format!("creating {} {}", insert.rows.len(), store.name());
     let doing = Doing { model: store.name(), text: &told };
@@ -295,7 +297,7 @@ fn insert_window<C: Connection>(
     }
     match insert.shape.keys {
         Keys::Given => {
-            let slots: Option<Vec<u32>> = given();
+            let slots: Option<Vec<Slot>> = given();
             made::are_as_given(env, store, slots.as_deref().unwrap_or_default())?;
             slots
         }
@@ -313,14 +315,14 @@ fn numbered<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     rows: usize,
-) -> Result<Option<Vec<u32>>> {
+) -> Result<Option<Vec<Slot>>> {
     let (first, step) = first_inserted(env, store.name())?;
     let slot = |row: usize| store.intern_number(i64::try_from(first + row * step).ok()?);
     Ok(if first == 0 { None } else { (0..rows).map(slot).collect() })
 }
 
 /// Makes missing what is cached of rows that are new, or were written, nobody knows how.
-fn forget_written<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+fn forget_written<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) {
     env.note_drop();
     let table = store.table_store();
     table.columns().for_each(|column| links::forget_lists_by(env, table, column));
@@ -341,7 +343,7 @@ fn remember<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     insert: &Insert<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if store.are_keys_numbers() {
         store.set_present(slots.iter().copied());
@@ -371,7 +373,7 @@ fn remember<C: Connection>(
             store.forget_cells(store.column_of(field), slots);
         }
     }
-    let left = (0..store.fields().len()).filter(|field| !insert.shape.fields.contains(field));
+    let left = field_ids(store.fields()).filter(|field| !insert.shape.fields.contains(field));
     left.for_each(|field| links::left_to_default(env, store, field));
     if is_upsert {
         // A row that was there has another version now, and members of its own.
@@ -384,8 +386,8 @@ fn remember<C: Connection>(
     if insert.returning && insert.shape.keys == Keys::Given {
         let rows = insert.rows.iter().zip(slots);
         let others = rows.filter(|&(values, &slot)| values.slot(store) != Some(slot));
-        let others: Vec<u32> = others.map(|(_, &slot)| slot).collect();
-        let of_key = (0..store.fields().len()).filter(|&field| is_of_key(store, field));
+        let others: Vec<Slot> = others.map(|(_, &slot)| slot).collect();
+        let of_key = field_ids(store.fields()).filter(|&field| is_of_key(store, field));
         of_key.for_each(|field| store.forget_cells(store.column_of(field), &others));
     }
     version::first(env, store, slots);
@@ -393,7 +395,7 @@ fn remember<C: Connection>(
 }
 
 /// Whether a field shows a column of the primary key
-fn is_of_key<C: Connection>(store: Store<'_, C>, field: usize) -> bool {
+fn is_of_key<C: Connection>(store: Store<'_, C>, field: FieldId) -> bool {
     store.field(field).columns.iter().any(|column| store.model().key_columns().contains(column))
 }
 
@@ -402,7 +404,7 @@ fn is_of_key<C: Connection>(store: Store<'_, C>, field: usize) -> bool {
 fn no_members<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: impl Iterator<Item = u32> + Clone,
+    slots: impl Iterator<Item = Slot> + Clone,
 ) {
     let (none, now) = (List([].into()), env.moment());
     for column in store.columns() {

@@ -11,18 +11,19 @@ use crate::backend::{Begin, Connection};
 use crate::env::stores::{Lists, Side, Store};
 use crate::error::{Doing, ViolationKind};
 use crate::load::{anew, query};
-use crate::store::{self, ColumnId, Edit, Joining, Link, Slots, TableId};
+use crate::model::field_id;
+use crate::store::{self, ColumnId, Edit, Joining, Link, Slot, Slots, TableId};
 use crate::{Environment, Error, Result};
 
 /// Deletes records, and forgets what went with them.
 ///
 /// Of several all or none, also where an open transaction goes on: one that is not there is found out when the others are gone.
-pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<()> {
     let mut seen = Slots::default();
-    let slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
+    let slots: Vec<Slot> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
     // What waits only for them goes with them.
     let aside = store.set_dirty_aside(&slots);
-    let waiting: Vec<u32> = aside.iter().map(|aside| aside.slot).collect();
+    let waiting: Vec<Slot> = aside.iter().map(|aside| aside.slot).collect();
     let versioned = env.stores.versioned(store.table_store());
     let versions = versioned.map(|(store, version)| version::numbers(store, version, &waiting));
     let deleted = match &slots[..] {
@@ -47,7 +48,7 @@ pub(crate) fn delete<C: Connection>(env: &Environment<C>, store: Store<'_, C>, s
 
 /// Deletes together what may refer to each other. If one of the rows took another one along, or stood in its way, all of them are
 /// looked at first, and deleted by levels.
-fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<()> {
     // What still waits counts the versions on.
     env.flushed()?;
     let version = env.stores.versioned(store.table_store());
@@ -68,11 +69,11 @@ fn delete_several<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slot
 }
 
 /// Loads the links that rows have to others of their table, of whatever model they are.
-fn know_links<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+fn know_links<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<()> {
     for link in store.columns_to(store.table_number()) {
         let (model, info) = store.table_store().field_of(link);
-        let field = model.fields().iter().position(|field| std::ptr::eq(field, info));
-        let lacking: Vec<u32> =
+        let field = field_id(model.fields(), |field| std::ptr::eq(field, info));
+        let lacking: Vec<Slot> =
             slots.iter().copied().filter(|&slot| !store.table().column(link).has(slot)).collect();
         for slots in lacking.chunks(WINDOW) {
             let fields = field.as_slice();
@@ -92,8 +93,8 @@ fn may_be_of_order<C: Connection>(store: Store<'_, C>, error: &Error) -> bool {
 fn delete_rows<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-    send: impl FnOnce(&Environment<C>, Store<'_, C>, &[u32]) -> Result<Vec<u32>>,
+    slots: &[Slot],
+    send: impl FnOnce(&Environment<C>, Store<'_, C>, &[Slot]) -> Result<Vec<Slot>>,
 ) -> Result<()> {
     // What still waits may move a record out of the way of a cascade.
     env.flushed()?;
@@ -109,9 +110,9 @@ fn delete_rows<C: Connection>(
 }
 
 /// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.
-fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<Vec<u32>> {
+fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<Vec<Slot>> {
     store.none_is_gone(slots)?;
-    let (versioned, others): (Vec<u32>, Vec<u32>) = match store.version() {
+    let (versioned, others): (Vec<Slot>, Vec<Slot>) = match store.version() {
         // What was never read is compared with nothing.
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
         None => (Vec::new(), slots.to_vec()),
@@ -144,8 +145,8 @@ pub(super) fn rows_of_one<C: Connection>(store: Store<'_, C>, beside: usize) -> 
 pub(super) fn look<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    versioned: &[u32],
-    others: &[u32],
+    versioned: &[Slot],
+    others: &[Slot],
 ) -> Result<()> {
     if store.table_store().is_unchecked() {
         return Ok(());
@@ -162,8 +163,8 @@ pub(super) fn look<C: Connection>(
 fn send_by_levels<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
-) -> Result<Vec<u32>> {
+    slots: &[Slot],
+) -> Result<Vec<Slot>> {
     let mut kept = Vec::new();
     for level in store.levels(store.table_number(), slots) {
         kept.extend(send_held(env, store, &level)?);
@@ -172,7 +173,7 @@ fn send_by_levels<C: Connection>(
 }
 
 /// Deletes rows that are there and held: what was not found went with another one, or is kept.
-fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<Vec<u32>> {
+fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<Vec<Slot>> {
     let mut kept = Vec::new();
     for slots in slots.chunks(rows_of_one(store, 0)) {
         let doing =
@@ -190,9 +191,9 @@ fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[
 fn send_alone<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slot: u32,
+    slot: Slot,
     versioned: bool,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let slots = [slot];
     let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], &slots) };
     let which = Which::of(env, store, &slots, versioned)?;
@@ -203,7 +204,7 @@ fn send_alone<C: Connection>(
 }
 
 /// Looks for rows that a DELETE did not find; they count as being there where nobody looks at that.
-fn look_for<C: Connection>(env: &Environment<C>, store: Store<'_, C>, missed: &[u32]) -> Result<()> {
+fn look_for<C: Connection>(env: &Environment<C>, store: Store<'_, C>, missed: &[Slot]) -> Result<()> {
     if store.table_store().is_unchecked() {
         return Ok(());
     }
@@ -214,9 +215,9 @@ fn look_for<C: Connection>(env: &Environment<C>, store: Store<'_, C>, missed: &[
 fn kept<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    missed: &[u32],
+    missed: &[Slot],
     versioned: bool,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     look_for(env, store, missed)?;
     if versioned || missed.iter().any(|&slot| store.is_absent(slot)) {
         return Err(version::lost(store, missed));
@@ -228,9 +229,9 @@ fn kept<C: Connection>(
 fn send_returning<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     versioned: bool,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
     let which = Which::of(env, store, slots, versioned)?;
     let found = env.run_returning(store, doing, &Delete { store, which, returning: true })?;
@@ -238,7 +239,7 @@ fn send_returning<C: Connection>(
         return Ok(Vec::new());
     }
     let found: Slots = found.into_iter().collect();
-    let missed: Vec<u32> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
+    let missed: Vec<Slot> = slots.iter().copied().filter(|slot| !found.contains(slot)).collect();
     kept(env, store, &missed, versioned)
 }
 
@@ -324,7 +325,7 @@ pub(super) fn leave_lists<C: Connection>(
         for lists in owners.list_columns_to(table) {
             let link = env.stores.link_of_lists(owners, lists);
             let links = link.and_then(|link| store::to_one(members.table().column(link)));
-            let edit = |&member: &u32| {
+            let edit = |&member: &Slot| {
                 let known = links.and_then(|links| {
                     let links = links.borrow();
                     links.get(member).copied().zip(links.known_since(member))

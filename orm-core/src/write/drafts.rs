@@ -1,5 +1,6 @@
 //! In which order new records are sent that link to each other: each model together, what is linked to before what links to it.
 
+use crate::number::{FieldId, ModelId};
 use std::collections::HashMap;
 use std::fmt;
 
@@ -9,7 +10,7 @@ pub struct AnyDraft {
     /// The number of the drafts that it is one of
     pub(crate) drafts: u64,
     /// The number of its model
-    pub(crate) model: usize,
+    pub(crate) model: ModelId,
     /// The name of its model
     pub(crate) name: &'static str,
     /// Its place among the drafts of its model
@@ -26,7 +27,7 @@ impl fmt::Debug for AnyDraft {
 pub(crate) struct DraftLink {
     pub(crate) from: usize,
     pub(crate) to: usize,
-    pub(crate) field: usize,
+    pub(crate) field: FieldId,
     /// Whether it cannot be left NULL until what it leads to is there
     pub(crate) is_required: bool,
 }
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     fn link(from: usize, to: usize) -> DraftLink {
-        DraftLink { from, to, field: 0, is_required: true }
+        DraftLink { from, to, field: FieldId(0), is_required: true }
     }
 
     fn sent(models: &[usize], links: &[DraftLink]) -> Vec<(usize, Vec<usize>)> {
@@ -230,8 +231,9 @@ mod tests {
     #[test]
     fn a_circle_is_opened_where_it_may_be_for_all_at_once() {
         let models = [0, 1].repeat(50).into_iter().map(Some).collect::<Vec<_>>();
-        let pair =
-            |at: usize| [link(at, at + 1), DraftLink { field: 7, is_required: false, ..link(at + 1, at) }];
+        let pair = |at: usize| {
+            [link(at, at + 1), DraftLink { field: FieldId(7), is_required: false, ..link(at + 1, at) }]
+        };
         let links: Vec<_> = (0..100).step_by(2).flat_map(pair).collect();
         let steps = steps(&models, &links).expect("it can be opened");
         assert_eq!(

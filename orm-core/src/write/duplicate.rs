@@ -22,6 +22,8 @@ use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::fragment::{Fragment, joined};
 use crate::load::select::key_columns;
+use crate::model::field_id;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// An error if a row is to be told by what this database does not know
@@ -44,7 +46,7 @@ pub(super) fn write<C: Connection>(
     insert: &Insert<'_, C>,
     conflict: &Conflict<'_, C>,
     doing: Doing<'_>,
-) -> Result<Vec<u32>> {
+) -> Result<Vec<Slot>> {
     let (store, columns) = (insert.store, target(conflict));
     let find = Find::new(insert, columns)?;
     let is_kept = matches!(conflict.action, Action::Nothing);
@@ -62,9 +64,9 @@ pub(super) fn write<C: Connection>(
         return Ok(found.into_iter().map(|(slot, _)| slot).collect());
     }
     // One that is given several times is new if it was kept one time less.
-    let mut given: HashMap<u32, usize> = HashMap::new();
+    let mut given: HashMap<Slot, usize> = HashMap::new();
     found.iter().for_each(|(slot, _)| *given.entry(*slot).or_default() += 1);
-    let is_new = |(slot, kept): (u32, usize)| (given.remove(&slot)? > kept).then_some(slot);
+    let is_new = |(slot, kept): (Slot, usize)| (given.remove(&slot)? > kept).then_some(slot);
     Ok(found.into_iter().filter_map(is_new).collect())
 }
 
@@ -110,7 +112,7 @@ struct Find<'a, C: Connection> {
 impl<'a, C: Connection> Find<'a, C> {
     fn new(insert: &'a Insert<'a, C>, columns: &'a [&'static str]) -> Result<Self> {
         let store = insert.store;
-        let field_of = |column: &str| store.fields().iter().position(|field| field.columns.contains(&column));
+        let field_of = |column: &str| field_id(store.fields(), |field| field.columns.contains(&column));
         let missing = |column: &str| {
             let field = field_of(column).map_or(store.model().key_field(), |field| store.field_name(field));
             Error::missing_value(store.name(), field)
@@ -125,7 +127,7 @@ impl<'a, C: Connection> Find<'a, C> {
     }
 
     /// The slot of each row, in order, and how often it was kept
-    fn run(mut self, env: &Environment<C>, doing: Doing<'_>, counts: bool) -> Result<Vec<(u32, usize)>> {
+    fn run(mut self, env: &Environment<C>, doing: Doing<'_>, counts: bool) -> Result<Vec<(Slot, usize)>> {
         self.counts = counts;
         let (store, mut found) = (self.insert.store, vec![None; self.values.len()]);
         let mut key = store.model().key_reader(store.table());

@@ -6,8 +6,9 @@ use super::put;
 use super::rows::Otherwise;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::stores::{Side, Store};
-use crate::model::{Constant, FieldInfo, Fixed};
-use crate::store::Filling;
+use crate::model::{Constant, FieldInfo, Fixed, numbered};
+use crate::number::FieldId;
+use crate::store::{Filling, Slot};
 use crate::{Environment, Error, Result};
 
 /// What a link's filter fixes
@@ -20,7 +21,7 @@ pub(crate) struct Filled<C: Connection> {
 
 impl<C: Connection> Filled<C> {
     /// What the filter of a link fixes: nothing where it has none. An error if that does not decide who is a member.
-    pub(crate) fn of(env: &Environment<C>, store: Store<'_, C>, field: usize) -> Result<Self> {
+    pub(crate) fn of(env: &Environment<C>, store: Store<'_, C>, field: FieldId) -> Result<Self> {
         let mut filled = Self { fields: Vec::new(), pair: Vec::new() };
         let Some(link) = &store.field(field).link else { return Ok(filled) };
         let clauses = link.clauses();
@@ -60,7 +61,7 @@ impl<C: Connection> Filled<C> {
     }
 
     /// Puts it into the fields of members.
-    pub(super) fn put(&self, env: &Environment<C>, members: Store<'_, C>, slots: &[u32]) -> Result<()> {
+    pub(super) fn put(&self, env: &Environment<C>, members: Store<'_, C>, slots: &[Slot]) -> Result<()> {
         self.fields.iter().try_for_each(|other| put::put(env, members, other.field, slots, &*other.value))
     }
 
@@ -93,7 +94,7 @@ fn field_of<C: Connection>(
     members: Store<'_, C>,
     fixed: Fixed<C>,
 ) -> Option<Otherwise> {
-    let mut fields = members.fields().iter().enumerate();
+    let mut fields = numbered(members.fields());
     let is_key = members.model().key_columns().contains(&fixed.column);
     let (field, info) = fields.find(|(_, info)| info.columns == [fixed.column] && !is_key)?;
     let value = value_of(env, info, fixed)?;
@@ -115,6 +116,6 @@ fn value_of<C: Connection>(
     // As it is read from a row
     let cells = (info.cells)();
     let filling = Filling { now: env.moment(), renews: false };
-    info.decode?.writer(&*cells, None, filling).write(0, None).ok()?;
-    encode.copy(&*cells, 0)
+    info.decode?.writer(&*cells, None, filling).write(Slot::at(0), None).ok()?;
+    encode.copy(&*cells, Slot::at(0))
 }

@@ -12,7 +12,7 @@ use super::{stored, version};
 use crate::backend::Connection;
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
-use crate::store::{self, ColumnId, Link, SlotSet, Steps};
+use crate::store::{self, ColumnId, Link, Slot, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
 /// Sends all that waits, once what follows from it is computed, and it is validated.
@@ -55,7 +55,7 @@ fn give_up<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
     column: ColumnId,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     let Some(links) =
         store::to_one(table.table().column(column)).filter(|_| table.field_of(column).1.is_nullable)
@@ -97,7 +97,7 @@ fn flush_change<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
     columns: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
     is_mixed: bool,
     made: &[ColumnId],
 ) -> Result<()> {
@@ -123,14 +123,15 @@ fn flush_change<C: Connection>(
 fn giving_up<C: Connection>(
     table: TableStore<'_, C>,
     columns: &[ColumnId],
-    slots: Vec<u32>,
-) -> (Vec<u32>, Vec<u32>) {
+    slots: Vec<Slot>,
+) -> (Vec<Slot>, Vec<Slot>) {
     let mut given_up = SlotSet::default();
     for &column in columns {
         let (cells, info) = (table.table().column(column), table.field_of(column).1);
         let Some(encode) = info.encode.filter(|_| info.is_nullable && slots.len() > 1) else { continue };
         let written = slots.iter().copied().filter(|&slot| cells.is_dirty(slot));
-        let (to_null, others): (Vec<u32>, Vec<u32>) = written.partition(|&slot| encode.is_null(cells, slot));
+        let (to_null, others): (Vec<Slot>, Vec<Slot>) =
+            written.partition(|&slot| encode.is_null(cells, slot));
         if !others.is_empty() {
             for slot in to_null {
                 given_up.mark(slot);
@@ -141,7 +142,7 @@ fn giving_up<C: Connection>(
 }
 
 /// Whether versions are compared: if nobody has read one, none can be another one.
-fn compares<C: Connection>(table: TableStore<'_, C>, slots: &[u32]) -> bool {
+fn compares<C: Connection>(table: TableStore<'_, C>, slots: &[Slot]) -> bool {
     let is_known = |version| slots.iter().any(|&slot| table.table().column(version).has(slot));
     table.version().is_some_and(is_known)
 }
@@ -149,7 +150,7 @@ fn compares<C: Connection>(table: TableStore<'_, C>, slots: &[u32]) -> bool {
 /// Records that are written together
 struct Change {
     columns: Vec<ColumnId>,
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     /// Whether not all of the columns are written of each
     is_mixed: bool,
 }
@@ -166,7 +167,7 @@ fn changes<C: Connection>(table: TableStore<'_, C>, only: Option<&SlotSet>) -> V
         let names = columns.iter().flat_map(|&column| table.field_of(column).1.columns);
         names.copied().collect()
     };
-    let is_apart = |(columns, slots): &mut (Vec<ColumnId>, Vec<u32>)| {
+    let is_apart = |(columns, slots): &mut (Vec<ColumnId>, Vec<Slot>)| {
         slots.len() > WINDOW && is_one_for_all(table, columns, slots, table.version().is_some())
     };
     let mut mixed = None;
@@ -201,7 +202,7 @@ const MASKED: usize = 62;
 /// What one statement writes
 struct Part<'a> {
     columns: Vec<ColumnId>,
-    slots: &'a [u32],
+    slots: &'a [Slot],
     /// Which of the records each of the columns is written of
     written: Vec<Written<'a>>,
     /// Which of the columns are written of a row, a bit each; `None`: all of them of each
@@ -210,7 +211,7 @@ struct Part<'a> {
 
 /// The records that a column is written of
 struct Written<'a> {
-    slots: Cow<'a, [u32]>,
+    slots: Cow<'a, [Slot]>,
     /// Which of them each row of the statement is, if it is one; `None`: they are the same
     places: Option<Vec<Option<usize>>>,
 }
@@ -219,7 +220,7 @@ impl<'a> Part<'a> {
     fn new<C: Connection>(
         table: TableStore<'_, C>,
         columns: &[ColumnId],
-        slots: &'a [u32],
+        slots: &'a [Slot],
         is_mixed: bool,
     ) -> Self {
         let of_all = |_: &ColumnId| Written { slots: Cow::Borrowed(slots), places: None };
@@ -227,12 +228,12 @@ impl<'a> Part<'a> {
             let written = columns.iter().map(of_all).collect();
             return Self { columns: columns.to_vec(), slots, written, masks: None };
         }
-        let is_written = |column: ColumnId, slot: u32| table.table().column(column).is_dirty(slot);
+        let is_written = |column: ColumnId, slot: Slot| table.table().column(column).is_dirty(slot);
         // What none of these rows has is not for this statement.
         let is_there = |&column: &ColumnId| slots.iter().any(|&slot| is_written(column, slot));
         let columns: Vec<ColumnId> = columns.iter().copied().filter(is_there).collect();
         let all = (1_i64 << columns.len()).wrapping_sub(1);
-        let mask_of = |&slot: &u32| -> i64 {
+        let mask_of = |&slot: &Slot| -> i64 {
             let bits = columns.iter().enumerate().filter(|&(_, &column)| is_written(column, slot));
             bits.map(|(bit, _)| 1 << bit).sum()
         };
@@ -247,7 +248,7 @@ impl<'a> Part<'a> {
 }
 
 impl Written<'_> {
-    fn of(slots: &[u32], masks: &[i64], bit: usize) -> Self {
+    fn of(slots: &[Slot], masks: &[i64], bit: usize) -> Self {
         let (mut written, mut places) = (Vec::new(), Vec::with_capacity(slots.len()));
         for (&slot, mask) in slots.iter().zip(masks) {
             let is_written = mask & 1 << bit != 0;
@@ -302,9 +303,9 @@ fn name_of<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId]) -> &'s
 fn by_bytes<'a, C: Connection>(
     table: TableStore<'_, C>,
     columns: &[ColumnId],
-    slots: &'a [u32],
+    slots: &'a [Slot],
     is_one: bool,
-) -> Vec<&'a [u32]> {
+) -> Vec<&'a [Slot]> {
     // A value that all of them have is sent once.
     if is_one {
         return vec![slots];
@@ -321,7 +322,7 @@ fn by_bytes<'a, C: Connection>(
 }
 
 /// What the values of a record that are written have on the heap
-fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: u32) -> usize {
+fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: Slot) -> usize {
     let weight = |&column: &ColumnId| {
         let (cells, encode) = (table.table().column(column), table.field_of(column).1.encode?);
         cells.is_dirty(slot).then(|| encode.weight(cells, slot))
@@ -333,7 +334,7 @@ fn weight<C: Connection>(table: TableStore<'_, C>, columns: &[ColumnId], slot: u
 fn is_one_for_all<C: Connection>(
     table: TableStore<'_, C>,
     columns: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
     compares: bool,
 ) -> bool {
     let are_equal = |&column: &ColumnId| {
@@ -348,7 +349,7 @@ pub(super) fn told<C: Connection>(
     what: &str,
     table: TableStore<'_, C>,
     columns: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
 ) -> String {
     let fields: Vec<&str> = columns.iter().map(|&column| table.field_of(column).1.name).collect();
     let keys = slots.iter().take(SHOWN).map(|&slot| table.key_text(slot)).collect();
@@ -400,7 +401,7 @@ fn update<C: Connection>(
 /// Says the way out where a unique value may have gone from one row to another within one flush: rows are compared one by one, and which
 /// comes first is the database's affair.
 #[cold]
-fn handed_over(error: Error, slots: &[u32]) -> Error {
+fn handed_over(error: Error, slots: &[Slot]) -> Error {
     let is_unique = error.violation().is_some_and(|violation| violation.kind == ViolationKind::Unique);
     match error {
         Error::Database { model, doing, error } if is_unique && slots.len() > 1 => {

@@ -9,12 +9,12 @@ use crate::backend::Connection;
 use crate::env::stored::Back;
 use crate::env::stores::Store;
 use crate::load::query;
-use crate::model::LinkKind;
-use crate::store::{Change, SlotSet, TableId};
+use crate::model::{LinkKind, numbered};
+use crate::store::{Change, Slot, SlotSet, TableId};
 use crate::{Environment, Result};
 
 /// Rows that may have gone with others, by their model
-pub(super) type Along<'a, C> = Vec<(Store<'a, C>, Vec<u32>)>;
+pub(super) type Along<'a, C> = Vec<(Store<'a, C>, Vec<Slot>)>;
 
 /// A link by which rows lead to others
 struct Leading<'a, C: Connection> {
@@ -32,7 +32,7 @@ pub(super) fn is_followed<C: Connection>(env: &Environment<C>, store: Store<'_, 
 pub(super) fn before<'a, C: Connection>(
     env: &'a Environment<C>,
     store: Store<'a, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<Along<'a, C>> {
     if !is_followed(env, store) {
         return Ok(Vec::new());
@@ -98,7 +98,7 @@ fn leading<C: Connection>(env: &Environment<C>, to: TableId) -> Vec<Leading<'_, 
 fn links_to<C: Connection>(env: &Environment<C>, to: TableId) -> Vec<Leading<'_, C>> {
     let mut all: Vec<Leading<'_, C>> = Vec::new();
     for store in env.stores.models() {
-        for (field, info) in store.fields().iter().enumerate() {
+        for (field, info) in numbered(store.fields()) {
             let is_link = info.link.as_ref().is_some_and(|link| matches!(link.kind, LinkKind::ToOne));
             if !is_link || store.target(store.column_of(field)) != Some(to) {
                 continue;

@@ -5,10 +5,16 @@ use crate::backend::Connection;
 use crate::codec::encode::Moved;
 use crate::env::stores::{Lists, Side, Store, TableStore};
 use crate::model::{FieldInfo, LinkInfo, LinkKind};
-use crate::store::{ColumnId, Edit, Link, TableId};
+use crate::number::FieldId;
+use crate::store::{ColumnId, Edit, Link, Slot, TableId};
 
 /// Puts records, whose to-one link leads elsewhere now, into the lists of the records that it leads to.
-pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, moved: &[Moved]) {
+pub(super) fn moved<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    field: FieldId,
+    moved: &[Moved],
+) {
     let Some(side) = side_of(store, field) else { return };
     let now = env.moment().time;
     let edits = moved.iter().flat_map(|&Moved { slot, from, since, to }| {
@@ -34,7 +40,7 @@ pub(super) fn moved<C: Connection>(env: &Environment<C>, store: Store<'_, C>, fi
 fn is_unique<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     side: Side,
     target: TableId,
 ) -> bool {
@@ -50,7 +56,7 @@ fn is_unique<C: Connection>(
 }
 
 /// The to-many links that are the other side of a to-one link
-fn side_of<C: Connection>(store: Store<'_, C>, field: usize) -> Option<Side> {
+fn side_of<C: Connection>(store: Store<'_, C>, field: FieldId) -> Option<Side> {
     let info = store.field(field);
     let is_link = matches!(info.link.as_ref()?.kind, LinkKind::ToOne);
     is_link.then(|| Side::Inverse { table: store.table_number(), columns: info.columns })
@@ -76,7 +82,7 @@ pub(super) fn edit_all<C: Connection>(
 }
 
 /// Makes the lists of the other side missing, if a default of the database has put new records into one of them.
-pub(super) fn left_to_default<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize) {
+pub(super) fn left_to_default<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldId) {
     let (info, target) = (store.field(field), store.target(store.column_of(field)));
     // One that may be NULL is NULL, as good as always, unless the database makes it.
     let is_null = info.is_nullable && !info.is_made;
@@ -93,7 +99,7 @@ pub(super) fn forget_made<C: Connection>(
     env: &Environment<C>,
     table: TableStore<'_, C>,
     made: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
 ) {
     if slots.is_empty() {
         return;

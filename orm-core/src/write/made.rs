@@ -14,6 +14,7 @@ use crate::env::keys::read_slots;
 use crate::env::stores::Store;
 use crate::error::Doing;
 use crate::load::query;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// Whether nobody says the keys of rows but the server, if it is asked; those that may be there already are looked for
@@ -74,7 +75,7 @@ pub(super) fn keys<C: Connection>(
     all: &Rows<'_, C>,
     shape: &Shape,
     rows: usize,
-) -> Result<Option<Vec<u32>>> {
+) -> Result<Option<Vec<Slot>>> {
     if !are_untold(store, all, shape.keys) || Rows::has_key_link(store, shape) {
         return Ok(None);
     }
@@ -92,14 +93,14 @@ pub(super) fn keys<C: Connection>(
 pub(super) fn are_there<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     query::by_keys_for_write(env, store, slots, &[], "the keys of new rows")?;
     if slots.iter().any(|&slot| store.is_absent(slot)) { Err(unknown(env, store)) } else { Ok(()) }
 }
 
 /// Whether a key that is given may be another one as it is stored
-fn is_key_altered<C: Connection>(store: Store<'_, C>, slot: u32) -> bool {
+fn is_key_altered<C: Connection>(store: Store<'_, C>, slot: Slot) -> bool {
     is_text_altered(store.system(), &store.table().key_text(slot))
 }
 
@@ -113,12 +114,12 @@ pub(super) fn may_alter_key<C: Connection>(store: Store<'_, C>, all: &Rows<'_, C
 pub(super) fn are_as_given<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if store.are_keys_numbers() {
         return Ok(());
     }
-    let altered: Vec<u32> = slots.iter().copied().filter(|&slot| is_key_altered(store, slot)).collect();
+    let altered: Vec<Slot> = slots.iter().copied().filter(|&slot| is_key_altered(store, slot)).collect();
     if altered.is_empty() {
         return Ok(());
     }

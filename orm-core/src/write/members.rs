@@ -13,7 +13,8 @@ use crate::codec::encode::{State, put_links};
 use crate::env::stores::{Lists, Side, Store, Want};
 use crate::load::prefetch;
 use crate::model::LinkKind;
-use crate::store::{Edit, Link, SlotSet, Slots, Stamp, TableId};
+use crate::number::FieldId;
+use crate::store::{Edit, Link, Slot, SlotSet, Slots, Stamp, TableId};
 use crate::{Environment, Error, Result};
 
 /// What becomes of records' membership in a to-many link
@@ -30,9 +31,9 @@ pub(crate) enum Membership {
 pub(crate) fn change_list<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    members: &[u32],
+    field: FieldId,
+    owners: &[Slot],
+    members: &[Slot],
     change: Membership,
 ) -> Result<()> {
     let Some(link) = &store.field(field).link else { return Ok(()) };
@@ -79,10 +80,10 @@ pub(crate) fn change_list<C: Connection>(
 fn listed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    members: &[u32],
-) -> Result<Vec<u32>> {
+    field: FieldId,
+    owners: &[Slot],
+    members: &[Slot],
+) -> Result<Vec<Slot>> {
     prefetch::load_all(env, store, owners, field, Want::Records)?;
     let mut all = SlotSet::default();
     store.hop(field, owners.iter().copied(), |list| {
@@ -97,9 +98,9 @@ fn listed<C: Connection>(
 fn make_room<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    members: &[u32],
+    field: FieldId,
+    owners: &[Slot],
+    members: &[Slot],
 ) -> Result<()> {
     if members.len() > 1 {
         return Err(Error::NotOne { model: store.name(), count: members.len() });
@@ -116,10 +117,10 @@ fn make_room<C: Connection>(
 fn linked_here<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    (field, owners): (usize, &[u32]),
-    (target, link): (Store<'_, C>, usize),
-    members: &[u32],
-) -> Result<Vec<u32>> {
+    (field, owners): (FieldId, &[Slot]),
+    (target, link): (Store<'_, C>, FieldId),
+    members: &[Slot],
+) -> Result<Vec<Slot>> {
     let mut leading = Vec::with_capacity(members.len());
     for members in members.chunks(super::window::WINDOW) {
         if env.settings.max_age.is_some() {
@@ -153,12 +154,12 @@ fn linked_here<C: Connection>(
 /// Points the to-one links of members at an owner, or at nothing.
 fn point<C: Connection>(
     env: &Environment<C>,
-    (target, link): (Store<'_, C>, usize),
-    members: &[u32],
+    (target, link): (Store<'_, C>, FieldId),
+    members: &[Slot],
     owner: Link,
 ) -> Result<()> {
     let info = target.field(link);
-    let leads_elsewhere = |&member: &u32| {
+    let leads_elsewhere = |&member: &Slot| {
         let mut here = false;
         target.hop(link, std::iter::once(member), |to| here = to.is_some_and(|to| *to == [owner.0]));
         !here
@@ -185,9 +186,9 @@ fn point<C: Connection>(
 /// it does not say of the other.
 fn forget_lists_of_alike<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
-    owners: &[u32],
-    (target, members): (Store<'_, C>, &[u32]),
+    field: FieldId,
+    owners: &[Slot],
+    (target, members): (Store<'_, C>, &[Slot]),
 ) {
     let (column, target) = (store.column_of(field), target.table());
     let may_be = members.iter().copied().filter(|&member| target.may_be_alike(member)).collect();
@@ -207,8 +208,8 @@ fn forget_lists_of_alike<C: Connection>(
 /// Notes that members come to the lists of owners, or go; the cached lists of both sides are changed at once.
 fn change_pairs<C: Connection>(
     env: &Environment<C>,
-    (store, field, owners): (Store<'_, C>, usize, &[u32]),
-    (target, members): (Store<'_, C>, &[u32]),
+    (store, field, owners): (Store<'_, C>, FieldId, &[Slot]),
+    (target, members): (Store<'_, C>, &[Slot]),
     filled: &Filled<C>,
     add: bool,
 ) -> Result<()> {
@@ -216,10 +217,10 @@ fn change_pairs<C: Connection>(
     let is_selective = store.field(field).link.as_ref().is_some_and(|link| link.joining().is_selective());
     let mut pairs = Vec::new();
     // Since when it is known who was a member: the other side may have been read since.
-    let mut listed_since: HashMap<u32, Stamp, FixedState> = HashMap::default();
+    let mut listed_since: HashMap<Slot, Stamp, FixedState> = HashMap::default();
     let others = env.stores.lists(target.table_number(), side.reversed());
     let mut seen = SlotSet::default();
-    let members: Vec<u32> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
+    let members: Vec<Slot> = members.iter().copied().filter(|&member| seen.mark(member)).collect();
     forget_lists_of_alike(store, field, owners, (target, &members));
     for &owner in owners {
         if env.settings.max_age.is_some() {
@@ -232,7 +233,7 @@ fn change_pairs<C: Connection>(
         });
         // Who is not listed may be so for the scope alone.
         let is_decided = |is_listed: bool| is_listed == add && (add || !is_selective);
-        let is_so = |member: u32| listed.as_ref().is_some_and(|list| is_decided(list.has(member)));
+        let is_so = |member: Slot| listed.as_ref().is_some_and(|list| is_decided(list.has(member)));
         pairs.extend(members.iter().filter(|&&member| !is_so(member)).map(|&member| (owner, member)));
         if listed.is_some() && !is_selective {
             let since = store.table().known_since(store.column_of(field), owner).unwrap_or_default();
@@ -240,7 +241,7 @@ fn change_pairs<C: Connection>(
         }
     }
     if is_symmetric {
-        let mut seen: HashSet<(u32, u32), FixedState> = HashSet::default();
+        let mut seen: HashSet<(Slot, Slot), FixedState> = HashSet::default();
         pairs.retain(|&(a, b)| seen.insert((a.min(b), a.max(b))));
     }
     if pairs.is_empty() {
@@ -259,7 +260,7 @@ fn change_pairs<C: Connection>(
     }
     env.forget_rows_of_join(join);
     // Where the list is cached it is a change, unless one of the other side that was read since says otherwise.
-    let is_known = |owner: u32, member: u32| {
+    let is_known = |owner: Slot, member: Slot| {
         let is_so =
             |lists: &Lists| target.table().has_listed(lists.column, member, owner, listed_since[&owner]);
         listed_since.contains_key(&owner) && others.iter().all(|lists| is_so(lists) != Some(add))
@@ -287,7 +288,7 @@ fn change_pairs<C: Connection>(
         target.table().note_spelling();
         owners.iter().for_each(|&owner| store.table().forget_cell(store.column_of(field), owner));
     }
-    let since = |owner: u32| listed_since.get(&owner).copied().unwrap_or(now);
+    let since = |owner: Slot| listed_since.get(&owner).copied().unwrap_or(now);
     // Who is paired with itself is in one list.
     let reversed = pairs.iter().filter(|(owner, member)| !is_symmetric || owner != member);
     let edits = reversed.map(|&(owner, member)| edit(member, owner, is_known(owner, member), since(owner)));
@@ -301,10 +302,10 @@ fn forget_beside<C: Connection>(
     env: &Environment<C>,
     (store, side): (Store<'_, C>, Side),
     target: Store<'_, C>,
-    pairs: &[(u32, u32)],
+    pairs: &[(Slot, Slot)],
     is_partial: bool,
 ) {
-    let mut ends: Vec<(TableId, Vec<u32>)> = vec![
+    let mut ends: Vec<(TableId, Vec<Slot>)> = vec![
         (store.table_number(), pairs.iter().map(|pair| pair.0).collect()),
         (target.table_number(), pairs.iter().map(|pair| pair.1).collect()),
     ];

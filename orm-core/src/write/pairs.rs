@@ -15,7 +15,8 @@ use crate::env::stores::{Side, Store};
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{Fixed, LinkKind};
-use crate::store::Table;
+use crate::number::FieldId;
+use crate::store::{Slot, Table};
 use crate::{Environment, Error, Result};
 
 /// Sends all that wait, by link and by whether they come or go.
@@ -23,7 +24,7 @@ pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
     if env.pairs.is_empty() {
         return Ok(());
     }
-    let mut groups: IndexMap<_, Vec<(u32, u32)>, FixedState> = IndexMap::default();
+    let mut groups: IndexMap<_, Vec<(Slot, Slot)>, FixedState> = IndexMap::default();
     for Pending { link, own, other, add, .. } in env.pairs.all() {
         groups.entry((link, add)).or_default().push((own, other));
     }
@@ -40,8 +41,8 @@ pub(super) fn pending<C: Connection>(env: &Environment<C>) -> Result<()> {
 fn flush<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    pairs: &[(u32, u32)],
+    field: FieldId,
+    pairs: &[(Slot, Slot)],
     add: bool,
 ) -> Result<()> {
     let (Some(link), Some(Side::Pairs { join, .. })) = (&store.field(field).link, store.side(field)) else {
@@ -139,8 +140,13 @@ fn kept_out<C: Connection>(error: Error, change: &Change<'_, C>) -> Error {
 
 /// Pairs in the order of their keys, which is the same from whichever side they were named: two who write the same ones do not
 /// wait for each other.
-fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first: bool) -> Vec<(u32, u32)> {
-    let rank = |table: &Table, mut slots: Vec<u32>| -> HashMap<u32, usize, FixedState> {
+fn in_key_order(
+    owners: &Table,
+    members: &Table,
+    pairs: &[(Slot, Slot)],
+    own_first: bool,
+) -> Vec<(Slot, Slot)> {
+    let rank = |table: &Table, mut slots: Vec<Slot>| -> HashMap<Slot, usize, FixedState> {
         table.sort_by_key(&mut slots);
         slots.into_iter().zip(0..).collect()
     };
@@ -158,8 +164,8 @@ fn in_key_order(owners: &Table, members: &Table, pairs: &[(u32, u32)], own_first
 type Held<C> = (&'static str, Box<dyn QueryFragment<<C as diesel::Connection>::Backend>>);
 
 /// Pairs of a symmetric link with the smaller key first, as long as nobody has written them otherwise
-fn in_one_direction(table: &Table, pairs: Vec<(u32, u32)>) -> Vec<(u32, u32)> {
-    let sorted = |(a, b): (u32, u32)| {
+fn in_one_direction(table: &Table, pairs: Vec<(Slot, Slot)>) -> Vec<(Slot, Slot)> {
+    let sorted = |(a, b): (Slot, Slot)| {
         let mut two = [a, b];
         table.sort_by_key(&mut two);
         two.into()

@@ -8,15 +8,16 @@ use crate::backend::Connection;
 use crate::codec::Encode;
 use crate::codec::encode::{Given, Moved, Put, State};
 use crate::env::stores::{Store, TableStore};
-use crate::store::{AnyColumn, ColumnId};
+use crate::number::FieldId;
+use crate::store::{AnyColumn, ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
 /// Puts a value into a field of records: what every setter and `write` comes to.
 pub(crate) fn put<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     value: &dyn Any,
 ) -> Result<()> {
     let encode = encode_of(store, field)?;
@@ -42,7 +43,7 @@ pub(super) fn stamp<C: Connection>(
     for store in env.stores.models().filter(|store| store.table_number() == table.number()) {
         for (field, stamp) in store.stamps().filter(|(_, stamp)| stamp.is_updated) {
             let column = store.column_of(field);
-            let is_set = |slot: &u32| {
+            let is_set = |slot: &Slot| {
                 store
                     .twins(column)
                     .into_iter()
@@ -50,7 +51,7 @@ pub(super) fn stamp<C: Connection>(
                     .any(|own| store.table().column(own).is_dirty(*slot))
             };
             let waiting = table.dirty_by_columns().into_values().flatten();
-            let slots: Vec<u32> = waiting.filter(|slot| !is_set(slot)).collect();
+            let slots: Vec<Slot> = waiting.filter(|slot| !is_set(slot)).collect();
             let (encode, value) = (encode_of(store, field)?, (stamp.value)(now));
             change_cells(env, store, field, &slots, State::Written, |cells, put| {
                 encode.put(cells, None, Given::Same(&*value), put);
@@ -61,7 +62,10 @@ pub(super) fn stamp<C: Connection>(
 }
 
 /// How a field is written. The setters of a type that cannot be written do not compile, so there is a way.
-pub(super) fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Result<&'static dyn Encode<C>> {
+pub(super) fn encode_of<C: Connection>(
+    store: Store<'_, C>,
+    field: FieldId,
+) -> Result<&'static dyn Encode<C>> {
     let info = store.field(field);
     info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
 }
@@ -70,9 +74,9 @@ pub(super) fn encode_of<C: Connection>(store: Store<'_, C>, field: usize) -> Res
 fn before_write<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     twins: &[ColumnId],
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if store.version() == Some(store.column_of(field)) {
         return Err(Error::other(format!(
@@ -96,8 +100,8 @@ fn before_write<C: Connection>(
 pub(super) fn with_column<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
@@ -111,8 +115,8 @@ pub(super) fn with_column<C: Connection>(
 fn change_cells<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
@@ -123,7 +127,7 @@ fn change_cells<C: Connection>(
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
     let (mut changed, mut moved) = (Vec::new(), Vec::new());
-    let mut note = |slot: u32| {
+    let mut note = |slot: Slot| {
         store.note_dirty(slot);
         changed.push(slot);
     };

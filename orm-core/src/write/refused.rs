@@ -16,6 +16,9 @@ use crate::env::telling::Statement;
 use crate::error::{Doing, Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
 use crate::load::select::key_columns;
+use crate::model::{field_id, numbered};
+use crate::number::FieldId;
+use crate::store::Slot;
 use crate::{Environment, Error, Result};
 
 /// The same error, with the row among those that were given, and with all fields that it lacks
@@ -58,7 +61,7 @@ fn missing_values<C: Connection>(
     error: Error,
 ) -> Error {
     let (store, column) = (insert.store, violation.column.as_deref().unwrap_or_default());
-    let mut fields = store.fields().iter().enumerate();
+    let mut fields = numbered(store.fields());
     let Some((place, missing)) = fields.find(|(_, field)| field.columns.contains(&column)) else {
         return error;
     };
@@ -67,10 +70,10 @@ fn missing_values<C: Connection>(
         return error;
     }
     let key = store.model().key_columns();
-    let is_left_out = |(at, _): &(usize, _)| {
+    let is_left_out = |(at, _): &(FieldId, _)| {
         insert.rows.get(row).is_some_and(|row| row.given(*at).is_none()) && insert.all.link_of(*at).is_none()
     };
-    let others = store.fields().iter().enumerate().filter(is_left_out).filter_map(|(at, field)| {
+    let others = numbered(store.fields()).filter(is_left_out).filter_map(|(at, field)| {
         let may_be_left_out = field.is_nullable
             || field.is_made
             || !field.is_column()
@@ -85,7 +88,7 @@ fn missing_values<C: Connection>(
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Key,
-    Field(usize, usize),
+    Field(FieldId, usize),
 }
 
 /// The row of the INSERT, if one can be told
@@ -96,7 +99,7 @@ fn row_of<C: Connection>(
 ) -> Option<usize> {
     let first = violation.column.as_deref()?;
     if violation.kind == ViolationKind::NotNull {
-        let field = insert.store.fields().iter().position(|field| field.columns.contains(&first))?;
+        let field = field_id(insert.store.fields(), |field| field.columns.contains(&first))?;
         return insert.rows.iter().position(|row| row.given(field).is_none());
     }
     let parts = |columns: &mut dyn Iterator<Item = &str>| -> Option<Vec<Part>> {
@@ -190,7 +193,7 @@ pub(super) struct Value<'a, C: Connection> {
 impl<C: Connection> Value<'_, C> {
     pub(super) fn is_given(&self) -> bool {
         let field = match self.part {
-            Part::Key => self.insert.store.fields().len(),
+            Part::Key => self.insert.store.key_field(),
             Part::Field(field, _) => field,
         };
         self.row.given(field).is_some()
@@ -210,7 +213,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Value<'_, C> {
         let (store, row) = (self.insert.store, self.row);
         match self.part {
             Part::Key => {
-                if let Some(key) = row.given(store.fields().len()) {
+                if let Some(key) = row.given(store.key_field()) {
                     return store.model().push_key(key, 0, out);
                 }
             }
@@ -233,7 +236,7 @@ pub(super) fn rows_with<C: Connection>(
     env: &Environment<C>,
     insert: &Insert<'_, C>,
     columns: &[&str],
-) -> Result<Option<Vec<u32>>> {
+) -> Result<Option<Vec<Slot>>> {
     let store = insert.store;
     let value = |row, column: &&str| {
         part_of(insert, column).map(|part| Value { insert, part, row }).filter(Value::is_given)

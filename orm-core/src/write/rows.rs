@@ -15,18 +15,19 @@ use crate::codec::Binds;
 use crate::codec::encode::{Given, Put, State};
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
-use crate::model::{FieldInfo, LinkKind, Timestamp};
-use crate::store::{self, Column};
+use crate::model::{FieldInfo, LinkKind, Timestamp, field_ids};
+use crate::number::FieldId;
+use crate::store::{self, Column, Slot};
 use crate::{Error, Result};
 
 /// A set of values, its type forgotten
 pub(crate) trait AnyValues<C: Connection> {
-    fn given(&self, field: usize) -> Option<&dyn Any>;
+    fn given(&self, field: FieldId) -> Option<&dyn Any>;
     fn has_key(&self) -> bool;
     /// The key, if it is a whole number
     fn key_number(&self) -> Option<i64>;
     /// The slot of the key, if all of it is given
-    fn slot(&self, store: Store<'_, C>) -> Option<u32>;
+    fn slot(&self, store: Store<'_, C>) -> Option<Slot>;
     /// Whether the values could be given
     fn check(&self) -> Result<()>;
 }
@@ -64,14 +65,14 @@ pub(crate) enum Action<'a, C: Connection> {
 
 /// A link of new rows to the owner of a list
 pub(crate) struct Link<C: Connection> {
-    pub(super) field: usize,
-    pub(super) owner: u32,
+    pub(super) field: FieldId,
+    pub(super) owner: Slot,
     binds: Box<dyn Binds<C::Backend>>,
 }
 
 impl<C: Connection> Link<C> {
     /// The members' own link that makes a new record a member of a record's list; `None` for a join table
-    pub(crate) fn to(store: Store<'_, C>, field: usize, owners: &[u32]) -> Result<Option<Self>> {
+    pub(crate) fn to(store: Store<'_, C>, field: FieldId, owners: &[Slot]) -> Result<Option<Self>> {
         let Some(LinkKind::Inverse { field, .. }) = store.field(field).link.as_ref().map(|link| &link.kind)
         else {
             return Ok(None);
@@ -111,17 +112,17 @@ impl<C: Connection> Link<C> {
 
 /// A value that a field gets where none is given
 pub(crate) struct Otherwise {
-    pub(super) field: usize,
+    pub(super) field: FieldId,
     pub(super) value: Box<dyn Any>,
     /// The other fields that show the same columns
-    twins: Vec<usize>,
+    twins: Vec<FieldId>,
 }
 
 impl Otherwise {
-    pub(super) fn new<C: Connection>(store: Store<'_, C>, field: usize, value: Box<dyn Any>) -> Self {
+    pub(super) fn new<C: Connection>(store: Store<'_, C>, field: FieldId, value: Box<dyn Any>) -> Self {
         let shows =
             |info: &FieldInfo<C>| info.columns.iter().any(|own| store.field(field).columns.contains(own));
-        let twins = (0..store.fields().len()).filter(|&other| other != field && shows(store.field(other)));
+        let twins = field_ids(store.fields()).filter(|&other| other != field && shows(store.field(other)));
         Self { field, value, twins: twins.collect() }
     }
 }
@@ -133,7 +134,7 @@ pub(crate) struct Completed<'a, C: Connection> {
 }
 
 impl<C: Connection> AnyValues<C> for Completed<'_, C> {
-    fn given(&self, field: usize) -> Option<&dyn Any> {
+    fn given(&self, field: FieldId) -> Option<&dyn Any> {
         let values = self.values;
         let is_free = |other: &&Otherwise| {
             other.field == field && !other.twins.iter().any(|&twin| values.given(twin).is_some())
@@ -150,7 +151,7 @@ impl<C: Connection> AnyValues<C> for Completed<'_, C> {
         self.values.key_number()
     }
 
-    fn slot(&self, store: Store<'_, C>) -> Option<u32> {
+    fn slot(&self, store: Store<'_, C>) -> Option<Slot> {
         self.values.slot(store)
     }
 
@@ -163,30 +164,30 @@ impl<C: Connection> AnyValues<C> for Completed<'_, C> {
 fn given_link<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
+    field: FieldId,
     values: &dyn AnyValues<C>,
-) -> Option<u32> {
+) -> Option<Slot> {
     let info = store.field(field);
     let (value, encode) = (values.given(field)?, info.encode?);
     let given = RefCell::new(Column::<store::Link>::default());
     let mut ignore = |_| {};
     let put = Put {
         system: env.system(),
-        slots: &[0],
+        slots: &[Slot::at(0)],
         state: State::Stored,
         now: env.moment(),
         changed: &mut ignore,
         moved: None,
     };
     encode.put(&given, env.stores.target(info), Given::Same(value), put);
-    given.borrow().get(0).map(|link| link.0)
+    given.borrow().get(Slot::at(0)).map(|link| link.0)
 }
 
 impl<'a, C: Connection> Rows<'a, C> {
     /// The same rows with what says when they are written: one moment for all of them
     pub(super) fn stamped<R>(self, store: Store<'_, C>, f: impl FnOnce(&Rows<'_, C>) -> R) -> R {
         let time = now();
-        let now = |(field, stamp): (usize, Timestamp)| Otherwise::new(store, field, (stamp.value)(time));
+        let now = |(field, stamp): (FieldId, Timestamp)| Otherwise::new(store, field, (stamp.value)(time));
         let otherwise: Vec<Otherwise> = store.stamps().map(now).collect();
         if otherwise.is_empty() {
             return f(&self);
@@ -205,7 +206,7 @@ impl<'a, C: Connection> Rows<'a, C> {
         store: Store<'_, C>,
         shape: &Shape,
         rows: &[&dyn AnyValues<C>],
-    ) -> Option<Vec<u32>> {
+    ) -> Option<Vec<Slot>> {
         let field = Self::key_link(store, shape)?;
         let target = env.stores.target(store.field(field))?;
         let slot = |values: &&dyn AnyValues<C>| {
@@ -219,8 +220,8 @@ impl<'a, C: Connection> Rows<'a, C> {
     }
 
     /// The link that is the key, if it is given
-    fn key_link(store: Store<'_, C>, shape: &Shape) -> Option<usize> {
-        let is_key = |&field: &usize| {
+    fn key_link(store: Store<'_, C>, shape: &Shape) -> Option<FieldId> {
+        let is_key = |&field: &FieldId| {
             let info = store.field(field);
             info.columns == store.model().key_columns() && info.link.is_some()
         };
@@ -236,7 +237,7 @@ impl<'a, C: Connection> Rows<'a, C> {
     }
 
     /// The link of a field that all rows have
-    pub(crate) fn link_of(&self, field: usize) -> Option<&Link<C>> {
+    pub(crate) fn link_of(&self, field: FieldId) -> Option<&Link<C>> {
         self.link.as_ref().filter(|link| link.field == field)
     }
 
@@ -244,21 +245,21 @@ impl<'a, C: Connection> Rows<'a, C> {
         &self,
         store: Store<'_, C>,
         values: &'a dyn AnyValues<C>,
-    ) -> impl Iterator<Item = usize> + use<'_, 'a, C> {
-        let fields = 0..store.fields().len();
+    ) -> impl Iterator<Item = FieldId> + use<'_, 'a, C> {
+        let fields = field_ids(store.fields());
         fields.filter(move |&field| self.link_of(field).is_some() || values.given(field).is_some())
     }
 
     /// What the values of a row have on the heap
     pub(super) fn weight(store: Store<'_, C>, shape: &Shape, values: &dyn AnyValues<C>) -> usize {
-        let weight = |&field: &usize| Some(store.field(field).encode?.weight_of(values.given(field)?));
+        let weight = |&field: &FieldId| Some(store.field(field).encode?.weight_of(values.given(field)?));
         shape.fields.iter().filter_map(weight).sum()
     }
 
     fn shape(&self, store: Store<'_, C>, values: &'a dyn AnyValues<C>) -> Shape {
         Shape {
             keys: if values.has_key() { Keys::Given } else { Keys::Made },
-            with_key_column: values.given(store.fields().len()).is_some(),
+            with_key_column: values.given(store.key_field()).is_some(),
             fields: self.given_fields(store, values).collect(),
         }
     }
@@ -293,8 +294,8 @@ impl<'a, C: Connection> Rows<'a, C> {
         let mut merged = zeros;
         for keys in [Keys::Made, Keys::Given] {
             let alike = || shapes.iter().filter(|(shape, _)| shape.keys == keys);
-            let is_given = |field: &usize| alike().any(|(shape, _)| shape.fields.contains(field));
-            let fields = (0..store.fields().len()).filter(is_given).collect();
+            let is_given = |field: &FieldId| alike().any(|(shape, _)| shape.fields.contains(field));
+            let fields = field_ids(store.fields()).filter(is_given).collect();
             let with_key_column = alike().any(|(shape, _)| shape.with_key_column);
             let mut places: Vec<usize> = alike().flat_map(|(_, places)| places.iter().copied()).collect();
             places.sort_unstable();
@@ -322,7 +323,7 @@ pub(crate) struct Shape {
     pub(crate) keys: Keys,
     /// Whether the key is no field like others: a key of one column is not
     pub(crate) with_key_column: bool,
-    pub(crate) fields: Vec<usize>,
+    pub(crate) fields: Vec<FieldId>,
 }
 
 /// The places of the rows that go into one INSERT

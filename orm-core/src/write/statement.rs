@@ -13,7 +13,8 @@ use crate::env::stores::{Store, TableStore};
 use crate::fragment::{joined, separated};
 use crate::load::select::key_columns;
 use crate::model::{FieldInfo, KeyCondition};
-use crate::store::ColumnId;
+use crate::number::FieldId;
+use crate::store::{ColumnId, Slot};
 use crate::{Environment, Error, Result};
 
 /// One field and its values for the records of a statement
@@ -84,7 +85,7 @@ pub(super) fn assignment<'a, C: Connection>(
     env: &'a Environment<C>,
     table: TableStore<'a, C>,
     column: ColumnId,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<Assignment<'a, C>> {
     let (model, info) = table.field_of(column);
     let read_only = || Error::other(format!("{}.{} can only be read", model.name(), info.name));
@@ -478,9 +479,9 @@ impl<'a, C: Connection> Insert<'a, C> {
         shape: &'a Shape,
         rows: &'a [&'a dyn AnyValues<C>],
         is_full: bool,
-        made: Option<&[u32]>,
+        made: Option<&[Slot]>,
     ) -> Self {
-        let key = |&slot: &u32| Some(slot);
+        let key = |&slot: &Slot| Some(slot);
         let made = made.map(|made| store.model().key_binds(store.table(), made.iter().map(key).collect()));
         // A key that is no number may be another one as it is stored: padded, cut, in other letters.
         let is_told = shape.keys == Keys::Given && all.conflict.is_none() && store.are_keys_numbers();
@@ -494,7 +495,7 @@ impl<'a, C: Connection> Insert<'a, C> {
 
     /// Where the INSERT itself sets the number back that the server tells of the last one: the first value that is given. `None` where
     /// nobody asks for that number
-    fn reset(&self) -> Option<(usize, usize)> {
+    fn reset(&self) -> Option<(usize, FieldId)> {
         if !self.is_numbered() {
             return None;
         }
@@ -519,7 +520,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         &'b self,
         row: usize,
         values: &'b dyn AnyValues<C>,
-        reset: Option<usize>,
+        reset: Option<FieldId>,
         out: &mut AstPass<'_, 'b, C::Backend>,
     ) -> QueryResult<()> {
         out.push_sql("(");
@@ -527,7 +528,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         if let Some(made) = &self.made {
             made.push(row, 0, out.reborrow())?;
         } else if self.shape.with_key_column {
-            match values.given(model.fields().len()) {
+            match values.given(self.store.key_field()) {
                 Some(key) => model.push_key(key, 0, out.reborrow())?,
                 None => out.push_sql("DEFAULT"),
             }
@@ -615,7 +616,7 @@ impl<'a, C: Connection> Insert<'a, C> {
         let key = self.store.model().key_columns();
         // A row that is there was created when it was.
         let is_written =
-            |field: &&usize| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
+            |field: &&FieldId| self.store.field(**field).stamp.is_none_or(|stamp| stamp.is_updated);
         let fields = self.shape.fields.iter().filter(is_written);
         let columns = fields.flat_map(|&field| self.store.field(field).columns).copied();
         // A record keeps its key.
@@ -773,7 +774,7 @@ impl<'a, C: Connection> Which<'a, C> {
     pub(super) fn of(
         env: &'a Environment<C>,
         store: Store<'a, C>,
-        slots: &[u32],
+        slots: &[Slot],
         compares: bool,
     ) -> Result<Self> {
         Ok(match store.version().filter(|_| compares) {

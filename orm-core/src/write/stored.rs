@@ -23,13 +23,14 @@ use crate::env::telling::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{AnyModel, KeyCondition};
-use crate::store::{Change, Moment, Read, Slots, follow, to_one};
+use crate::number::FieldId;
+use crate::store::{Change, Moment, Read, Slot, Slots, follow, to_one};
 use crate::{Environment, Error, Result};
 
 /// Computes a field of those of some records that wait for it.
 pub struct Recompute<C: Connection>(
     /// What does so, the model forgotten
-    pub fn(&Environment<C>, &[u32]) -> Result<()>,
+    pub fn(&Environment<C>, &[Slot]) -> Result<()>,
 );
 
 impl<C: Connection> fmt::Debug for Recompute<C> {
@@ -93,9 +94,9 @@ fn compute_those<C: Connection>(env: &Environment<C>, mode: Mode, are_links: boo
     Ok(true)
 }
 
-fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[u32]) -> Result<()> {
+fn compute_field<C: Connection>(env: &Environment<C>, rule: &Rule<C>, slots: &[Slot]) -> Result<()> {
     env.is_declared(rule)?;
-    let stored = rule.model.fields()[rule.field].stored;
+    let stored = rule.model.fields()[rule.field.0].stored;
     match stored.and_then(|stored| stored.compute.downcast_ref::<Recompute<C>>()) {
         Some(Recompute(compute)) => compute(env, slots),
         None => Ok(()),
@@ -123,8 +124,8 @@ pub(crate) fn on_read<C: Connection>(
 pub(crate) fn put_computed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slot: u32,
+    field: FieldId,
+    slot: Slot,
     value: &dyn std::any::Any,
     keep: impl FnOnce(),
 ) -> Result<()> {
@@ -151,8 +152,8 @@ pub(crate) fn put_computed<C: Connection>(
 pub(crate) fn check<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     reads: Vec<Read>,
 ) -> Result<()> {
     let stored = &env.stores.stored;
@@ -167,7 +168,7 @@ pub(super) fn before<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     change: Change<'_>,
-    slots: &[u32],
+    slots: &[Slot],
 ) -> Result<()> {
     if !follows_from(store, change) {
         return Ok(());
@@ -200,8 +201,8 @@ pub(crate) fn settle<C: Connection>(env: &Environment<C>) -> Result<()> {
 pub(crate) fn settle_cells<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
 ) -> Result<()> {
     if env.has_stored_waiting() { compute_cells(env, store, field, slots) } else { Ok(()) }
 }
@@ -210,8 +211,8 @@ pub(crate) fn settle_cells<C: Connection>(
 fn compute_cells<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
 ) -> Result<()> {
     let stored = &env.stores.stored;
     let column = store.column_of(field);
@@ -224,7 +225,7 @@ fn compute_cells<C: Connection>(
     settle(env)?;
     for rule in rules {
         let meant = slots.iter().map(|&slot| store.meant(slot));
-        let due: Vec<u32> = meant.filter(|&slot| stored.is_due(rule, slot)).collect();
+        let due: Vec<Slot> = meant.filter(|&slot| stored.is_due(rule, slot)).collect();
         if let Some(rule) = stored.rule(rule).filter(|_| !due.is_empty()) {
             on_read(env, || compute_field(env, rule, &due))?;
         }
@@ -244,7 +245,7 @@ fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
     env.flushed().map(drop)
 }
 
-fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<u32>)>) {
+fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<Slot>)>) {
     for (source, slots) in rows {
         env.stores.stored.note(source, slots);
         env.signal().feed();
@@ -257,7 +258,7 @@ const MOST_ROUNDS: usize = 1000;
 
 /// Finds the records whose values follow from what has changed, and computes the links among these: who is in a list, and what follows
 /// from that, is said by where they lead. Returns as [`find`] does.
-fn find_and_lead<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+fn find_and_lead<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<Slot>)>> {
     let stored = &env.stores.stored;
     let mut unknown = find(env)?;
     for _ in 0..MOST_ROUNDS {
@@ -279,7 +280,7 @@ fn find_and_lead<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec
 }
 
 /// As [`find_changed`].
-pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+pub(crate) fn find<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<Slot>)>> {
     let unknown = find_changed(env)?;
     if env.stores.stored.mode() == Mode::Nothing {
         doubt_links(env);
@@ -296,12 +297,12 @@ fn doubt_links<C: Connection>(env: &Environment<C>) {
 }
 
 /// Finds the records whose values follow from what has changed. Returns rows of which is known only when they were sent where they lead.
-fn find_changed<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<u32>)>> {
+fn find_changed<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<Slot>)>> {
     let stored = &env.stores.stored;
     let mut unknown = Vec::new();
     let mut rank = 0;
     while env.signal().take_fed() {
-        let mut changed: IndexMap<Source, Vec<u32>, FixedState> = IndexMap::default();
+        let mut changed: IndexMap<Source, Vec<Slot>, FixedState> = IndexMap::default();
         for (source, slots) in stored.take_noted() {
             changed.entry(source).or_default().extend(slots);
         }
@@ -327,7 +328,7 @@ fn find_changed<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<
 }
 
 /// Notes that records wait to be computed, and that what follows from their values does.
-pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<u32>, rank: usize) {
+pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Vec<Slot>, rank: usize) {
     let stored = &env.stores.stored;
     let Some(rule) = stored.rule(number) else { return };
     let table = env.stores.table(rule.table);
@@ -339,7 +340,7 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
     };
     // Those that follow from each other in a circle would wait for ever; who computes them tells.
     let is_circle = rank > stored.count_due() + 1;
-    let more: Vec<u32> = slots
+    let more: Vec<Slot> = slots
         .into_iter()
         .map(|slot| table.meant(slot))
         .filter(|&slot| !table.is_absent(slot))
@@ -361,16 +362,19 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
 struct Walk<'a, C: Connection> {
     env: &'a Environment<C>,
     /// What steps have led to, by the route and the rows
-    known: HashMap<(usize, Vec<u32>), (Vec<u32>, Vec<u32>), FixedState>,
+    known: HashMap<(usize, Vec<Slot>), (Vec<Slot>, Vec<Slot>), FixedState>,
     /// Rows of which is not known where they lead
-    unknown: &'a mut Vec<(Source, Vec<u32>)>,
+    unknown: &'a mut Vec<(Source, Vec<Slot>)>,
 }
 
 impl<C: Connection> Walk<'_, C> {
     /// The records, by field; the rows from which it is farthest go first, so that those who meet go on together.
-    fn back(mut self, mut changed: IndexMap<Source, Vec<u32>, FixedState>) -> Result<Vec<(usize, Vec<u32>)>> {
+    fn back(
+        mut self,
+        mut changed: IndexMap<Source, Vec<Slot>, FixedState>,
+    ) -> Result<Vec<(usize, Vec<Slot>)>> {
         let stored = &self.env.stores.stored;
-        let mut found: IndexMap<usize, Vec<u32>, FixedState> = IndexMap::default();
+        let mut found: IndexMap<usize, Vec<Slot>, FixedState> = IndexMap::default();
         let length = |source: &Source| stored.route(source.route).map_or(0, |route| route.length);
         while let Some(&source) = changed.keys().max_by_key(|source| length(source)) {
             let Some(mut slots) = changed.swap_remove(&source) else { break };
@@ -403,8 +407,8 @@ impl<C: Connection> Walk<'_, C> {
         &self,
         model: &'static dyn AnyModel<C>,
         back: &Back<C>,
-        slots: &[u32],
-    ) -> Result<(Vec<u32>, Vec<u32>)> {
+        slots: &[Slot],
+    ) -> Result<(Vec<Slot>, Vec<Slot>)> {
         let rows = self.env.stores.get(model);
         match *back {
             Back::Linking { owners, columns } => {
@@ -467,8 +471,8 @@ impl<C: Connection> Walk<'_, C> {
         columns: &'static [&'static str],
         named: &'static [&'static str],
         by: Store<'_, C>,
-        slots: &[u32],
-    ) -> Result<Vec<u32>> {
+        slots: &[Slot],
+    ) -> Result<Vec<Slot>> {
         selected(self.env, owners, table, columns, named, by, slots)
     }
 }
@@ -481,8 +485,8 @@ pub(super) fn selected<C: Connection>(
     columns: &'static [&'static str],
     named: &'static [&'static str],
     by: Store<'_, C>,
-    slots: &[u32],
-) -> Result<Vec<u32>> {
+    slots: &[Slot],
+) -> Result<Vec<Slot>> {
     let mut found = Slots::default();
     let window = WINDOW.min(env.settings.prefetch_limit).min(by.most_keys());
     for slots in slots.chunks(window) {
@@ -499,7 +503,7 @@ pub(super) fn selected<C: Connection>(
         })?;
         found.extend(owners);
     }
-    let mut found: Vec<u32> = found.into_iter().collect();
+    let mut found: Vec<Slot> = found.into_iter().collect();
     found.sort_unstable();
     Ok(found)
 }

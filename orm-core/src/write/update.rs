@@ -11,14 +11,14 @@ use crate::backend::{Begin, Connection};
 use crate::env::stores::{Store, is_sub_select};
 use crate::error::Doing;
 use crate::fragment::{items, outside};
-use crate::store::{Change, ColumnId, Slots};
+use crate::store::{Change, ColumnId, Slot, Slots};
 use crate::{Environment, Error, Result};
 
 /// Assigns to the columns of records, all or none of them; what they hold then is missing.
 pub(crate) fn update<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     changes: &dyn QueryFragment<C::Backend>,
 ) -> Result<()> {
     let unwritten = |error| Error::database(store.name(), "making an UPDATE", error);
@@ -28,7 +28,7 @@ pub(crate) fn update<C: Connection>(
     }
     let assigned = Assigned::of(store, &text)?;
     let mut seen = Slots::default();
-    let mut slots: Vec<u32> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
+    let mut slots: Vec<Slot> = slots.iter().copied().filter(|&slot| seen.insert(slot)).collect();
     store.sort_by_key(&mut slots);
     if slots.is_empty() {
         return Ok(());
@@ -108,7 +108,7 @@ impl Assigned {
     }
 
     /// Makes missing what was assigned to, and the lists that follow from it.
-    fn forget<C: Connection>(&self, env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+    fn forget<C: Connection>(&self, env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) {
         let table = store.table_store();
         for &column in &self.0 {
             links::forget_lists_by(env, table, column);
@@ -146,7 +146,7 @@ fn column_name(text: &str) -> Option<&str> {
 fn send<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     changes: &dyn QueryFragment<C::Backend>,
     reads_other_rows: bool,
 ) -> Result<()> {
@@ -167,7 +167,7 @@ fn send<C: Connection>(
             version::know(env, store, field, slots)?;
         }
     }
-    let (known, others): (Vec<u32>, Vec<u32>) = match store.version() {
+    let (known, others): (Vec<Slot>, Vec<Slot>) = match store.version() {
         // What was never read is compared with nothing.
         Some(version) => slots.iter().partition(|&&slot| store.table().column(version).has(slot)),
         None => (Vec::new(), slots.to_vec()),
@@ -196,7 +196,7 @@ fn send<C: Connection>(
 fn send_one<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     changes: &dyn QueryFragment<C::Backend>,
     compares: bool,
 ) -> Result<()> {
@@ -204,7 +204,7 @@ fn send_one<C: Connection>(
     let rows = slots.len();
     let returning = compares && env.system().has_returning;
     let update = |which| Update { store, changes, which, rows, returning };
-    let missed: Vec<u32> = if returning {
+    let missed: Vec<Slot> = if returning {
         let found = env.run_returning(store, doing, &update(Which::of(env, store, slots, true)?))?;
         let found: Slots = found.into_iter().collect();
         slots.iter().copied().filter(|slot| !found.contains(slot)).collect()

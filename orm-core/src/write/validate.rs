@@ -15,7 +15,7 @@ use crate::env::stored::Turn;
 use crate::env::stores::{Store, TableStore};
 use crate::env::validating::Validating;
 use crate::error::BoxError;
-use crate::store::{TableId, Waiting};
+use crate::store::{Slot, TableId, Waiting};
 use crate::{Environment, Error, Result, Str};
 
 /// Validates records of a model, which have these slots, from a place on, one after the other.
@@ -25,7 +25,7 @@ pub struct Validator<C: Connection>(
 );
 
 /// What is called with an environment, slots, and the place to begin at
-pub(crate) type Validate<C> = fn(&Environment<C>, &[u32], usize) -> StdResult<(), Stopped>;
+pub(crate) type Validate<C> = fn(&Environment<C>, &[Slot], usize) -> StdResult<(), Stopped>;
 
 impl<C: Connection> fmt::Debug for Validator<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,13 +56,13 @@ pub(super) fn validates<C: Connection>(store: Store<'_, C>) -> bool {
 struct Due<'env, C: Connection> {
     store: Store<'env, C>,
     validator: &'static Validator<C>,
-    slots: Vec<u32>,
+    slots: Vec<Slot>,
     /// How many of them are valid
     valid: usize,
 }
 
 impl<'env, C: Connection> Due<'env, C> {
-    fn of(store: Store<'env, C>, slots: Vec<u32>) -> Option<Self> {
+    fn of(store: Store<'env, C>, slots: Vec<Slot>) -> Option<Self> {
         Some(Self { store, validator: validator(store)?, slots, valid: 0 })
     }
 
@@ -152,11 +152,11 @@ pub(super) fn around<C: Connection>(
         let Some(store) = env.stores.stored.rule(turn.rule).map(|rule| env.stores.get(rule.model)) else {
             continue;
         };
-        let is_new = |slot: &u32| {
+        let is_new = |slot: &Slot| {
             let mut known = due.iter().filter(|due: &&Due<'_, C>| due.store.number() == store.number());
             !known.any(|due| due.slots.contains(slot)) && !store.is_absent(*slot)
         };
-        let mut slots: Vec<u32> = turn.slots.into_iter().filter(is_new).collect();
+        let mut slots: Vec<Slot> = turn.slots.into_iter().filter(is_new).collect();
         store.table().sort_by_key(&mut slots);
         due.extend(Due::of(store, slots));
     }
@@ -236,7 +236,7 @@ impl<C: Connection> Drop for Trial<'_, C> {
 pub(super) fn new<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     are_all: bool,
 ) -> Result<()> {
     let Some(mut due) = Due::of(store, slots.to_vec()) else { return Ok(()) };
@@ -251,7 +251,11 @@ pub(super) fn new<C: Connection>(
 }
 
 /// Validates records that the database has just changed, in what is undone if this is an error.
-pub(super) fn changed<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) -> Result<()> {
+pub(super) fn changed<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    slots: &[Slot],
+) -> Result<()> {
     Due::of(store, slots.to_vec())
         .map_or(Ok(()), |mut due| due.validate(env, Validating::Sent, false).map(drop))
 }

@@ -7,7 +7,8 @@ use crate::backend::Connection;
 use crate::env::stores::Store;
 use crate::key::Key;
 use crate::load::{prefetch, query};
-use crate::store::{AnyColumn, Column, ColumnId, Moment, Table};
+use crate::number::FieldId;
+use crate::store::{AnyColumn, Column, ColumnId, Moment, Slot, Table};
 use crate::{Environment, Error, Result};
 
 fn cells<V: 'static>(column: &dyn AnyColumn) -> Option<&RefCell<Column<V>>> {
@@ -15,7 +16,7 @@ fn cells<V: 'static>(column: &dyn AnyColumn) -> Option<&RefCell<Column<V>>> {
 }
 
 /// The version of a record, if it is cached
-fn number(column: &dyn AnyColumn, slot: u32) -> Option<i64> {
+fn number(column: &dyn AnyColumn, slot: Slot) -> Option<i64> {
     let small = || cells::<i16>(column)?.borrow().get(slot).map(|&number| number.into());
     let middle = || cells::<i32>(column)?.borrow().get(slot).map(|&number| number.into());
     let large = || cells::<i64>(column)?.borrow().get(slot).copied();
@@ -33,7 +34,7 @@ pub(super) fn last(column: &dyn AnyColumn) -> i64 {
     }
 }
 
-fn set(column: &dyn AnyColumn, slot: u32, now: Moment, number: i64) {
+fn set(column: &dyn AnyColumn, slot: Slot, now: Moment, number: i64) {
     if let (Some(cells), Some(number)) = (cells::<i32>(column), i32::of_number(number)) {
         cells.borrow_mut().set(slot, now, number);
     } else if let (Some(cells), Some(number)) = (cells::<i16>(column), i16::of_number(number)) {
@@ -47,8 +48,8 @@ fn set(column: &dyn AnyColumn, slot: u32, now: Moment, number: i64) {
 pub(super) fn know<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
 ) -> Result<()> {
     prefetch::load_together(env, store, slots, field)?;
     if !env.system().has_returning {
@@ -62,7 +63,11 @@ pub(super) fn know<C: Connection>(
 }
 
 /// The versions of records, as far as they are cached
-pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &[u32]) -> Vec<Option<i64>> {
+pub(super) fn numbers<C: Connection>(
+    store: Store<'_, C>,
+    field: FieldId,
+    slots: &[Slot],
+) -> Vec<Option<i64>> {
     slots.iter().map(|&slot| number(store.column(field), slot)).collect()
 }
 
@@ -70,8 +75,8 @@ pub(super) fn numbers<C: Connection>(store: Store<'_, C>, field: usize, slots: &
 pub(super) fn restore<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     versions: &[Option<i64>],
 ) {
     let (column, now) = (store.column(field), env.moment());
@@ -87,8 +92,8 @@ pub(super) fn restore<C: Connection>(
 /// An error if a row has another version than the one that was read before
 pub(super) fn compare<C: Connection>(
     store: Store<'_, C>,
-    field: usize,
-    slots: &[u32],
+    field: FieldId,
+    slots: &[Slot],
     expected: &[Option<i64>],
 ) -> Result<()> {
     let found = numbers(store, field, slots);
@@ -113,7 +118,7 @@ pub(super) fn compare<C: Connection>(
 pub(super) fn missed<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
-    slots: &[u32],
+    slots: &[Slot],
     compares: bool,
 ) -> Result<()> {
     if store.table_store().is_unchecked() {
@@ -133,7 +138,7 @@ pub(super) fn missed<C: Connection>(
 
 /// The error of rows that were looked at after a write did not find them: they are not there, or have another version. What was read of
 /// them is no basis for another try; nor is the version, which has been kept for this one.
-pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Error {
+pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[Slot]) -> Error {
     let gone = slots.iter().copied().find(|&slot| store.is_absent(slot));
     if let Some(version) = store.version() {
         forget(store.table(), version, slots);
@@ -143,7 +148,7 @@ pub(super) fn lost<C: Connection>(store: Store<'_, C>, slots: &[u32]) -> Error {
 }
 
 /// An error if a version can be counted on no further
-pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: usize, slots: &[u32]) -> Result<()> {
+pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: FieldId, slots: &[Slot]) -> Result<()> {
     let (column, last) = (store.column(field), last(store.column(field)));
     if let Some(&slot) = slots.iter().find(|&&slot| number(column, slot) == Some(last)) {
         return Err(Error::other(format!(
@@ -158,7 +163,7 @@ pub(super) fn has_next<C: Connection>(store: Store<'_, C>, field: usize, slots: 
 }
 
 /// Makes versions missing.
-pub(super) fn forget(table: &Table, version: ColumnId, slots: &[u32]) {
+pub(super) fn forget(table: &Table, version: ColumnId, slots: &[Slot]) {
     let column = table.column(version);
     for &slot in slots {
         column.clean(slot);
@@ -167,7 +172,7 @@ pub(super) fn forget(table: &Table, version: ColumnId, slots: &[u32]) {
 }
 
 /// The versions of records after they were written
-pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: usize, slots: &[u32]) {
+pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldId, slots: &[Slot]) {
     let (column, now) = (store.column(field), env.moment());
     for &slot in slots {
         column.clean(slot);
@@ -181,7 +186,7 @@ pub(super) fn next<C: Connection>(env: &Environment<C>, store: Store<'_, C>, fie
 pub(super) const FIRST: i64 = 1;
 
 /// The versions of records that are new
-pub(super) fn first<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[u32]) {
+pub(super) fn first<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) {
     if let Some(version) = store.version() {
         let (column, now) = (store.table().column(version), env.moment());
         slots.iter().for_each(|&slot| set(column, slot, now, FIRST));

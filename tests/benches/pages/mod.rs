@@ -188,7 +188,11 @@ pub fn orders_by_hand(connection: &mut SqliteConnection, number: i64) -> QueryRe
 
 /// Partners, and so many orders of each
 pub fn fill(path: &str, partners: usize, each: usize) -> QueryResult<()> {
-    let series = |count: usize| format!("(WITH RECURSIVE numbers (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers LIMIT {count}) SELECT value FROM numbers)");
+    let series = |count: usize| {
+        format!(
+            "(WITH RECURSIVE numbers (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM numbers LIMIT {count}) SELECT value FROM numbers)"
+        )
+    };
     SqliteConnection::establish(path).expect("database").batch_execute(&format!(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
          CREATE TABLE countries (id INTEGER PRIMARY KEY NOT NULL, name TEXT NOT NULL);

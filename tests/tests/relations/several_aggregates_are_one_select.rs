@@ -81,7 +81,10 @@ fn one_select_brings_all_and_each_is_kept() -> Result<()> {
         assert_eq!(shops.map(all)?, found);
         let orders = shops.get(0).unwrap().sale_ids();
         assert_eq!((orders.len()?, orders.sum(Sale::CENTS)?, orders.avg(Sale::REBATE)?), (3, 600, Some(1.0)));
-        assert_eq!((orders.max(Sale::DAY)?.as_deref(), orders.count_where(sales::day.ge("tue"))?), (Some("wed"), 2));
+        assert_eq!(
+            (orders.max(Sale::DAY)?.as_deref(), orders.count_where(sales::day.ge("tue"))?),
+            (Some("wed"), 2)
+        );
         Ok(())
     })?;
     // Of another pair only what is not known is asked for.

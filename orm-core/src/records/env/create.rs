@@ -14,10 +14,12 @@ use crate::env::watch::{Place, Spot};
 use crate::error::{Repeated, ViolationKind};
 use crate::fragment::joined;
 use crate::model::Entity;
+use crate::number::FieldId;
 use crate::records::drafts::Drafts;
 use crate::records::fields::Fields;
 use crate::records::upsert::Upsert;
 use crate::records::{Model, Record, RecordSet, ValueSet};
+use crate::store::Slot;
 use crate::write::create::create;
 use crate::write::rows::{Action, AnyValues, Conflict, Rows};
 use crate::{Error, Result};
@@ -248,7 +250,7 @@ impl<C: Connection> Environment<C> {
         at: Place,
         given: &Given<'_, C>,
         lock: &str,
-    ) -> Result<Option<u32>> {
+    ) -> Result<Option<Slot>> {
         match self.matching::<M>(at, given, &format!(" LIMIT 2{lock}"))?[..] {
             [] => Ok(None),
             [slot] => Ok(Some(slot)),
@@ -260,7 +262,7 @@ impl<C: Connection> Environment<C> {
         &self,
         at: Place,
         rows: Rows<'_, C>,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let work = if rows.conflict.is_some() { Repeated::Upsert } else { Repeated::Create };
         self.watch_created(Spot::new(at, work, M::NAME, ""), rows.values.len())?;
         create(self, self.store::<M>(), rows)
@@ -276,7 +278,7 @@ fn erased<V: ValueSet>(rows: &[V]) -> Vec<&dyn AnyValues<<V::Model as Entity>::C
 struct Given<'a, C: Connection> {
     store: Store<'a, C>,
     /// By the places of the fields; that behind all fields is the primary key
-    values: Vec<(usize, &'a dyn Any)>,
+    values: Vec<(FieldId, &'a dyn Any)>,
 }
 
 impl<'a, C: Connection> Given<'a, C> {
@@ -285,9 +287,9 @@ impl<'a, C: Connection> Given<'a, C> {
         V: ValueSet<Model: Model<Connection = C>>,
     {
         let mut places = Vec::new();
-        fields.each(&mut |place| places.push(place.min(store.fields().len())));
-        let value = |place: usize| {
-            let field = store.fields().get(place).map_or(store.model().key_field(), |field| field.name);
+        fields.each(&mut |place| places.push(place.min(store.key_field())));
+        let value = |place: FieldId| {
+            let field = store.fields().get(place.0).map_or(store.model().key_field(), |field| field.name);
             let missing = || Error::missing_value(store.name(), field);
             Ok((place, AnyValues::given(values, place).ok_or_else(missing)?))
         };
@@ -299,7 +301,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Given<'_, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let model = self.store.model();
         let columns = self.values.iter().flat_map(|&(place, value)| {
-            let names = model.fields().get(place).map_or(model.key_columns(), |field| field.columns);
+            let names = model.fields().get(place.0).map_or(model.key_columns(), |field| field.columns);
             names.iter().enumerate().map(move |(part, name)| (place, value, part, name))
         });
         joined(" AND ", &mut out, columns, |out, (place, value, part, name)| {
@@ -307,7 +309,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Given<'_, C> {
             out.push_sql(".");
             out.push_identifier(name)?;
             out.push_sql(" = ");
-            match model.fields().get(place).map(|field| field.encode) {
+            match model.fields().get(place.0).map(|field| field.encode) {
                 Some(Some(encode)) => encode.push(value, part, out.reborrow()),
                 Some(None) => Err(QueryBuilderError("a field that can only be read".into())),
                 None => model.push_key(value, part, out.reborrow()),

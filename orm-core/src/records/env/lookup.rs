@@ -12,8 +12,10 @@ use crate::error::Repeated;
 use crate::load::query::{self, ModelColumns};
 use crate::load::select::Laid;
 use crate::model::{DbOf, IntoKey, always};
+use crate::number::FieldId;
 use crate::records::lookup::Condition;
 use crate::records::{Model, Record};
+use crate::store::Slot;
 use crate::{Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -77,7 +79,7 @@ impl<C: Connection> Environment<C> {
     pub fn get<M: Model<Connection = C>>(&self, key: impl IntoKey<M>) -> Result<Option<Record<'_, M>>> {
         let store = self.store::<M>();
         let slot = store.intern(key.into_key());
-        let fields: Vec<usize> = always::<M>().collect();
+        let fields: Vec<FieldId> = always::<M>().collect();
         if self.settings.max_age.is_some() {
             fields.iter().for_each(|&field| self.expire(store, field, slot));
         }
@@ -96,7 +98,7 @@ impl<C: Connection> Environment<C> {
         at: Place,
         condition: &dyn QueryFragment<DbOf<M>>,
         limit: &str,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<Vec<Slot>> {
         let query = Matching { columns: ModelColumns::<M>::always(), condition, limit };
         query::find::<C, M>(self, at, Laid::Out(query.columns.layout()), &query, false)
     }

@@ -9,11 +9,13 @@ use crate::backend::{Begin, Connection};
 use crate::env::environment::Environment;
 use crate::env::watch::Place;
 use crate::model::IntoKey;
+use crate::number::FieldId;
 use crate::records::Model;
 use crate::records::batches::Since;
 use crate::records::field::{CellKind, Field};
 use crate::records::keyset::{BatchesByKey, ByKey};
 use crate::records::stored::StoredComputed;
+use crate::store::Slot;
 use crate::write::stored::wait;
 use crate::{Error, RecordSet, Result};
 
@@ -128,7 +130,11 @@ impl<M: Model, T: 'static, K: CellKind> Recomputing<'_, M, T, K> {
 }
 
 /// Computes a field of records anew; returns how many held another value.
-fn anew<M: Model>(env: &Environment<M::Connection>, field: usize, batch: &RecordSet<'_, M>) -> Result<usize> {
+fn anew<M: Model>(
+    env: &Environment<M::Connection>,
+    field: FieldId,
+    batch: &RecordSet<'_, M>,
+) -> Result<usize> {
     let store = env.store::<M>();
     let (column, info) = (store.column(field), store.field(field));
     let stored = &env.stores.stored;
@@ -142,7 +148,7 @@ fn anew<M: Model>(env: &Environment<M::Connection>, field: usize, batch: &Record
     env.flushed()?;
     // What a database makes of a value is known when it was read.
     batch.load_field(field, Location::caller())?;
-    let is_another = |(&slot, before): (&u32, &Option<Box<dyn std::any::Any>>)| {
+    let is_another = |(&slot, before): (&Slot, &Option<Box<dyn std::any::Any>>)| {
         let after = encode.copy(column, slot);
         after.zip(before.as_ref()).is_none_or(|(after, before)| !encode.is_same(&*after, &**before))
     };
