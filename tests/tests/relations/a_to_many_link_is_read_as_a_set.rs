@@ -50,7 +50,7 @@ fn each_method_is_the_sets() -> Result<()> {
         assert_eq!(partners.position(|partner| Ok(partner.id() > expected[0]))?, Some(1));
         assert_eq!(ids(partners.max_by_key(|partner| Ok(partner.id()))?), [last]);
         assert_eq!(ids(partners.min_by_key(|partner| Ok(partner.id()))?), expected[..1]);
-        assert_eq!(partners.sum_by(|partner| Ok(partner.id()))?, expected.iter().sum());
+        assert_eq!(partners.sum_by(|partner| Ok(partner.id()))?, expected.iter().sum::<i32>());
         assert_eq!(partners.map(|partner| Ok(partner.id()))?, expected);
         assert_eq!(partners.filter(|partner| Ok(partner.id() == last))?.ids(), [last]);
         Ok(())

@@ -31,7 +31,6 @@ mod random_changes_and_one_to_one;
 mod random_changes_and_stale_links;
 mod sets_out_of_sets_cost_what_the_whole_costs;
 mod several_aggregates_are_one_select;
-mod several_aggregates_are_one_select;
 mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;
 mod what_has_no_batch_is_no_alarm;
