@@ -55,7 +55,7 @@ impl<K: Key> Keys<K> {
     ///
     /// If there is none left to be given. Whatever brings keys by the billion is a SELECT, which takes [`try_intern`](Self::try_intern).
     pub(crate) fn intern(&mut self, key: K) -> Slot {
-        self.try_intern(key).unwrap_or_else(|| are_too_many())
+        self.try_intern(key).unwrap_or_else(are_too_many)
     }
 
     /// The same; `None` if there is none left to be given

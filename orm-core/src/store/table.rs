@@ -966,7 +966,7 @@ impl Table {
             let owner = Some(members[0].0).filter(|&owner| owner != Slot::NULL);
             let mut listed = Slots::default();
             links::follow(self.column(column), owner.into_iter(), |list| {
-                listed.extend(list.unwrap_or_default())
+                listed.extend(list.unwrap_or_default());
             });
             let unlisted =
                 members.iter().map(|&(_, member)| member).filter(|member| !listed.contains(member));

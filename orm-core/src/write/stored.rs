@@ -358,11 +358,14 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
     env.feed_column(env.stores.get(rule.model), rule.column, &more);
 }
 
+/// Records, and rows of which it is known only later where they lead
+type Reached = (Vec<Slot>, Vec<Slot>);
+
 /// A walk from rows that have changed back to the records whose values follow from them
 struct Walk<'a, C: Connection> {
     env: &'a Environment<C>,
     /// What steps have led to, by the route and the rows
-    known: HashMap<(usize, Vec<Slot>), (Vec<Slot>, Vec<Slot>), FixedState>,
+    known: HashMap<(usize, Vec<Slot>), Reached, FixedState>,
     /// Rows of which is not known where they lead
     unknown: &'a mut Vec<(Source, Vec<Slot>)>,
 }
