@@ -8,7 +8,7 @@ use diesel::dsl::{exists, sum};
 use diesel::prelude::*;
 use maud::{Markup, html};
 use orm_core::prelude::*;
-use orm_core::{Page, Result, ViolationKind};
+use orm_core::{Page, Result, ViolationKind, aggregate};
 use serde::Deserialize;
 
 use crate::db::Environment;
@@ -154,6 +154,8 @@ pub(crate) async fn list(visit: Visit, Query(search): Query<Search>) -> Response
 
 /// It asks for what it shows, of one partner. That it is one of many, the record knows.
 fn row(partner: &Record<Partner>) -> Result<Markup> {
+    let (number, total) =
+        partner.order_ids().aggregate((aggregate::count(), aggregate::sum(Order::CENTS)))?;
     Ok(html! {
         tr {
             td {
@@ -163,8 +165,8 @@ fn row(partner: &Record<Partner>) -> Result<Markup> {
             td { (partner.city()?.unwrap_or_default()) }
             td { (partner.country_id().name()?.unwrap_or_default()) }
             td { @for tag in partner.tag_ids().iter()? { span.tag style={ "--hue:" (tag.hue()?) } { (tag.name()?) } } }
-            td.number { (partner.order_ids().len()?) }
-            td.number { (money(partner.order_ids().sum(Order::CENTS)?)) }
+            td.number { (number) }
+            td.number { (money(total)) }
         }
     })
 }

@@ -126,7 +126,8 @@ impl Visit {
 /// Shown by the browser's own tools, beside the network's times
 fn server_timing(inspection: &Inspection) -> [(HeaderName, String); 1] {
     let milliseconds = inspection.in_database().as_secs_f64() * 1e3;
-    let timing = format!("db;dur={milliseconds:.2};desc=\"{} statements\"", inspection.statements.len());
+    let statements = inspection.statements.len();
+    let timing = format!("db;dur={milliseconds:.2};desc=\"{statements} {}\"", statements_of(statements));
     [(HeaderName::from_static("server-timing"), timing)]
 }
 
@@ -172,10 +173,14 @@ pub(crate) fn sent(inspection: &Inspection) -> Markup {
     let statements = inspection.statements.len();
     let milliseconds = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
     html! {
-        b { (statements) @if statements == 1 { " statement" } @else { " statements" } }
+        b { (statements) " " (statements_of(statements)) }
         " in " (milliseconds(inspection.in_database()))
         span.quiet { " of " (milliseconds(inspection.took)) }
     }
+}
+
+fn statements_of(number: usize) -> &'static str {
+    if number == 1 { "statement" } else { "statements" }
 }
 
 pub(crate) async fn style() -> impl IntoResponse {

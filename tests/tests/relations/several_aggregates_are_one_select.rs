@@ -81,7 +81,10 @@ fn one_select_brings_all_and_each_is_kept() -> Result<()> {
         assert_eq!(shops.map(all)?, found);
         let orders = shops.get(0).unwrap().sale_ids();
         assert_eq!((orders.len()?, orders.sum(Sale::CENTS)?, orders.avg(Sale::REBATE)?), (3, 600, Some(1.0)));
-        assert_eq!((orders.max(Sale::DAY)?.as_deref(), orders.count_where(sales::day.ge("tue"))?), (Some("wed"), 2));
+        assert_eq!(
+            (orders.max(Sale::DAY)?.as_deref(), orders.count_where(sales::day.ge("tue"))?),
+            (Some("wed"), 2)
+        );
         Ok(())
     })?;
     // Of another pair only what is not known is asked for.
@@ -118,6 +121,17 @@ fn the_number_comes_along_with_any_but_a_condition() -> Result<()> {
     let (_, statements) = db.watch(|| shops.map(late));
     assert!(statements[0].sql.contains("WHERE") && !statements[0].sql.contains("CASE"), "{statements:?}");
     assert_eq!(db.assert_queries(1, || shops.map(|shop| shop.sale_ids().len()))?, [3, 1, 0]);
+    Ok(())
+}
+
+#[test]
+fn a_number_that_came_along_does_not_have_lists_loaded_for_the_next_one() -> Result<()> {
+    let db = db();
+    let first = db.record::<Shop>(1).sale_ids();
+    first.sum(Sale::CENTS)?;
+    first.load()?;
+    let (_, statements) = db.watch(|| db.record::<Shop>(2).sale_ids().len());
+    assert!(statements.len() == 1 && statements[0].sql.contains("COUNT("), "{statements:?}");
     Ok(())
 }
 
