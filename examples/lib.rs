@@ -84,6 +84,7 @@ macro_rules! doctests {
 }
 doctests! {
     Readme = "../README.md";
+    Starting = "../docs/guide/src/starting.md";
     Recordsets = "../docs/guide/src/recordsets.md";
     Relations = "../docs/guide/src/relations.md";
     Prefetching = "../docs/guide/src/prefetching.md";
@@ -96,4 +97,5 @@ doctests! {
     Aggregates = "../docs/guide/src/aggregates.md";
     Seeing = "../docs/guide/src/seeing.md";
     Testing = "../docs/guide/src/testing.md";
+    Adopting = "../docs/guide/src/adopting.md";
 }

@@ -2,7 +2,7 @@
 //!
 //! The pages of `tests/benches/page.rs` over HTTP, by records or by hand, for a load generator: `/totals?number=3` and `/orders?number=3`, 50
 //! partners each. `load fill FILE EACH` makes the database: 1,000 partners with so many orders.
-#![allow(missing_docs, unreachable_pub, clippy::print_stdout)]
+#![allow(missing_docs, unreachable_pub, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "../../tests/benches/pages/mod.rs"]
 mod pages;
@@ -26,7 +26,6 @@ use tokio::task::spawn_blocking;
 use pages::{Db, fill, orders_by_hand, orders_of, totals, totals_by_hand};
 
 orm_core::connection!(SqliteConnection);
-pub type Environment = orm_core::Environment<SqliteConnection>;
 
 #[derive(Deserialize)]
 struct Wanted {

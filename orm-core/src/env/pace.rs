@@ -37,8 +37,17 @@ struct Pace {
     loaded: Loaded,
     /// Bytes that a batch of lists may bring
     budget: usize,
-    /// Whether a list was read whose members had been counted before
-    counted_first: bool,
+    counting: Counting,
+}
+
+/// Whether the members of lists are counted
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    /// Not for its own sake: a number that came along with a sum says nothing.
+    No,
+    Asked,
+    /// And such a list was read then
+    First,
 }
 
 impl Pace {
@@ -69,7 +78,7 @@ impl Default for Pace {
             tried: 0,
             loaded: Loaded::default(),
             budget: FIRST_BYTES,
-            counted_first: false,
+            counting: Counting::No,
         }
     }
 }
@@ -179,13 +188,27 @@ impl Paces {
         self.with(field, |pace| pace.budget = pace.budget.saturating_mul(2));
     }
 
-    pub(crate) fn note_counted_first(&self, field: FieldId) {
-        self.with(field, |pace| pace.counted_first = true);
+    /// Notes that somebody has asked how many members there are.
+    pub(crate) fn note_counted(&self, field: FieldId) {
+        self.with(field, |pace| {
+            if pace.counting == Counting::No {
+                pace.counting = Counting::Asked;
+            }
+        });
+    }
+
+    /// Notes that a list was read whose number of members was known.
+    pub(crate) fn note_number_known(&self, field: FieldId) {
+        self.with(field, |pace| {
+            if pace.counting == Counting::Asked {
+                pace.counting = Counting::First;
+            }
+        });
     }
 
     /// Whether lists are read after their members were counted
     pub(crate) fn is_counted_first(&self, field: FieldId) -> bool {
-        self.with(field, |pace| pace.counted_first)
+        self.with(field, |pace| pace.counting == Counting::First)
     }
 }
 

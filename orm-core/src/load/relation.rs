@@ -189,7 +189,7 @@ pub(crate) fn load_lists<C: Connection>(
         paces.note_full(field);
     }
     if owners.iter().chain(slots.first()).any(|&slot| store.count_of(column, slot).is_some()) {
-        paces.note_counted_first(field);
+        paces.note_number_known(field);
     }
     if source.order().is_some() && source.is_through() {
         // In an order of the link's own the two of a pair that is there twice need not be neighbours.
@@ -351,6 +351,7 @@ pub(crate) fn count_lists<C: Connection>(
     field: FieldId,
 ) -> Result<()> {
     let Some(source) = Source::of(env, store, field) else { return Ok(()) };
+    store.paces().note_counted(field);
     let slots = &*one_of_each(store, slots);
     let flushed = env.flush_before_list(source.members, store.side(field), source.is_conditional())?;
     let query = Counts { source, whose: source.whose(store.key_list(slots)) };

@@ -125,6 +125,17 @@ fn the_number_comes_along_with_any_but_a_condition() -> Result<()> {
 }
 
 #[test]
+fn a_number_that_came_along_does_not_have_lists_loaded_for_the_next_one() -> Result<()> {
+    let db = db();
+    let first = db.record::<Shop>(1).sale_ids();
+    first.sum(Sale::CENTS)?;
+    first.load()?;
+    let (_, statements) = db.watch(|| db.record::<Shop>(2).sale_ids().len());
+    assert!(statements.len() == 1 && statements[0].sql.contains("COUNT("), "{statements:?}");
+    Ok(())
+}
+
+#[test]
 fn a_write_changes_what_came_along() -> Result<()> {
     let db = db();
     let shops = db.all::<Shop>()?;
