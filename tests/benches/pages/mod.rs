@@ -202,7 +202,7 @@ pub fn fill(path: &str, partners: usize, each: usize) -> QueryResult<()> {
          CREATE INDEX orders_of ON orders (partner_id);
          BEGIN;
          INSERT INTO countries SELECT value, 'Country ' || value FROM {countries};
-         INSERT INTO partners SELECT value, 'Partner ' || printf('%05d', value * 7919 % {partners}), 'partner.' || value || '@example.com', 'City ' || value % 100,
+         INSERT INTO partners SELECT value, 'Partner ' || printf('%05d', value * 7919 % {partners}), 'partner.' || value || '@example.com', 'City ' || (value % 100),
              CASE WHEN value % 11 THEN value % 250 + 1 END FROM {partner_rows};
          INSERT INTO orders SELECT value, 1 + (value - 1) / {each}, 'SO' || value, value * 37 % 100000 FROM {order_rows};
          COMMIT;",

@@ -169,7 +169,7 @@ fn row_21_a_value_that_what_is_stored_follows_from_is_one_update_with_it() -> Re
     let db = db();
     let doc = db.record::<Doc>(1);
     // What the functions read is cached: own columns need not be declared, so any of them has all of a record's functions called.
-    (doc.total()?, doc.line_ids().value()?, doc.tag_ids().value()?);
+    let _ = (doc.total()?, doc.line_ids().value()?, doc.tag_ids().value()?);
     let (written, sent) = db.watch(|| doc.set_rate(3));
     written?;
     // Odoo: 1
