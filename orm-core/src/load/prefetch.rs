@@ -255,26 +255,36 @@ pub(crate) fn load_field<C: Connection>(
     }
 }
 
-/// How many members a to-many link of the record at hand has; those of its group are counted with it.
+/// How many members a to-many link of the records at hand has; those of their group are counted with them.
 pub(crate) fn count<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     miss: Miss<'_>,
 ) -> Result<usize> {
-    let Miss { slots: &[slot], field, .. } = miss else { return Ok(0) };
-    if let Some(count) = store.members_counted(field, slot) {
-        store.count_hit(field, slot, env.turn());
+    let Miss { slots, field, .. } = miss;
+    let all = || slots.iter().map(|&slot| counted(store, field, slot)).sum::<Option<usize>>();
+    if let Some(count) = all() {
+        slots.iter().for_each(|&slot| store.count_hit(field, slot, env.turn()));
         return Ok(count);
     }
     if store.paces().is_counted_first(field) {
         // The lists are read after they were counted, so far: then one SELECT is enough.
         load(env, store, Miss { want: Want::Records, ..miss })?;
-        let mut count = None;
-        store.hop(field, std::iter::once(slot), |list| count = list.map(<[Slot]>::len));
-        return Ok(count.unwrap_or(0));
+        if let Some(count) = all() {
+            return Ok(count);
+        }
     }
     load(env, store, miss)?;
-    Ok(store.members_counted(field, slot).unwrap_or(0))
+    let known = |&slot: &Slot| counted(store, field, slot).ok_or_else(|| store.no_value(field, slot));
+    slots.iter().map(known).sum()
+}
+
+/// How many members a link has, if that is known: who was to be counted may have been brought as a list, on the way to others of its
+/// batch.
+fn counted<C: Connection>(store: Store<'_, C>, field: FieldId, slot: Slot) -> Option<usize> {
+    let mut listed = None;
+    store.hop(field, std::iter::once(slot), |list| listed = list.map(<[Slot]>::len));
+    listed.or_else(|| store.members_counted(field, slot))
 }
 
 /// Notes that the records at hand are about to be loaded with no others.

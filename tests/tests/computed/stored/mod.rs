@@ -9,3 +9,4 @@ mod random_changes;
 mod random_links;
 mod what_goes_wrong;
 mod what_odoo_demands;
+mod upserts_by_a_unique_key;
