@@ -186,7 +186,8 @@ fn the_row_that_was_refused_is_named() -> Result<()> {
         Ok(())
     });
     // PostgreSQL gives the whole transaction up.
-    assert_eq!(told.is_ok(), on!(sqlite true, postgres false, mysql true), "{told:?}");
+    let is_told = on!(sqlite true, postgres false, mysql true);
+    assert!(told.is_ok() == is_told, "{told:?}");
     // What cannot be told is not.
     let error = db.create_many([Thing::values().name("b").rank(1), Thing::values().name("b").rank(-1)]);
     assert!(matches!(error, Err(Error::Database { .. })));
