@@ -7,6 +7,6 @@ mod models;
 mod other_kinds_of_links;
 mod random_changes;
 mod random_links;
+mod upserts_by_a_unique_key;
 mod what_goes_wrong;
 mod what_odoo_demands;
-mod upserts_by_a_unique_key;
