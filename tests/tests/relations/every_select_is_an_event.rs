@@ -9,7 +9,7 @@ use orm_core::prelude::*;
 use orm_tests::database::no_table;
 use orm_tests::events::Seen;
 use orm_tests::partners::*;
-use orm_tests::{File, TestDb, test_db};
+use orm_tests::{File, TestDb, on, test_db};
 use tracing::Level;
 
 /// The events of a piece of work
@@ -148,7 +148,7 @@ fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> 
     let db = TestDb::of_partners(25, 4);
     let partners = db.all::<Partner>()?;
     let mut lines = Vec::new();
-    let told = events(|| {
+    let mut told = events(|| {
         lines.push(line!() + 1);
         partners.country_id().name()?;
         lines.push(line!() + 1);
@@ -163,6 +163,10 @@ fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> 
         ("write", "INSERT", "1"),
         ("write", "DELETE", "1"),
     ];
+    // MySQL does not give a row's number with its INSERT: it is asked for in the same transaction.
+    let begun: Vec<_> = told.extract_if(.., |seen| seen.field("message") == "transaction").collect();
+    let begun: Vec<_> = begun.iter().map(|seen| seen.field("db.query.text")).collect();
+    assert_eq!(begun, on!(sqlite [""; 0], postgres [""; 0], mysql ["BEGIN", "COMMIT"]));
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (seen, (kind, operation, rows)) in told.iter().zip(expected) {
         let text = seen.field("db.query.text");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
-use orm_tests::{File, TestDb, test_db};
+use orm_tests::{File, TestDb, on, test_db};
 use proptest::prelude::*;
 
 diesel::table! { people { id -> Integer, hidden -> Bool } }
@@ -410,7 +410,7 @@ fn run() -> Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: on!(sqlite 192, postgres 24, mysql 24), ..ProptestConfig::default() })]
 
     #[test]
     fn lists_are_what_the_rows_say_and_rows_what_was_asked_for(steps in prop::collection::vec(step(), 1..24)) {

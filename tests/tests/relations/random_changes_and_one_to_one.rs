@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::database::{File, TestDb};
-use orm_tests::test_db;
+use orm_tests::{on, test_db};
 use proptest::prelude::*;
 
 diesel::table! { partners { id -> Integer, name -> Text } }
@@ -186,7 +186,7 @@ fn run(db: &TestDb, transactions: &[(Vec<Step>, Vec<Step>, bool, bool)]) -> Resu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: on!(sqlite 400, postgres 24, mysql 24), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_cache_says_what_a_map_does(

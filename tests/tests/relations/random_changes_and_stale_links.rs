@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use orm_core::Result;
 use orm_core::prelude::*;
 use orm_tests::database::{ENFORCING, File, TestDb};
-use orm_tests::test_db;
+use orm_tests::{on, test_db};
 use proptest::prelude::*;
 
 diesel::table! { owners { id -> Integer, name -> Text } }
@@ -178,7 +178,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: on!(sqlite 256, postgres 24, mysql 24), ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_read_last_says_who_is_a_member(
@@ -324,7 +324,7 @@ mod pairs {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: on!(sqlite 256, postgres 24, mysql 24), ..ProptestConfig::default() })]
 
         #[test]
         fn what_was_read_last_says_who_is_paired(

@@ -9,6 +9,9 @@ use orm_core::prelude::*;
 use orm_tests::partners::*;
 use orm_tests::{File, TestDb, on, test_db};
 
+/// What a test does while a value is young: a file is asked at once, a server writes to its disk, and others ask it, too.
+const WHILE: Duration = Duration::from_millis(on!(sqlite 50, postgres 500, mysql 500));
+
 fn walk(set: &RecordSet<'_, Partner>) -> Result<usize> {
     let mut total = 0;
     for partner in set {
@@ -238,8 +241,7 @@ fn of_a_search_that_finds_too_much_as_much_is_kept_as_fits() -> Result<()> {
 
 #[test]
 fn older_than_max_age_is_missing() -> Result<()> {
-    // As long as it may take to ask a server that others ask, too
-    let age = Duration::from_millis(on!(sqlite 60, postgres 1_500, mysql 1_500));
+    let age = 3 * WHILE;
     let db = test_db!(File::of_partners(10, 2), max_age(age));
     let set = db.browse::<Partner>(1..=10);
     set.name()?;
@@ -273,59 +275,58 @@ fn max_age_holds_for_links_lists_and_absent_rows() -> Result<()> {
 
 #[test]
 fn that_a_row_does_not_exist_is_no_longer_known_than_a_value() -> Result<()> {
-    let db = test_db!(File::of_partners(3, 1), max_age(Duration::from_millis(400)));
+    let db = test_db!(File::of_partners(3, 1), max_age(8 * WHILE));
     let (late, never) = (db.record::<Partner>(4), db.record::<Partner>(5));
     // Nothing else of the model is cached or read, so nothing else can tell that time has passed.
     assert!(db.assert_keys(&[1], || late.name()).is_err_and(|error| error.is_missing_record()));
-    std::thread::sleep(Duration::from_millis(250));
+    std::thread::sleep(5 * WHILE);
     assert!(db.assert_keys(&[1], || never.name()).is_err());
     db.file.run("INSERT INTO partners SELECT 4, 'late', lang, email, phone, city, active, credit, country_id, parent_id, notes FROM partners WHERE id = 1");
-    assert!(db.assert_queries(0, || late.name()).is_err(), "250 ms old");
-    std::thread::sleep(Duration::from_millis(250));
-    // One is 500 ms old, the other 250: that is known still, and not asked again with the first.
+    assert!(db.assert_queries(0, || late.name()).is_err(), "not as old as it may be");
+    std::thread::sleep(5 * WHILE);
+    // One is too old, the other is not: that is known still, and not asked again with the first.
     assert_eq!(db.assert_keys(&[1], || late.name())?, "late");
     assert!(db.assert_queries(0, || never.name()).is_err());
-    std::thread::sleep(Duration::from_millis(250));
+    std::thread::sleep(5 * WHILE);
     assert!(db.assert_keys(&[1], || never.name()).is_err(), "still not there");
     Ok(())
 }
 
 #[test]
 fn a_list_is_as_old_as_its_last_load_and_not_as_its_last_change() -> Result<()> {
-    let db = test_db!(File::of_partners(8, 2), max_age(Duration::from_millis(400)));
+    let db = test_db!(File::of_partners(8, 2), max_age(8 * WHILE));
     let (country, moving) = (db.record::<Country>(1), db.record::<Partner>(3));
     let members = country.partner_ids().ids()?;
     assert!(!members.contains(&8) || !members.contains(&7));
     let late = if members.contains(&8) { 7 } else { 8 };
     db.file.run(&format!("UPDATE partners SET country_id = 1 WHERE id = {late}"));
-    std::thread::sleep(Duration::from_millis(250));
+    std::thread::sleep(5 * WHILE);
     moving.set_country_id(2)?;
     moving.set_country_id(1)?;
     moving.set_country_id(2)?;
     let ids = db.assert_queries(0, || country.partner_ids().ids())?;
-    assert!(!ids.contains(&late) && !ids.contains(&3), "250 ms old");
-    std::thread::sleep(Duration::from_millis(250));
-    assert!(country.partner_ids().ids()?.contains(&late), "500 ms old, whatever was changed since");
+    assert!(!ids.contains(&late) && !ids.contains(&3), "not as old as it may be");
+    std::thread::sleep(5 * WHILE);
+    assert!(country.partner_ids().ids()?.contains(&late), "too old, whatever was changed since");
     // Loaded anew, it is new.
-    std::thread::sleep(Duration::from_millis(250));
+    std::thread::sleep(5 * WHILE);
     db.assert_queries(0, || country.partner_ids().ids())?;
     Ok(())
 }
 
 #[test]
 fn prefetching_by_hand_keeps_to_max_age_too() -> Result<()> {
-    // As long as it may take to ask a server that others ask, too
-    let age = Duration::from_millis(on!(sqlite 60, postgres 1_500, mysql 1_500));
+    let age = 3 * WHILE;
     let db = test_db!(File::of_partners(10, 2), max_age(age));
     let set = db.browse::<Partner>(1..=10);
     set.prefetch()?;
     set.prefetch_field(Partner::NOTES)?;
     set.prefetch_field(Partner::TAG_IDS)?;
-    std::thread::sleep(Duration::from_millis(80));
+    std::thread::sleep(age + Duration::from_millis(20));
     db.assert_keys(&[10], || set.prefetch())?;
     db.assert_keys(&[10], || set.prefetch_field(Partner::NOTES))?;
     db.assert_keys(&[10], || set.prefetch_field(Partner::TAG_IDS))?;
-    std::thread::sleep(Duration::from_millis(80));
+    std::thread::sleep(age + Duration::from_millis(20));
     db.assert_keys(&[10], || set.get(3).expect("in range").prefetch())
 }
 
