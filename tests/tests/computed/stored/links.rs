@@ -9,7 +9,7 @@ use orm_core::{Environment, Error, Result};
 use orm_tests::database::ENFORCING;
 use orm_tests::{File, TestDb, test_db};
 
-diesel::table! { agents (code) { code -> Text, name -> Text, load -> BigInt, best_id -> Nullable<Integer> } }
+diesel::table! { agents (code) { code -> Text, name -> Text, worth -> BigInt, best_id -> Nullable<Integer> } }
 diesel::table! { teams (company, number) {
     company -> Integer, number -> Integer, lead_code -> Nullable<Text>, largest_id -> Nullable<Integer>, top_code -> Nullable<Text>,
 } }
@@ -30,7 +30,7 @@ struct Agent {
     #[model(inverse = Team::LEAD_ID)]
     team_ids: OneToMany<Team>,
     /// Over the list of what is computed
-    #[model(compute = load, stored, depends(deal_ids.size), column = load)]
+    #[model(compute = load, stored, depends(deal_ids.size), column = worth)]
     burden: Computed<i64>,
     #[model(compute = best, stored, depends(deal_ids.size))]
     best_id: Computed<Option<Id<Deal>>>,
@@ -115,7 +115,7 @@ fn agent_name(deal: &Record<Deal>) -> Result<Option<String>> {
 
 fn file() -> File {
     File::new(
-        "CREATE TABLE agents (code VARCHAR(10) PRIMARY KEY, name TEXT NOT NULL, load BIGINT NOT NULL DEFAULT 0, best_id INTEGER);
+        "CREATE TABLE agents (code VARCHAR(10) PRIMARY KEY, name TEXT NOT NULL, worth BIGINT NOT NULL DEFAULT 0, best_id INTEGER);
          CREATE TABLE teams (company INTEGER NOT NULL, number INTEGER NOT NULL, lead_code VARCHAR(10) REFERENCES agents (code) ON DELETE SET NULL,
             largest_id INTEGER, top_code VARCHAR(10), PRIMARY KEY (company, number));
          CREATE TABLE deals (id INTEGER PRIMARY KEY, name TEXT NOT NULL, size BIGINT NOT NULL, company INTEGER, number INTEGER,
@@ -149,7 +149,7 @@ fn assert_kept_up(file: &File) {
     );
     off(
         "agents whose load is not that of their deals",
-        "SELECT code AS value FROM agents a WHERE load <> (SELECT COALESCE(SUM(size), 0) FROM deals WHERE agent_code = a.code)",
+        "SELECT code AS value FROM agents a WHERE worth <> (SELECT COALESCE(SUM(size), 0) FROM deals WHERE agent_code = a.code)",
     );
     off(
         "agents whose best deal is another one",
@@ -387,7 +387,7 @@ fn it_is_filled_in_batches() -> Result<()> {
     let db = db();
     db.file.run("UPDATE deals SET agent_code = NULL; UPDATE teams SET largest_id = NULL, top_code = NULL");
     db.file.run(
-        "UPDATE deals SET own_company = NULL, own_number = NULL; UPDATE agents SET load = 0, best_id = NULL",
+        "UPDATE deals SET own_company = NULL, own_number = NULL; UPDATE agents SET worth = 0, best_id = NULL",
     );
     assert_eq!(db.recompute(Deal::AGENT_ID).run(|_| {})?, 3);
     assert_eq!(db.recompute(Team::LARGEST_ID).run(|_| {})?, 2);
