@@ -718,6 +718,10 @@ impl<'a, C: Connection> TableStore<'a, C> {
     /// The columns that the database makes anew whenever a row is written, in each of their forms
     pub(crate) fn made_columns(self) -> Vec<ColumnId> {
         let made = self.shelf.made.borrow();
+        // Of most there is none, and each setter asks.
+        if made.is_empty() {
+            return Vec::new();
+        }
         made.iter().flat_map(|&column| [vec![column], self.twins(column)]).flatten().collect()
     }
 

@@ -160,18 +160,17 @@ struct Writers<'a, DB: diesel::backend::Backend> {
     columns: Vec<ColumnId>,
     /// Which of them reads the link that says whose member a row is
     owner: Option<usize>,
+    /// Whether each field has one column
+    are_plain: bool,
 }
 
 /// The writer of a field, and where the rows hold it
 struct Writer<'a, DB: diesel::backend::Backend> {
     writer: Box<dyn CellWriter<DB> + 'a>,
-    /// Where its only column is, or [`APART`]
-    at: usize,
+    /// Where its last column is
+    last: usize,
     place: &'a Place,
 }
-
-/// The place of a field of several columns
-const APART: usize = usize::MAX;
 
 impl<C: Connection> Select<'_, C> {
     /// Runs a query, writes its rows into the cache and calls with each row's slot.
@@ -256,7 +255,7 @@ impl<C: Connection> Select<'_, C> {
             let mut writers = if keep {
                 self.writers(layout, env, into.owner_field)
             } else {
-                Writers { all: Vec::new(), columns: Vec::new(), owner: None }
+                Writers { all: Vec::new(), columns: Vec::new(), owner: None, are_plain: true }
             };
             let (before, taken) = (count + keyless, if keep { room } else { usize::MAX });
             let mut write = || {
@@ -343,11 +342,12 @@ impl<C: Connection> Select<'_, C> {
             let target = env.stores.target(store.field(place.field));
             let writer = store.field(place.field).decode?.writer(store.column(place.field), target, filling);
             let writer = guarded(env, store, column, writer);
-            Some(Writer { writer, at: if place.before.is_empty() { place.last } else { APART }, place })
+            Some(Writer { writer, last: place.last, place })
         };
         let all: Vec<_> = layout.fields.iter().filter_map(writer).collect();
         let owner = owner_field.and_then(|field| all.iter().position(|writer| writer.place.field == field));
-        Writers { all, columns, owner }
+        let are_plain = all.iter().all(|writer| writer.place.before.is_empty());
+        Writers { all, columns, owner, are_plain }
     }
 
     /// Writes a row, and gives its slot; `NULL` if its key is.
@@ -375,18 +375,20 @@ impl<C: Connection> Select<'_, C> {
         if into.has_unreadable && is_first {
             store.forget_unreadable(slot);
         }
-        for Writer { writer, at, place } in &mut writers.all {
-            let written = if *at == APART || !is_first {
+        // Once for all cells of the row
+        let is_plain = is_first && writers.are_plain;
+        for Writer { writer, last, place } in &mut writers.all {
+            let written = if is_plain {
+                match row.get(*last) {
+                    Some(value) => writer.write(slot, value.value()),
+                    None => Err(NO_COLUMN.into()),
+                }
+            } else {
                 self.write_apart(row, &mut **writer, place, slot, is_first).map(|is_same| {
                     if !is_same {
                         into.suspect.get_or_insert(slot);
                     }
                 })
-            } else {
-                match row.get(*at) {
-                    Some(value) => writer.write(slot, value.value()),
-                    None => Err(NO_COLUMN.into()),
-                }
             };
             if let Err(error) = written {
                 self.note_unreadable(place, slot, &error, into.owner_field)?;

@@ -292,8 +292,11 @@ impl Table {
     }
 
     /// The columns that hold the same values in another form
+    #[inline]
     pub(crate) fn twins(&self, column: ColumnId) -> Vec<ColumnId> {
-        self.entry(column).twins.borrow().clone()
+        let twins = self.entry(column).twins.borrow();
+        // Of most there is none, and each setter asks.
+        if twins.is_empty() { Vec::new() } else { twins.clone() }
     }
 
     /// Whether a value that waits may be asked for in another form

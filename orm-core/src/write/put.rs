@@ -53,7 +53,7 @@ pub(super) fn stamp<C: Connection>(
             let waiting = table.dirty_by_columns().into_values().flatten();
             let slots: Vec<Slot> = waiting.filter(|slot| !is_set(slot)).collect();
             let (encode, value) = (encode_of(store, field)?, (stamp.value)(now));
-            change_cells(env, store, field, &slots, State::Written, |cells, put| {
+            change_cells(env, store, field, &slots, &store.twins(column), State::Written, |cells, put| {
                 encode.put(cells, None, Given::Same(&*value), put);
             })?;
         }
@@ -70,30 +70,33 @@ pub(super) fn encode_of<C: Connection>(
     info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
 }
 
-/// Makes way for a write: what has to be sent before it is, what cannot be written is refused.
+/// Makes way for a write: what has to be sent before it is, what cannot be written is refused. Returns the column's other forms.
 fn before_write<C: Connection>(
     env: &Environment<C>,
     store: Store<'_, C>,
     field: FieldId,
-    twins: &[ColumnId],
     slots: &[Slot],
-) -> Result<()> {
-    if store.version() == Some(store.column_of(field)) {
+) -> Result<Vec<ColumnId>> {
+    let column = store.column_of(field);
+    if store.version() == Some(column) {
         return Err(Error::other(format!(
             "{}.{} counts the writes of each row: it is not set",
             store.name(),
             store.field_name(field)
         )));
     }
-    env.refuse_stored(store, store.column_of(field))?;
+    env.refuse_stored(store, column)?;
     // The row may be a pair that waits: it is there before it is changed.
     let may_be_a_pair = env.pairs.any(|join| env.stores.shows_join(store.table_number(), join));
     // Of two forms of one column the last one written counts.
     let is_dirty = |&twin: &ColumnId| slots.iter().any(|&slot| store.table().column(twin).is_dirty(slot));
+    let twins = store.twins(column);
     if may_be_a_pair || twins.iter().any(is_dirty) {
         env.flushed()?;
+        // What is called then may use a model for the first time.
+        return Ok(store.twins(column));
     }
-    Ok(())
+    Ok(twins)
 }
 
 /// Changes cells of a column, and notes of the records whose value is another one now what has to be noted.
@@ -105,10 +108,11 @@ pub(super) fn with_column<C: Connection>(
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
-    if state == State::Written {
-        before_write(env, store, field, &store.twins(store.column_of(field)), slots)?;
-    }
-    change_cells(env, store, field, slots, state, change)
+    let twins = match state {
+        State::Written => before_write(env, store, field, slots)?,
+        State::New | State::Stored => store.twins(store.column_of(field)),
+    };
+    change_cells(env, store, field, slots, &twins, state, change)
 }
 
 /// The same where the way was made before
@@ -117,19 +121,24 @@ fn change_cells<C: Connection>(
     store: Store<'_, C>,
     field: FieldId,
     slots: &[Slot],
+    twins: &[ColumnId],
     state: State,
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
-    let twins = store.twins(store.column_of(field));
+    let (column, version) = (store.column_of(field), store.version());
     store.none_is_gone(slots)?;
     if env.settings.max_age.is_some() {
         // What is too old to be read is too old to be compared with.
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
-    let (mut changed, mut moved) = (Vec::new(), Vec::new());
+    // Of one record, which is what most setters are called for, no list is made.
+    let (mut is_changed, mut some, mut moved) = (false, Vec::new(), Vec::new());
     let mut note = |slot: Slot| {
         store.note_dirty(slot);
-        changed.push(slot);
+        is_changed = true;
+        if slots.len() > 1 {
+            some.push(slot);
+        }
     };
     let put = Put {
         system: env.system(),
@@ -139,23 +148,24 @@ fn change_cells<C: Connection>(
         changed: &mut note,
         moved: Some(&mut moved),
     };
-    change(store.column(field), put);
+    change(store.table().column(column), put);
+    let changed = if is_changed && slots.len() == 1 { slots } else { &some };
     if store.has_unreadable() {
-        slots.iter().for_each(|&slot| store.forget_unreadable_cell(store.column_of(field), slot));
+        slots.iter().for_each(|&slot| store.forget_unreadable_cell(column, slot));
     }
-    if state == State::Written && !changed.is_empty() && store.model().validator().is_some() {
-        store.table().note_written_by(store.number(), &changed);
+    if state == State::Written && is_changed && store.model().validator().is_some() {
+        store.table().note_written_by(store.number(), changed);
     }
-    if let Some(version) = store.version() {
+    if let Some(version) = version {
         // What the write was based on must not be read anew before it is sent.
         changed.iter().for_each(|&slot| store.table().column(version).pin(slot));
     }
-    let of_another_form = if state == State::Written { &changed[..] } else { slots };
+    let of_another_form = if state == State::Written { changed } else { slots };
     // What is new joins a list, by its link.
     if state != State::New {
-        store.note_written(store.column_of(field), of_another_form);
+        store.note_written(column, of_another_form);
     }
-    for &twin in &twins {
+    for &twin in twins {
         of_another_form.iter().for_each(|&slot| {
             store.table().column(twin).remove(slot);
         });
@@ -166,9 +176,9 @@ fn change_cells<C: Connection>(
     }
     // What the database makes of the row is another value now, or was made of what was given.
     let made = store.table_store().made_columns();
-    if !changed.is_empty() {
-        let own = std::iter::once(store.column_of(field)).chain(store.version());
-        store.note_columns(own.chain(twins).chain(made.iter().copied()));
+    if is_changed {
+        let own = std::iter::once(column).chain(version);
+        store.note_columns(own.chain(twins.iter().copied()).chain(made.iter().copied()));
     }
     links::forget_made(env, store.table_store(), &made, of_another_form);
     if env.limits.any() {
@@ -178,13 +188,13 @@ fn change_cells<C: Connection>(
         links::moved(env, store, field, &moved);
         let is_altered = |moved: &Moved| !store.column(field).has(moved.slot);
         if state != State::Written && moved.iter().any(is_altered) {
-            links::forget_lists_by(env, store.table_store(), store.column_of(field));
+            links::forget_lists_by(env, store.table_store(), column);
         }
     }
-    if !changed.is_empty() {
+    if is_changed {
         env.forget_shown(store.table_number());
         if !env.stores.stored.is_putting() {
-            env.feed_column(store, store.column_of(field), &changed);
+            env.feed_column(store, column, changed);
         }
     }
     Ok(())
