@@ -13,7 +13,7 @@ use nature::Nature;
 #[cfg_attr(not(feature = "postgres"), allow(unused_imports))]
 pub(crate) use nature::has_nature;
 pub use repeated::Repeated;
-use repeated::told;
+use repeated::describe;
 pub(crate) use secret::{Address, without_secrets};
 pub use violation::{Violation, ViolationKind};
 
@@ -451,7 +451,7 @@ pub enum Error {
     ///
     /// It was not sent, and the environment can be used as before. The text says the way out; see
     /// [`strict`](crate::EnvironmentBuilder::strict).
-    #[error("{}", told(*work, model, field, *times, at))]
+    #[error("{}", describe(*work, model, field, *times, at))]
     Unbatched {
         /// What was done
         work: Repeated,

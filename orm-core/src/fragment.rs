@@ -41,7 +41,7 @@ pub fn text_by<DB: Backend>(
 }
 
 /// The same with its values, as `diesel::debug_query` tells of them, which knows no backend that is chosen when the program runs
-pub fn told_by<DB: Backend>(
+pub fn described_by<DB: Backend>(
     statement: &dyn QueryFragment<DB>,
     out: DB::QueryBuilder,
     backend: &DB,

@@ -9,7 +9,7 @@ pub use crate::codec::{
     KeyCodec, KeyOf, KeyOfSeveral, Presence, ReadOnly, Scalar, Writable, cells,
 };
 pub use crate::env::stores::Store;
-pub use crate::fragment::{text_by, told_by};
+pub use crate::fragment::{described_by, text_by};
 pub use crate::key::Key;
 pub use crate::load::computed::ComputedBy;
 pub use crate::model::{

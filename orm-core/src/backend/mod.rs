@@ -240,7 +240,7 @@ pub trait Dialect: Backend {
     fn text(system: &System, statement: &dyn QueryFragment<Self>) -> QueryResult<String>;
 
     /// A statement's text, and its values, as diesel tells of them
-    fn told(system: &System, statement: &dyn QueryFragment<Self>) -> String;
+    fn describe(system: &System, statement: &dyn QueryFragment<Self>) -> String;
 
     /// Brings keys into the form in which they are bound.
     fn key_list<K: Key>(system: &'static System, keys: Vec<K>) -> KeyList<K> {
@@ -329,7 +329,7 @@ macro_rules! of_one_system {
             crate::fragment::text_by(statement, Default::default(), &Self::default())
         }
 
-        fn told(_: &System, statement: &dyn QueryFragment<Self>) -> String {
+        fn describe(_: &System, statement: &dyn QueryFragment<Self>) -> String {
             diesel::debug_query::<Self, _>(&crate::fragment::Fragment(statement)).to_string()
         }
     };

@@ -203,11 +203,11 @@ macro_rules! multi_connection {
                     ::core::result::Result::Err(QueryBuilderError("a database that is none of these".into()))
                 }
 
-                fn told(system: &System, statement: &dyn QueryFragment<Self>) -> $crate::private::String {
+                fn describe(system: &System, statement: &dyn QueryFragment<Self>) -> $crate::private::String {
                     $(if system.is::<$connection>() {
                         let out = Builder::$variant(::core::default::Default::default());
                         let backend = Self::$variant(::core::default::Default::default());
-                        return $crate::private::told_by(statement, out, &backend);
+                        return $crate::private::described_by(statement, out, &backend);
                     })+
                     $crate::private::String::new()
                 }

@@ -39,7 +39,7 @@ impl<C: Connection> Environment<C> {
 
     /// Gives the connection back to the pool, if it is of one; the next statement takes another
     pub(crate) fn give_back(&self) -> Result<()> {
-        self.transactions.refuse_if_doomed()?;
+        self.transactions.refuse_if_rollback_only()?;
         if self.transactions.is_of_test() && !self.transactions.are_open() {
             // What a test has done is on this one.
             return Ok(());
@@ -66,7 +66,7 @@ impl<C: Connection> Environment<C> {
     /// Runs a statement; if it fails, gives up what is of no use any more: in a transaction that, else a broken
     /// connection, so that the next statement takes another from the pool.
     pub(crate) fn giving_up_broken<T>(&self, statement: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.transactions.refuse_if_doomed()?;
+        self.transactions.refuse_if_rollback_only()?;
         if !self.transactions.are_open() {
             return self.outside(statement);
         }

@@ -130,7 +130,7 @@ impl<C: Connection> Environment<C> {
     fn note_computing(&self) {
         self.is_computing.set(self.computed.borrow().is_running());
         if self.is_computing.get() {
-            self.stores.signal.set_known_turn(0);
+            self.stores.signal.set_hit_tick(0);
         } else {
             self.allow_hits();
         }
@@ -139,7 +139,7 @@ impl<C: Connection> Environment<C> {
     fn allow_hits(&self) {
         let signal = &self.stores.signal;
         if self.settings.max_age.is_none() && !self.is_computing.get() && !signal.has_changed() {
-            signal.set_known_turn(self.turn());
+            signal.set_hit_tick(self.tick());
         }
     }
 
@@ -196,12 +196,12 @@ impl<C: Connection> Environment<C> {
             return None;
         }
         let computed = &mut *self.computed.borrow_mut();
-        if computed.tells_reads() {
+        if computed.records_reads() {
             return None;
         }
         let mut cells = cells.borrow_mut();
         let note = |dependents: &mut Dependents, loaded| computed.note_read(dependents, slot, loaded);
-        cells.noted(slot, self.turn(), note).cloned()
+        cells.noted(slot, self.tick(), note).cloned()
     }
 
     /// Notes that what is being computed, if anything is, has read a cell, or how many members there are.

@@ -16,13 +16,13 @@ use crate::env::connection::{Held, Supply, ask_pool};
 use crate::env::pairs::Pairs;
 use crate::env::settings::{Limits, Settings};
 use crate::env::stores::{Store, Stores, TableStore};
-use crate::env::telling::Telling;
+use crate::env::trace::Trace;
 use crate::env::transactions::Transactions;
 use crate::env::validating::Validating;
 use crate::env::watch::Watch;
 use crate::model::{self, AnyModel, Entity};
 use crate::number::{FieldId, ModelId};
-use crate::store::{ColumnId, Computations, Moment, Signal, Slot, Stamp, Stats, TableId, next_turn};
+use crate::store::{ColumnId, Computations, Moment, Signal, Slot, Stamp, Stats, TableId, next_tick};
 
 /// Looks at records in vain that take as long as one SELECT does, and the most that may be saved up
 const LOOKS: usize = 1 << 9;
@@ -84,7 +84,7 @@ pub struct OneForEachRequestOrThread<C: Connection> {
     /// Held by every group of records: while this is the only one, no record is held anywhere.
     pub(crate) alive: Arc<()>,
     /// The number of the last SELECT: the clock by which the cache tells what was used longest ago
-    turn: Cell<u32>,
+    tick: Cell<u32>,
     /// What was computed from what
     pub(super) computed: RefCell<Computations>,
     /// Whether a value is being computed
@@ -92,7 +92,7 @@ pub struct OneForEachRequestOrThread<C: Connection> {
     pub(crate) evictions: Cell<usize>,
     pub(crate) writes: Cell<usize>,
     pub(crate) transactions: Transactions,
-    pub(crate) telling: Telling,
+    pub(crate) trace: Trace,
     /// Loops that could not be batched
     pub(crate) watched: Watch,
     /// Sends what waits to be written: what that takes is known above, but whoever reads has to send before
@@ -183,13 +183,13 @@ impl<C: Connection> Environment<C> {
             call: Cell::new(None),
             statements: RefCell::default(),
             alive: Arc::default(),
-            turn: Cell::new(1),
+            tick: Cell::new(1),
             computed: RefCell::default(),
             is_computing: Cell::default(),
             evictions: Cell::new(0),
             writes: Cell::new(0),
             transactions: Transactions::default(),
-            telling: Telling::default(),
+            trace: Trace::default(),
             watched: Watch::default(),
             flushing: Cell::new(false),
             validating: Cell::default(),
@@ -259,15 +259,15 @@ impl<C: Connection> Environment<C> {
     /// Counts a SELECT that is about to run, and notes its text if somebody listens.
     pub(crate) fn before_select(&self, query: &dyn QueryFragment<C::Backend>) {
         self.note_statement(query);
-        self.tick();
+        self.advance_tick();
     }
 
     /// Counts a statement that is about to run, and notes its text if somebody listens.
     pub(crate) fn note_statement(&self, query: &dyn QueryFragment<C::Backend>) {
         self.queries.set(self.queries.get() + 1);
         if let Some(statements) = &mut *self.statements.borrow_mut() {
-            let told = C::Backend::told(self.system(), query);
-            statements.push(match self.telling.caller() {
+            let told = C::Backend::describe(self.system(), query);
+            statements.push(match self.trace.caller() {
                 Some(place) => format!("{told}\n    at {place}"),
                 None => told,
             });
@@ -275,12 +275,12 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Moves the clock of use on.
-    pub(crate) fn tick(&self) {
-        self.turn.set(next_turn(self.turn.get()));
+    pub(crate) fn advance_tick(&self) {
+        self.tick.set(next_tick(self.tick.get()));
         let signal = &self.stores.signal;
         // Where every read takes the slow way, it does so until there is no reason for it any more.
-        if signal.known_turn() != 0 {
-            signal.set_known_turn(self.turn.get());
+        if signal.hit_tick() != 0 {
+            signal.set_hit_tick(self.tick.get());
         }
     }
 
@@ -348,11 +348,11 @@ impl<C: Connection> Environment<C> {
     }
 
     #[inline]
-    pub(crate) fn turn(&self) -> u32 {
-        self.turn.get()
+    pub(crate) fn tick(&self) -> u32 {
+        self.tick.get()
     }
 
-    /// Where a read finds the turn in which a page must have been used for it to be a hit
+    /// Where a read finds the tick in which a page must have been used for it to be a hit
     pub(crate) fn signal(&self) -> &Signal {
         &self.stores.signal
     }
@@ -363,7 +363,7 @@ impl<C: Connection> Environment<C> {
     }
 
     pub(crate) fn moment(&self) -> Moment {
-        Moment { time: self.clock.now(), turn: self.turn() }
+        Moment { time: self.clock.now(), tick: self.tick() }
     }
 
     /// The oldest time that `max_age` lets a value have
@@ -388,7 +388,7 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    /// The first read of a page in a turn: makes a value missing that is too old, notes the use of one that is not.
+    /// The first read of a page in a tick: makes a value missing that is too old, notes the use of one that is not.
     ///
     /// Returns whether there is one.
     pub(crate) fn touch(&self, store: Store<'_, C>, field: FieldId, slot: Slot) -> bool {
@@ -396,7 +396,7 @@ impl<C: Connection> Environment<C> {
             self.expire(store, field, slot);
         }
         self.settle();
-        let is_there = store.touch(field, slot, self.turn());
+        let is_there = store.touch(field, slot, self.tick());
         if is_there {
             self.note_input(store, field, slot);
         }

@@ -51,7 +51,7 @@ pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, sin
         .map(|unread| (unread.came, Evictable::Unread(unread.table, unread.came, unread.awaited)))
         .collect();
     for table in env.tables() {
-        table.page_uses(&mut |page, turn| all.push((turn, Evictable::Page(table.number(), page))));
+        table.page_uses(&mut |page, tick| all.push((tick, Evictable::Page(table.number(), page))));
     }
     all.sort_unstable();
     for (_, what) in all {
@@ -76,7 +76,7 @@ pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, sin
 enum Evictable {
     /// The records of a page that were read
     Page(TableId, usize),
-    /// Those that came in a turn and were not read, but for so many
+    /// Those that came in a tick and were not read, but for so many
     Unread(TableId, u32, usize),
 }
 

@@ -373,12 +373,14 @@ impl<C: Connection> Environment<C> {
         if let Some((over, subject)) = here.aggregate_of(column) {
             let members = here.target(over)?;
             let told = match subject {
-                Subject::Column(subject) if !self.allows(rule, members, subject) => {
-                    Some(self.told_path(rule, members, self.stores.table(members).field_of(subject).1.name))
-                }
+                Subject::Column(subject) if !self.allows(rule, members, subject) => Some(self.describe_path(
+                    rule,
+                    members,
+                    self.stores.table(members).field_of(subject).1.name,
+                )),
                 _ => None,
             };
-            return if is_allowed(over) { told } else { self.told_read(rule, table, over) };
+            return if is_allowed(over) { told } else { self.describe_read(rule, table, over) };
         }
         let info = here.field_of(column).1;
         let is_late = |info: &FieldInfo<C>| is_made_late(info) || info.columns.is_empty();
@@ -386,7 +388,7 @@ impl<C: Connection> Environment<C> {
         if (is_own && !is_late(info) && !is_stored) || is_allowed(column) {
             return None;
         }
-        self.told_read(rule, table, column)
+        self.describe_read(rule, table, column)
     }
 
     fn allows(&self, rule: &Rule<C>, table: TableId, column: ColumnId) -> bool {
@@ -395,17 +397,17 @@ impl<C: Connection> Environment<C> {
         allowed.any(|allowed| shows.iter().any(|name| allowed.columns.contains(name)))
     }
 
-    fn told_read(&self, rule: &Rule<C>, table: TableId, column: ColumnId) -> Option<String> {
+    fn describe_read(&self, rule: &Rule<C>, table: TableId, column: ColumnId) -> Option<String> {
         let info = self.stores.table(table).field_of(column).1;
         if info.columns.is_empty() && info.link.is_none() {
             let model = self.stores.table(table).field_of(column).0.name();
             return Some(format!("{model}.{}, which is computed when it is read", info.name));
         }
-        Some(self.told_path(rule, table, info.name))
+        Some(self.describe_path(rule, table, info.name))
     }
 
     /// The path that leads to a field of a table, as far as one is known
-    fn told_path(&self, rule: &Rule<C>, table: TableId, name: &str) -> String {
+    fn describe_path(&self, rule: &Rule<C>, table: TableId, name: &str) -> String {
         let declared = rule.allowed.iter().find(|allowed| allowed.table == table && !allowed.path.is_empty());
         let links = rule.model.fields().iter();
         let link = || {

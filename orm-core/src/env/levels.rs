@@ -10,7 +10,7 @@ use diesel::connection::TransactionManager;
 
 use crate::backend::{Begin, Connection, Standing};
 use crate::env::connection::{diesel_depth, lower_depth};
-use crate::env::telling::Statement;
+use crate::env::trace::Statement;
 use crate::env::transactions::Transactions;
 use crate::env::watch::Spot;
 use crate::number::ModelId;
@@ -88,13 +88,13 @@ impl<C: Connection> Environment<C> {
         Ok(())
     }
 
-    pub(crate) fn doom(&self, error: &Error) {
-        self.transactions.doom(self.transactions.depth.get(), error, false);
+    pub(crate) fn mark_rollback_only(&self, error: &Error) {
+        self.transactions.mark_rollback_only(self.transactions.depth.get(), error, false);
     }
 
     /// Dooms all levels: the database has ended the transaction.
-    pub(crate) fn doom_all(&self, error: &Error) {
-        self.transactions.doom(1, error, true);
+    pub(crate) fn mark_all_rollback_only(&self, error: &Error) {
+        self.transactions.mark_rollback_only(1, error, true);
     }
 
     /// Notes what an error of the database leaves of the open transaction; gives the error as it is known now.
@@ -106,16 +106,16 @@ impl<C: Connection> Environment<C> {
         match self.connection().map(|mut connection| connection.standing(source)) {
             Ok(Standing::Open) => error,
             Ok(Standing::Aborted) => {
-                self.doom(&error);
+                self.mark_rollback_only(&error);
                 error
             }
             Ok(Standing::Gone) => {
-                self.doom_all(&error);
+                self.mark_all_rollback_only(&error);
                 error
             }
             Ok(Standing::Lost) | Err(_) => {
                 let error = error.lost();
-                self.doom_all(&error);
+                self.mark_all_rollback_only(&error);
                 error
             }
         }
@@ -146,7 +146,7 @@ impl<C: Connection> Environment<C> {
     ) -> Result<()> {
         let mut connection = self.connection()?;
         let told = Statement { kind: "transaction", model: "", reason: &what, keys: None };
-        self.told_of(&told, &|| text.to_owned(), |_| {
+        self.traced_as(&told, &|| text.to_owned(), |_| {
             run(&mut connection).map_err(|error| Error::database("", what, error))
         })
     }
@@ -162,7 +162,7 @@ impl<C: Connection> Environment<C> {
         let told =
             Statement { kind: "transaction", model: "", reason: &"beginning a transaction", keys: None };
         let text = self.sent(0, ["BEGIN", "SAVEPOINT"]);
-        self.told_of(&told, &|| text.to_owned(), |_| self.send_begin(begin))
+        self.traced_as(&told, &|| text.to_owned(), |_| self.send_begin(begin))
     }
 
     fn send_begin(&self, begin: &Begin) -> Result<Option<String>> {
@@ -209,7 +209,7 @@ impl<C: Connection> Environment<C> {
             return error;
         }
         let error = error.outcome_unknown();
-        self.doom_all(&error);
+        self.mark_all_rollback_only(&error);
         error
     }
 
@@ -267,7 +267,7 @@ pub(crate) struct Level<'env, C: Connection> {
 
 impl<'env, C: Connection> Level<'env, C> {
     fn begin(env: &'env Environment<C>, begin: &Begin) -> Result<Self> {
-        env.transactions.refuse_if_doomed()?;
+        env.transactions.refuse_if_rollback_only()?;
         if env.transactions.are_open() {
             // Else it would be undone with the savepoint.
             env.flushed()?;
@@ -278,7 +278,7 @@ impl<'env, C: Connection> Level<'env, C> {
     /// The same where what waits is to be undone with the level: whoever begins it has a copy.
     pub(crate) fn around_what_waits(env: &'env Environment<C>, begin: &Begin) -> Result<Self> {
         let Transactions { depth, base, .. } = &env.transactions;
-        env.transactions.refuse_if_doomed()?;
+        env.transactions.refuse_if_rollback_only()?;
         let after = if depth.get() == 0 {
             env.transactions.take_refused();
             // Where the connection was lost before it, nothing is lost with it.
@@ -301,7 +301,7 @@ impl<'env, C: Connection> Level<'env, C> {
 
     pub(crate) fn commit(mut self) -> Result<()> {
         let env = self.env;
-        env.transactions.refuse_if_doomed()?;
+        env.transactions.refuse_if_rollback_only()?;
         env.flushed()?;
         let text = env.sent(1, ["COMMIT", "RELEASE SAVEPOINT"]);
         env.in_transaction("committing a transaction", text, |connection| {
@@ -317,8 +317,8 @@ impl<'env, C: Connection> Level<'env, C> {
     /// It is no level any more, whatever became of it.
     fn over(&mut self) {
         self.is_open = false;
-        let Transactions { depth, doomed, .. } = &self.env.transactions;
-        doomed.borrow_mut().take_if(|doom| doom.depth >= depth.get());
+        let Transactions { depth, rollback_only, .. } = &self.env.transactions;
+        rollback_only.borrow_mut().take_if(|mark| mark.depth >= depth.get());
         depth.set(depth.get() - 1);
         if let Some(after) = self.after.take()
             && let Err(error) = self
@@ -358,7 +358,7 @@ impl<C: Connection> Drop for Level<'_, C> {
         {
             tracing::warn!("{error}");
             // What a savepoint held may still be there.
-            env.doom_all(&error);
+            env.mark_all_rollback_only(&error);
         }
         env.forget_since(self.since);
         env.watched.begin_anew(self.watched);

@@ -19,7 +19,7 @@ pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod stored;
 pub(crate) mod stores;
-pub(crate) mod telling;
+pub(crate) mod trace;
 pub(crate) mod transactions;
 pub(crate) mod unbatched;
 pub(crate) mod validating;

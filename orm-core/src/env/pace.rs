@@ -253,8 +253,8 @@ mod tests {
     fn batches_that_are_dropped_unread_become_as_small_as_what_is_read() {
         let mut reader = Reader::new();
         let mut sizes = Vec::new();
-        for turn in 0..40 {
-            sizes.push(reader.batch(turn..9000, 1));
+        for tick in 0..40 {
+            sizes.push(reader.batch(tick..9000, 1));
             reader.now.drops += 1;
         }
         // Twice is a pattern.
@@ -266,8 +266,8 @@ mod tests {
     #[test]
     fn what_is_read_again_makes_them_grow_again() {
         let mut reader = Reader::new();
-        for turn in 0..3 {
-            reader.batch(turn..9000, 1);
+        for tick in 0..3 {
+            reader.batch(tick..9000, 1);
             reader.now.drops += 1;
         }
         let (mut next, mut batches) = (3, 0);

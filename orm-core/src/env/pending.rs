@@ -122,7 +122,7 @@ impl<C: Connection> Environment<C> {
     /// Sends everything that waits to be written.
     pub(crate) fn flushed(&self) -> Result<Flushed> {
         if self.has_pending() {
-            self.transactions.refuse_if_doomed()?;
+            self.transactions.refuse_if_rollback_only()?;
             self.computing_could_end()?;
             self.validating_could_end()?;
             self.send_pending()?;

@@ -1,4 +1,4 @@
-//! Running statements, and telling of them.
+//! Running statements, and tracing them.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use diesel::query_dsl::methods::ExecuteDsl;
 use crate::backend::{Connection, Dialect};
 use crate::env::keys::read_slots;
 use crate::env::stores::Store;
-use crate::env::telling::Statement;
+use crate::env::trace::Statement;
 use crate::env::watch::Place;
 use crate::error::Doing;
 use crate::fragment::Fragment;
@@ -61,17 +61,17 @@ impl<C: Connection> Environment<C> {
         self.writes.set(self.writes.get() + 1);
         self.note_statement(statement);
         let told = Statement { kind: "write", model: doing.model, reason: &doing, keys: None };
-        self.told(&told, statement, run)
+        self.traced(&told, statement, run)
     }
 
     /// Notes where the application calls, for the statements that it takes.
     #[inline]
     pub(crate) fn called_at(&self, place: Place) {
-        self.telling.called_at(place);
+        self.trace.called_at(place);
     }
 
     /// Runs a statement, which notes how many rows it brought or changed, and tells of it.
-    pub(crate) fn told<T>(
+    pub(crate) fn traced<T>(
         &self,
         statement: &Statement<'_>,
         query: &dyn QueryFragment<C::Backend>,
@@ -79,16 +79,16 @@ impl<C: Connection> Environment<C> {
     ) -> Result<T> {
         let text = || {
             if self.settings.trace_values {
-                C::Backend::told(self.system(), query)
+                C::Backend::describe(self.system(), query)
             } else {
                 self.text_of(query).unwrap_or_default()
             }
         };
-        self.told_of(statement, &text, run)
+        self.traced_as(statement, &text, run)
     }
 
     /// The same of what has no query; its text is asked for only if somebody listens.
-    pub(crate) fn told_of<T>(
+    pub(crate) fn traced_as<T>(
         &self,
         statement: &Statement<'_>,
         text: &dyn Fn() -> String,
@@ -96,20 +96,20 @@ impl<C: Connection> Environment<C> {
     ) -> Result<T> {
         let (start, rows) = (Instant::now(), Cell::new(0));
         let result = run(&rows);
-        if self.telling.is_on() {
+        if self.trace.is_on() {
             let rows = result.as_ref().map(|_| rows.get()).map_err(|error| error as &dyn Display);
-            self.telling.tell(self.system().name, statement, &text(), start, rows);
+            self.trace.record(self.system().name, statement, &text(), start, rows);
         }
         result
     }
 
     /// Runs what is lent the connection, and tells how long it took: what it sends is its own.
-    pub(crate) fn told_lent<T>(&self, run: impl FnOnce() -> T) -> T {
+    pub(crate) fn traced_lent<T>(&self, run: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let value = run();
-        if self.telling.is_on() {
+        if self.trace.is_on() {
             let lent = Statement { kind: "lent", model: "", reason: &"with_connection", keys: None };
-            self.telling.tell(self.system().name, &lent, "", start, Ok(0));
+            self.trace.record(self.system().name, &lent, "", start, Ok(0));
         }
         value
     }

@@ -67,7 +67,7 @@ pub(crate) struct Limits {
     pub(crate) records: Cell<Option<usize>>,
     /// Bytes of keys and values
     pub(crate) bytes: Cell<Option<usize>>,
-    /// The turns of the last SELECTs, with how many records each brought: as many SELECTs as have filled the cache once
+    /// The ticks of the last SELECTs, with how many records each brought: as many SELECTs as have filled the cache once
     recent: RefCell<(VecDeque<(u32, usize)>, usize)>,
 }
 
@@ -78,9 +78,9 @@ impl Limits {
     }
 
     /// Notes that a SELECT has brought records.
-    pub(crate) fn note_brought(&self, turn: u32, records: usize) {
+    pub(crate) fn note_brought(&self, tick: u32, records: usize) {
         let (recent, sum) = &mut *self.recent.borrow_mut();
-        recent.push_back((turn, records));
+        recent.push_back((tick, records));
         *sum += records;
         let most = self.records.get().unwrap_or(0);
         while let Some(&(_, first)) = recent.front()
@@ -91,8 +91,8 @@ impl Limits {
         }
     }
 
-    /// Since this turn the cache was filled at most once.
+    /// Since this tick the cache was filled at most once.
     pub(crate) fn filled_since(&self) -> u32 {
-        self.recent.borrow().0.front().map_or(0, |&(turn, _)| turn)
+        self.recent.borrow().0.front().map_or(0, |&(tick, _)| tick)
     }
 }

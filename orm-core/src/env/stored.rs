@@ -123,7 +123,7 @@ type Due = IndexMap<Slot, Waiting, FixedState>;
 
 /// The records of a field that wait to be computed
 #[derive(Debug, Clone)]
-pub(crate) struct Turn {
+pub(crate) struct Round {
     pub(crate) rank: usize,
     pub(crate) rule: usize,
     pub(crate) slots: Vec<Slot>,
@@ -322,21 +322,21 @@ impl<C: Connection> StoredFields<C> {
     }
 
     /// All that wait, those first that others wait for
-    pub(crate) fn turns(&self) -> Vec<Turn> {
-        let mut turns: IndexMap<(usize, usize), Vec<Slot>, FixedState> = IndexMap::default();
+    pub(crate) fn rounds(&self) -> Vec<Round> {
+        let mut rounds: IndexMap<(usize, usize), Vec<Slot>, FixedState> = IndexMap::default();
         for (&rule, due) in &*self.due.borrow() {
             for (&slot, waiting) in due {
-                turns.entry((waiting.rank, rule)).or_default().push(slot);
+                rounds.entry((waiting.rank, rule)).or_default().push(slot);
             }
         }
-        turns.sort_unstable_keys();
-        turns.into_iter().map(|((rank, rule), slots)| Turn { rank, rule, slots }).collect()
+        rounds.sort_unstable_keys();
+        rounds.into_iter().map(|((rank, rule), slots)| Round { rank, rule, slots }).collect()
     }
 
     /// Has these wait, and no others; what the database holds is not known.
-    pub(crate) fn restore(&self, turns: Vec<Turn>) {
+    pub(crate) fn restore(&self, rounds: Vec<Round>) {
         self.forget_waiting();
-        for Turn { rank, rule, slots } in turns {
+        for Round { rank, rule, slots } in rounds {
             slots.into_iter().for_each(|slot| {
                 self.set_due(rule, slot, rank, || None, || None);
             });

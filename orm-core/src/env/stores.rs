@@ -896,14 +896,14 @@ impl<'a, C: Connection> Store<'a, C> {
         self.column(field).has(slot)
     }
 
-    /// Notes the use of a field's value in a turn; returns whether there is one.
-    pub(crate) fn touch(self, field: FieldId, slot: Slot, turn: u32) -> bool {
-        self.table().touch(self.column_of(field), slot, turn)
+    /// Notes the use of a field's value in a tick; returns whether there is one.
+    pub(crate) fn touch(self, field: FieldId, slot: Slot, tick: u32) -> bool {
+        self.table().touch(self.column_of(field), slot, tick)
     }
 
-    /// Counts a read of a field that was answered by the cache, as a use in this turn.
-    pub(crate) fn count_hit(self, field: FieldId, slot: Slot, turn: u32) {
-        self.table().count_hit(self.column_of(field), slot, turn);
+    /// Counts a read of a field that was answered by the cache, as a use in this tick.
+    pub(crate) fn count_hit(self, field: FieldId, slot: Slot, tick: u32) {
+        self.table().count_hit(self.column_of(field), slot, tick);
     }
 
     /// Where the links of slots lead to: `None` for a link that is not cached

@@ -11,7 +11,7 @@ pub(crate) struct Transactions {
     pub(super) depth: Cell<usize>,
     /// How many of diesel's were open when the first of ours began: the application's own
     pub(super) base: Cell<u32>,
-    pub(super) doomed: RefCell<Option<Doom>>,
+    pub(super) rollback_only: RefCell<Option<RollbackOnly>>,
     /// Why the database has refused the open transaction, or a part of it, if it may do otherwise another time
     refused: RefCell<Option<Error>>,
     /// Whether the connection commits what is sent outside of a transaction, if that is known
@@ -31,7 +31,7 @@ pub(crate) type Callback = Box<dyn FnOnce() + Send>;
 ///
 /// Until that level is over nothing is sent but what undoes it.
 #[derive(Debug)]
-pub(super) struct Doom {
+pub(super) struct RollbackOnly {
     /// That level; what is within it cannot be either. 0: an application's transaction around ours, which nobody here can end
     pub(super) depth: usize,
     error: Error,
@@ -107,10 +107,10 @@ impl Transactions {
         ask().inspect(|&answer| self.commits_at_once.set(Some(answer)))
     }
 
-    /// Nothing is sent between a failure that cannot be mended and the end of the level that it has doomed.
-    pub(crate) fn refuse_if_doomed(&self) -> Result<()> {
-        match &*self.doomed.borrow() {
-            Some(doom) => Err(doom.error.clone()),
+    /// Nothing is sent between a failure that cannot be mended and the end of the level that it has made rollback-only.
+    pub(crate) fn refuse_if_rollback_only(&self) -> Result<()> {
+        match &*self.rollback_only.borrow() {
+            Some(mark) => Err(mark.error.clone()),
             None => Ok(()),
         }
     }
@@ -122,30 +122,30 @@ impl Transactions {
 
     /// The transaction of the application in which ours were is gone, and cannot be had again.
     pub(super) fn never_again(&self) {
-        if let Some(doom) = &mut *self.doomed.borrow_mut() {
-            doom.depth = 0;
+        if let Some(mark) = &mut *self.rollback_only.borrow_mut() {
+            mark.depth = 0;
         }
     }
 
     pub(super) fn is_gone(&self) -> bool {
-        self.doomed.borrow().as_ref().is_some_and(|doom| doom.is_gone)
+        self.rollback_only.borrow().as_ref().is_some_and(|mark| mark.is_gone)
     }
 
     /// The first error is the one that is told.
-    pub(super) fn doom(&self, depth: usize, error: &Error, is_gone: bool) {
+    pub(super) fn mark_rollback_only(&self, depth: usize, error: &Error, is_gone: bool) {
         self.note(error);
-        let mut doomed = self.doomed.borrow_mut();
-        let doom = doomed.get_or_insert_with(|| Doom { depth, error: error.clone(), is_gone });
-        doom.depth = doom.depth.min(depth);
-        doom.is_gone |= is_gone;
+        let mut rollback_only = self.rollback_only.borrow_mut();
+        let mark = rollback_only.get_or_insert_with(|| RollbackOnly { depth, error: error.clone(), is_gone });
+        mark.depth = mark.depth.min(depth);
+        mark.is_gone |= is_gone;
     }
 
-    /// The same error as the one that has doomed a level, which says more
-    pub(crate) fn tell_better(&self, error: &Error) {
-        if let Some(doom) = &mut *self.doomed.borrow_mut()
-            && doom.error.is_of_the_same_statement(error)
+    /// The same error as the one that has made a level rollback-only, which says more
+    pub(crate) fn refine_error(&self, error: &Error) {
+        if let Some(mark) = &mut *self.rollback_only.borrow_mut()
+            && mark.error.is_of_the_same_statement(error)
         {
-            doom.error = error.clone();
+            mark.error = error.clone();
         }
     }
 

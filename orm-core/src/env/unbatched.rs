@@ -21,7 +21,7 @@ impl<C: Connection> Environment<C> {
         if times < TOLERATED {
             return Ok(());
         }
-        self.tell(spot, times)
+        self.report(spot, times)
     }
 
     /// Notes that the same is done for many at once.
@@ -31,7 +31,7 @@ impl<C: Connection> Environment<C> {
     }
 
     #[cold]
-    fn tell(&self, spot: Spot, times: usize) -> Result<()> {
+    fn report(&self, spot: Spot, times: usize) -> Result<()> {
         let Spot { place, work, model, field, .. } = spot;
         let error = Error::Unbatched { work, model, field, times, at: place };
         if self.settings.strict {

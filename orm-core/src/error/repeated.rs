@@ -41,7 +41,7 @@ impl Repeated {
     }
 
     /// What was done, and the way out
-    fn told(self) -> (&'static str, &'static str) {
+    fn describe(self) -> (&'static str, &'static str) {
         match self {
             Self::Read => (
                 "was read by {} queries of one record each",
@@ -89,8 +89,8 @@ impl Repeated {
 }
 
 /// The text of [`Error::Unbatched`](crate::Error::Unbatched)
-pub(super) fn told(work: Repeated, model: &str, field: &str, times: usize, at: &Location<'_>) -> String {
-    let (done, way_out) = work.told();
+pub(super) fn describe(work: Repeated, model: &str, field: &str, times: usize, at: &Location<'_>) -> String {
+    let (done, way_out) = work.describe();
     let what = match (model, field) {
         ("", _) => "a statement of your own".to_owned(),
         (model, "") => model.to_owned(),

@@ -19,7 +19,7 @@ use crate::fragment::{Fragment, separated};
 use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
 use crate::load::relation::{Source, meant, one_of_each, push_present};
-use crate::load::select::{Reason, key_columns, told};
+use crate::load::select::{Reason, key_columns, statement_of};
 use crate::number::FieldId;
 use crate::store::{Function, Slot, Subject};
 use crate::{Environment, Error, Result, Str};
@@ -108,7 +108,7 @@ impl<C: Connection> Aggregate<'_, C> {
                 if !is_fixed(&text) {
                     return None;
                 }
-                let told = C::Backend::told(members.system(), expression);
+                let told = C::Backend::describe(members.system(), expression);
                 let values = told.get(text.len()..)?.strip_prefix(" -- binds: ")?;
                 are_plain(values).then(|| Subject::Text(told.into()))
             }
@@ -243,7 +243,7 @@ impl<C: Connection> Select<'_, C> {
     ) -> Result<Vec<Fault>> {
         let Self { store, name, keys } = *self;
         let reason = Reason::Aggregate(name);
-        env.told(&told(store.name(), &reason, keys), query, |count| {
+        env.traced(&statement_of(store.name(), &reason, keys), query, |count| {
             self.read_rows(env, query, whose, reading, count)
         })
     }
@@ -254,7 +254,7 @@ impl<C: Connection> Select<'_, C> {
         query: &Query<'_, C>,
         whose: &dyn Fn(Slot) -> Result<Slot>,
         reading: &mut dyn Reading<C::Backend>,
-        told: &Cell<usize>,
+        row_count: &Cell<usize>,
     ) -> Result<Vec<Fault>> {
         let Self { store, name, .. } = *self;
         let reason = Reason::Aggregate(name);
@@ -285,7 +285,7 @@ impl<C: Connection> Select<'_, C> {
             }
             count += 1;
         }
-        told.set(count);
+        row_count.set(count);
         Ok(faults)
     }
 }

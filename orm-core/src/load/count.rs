@@ -12,7 +12,7 @@ use crate::backend::Dialect;
 use crate::env::watch::Place;
 use crate::fragment::Fragment;
 use crate::load::reword::{Reworded, words};
-use crate::load::select::{Laid, Reason, told};
+use crate::load::select::{Laid, Reason, statement_of};
 use crate::model::{DbOf, Entity};
 use crate::{Environment, Error, Result};
 
@@ -41,7 +41,7 @@ pub(crate) fn count<M: Entity>(
     let rows = env.watch_search::<M, _>(at, query, |text| {
         env.flushed()?;
         let fault = |error| Error::database(M::NAME, format_args!("counting {}", M::NAME), error);
-        let read = |told: &Cell<usize>| {
+        let read = |row_count: &Cell<usize>| {
             env.before_select(query);
             let mut connection = env.connection()?;
             let rows = LoadConnection::load(&mut **connection, Fragment(query)).map_err(fault)?;
@@ -53,10 +53,10 @@ pub(crate) fn count<M: Entity>(
                 counts
                     .push(count.map_err(|error| fault(diesel::result::Error::DeserializationError(error)))?);
             }
-            told.set(counts.len());
+            row_count.set(counts.len());
             Ok(counts)
         };
-        let rows = env.reading(|_| env.told(&told(M::NAME, &Reason::Search, 0), query, read))?;
+        let rows = env.reading(|_| env.traced(&statement_of(M::NAME, &Reason::Search, 0), query, read))?;
         env.note_search(|| text.to_owned());
         Ok(rows)
     })?;

@@ -264,7 +264,7 @@ pub(crate) fn count<C: Connection>(
     let Miss { slots, field, .. } = miss;
     let all = || slots.iter().map(|&slot| counted(store, field, slot)).sum::<Option<usize>>();
     if let Some(count) = all() {
-        slots.iter().for_each(|&slot| store.count_hit(field, slot, env.turn()));
+        slots.iter().for_each(|&slot| store.count_hit(field, slot, env.tick()));
         return Ok(count);
     }
     if store.paces().is_counted_first(field) {

@@ -22,7 +22,7 @@ use crate::error::{BoxError, Doing};
 use crate::fragment::separated;
 use crate::load::layout::{Layout, Selection};
 use crate::load::lock;
-use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, told};
+use crate::load::select::{Beside, ByKeys, Laid, Reason, Select, TakeRow, statement_of};
 use crate::model::{self, DbOf, Entity, KeyReader, always};
 use crate::number::FieldId;
 use crate::store::{Slot, SlotSet};
@@ -179,8 +179,8 @@ fn read_by_keys<C: Connection>(
     Reading { asked, renews, locked }: Reading<'_>,
 ) -> Result<()> {
     let limited = env.limits.any() && !fields.is_empty();
-    // The turn of this SELECT: what it brings must not be what leaves.
-    let since = env.turn().wrapping_add(1);
+    // The tick of this SELECT: what it brings must not be what leaves.
+    let since = env.tick().wrapping_add(1);
     if limited {
         // Before, so that what is loaded now cannot be what leaves.
         let fresh = slots.iter().filter(|&&slot| !store.is_resident(slot)).count();
@@ -373,9 +373,10 @@ fn search_keys<M: Entity>(
     env.flushed()?;
     let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
     let mut gathered = Gathered::<M> { keys: Vec::new(), parts: Default::default() };
-    env.told(&told(M::NAME, &Reason::Search, 0), query, |told| {
+    env.traced(&statement_of(M::NAME, &Reason::Search, 0), query, |row_count| {
         env.before_select(query);
-        read_keys(env, model::any::<M>(), &mut gathered, doing, query).inspect(|keys| told.set(keys.len()))
+        read_keys(env, model::any::<M>(), &mut gathered, doing, query)
+            .inspect(|keys| row_count.set(keys.len()))
     })?;
     env.note_search(|| env.text_of(query).unwrap_or_default());
     Ok(gathered.keys)

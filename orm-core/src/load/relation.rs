@@ -333,7 +333,7 @@ fn keep<C: Connection>(
     // A join table may hold a pair twice.
     rows.dedup();
     if env.limits.any() {
-        owners.iter().for_each(|&slot| store.add_unread(slot, env.turn()));
+        owners.iter().for_each(|&slot| store.add_unread(slot, env.tick()));
     }
     let list = |&slot: &Slot| {
         let start = rows.partition_point(|&(owner, ..)| owner < slot);

@@ -16,7 +16,7 @@ use crate::env::evict::make_room;
 use crate::env::keys::{invalid, read_key};
 use crate::env::pending::Flushed;
 use crate::env::stores::{Lists, Side, Store};
-use crate::env::telling::Statement;
+use crate::env::trace::Statement;
 use crate::error::BoxError;
 use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
@@ -68,7 +68,7 @@ impl fmt::Display for Reason<'_> {
 }
 
 /// What a SELECT is told of as
-pub(crate) fn told<'a>(model: &'static str, reason: &'a Reason<'a>, keys: usize) -> Statement<'a> {
+pub(crate) fn statement_of<'a>(model: &'static str, reason: &'a Reason<'a>, keys: usize) -> Statement<'a> {
     Statement { kind: "select", model, reason, keys: Some(keys) }
 }
 
@@ -186,7 +186,7 @@ impl<C: Connection> Select<'_, C> {
         if self.renews {
             self.store.note_all_forgotten();
         }
-        let of = told(self.store.name(), &self.reason, self.keys);
+        let of = statement_of(self.store.name(), &self.reason, self.keys);
         let mut read = |has_rows: &Cell<bool>, count: &Cell<usize>| {
             let mut connection = env.connection()?;
             env.before_select(query);
@@ -206,7 +206,7 @@ impl<C: Connection> Select<'_, C> {
             };
             self.take(env, first.into_iter().chain(rows), &layout, beside, &mut *on_row, count)
         };
-        let suspect = env.reading(|has_rows| env.told(&of, query, |count| read(has_rows, count)))?;
+        let suspect = env.reading(|has_rows| env.traced(&of, query, |count| read(has_rows, count)))?;
         suspect.map_or(Ok(()), |slot| self.is_a_key(env, slot))
     }
 
@@ -225,7 +225,7 @@ impl<C: Connection> Select<'_, C> {
         layout: &Layout,
         beside: Beside<'_, C>,
         on_row: OnRow<'_, C::Backend>,
-        told: &Cell<usize>,
+        row_count: &Cell<usize>,
     ) -> Result<Option<Slot>> {
         let store = self.store;
         // A batch by key has made room for itself. Of a search nobody knows how much it finds: it takes the room that
@@ -245,12 +245,12 @@ impl<C: Connection> Select<'_, C> {
         };
         loop {
             let room = if unforeseen {
-                make_room(env, wanted + self.reserve, env.turn()).saturating_sub(self.reserve).min(CHUNK)
+                make_room(env, wanted + self.reserve, env.tick()).saturating_sub(self.reserve).min(CHUNK)
             } else {
                 usize::MAX
             };
             let keep = room > 0;
-            let (held, turn) = (layout.held(store), env.turn());
+            let (held, tick) = (layout.held(store), env.tick());
             // What does not find room is read later, when it is its turn.
             let mut writers = if keep {
                 self.writers(layout, env, into.owner_field)
@@ -267,7 +267,7 @@ impl<C: Connection> Select<'_, C> {
                         continue;
                     }
                     if limited && keep {
-                        store.add_unread(slot, turn);
+                        store.add_unread(slot, tick);
                     }
                     count += 1;
                 }
@@ -284,7 +284,7 @@ impl<C: Connection> Select<'_, C> {
             wanted = (2 * wanted).min(CHUNK);
         }
         if limited {
-            env.limits.note_brought(env.turn(), count);
+            env.limits.note_brought(env.tick(), count);
         }
         if keyless > 0 {
             let (model, table) = (store.name(), store.sql());
@@ -298,8 +298,8 @@ impl<C: Connection> Select<'_, C> {
         into.moved.sort_by_key(|moved| moved.field);
         self.forget_lists_of_moved(env, &into.moved);
         // What is read from now on was used after this SELECT.
-        env.tick();
-        told.set(count);
+        env.advance_tick();
+        row_count.set(count);
         Ok(into.suspect)
     }
 

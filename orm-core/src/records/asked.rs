@@ -99,7 +99,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         });
         let state = if are_known { self.of_members(&members)? } else { return None };
         for &owner in owners {
-            store.count_hit(field, owner, env.turn());
+            store.count_hit(field, owner, env.tick());
             env.note_input(store, field, owner);
         }
         Some(state)
@@ -135,7 +135,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             if !store.table().column(column).has(owner) {
                 self.load(column, &[owner])?;
             }
-            store.note_read(owner, env.turn());
+            store.note_read(owner, env.tick());
             env.note_aggregate(store, column, owner);
             let found = store.table().cells::<A::State>(column).borrow().get(owner).cloned();
             *state = Some(found.ok_or_else(|| self.unreadable(column, owner))?);
@@ -150,7 +150,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             env.expire_cell(store, column, owner);
         }
         let state = store.table().cells::<A::State>(column).borrow().get(owner).cloned()?;
-        store.table().touch(column, owner, env.turn());
+        store.table().touch(column, owner, env.tick());
         env.note_aggregate(store, column, owner);
         Some(state)
     }
@@ -167,7 +167,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
     /// One SELECT: this, and what is brought along.
     fn fill(&self, batch: &[Slot]) -> Result<()> {
         let (env, store) = (self.env(), self.store);
-        let (is_limited, since) = (env.limits.any(), env.turn().wrapping_add(1));
+        let (is_limited, since) = (env.limits.any(), env.tick().wrapping_add(1));
         if is_limited {
             let fresh = batch.iter().filter(|&&owner| !store.is_resident(owner)).count();
             make_room(env, fresh, u32::MAX);
@@ -186,7 +186,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
             Ok(brought)
         })?;
         if is_limited {
-            brought.owners.iter().for_each(|&owner| store.add_unread(owner, env.turn()));
+            brought.owners.iter().for_each(|&owner| store.add_unread(owner, env.tick()));
             make_room(env, 0, since);
         }
         Ok(())

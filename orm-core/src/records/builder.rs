@@ -122,7 +122,7 @@ impl<C: Connection> EnvironmentBuilder<C, NoSource> {
             let result = catch_unwind(AssertUnwindSafe(|| {
                 let value = f(&env)?;
                 // The application's transaction is gone, whoever has swallowed that.
-                env.transactions.refuse_if_doomed()?;
+                env.transactions.refuse_if_rollback_only()?;
                 Ok(value)
             }));
             // Nothing takes it from an environment that can have no other.

@@ -210,7 +210,7 @@ impl<'env, C: Connection> Cache<'env, C> {
 
     fn keep_to_limits(self) {
         if self.env.limits.any() {
-            self.env.tick();
+            self.env.advance_tick();
             self.env.count_residents();
             make_room(self.env, 0, u32::MAX);
         }

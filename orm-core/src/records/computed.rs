@@ -178,7 +178,7 @@ where
     let result = call(field, slots.len(), compute, |result| values_of(result).len())?;
     let values = values_of(&result);
     if let Some(time) = computing.returned() {
-        let now = Moment { time, turn: env.turn() };
+        let now = Moment { time, tick: env.tick() };
         let mut cells = field.cells(&group.columns).borrow_mut();
         slots.iter().zip(values).for_each(|(&slot, value)| cells.set(slot, now, value.clone()));
         drop(cells);

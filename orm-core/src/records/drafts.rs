@@ -407,7 +407,7 @@ impl<'env, C: Connection> Drafts<'env, C> {
             error => return error,
         };
         let error = Error::RowRefused { row, rows, value, error };
-        self.env.transactions.tell_better(&error);
+        self.env.transactions.refine_error(&error);
         error
     }
 }

@@ -85,7 +85,7 @@ impl<M: Model> Reader<'_, '_, M> {
         let Group { signal, columns, .. } = &**self.group;
         // Three ways to a value, and each has its own `Ok`: where two meet before, text goes through memory to be moved on,
         // which was a fifth of a warm read.
-        if let Some(value) = field.cells(columns).borrow().hit(self.slot, signal.known_turn()) {
+        if let Some(value) = field.cells(columns).borrow().hit(self.slot, signal.hit_tick()) {
             return if heap_bytes(value).is_none() { Ok(value.clone()) } else { Ok(share(value)) };
         }
         match no_hit(self.group, self.at, self.slot, field, place) {
@@ -103,11 +103,11 @@ impl<M: Model> Group<'_, M> {
         D::Cell<T>: LinkCell + Clone,
     {
         let Self { signal, columns, .. } = self;
-        field.cells(columns).borrow().hit(slot, signal.known_turn()).map(LinkCell::to_one)
+        field.cells(columns).borrow().hit(slot, signal.hit_tick()).map(LinkCell::to_one)
     }
 }
 
-/// The first read of a page in a turn, or a miss. Takes all by value, so that a hit need not lay it out in memory.
+/// The first read of a page in a tick, or a miss. Takes all by value, so that a hit need not lay it out in memory.
 #[cold]
 #[inline(never)]
 fn no_hit<M: Model, T: 'static, D: CellKind>(
@@ -153,7 +153,7 @@ where
             env.distrust_computing();
         }
     })?;
-    store.note_read(known, env.turn());
+    store.note_read(known, env.tick());
     if known != slot {
         env.note_presence(store, slot);
     }
@@ -434,7 +434,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         env.settle();
         if self.at == Self::ALL {
             // Reading a link of a whole set is later than what was read before.
-            env.tick();
+            env.advance_tick();
         }
         if env.settings.max_age.is_some() {
             level.iter().for_each(|&slot| env.expire(store, field, slot));
@@ -456,9 +456,9 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             store.hop(field, std::iter::once(slot), &mut arrive);
             if known && misses > 0 {
                 misses -= 1;
-                store.note_read(slot, env.turn());
+                store.note_read(slot, env.tick());
             } else if known {
-                store.count_hit(field, slot, env.turn());
+                store.count_hit(field, slot, env.tick());
             } else if store.is_absent(slot) {
                 env.note_presence(store, slot);
                 return Err(store.missing_record(slot));
@@ -466,7 +466,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
                 let end = level.len().min(ordinal + env.settings.prefetch_limit);
                 load(&level[ordinal..end], 1)?;
                 slot = store.meant(slot);
-                store.note_read(slot, env.turn());
+                store.note_read(slot, env.tick());
                 store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
                 if !known {
                     env.note_presence(store, slot);
@@ -525,7 +525,7 @@ impl<'env, M: Model> Handle<'env, M, Many> {
     pub(crate) fn readers(&self) -> impl Iterator<Item = Reader<'_, 'env, M>> {
         let group = &self.group;
         // Reading a field of a whole set is later than what was read before.
-        group.env.tick();
+        group.env.advance_tick();
         group.origin.root.slots.iter().enumerate().map(move |(at, &slot)| Reader {
             group,
             slot,
@@ -586,7 +586,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let Group { signal, link, .. } = *self.group;
         if let Some(LinkHere { lists: Some(lists), .. }) = link
             && self.slot < Slot::UNRESOLVED
-            && let Some(list) = lists.borrow().hit(self.slot, signal.known_turn())
+            && let Some(list) = lists.borrow().hit(self.slot, signal.hit_tick())
         {
             return Ok(list.0.len());
         }
@@ -609,7 +609,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let mut known = None;
         store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[Slot]>::len));
         if let Some(count) = known {
-            store.count_hit(field, slot, env.turn());
+            store.count_hit(field, slot, env.tick());
             env.note_input(store, field, slot);
             return Ok(count);
         }

@@ -50,7 +50,7 @@ fn value<C: Connection>(env: &Environment<C>, store: Store<'_, C>, field: FieldI
     }
     let Some(encode) = info.encode else { return "…".to_owned() };
     let bound = Bound(encode.binds(store.column(field), None, &[slot]));
-    let text = C::Backend::told(env.system(), &bound);
+    let text = C::Backend::describe(env.system(), &bound);
     let text =
         text.split_once(" -- binds: [").map_or(&*text, |(_, value)| value.strip_suffix(']').unwrap_or(value));
     match text.char_indices().nth(LENGTH) {

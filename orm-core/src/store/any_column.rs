@@ -11,8 +11,8 @@ use super::slot::Slot;
 pub trait AnyColumn: Any + Send {
     /// Whether the slot's cell holds a value
     fn has(&self, slot: Slot) -> bool;
-    /// Notes the use of a value in a turn, and whether others of its page are yet to be read; returns whether there is one
-    fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool;
+    /// Notes the use of a value in a tick, and whether others of its page are yet to be read; returns whether there is one
+    fn touch(&self, slot: Slot, tick: u32, are_awaited: bool) -> bool;
     /// Whether the slot's value was written and not flushed
     fn is_dirty(&self, slot: Slot) -> bool;
     /// Keeps the value of a slot, as it is, until it is cleaned
@@ -37,7 +37,7 @@ pub trait AnyColumn: Any + Send {
     fn remove_where(&self, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize;
     /// The same within one page
     fn remove_in_page(&self, page: usize, drop: &mut dyn FnMut(Slot, Stamp) -> bool) -> usize;
-    /// Calls with each page and the turn of its last use
+    /// Calls with each page and the tick of its last use
     fn each_use(&self, f: &mut dyn FnMut(usize, u32));
     /// Makes all cells from a slot on missing
     fn remove_from(&self, from: usize);
@@ -80,8 +80,8 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
         self.borrow().has(slot)
     }
 
-    fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool {
-        self.borrow().touch(slot, turn, are_awaited)
+    fn touch(&self, slot: Slot, tick: u32, are_awaited: bool) -> bool {
+        self.borrow().touch(slot, tick, are_awaited)
     }
 
     fn is_dirty(&self, slot: Slot) -> bool {
@@ -138,7 +138,7 @@ impl<V: Send + 'static> AnyColumn for RefCell<Column<V>> {
     }
 
     fn each_use(&self, f: &mut dyn FnMut(usize, u32)) {
-        self.borrow().uses().for_each(|(page, turn)| f(page, turn));
+        self.borrow().uses().for_each(|(page, tick)| f(page, tick));
     }
 
     fn remove_from(&self, from: usize) {

@@ -16,12 +16,12 @@ use crate::Str;
 const PAGE_BITS: u32 = 6;
 pub(crate) const PAGE: usize = 1 << PAGE_BITS;
 
-/// Beside the turn of a page's last use: no turn has this bit, so that no read takes it for one of the same turn
+/// Beside the tick of a page's last use: no tick has this bit, so that no read takes it for one of the same tick
 const AWAITED: u32 = 1 << 31;
 
-/// The turn after this one; 0 is none
-pub(crate) fn next_turn(turn: u32) -> u32 {
-    (turn + 1) % AWAITED + u32::from(turn + 1 == AWAITED)
+/// The tick after this one; 0 is none
+pub(crate) fn next_tick(tick: u32) -> u32 {
+    (tick + 1) % AWAITED + u32::from(tick + 1 == AWAITED)
 }
 
 /// When something was cached, by the environment's clock: counted, not measured
@@ -33,7 +33,7 @@ pub struct Moment {
     /// The time, for `loaded_at` and `max_age`
     pub(crate) time: Stamp,
     /// The number of the SELECT, for the order of use
-    pub(crate) turn: u32,
+    pub(crate) tick: u32,
 }
 
 /// How the rows of a SELECT fill cells
@@ -115,7 +115,7 @@ pub struct Brought {
 #[derive(Debug)]
 #[repr(C)]
 struct Page<V> {
-    /// The turn in which a cell was last read or filled
+    /// The tick in which a cell was last read or filled
     used: Cell<u32>,
     /// A bit for each cell that was written and not flushed: nothing but a flush or a rollback takes it away.
     dirty: u64,
@@ -182,48 +182,48 @@ impl<V> Column<V> {
         self.pages.get(page)?.as_ref()?.cells[cell].as_ref()
     }
 
-    /// As `get`, counted as a hit, if the page was used in this turn before: else there is more to do, see `touch`.
+    /// As `get`, counted as a hit, if the page was used in this tick before: else there is more to do, see `touch`.
     #[inline(always)]
-    pub(crate) fn hit(&self, slot: Slot, turn: u32) -> Option<&V> {
+    pub(crate) fn hit(&self, slot: Slot, tick: u32) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
-        if page.used.get() != turn {
+        if page.used.get() != tick {
             return None;
         }
         self.hits.set(self.hits.get() + 1);
         Some(value)
     }
 
-    /// As `get`, counted as a hit and as a use in this turn; calls with what was computed from the cells, and when the value came. `None` as
+    /// As `get`, counted as a hit and as a use in this tick; calls with what was computed from the cells, and when the value came. `None` as
     /// well where nothing was computed from any of them so far.
     #[inline]
     pub(crate) fn noted(
         &mut self,
         slot: Slot,
-        turn: u32,
+        tick: u32,
         note: impl FnOnce(&mut Dependents, Stamp),
     ) -> Option<&V> {
         let (page, cell) = place(slot);
         let page = self.pages.get(page)?.as_ref()?;
         let value = page.cells[cell].as_ref()?;
         let dependents = self.dependents.as_deref_mut()?;
-        page.used.set(turn);
+        page.used.set(tick);
         self.hits.set(self.hits.get() + 1);
         note(dependents, loaded_before(self.edited.as_deref(), slot, page.loaded_at(cell)));
         Some(value)
     }
 
-    /// Notes that the page of a slot is used in this turn; a value there is counted as a hit. Tells whether there is one.
+    /// Notes that the page of a slot is used in this tick; a value there is counted as a hit. Tells whether there is one.
     ///
     /// Of a page with records that `are_awaited` each read has to come by here, so that it is known which are left.
-    pub(crate) fn touch(&self, slot: Slot, turn: u32, are_awaited: bool) -> bool {
+    pub(crate) fn touch(&self, slot: Slot, tick: u32, are_awaited: bool) -> bool {
         let (page, cell) = place(slot);
         let Some(Some(page)) = self.pages.get(page) else { return false };
         if page.cells[cell].is_none() {
             return false;
         }
-        page.used.set(if are_awaited { turn | AWAITED } else { turn });
+        page.used.set(if are_awaited { tick | AWAITED } else { tick });
         self.hits.set(self.hits.get() + 1);
         true
     }
@@ -294,7 +294,7 @@ impl<V> Column<V> {
             self.latest = now.time;
             Page::new(now)
         });
-        page.used.set(now.turn);
+        page.used.set(now.tick);
         if let Some(touched) = &mut self.touched {
             touched.mark(number);
         }
@@ -580,7 +580,7 @@ impl<V> Column<V> {
         });
     }
 
-    /// The pages, each with the turn in which it was last used
+    /// The pages, each with the tick in which it was last used
     pub(crate) fn uses(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
         self.pages
             .iter()
@@ -632,7 +632,7 @@ impl<V> Page<V> {
         Box::new(Self {
             cells: [const { None }; PAGE],
             loaded: Loaded::All(now.time),
-            used: Cell::new(now.turn),
+            used: Cell::new(now.tick),
             dirty: 0,
         })
     }
@@ -708,7 +708,7 @@ mod tests {
     use super::*;
 
     fn at(time: Stamp) -> Moment {
-        Moment { time, turn: time }
+        Moment { time, tick: time }
     }
 
     fn filled(numbers: impl IntoIterator<Item = usize>, time: Stamp) -> Column<Str> {
@@ -780,7 +780,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_is_one_of_a_page_that_was_used_in_the_same_turn() {
+    fn a_hit_is_one_of_a_page_that_was_used_in_the_same_tick() {
         let column = filled([1, 2], 5);
         assert!(column.hit(slot(1), 6).is_none() && column.hits() == 0);
         assert!(column.touch(slot(1), 6, false) && column.hit(slot(2), 6).is_some());
@@ -788,6 +788,6 @@ mod tests {
         assert!(!column.touch(slot(3), 7, false) && !column.touch(slot(700), 7, false));
         assert!(column.touch(slot(1), 7, true) && column.hit(slot(2), 7).is_none());
         assert_eq!(column.uses().collect::<Vec<_>>(), vec![(0, 7)]);
-        assert_eq!([1, AWAITED - 2, AWAITED - 1].map(next_turn), [2, AWAITED - 1, 1]);
+        assert_eq!([1, AWAITED - 2, AWAITED - 1].map(next_tick), [2, AWAITED - 1, 1]);
     }
 }

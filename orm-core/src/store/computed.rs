@@ -290,7 +290,7 @@ impl Computations {
     }
 
     /// Whether the innermost computation is of a value that is stored, which tells what it has read
-    pub(crate) fn tells_reads(&self) -> bool {
+    pub(crate) fn records_reads(&self) -> bool {
         self.running.last().is_some_and(|running| running.reads.is_some())
     }
 
@@ -563,7 +563,7 @@ mod tests {
         assert!(cells.compute(&[1], &[1, 9]) && cells.compute(&[2], &[2, 9]));
         assert!(!cells.signal.has_changed());
         assert_eq!(cells.change(1), [1]);
-        assert!(cells.signal.take_changed() && cells.signal.known_turn() == 0);
+        assert!(cells.signal.take_changed() && cells.signal.hit_tick() == 0);
         // The second one; the first one has gone before.
         assert_eq!(cells.change(9), [2]);
         assert!(cells.change(9).is_empty() && cells.change(3).is_empty());

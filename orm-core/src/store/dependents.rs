@@ -11,8 +11,8 @@ pub(super) const NONE: u32 = u32::MAX;
 /// What columns tell their environment, which they do not know
 #[derive(Debug)]
 pub(crate) struct Signal {
-    /// The turn in which a page must have been used for a read to be a hit; 0: no read is one, each takes the slow way
-    known_turn: AtomicU32,
+    /// The tick in which a page must have been used for a read to be a hit; 0: no read is one, each takes the slow way
+    hit_tick: AtomicU32,
     /// Whether something has changed that a value was computed from
     has_changed: AtomicBool,
     /// Whether a value was computed from what a search has found
@@ -22,9 +22,9 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    pub(crate) fn new(known_turn: u32) -> Self {
+    pub(crate) fn new(hit_tick: u32) -> Self {
         Self {
-            known_turn: AtomicU32::new(known_turn),
+            hit_tick: AtomicU32::new(hit_tick),
             has_changed: AtomicBool::new(false),
             is_searched: AtomicBool::new(false),
             is_fed: AtomicBool::new(false),
@@ -32,17 +32,17 @@ impl Signal {
     }
 
     #[inline(always)]
-    pub(crate) fn known_turn(&self) -> u32 {
-        self.known_turn.load(Ordering::Relaxed)
+    pub(crate) fn hit_tick(&self) -> u32 {
+        self.hit_tick.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_known_turn(&self, turn: u32) {
-        self.known_turn.store(turn, Ordering::Relaxed);
+    pub(crate) fn set_hit_tick(&self, tick: u32) {
+        self.hit_tick.store(tick, Ordering::Relaxed);
     }
 
     pub(super) fn change(&self) {
         self.has_changed.store(true, Ordering::Relaxed);
-        self.set_known_turn(0);
+        self.set_hit_tick(0);
     }
 
     #[inline]

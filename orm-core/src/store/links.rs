@@ -290,7 +290,7 @@ mod tests {
     use super::super::slot::{slot, slots};
     use super::*;
 
-    const NOW: Moment = Moment { time: 1, turn: 1 };
+    const NOW: Moment = Moment { time: 1, tick: 1 };
 
     fn changes() -> impl Iterator<Item = (Vec<Slot>, Vec<Edit>)> {
         // Every list of up to three members, each with every row of three changes.

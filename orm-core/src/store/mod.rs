@@ -25,7 +25,7 @@ mod tally;
 
 pub(crate) use aggregates::{Affected, AggregateKey, Follower, Function, Subject};
 pub use any_column::AnyColumn;
-pub(crate) use column::{Brought, Stamp, heap_bytes, next_turn};
+pub(crate) use column::{Brought, Stamp, heap_bytes, next_tick};
 pub use column::{Column, Filling, Moment};
 pub(crate) use computed::{Computations, Narrowed, Read, Search, Target};
 pub(crate) use dependents::{Dependents, Signal};

@@ -10,11 +10,11 @@ use super::slot::{Slot, SlotSet};
 pub(crate) struct Resident {
     marks: SlotSet,
     count: usize,
-    /// The turn in which a record came, by slot; 0 once it was read
+    /// The tick in which a record came, by slot; 0 once it was read
     came: Vec<u32>,
     /// How many of a page are unread
     unread: Vec<u8>,
-    /// Who came, by turn, as long as one is unread
+    /// Who came, by tick, as long as one is unread
     batches: BTreeMap<u32, Batch>,
 }
 
@@ -23,7 +23,7 @@ struct Batch {
     /// In the order in which they are read, so far as that is known; those that were read meanwhile are still there
     slots: Vec<Slot>,
     unread: usize,
-    /// The turn in which one of them was read last; 0: none was
+    /// The tick in which one of them was read last; 0: none was
     read: u32,
 }
 
@@ -32,10 +32,10 @@ const _: () = assert!(PAGE <= u8::MAX as usize);
 /// Records that came together and were not read yet
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct UnreadBatch {
-    /// The turn in which they came
+    /// The tick in which they came
     pub(crate) came: u32,
     pub(crate) records: usize,
-    /// The turn in which another one of them was read last; 0: none was
+    /// The tick in which another one of them was read last; 0: none was
     pub(crate) read: u32,
 }
 
@@ -61,8 +61,8 @@ impl Resident {
     }
 
     /// Adds a record that came with others.
-    pub(crate) fn add_unread(&mut self, slot: Slot, turn: u32) {
-        if self.came(slot) == turn {
+    pub(crate) fn add_unread(&mut self, slot: Slot, tick: u32) {
+        if self.came(slot) == tick {
             return;
         }
         self.forget_unread(slot);
@@ -72,19 +72,19 @@ impl Resident {
             self.came.resize((page + 1) * PAGE, 0);
             self.unread.resize(page + 1, 0);
         }
-        self.came[at] = turn;
+        self.came[at] = tick;
         self.unread[page] += 1;
-        let batch = self.batches.entry(turn).or_default();
+        let batch = self.batches.entry(tick).or_default();
         batch.slots.push(slot);
         batch.unread += 1;
     }
 
     /// Notes that a record is read; tells whether it is the first time while others of its page are yet to be.
-    pub(crate) fn note_read(&mut self, slot: Slot, turn: u32) -> bool {
+    pub(crate) fn note_read(&mut self, slot: Slot, tick: u32) -> bool {
         let came = self.came(slot);
         self.forget_unread(slot);
         if let Some(batch) = self.batches.get_mut(&came) {
-            batch.read = turn;
+            batch.read = tick;
         }
         came != 0 && self.unread[slot.index() / PAGE] > 0
     }
@@ -107,7 +107,7 @@ impl Resident {
         self.batches.iter().map(unread)
     }
 
-    /// The one that is to be read last of those that came in a turn, if more than so many are unread; it counts as read.
+    /// The one that is to be read last of those that came in a tick, if more than so many are unread; it counts as read.
     pub(crate) fn take_unread(&mut self, came: u32, keep: usize) -> Option<Slot> {
         let batch = self.batches.get_mut(&came).filter(|batch| batch.unread > keep)?;
         let slot = loop {

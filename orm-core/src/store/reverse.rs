@@ -118,7 +118,7 @@ mod tests {
     use super::super::slot::{slot, slots};
     use super::*;
 
-    const NOW: Moment = Moment { time: 1, turn: 1 };
+    const NOW: Moment = Moment { time: 1, tick: 1 };
 
     fn to(targets: impl IntoIterator<Item = usize>) -> Slots {
         slots(targets).into_iter().collect()

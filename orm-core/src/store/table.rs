@@ -1228,24 +1228,24 @@ impl Table {
     }
 
     /// Adds a record that came with others, which nobody has read yet.
-    pub(crate) fn add_unread(&self, slot: Slot, turn: u32) {
-        self.resident.borrow_mut().add_unread(slot, turn);
+    pub(crate) fn add_unread(&self, slot: Slot, tick: u32) {
+        self.resident.borrow_mut().add_unread(slot, tick);
     }
 
     /// Notes that a record is read; tells whether others of its page are yet to be.
-    pub(crate) fn note_read(&self, slot: Slot, turn: u32) -> bool {
-        self.resident.borrow_mut().note_read(slot, turn)
+    pub(crate) fn note_read(&self, slot: Slot, tick: u32) -> bool {
+        self.resident.borrow_mut().note_read(slot, tick)
     }
 
-    /// Notes the use of a value in a turn; returns whether there is one.
-    pub(crate) fn touch(&self, column: ColumnId, slot: Slot, turn: u32) -> bool {
+    /// Notes the use of a value in a tick; returns whether there is one.
+    pub(crate) fn touch(&self, column: ColumnId, slot: Slot, tick: u32) -> bool {
         let column = self.column(column);
-        column.has(slot) && column.touch(slot, turn, self.note_read(slot, turn))
+        column.has(slot) && column.touch(slot, tick, self.note_read(slot, tick))
     }
 
-    /// Counts a read that was answered by the cache, as a use in this turn.
-    pub(crate) fn count_hit(&self, column: ColumnId, slot: Slot, turn: u32) {
-        if !self.touch(column, slot, turn) {
+    /// Counts a read that was answered by the cache, as a use in this tick.
+    pub(crate) fn count_hit(&self, column: ColumnId, slot: Slot, tick: u32) {
+        if !self.touch(column, slot, tick) {
             self.column(column).count_hit();
         }
     }
@@ -1265,13 +1265,13 @@ impl Table {
         self.resident.borrow_mut().recount(|add| self.each().for_each(|column| column.each_slot(add)));
     }
 
-    /// Calls with each page that holds records, and the turn of its last use.
+    /// Calls with each page that holds records, and the tick of its last use.
     pub(crate) fn page_uses(&self, out: &mut dyn FnMut(usize, u32)) {
         let mut uses = vec![0; self.slots().div_ceil(PAGE)];
         for column in self.each() {
-            column.each_use(&mut |page, turn| uses[page] = turn.max(uses[page]));
+            column.each_use(&mut |page, tick| uses[page] = tick.max(uses[page]));
         }
-        uses.into_iter().enumerate().filter(|&(_, turn)| turn > 0).for_each(|(page, turn)| out(page, turn));
+        uses.into_iter().enumerate().filter(|&(_, tick)| tick > 0).for_each(|(page, tick)| out(page, tick));
     }
 
     /// Makes the clean values of a page missing, but for those that are yet to be read; returns of how many records.
@@ -1285,7 +1285,7 @@ impl Table {
         self.resident.borrow_mut().retain_in_page(page, |slot| self.has_any(slot))
     }
 
-    /// Makes the clean values of one record missing that came in a turn, the last that is to be read, if more than so many
+    /// Makes the clean values of one record missing that came in a tick, the last that is to be read, if more than so many
     /// are; returns whether there was one, and whether nothing of it is left.
     pub(crate) fn evict_unread(&self, came: u32, keep: usize) -> Option<bool> {
         let slot = self.resident.borrow_mut().take_unread(came, keep)?;
@@ -1633,7 +1633,7 @@ mod tests {
     use super::*;
 
     fn at(time: Stamp) -> Moment {
-        Moment { time, turn: time }
+        Moment { time, tick: time }
     }
 
     fn cells<V: Send + 'static>() -> Box<dyn AnyColumn> {
@@ -1683,7 +1683,7 @@ mod tests {
         table.note_dirty(slot(70));
         table.count_residents();
         let mut uses = Vec::new();
-        table.page_uses(&mut |page, turn| uses.push((turn, page)));
+        table.page_uses(&mut |page, tick| uses.push((tick, page)));
         uses.sort_unstable();
         assert_eq!(uses, [(1, 1), (2, 2), (2, 3), (3, 0)]);
         assert_eq!((table.residents(), table.evict_page(1), table.residents()), (200, 63, 137));

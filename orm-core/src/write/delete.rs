@@ -3,7 +3,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::flush::told;
+use super::flush::describe;
 use super::statement::{Delete, Which};
 use super::window::WINDOW;
 use super::{going, version};
@@ -177,7 +177,7 @@ fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[
     let mut kept = Vec::new();
     for slots in slots.chunks(rows_of_one(store, 0)) {
         let doing =
-            Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
+            Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], slots) };
         let which = Which::Keys(store.key_list(slots));
         if env.run(doing, &Delete { store, which, returning: false })? < slots.len() {
             look_for(env, store, slots)?;
@@ -195,7 +195,8 @@ fn send_alone<C: Connection>(
     versioned: bool,
 ) -> Result<Vec<Slot>> {
     let slots = [slot];
-    let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], &slots) };
+    let doing =
+        Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], &slots) };
     let which = Which::of(env, store, &slots, versioned)?;
     if env.run(doing, &Delete { store, which, returning: false })? > 0 {
         return Ok(Vec::new());
@@ -232,7 +233,8 @@ fn send_returning<C: Connection>(
     slots: &[Slot],
     versioned: bool,
 ) -> Result<Vec<Slot>> {
-    let doing = Doing { model: store.name(), text: &|| told("deleting", store.table_store(), &[], slots) };
+    let doing =
+        Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], slots) };
     let which = Which::of(env, store, slots, versioned)?;
     let found = env.run_returning(store, doing, &Delete { store, which, returning: true })?;
     if found.len() == slots.len() {

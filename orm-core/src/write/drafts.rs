@@ -124,11 +124,11 @@ impl<'a> Sequence<'a> {
     fn send(&mut self, together: &[usize]) -> Result<(), Vec<usize>> {
         loop {
             // A model that can be sent as a whole needs no second turn; else that of which there are most, of several the first.
-            let turn = |&model: &usize| {
+            let tick = |&model: &usize| {
                 let ready = self.ready[model].len();
                 (ready > 0).then_some(((ready == self.left[model], ready), model))
             };
-            match together.iter().rev().filter_map(turn).max_by_key(|(turn, _)| *turn) {
+            match together.iter().rev().filter_map(tick).max_by_key(|(tick, _)| *tick) {
                 Some((_, model)) => self.step(model),
                 None if together.iter().all(|&model| self.left[model] == 0) => return Ok(()),
                 None => self.open_circle(together)?,

@@ -57,7 +57,7 @@ pub(super) fn write<C: Connection>(
     let found = find.run(env, doing, is_kept).inspect_err(|error| {
         // What they are nobody knows: they must not stay.
         if env.transactions.are_open() {
-            env.doom(error);
+            env.mark_rollback_only(error);
         }
     })?;
     if !is_kept {

@@ -69,7 +69,7 @@ impl<C: Connection> Filled<C> {
     pub(super) fn kind(&self, env: &Environment<C>) -> String {
         let told = |fixed: &Fixed<C>| match &fixed.constant {
             Some(constant) => {
-                format!("{} = {}", fixed.column, C::Backend::told(env.system(), &*constant.expression))
+                format!("{} = {}", fixed.column, C::Backend::describe(env.system(), &*constant.expression))
             }
             None => format!("{} IS NULL", fixed.column),
         };

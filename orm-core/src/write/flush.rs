@@ -345,7 +345,7 @@ fn is_one_for_all<C: Connection>(
 }
 
 /// What a statement does, for messages: a few of the records by name, and how many there are
-pub(super) fn told<C: Connection>(
+pub(super) fn describe<C: Connection>(
     what: &str,
     table: TableStore<'_, C>,
     columns: &[ColumnId],
@@ -353,13 +353,13 @@ pub(super) fn told<C: Connection>(
 ) -> String {
     let fields: Vec<&str> = columns.iter().map(|&column| table.field_of(column).1.name).collect();
     let keys = slots.iter().take(SHOWN).map(|&slot| table.key_text(slot)).collect();
-    tell(what, name_of(table, columns), &fields, keys, slots.len())
+    describe_records(what, name_of(table, columns), &fields, keys, slots.len())
 }
 
 /// Records that a message names
 const SHOWN: usize = 5;
 
-fn tell(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: usize) -> String {
+fn describe_records(what: &str, model: &str, fields: &[&str], mut keys: Vec<Str>, records: usize) -> String {
     if records > SHOWN {
         keys.push(Str::from(format!("… {records} records")));
     }
@@ -420,7 +420,8 @@ fn send<C: Connection>(
     window: usize,
     compares: bool,
 ) -> Result<Found> {
-    let doing = Doing { model: name_of(table, columns), text: &|| told("writing", table, columns, slots) };
+    let doing =
+        Doing { model: name_of(table, columns), text: &|| describe("writing", table, columns, slots) };
     let of_columns = columns.iter().zip(written).map(|(&column, written)| {
         let assignment = assignment(env, table, column, &written.slots)?;
         Ok(Assignment { places: written.places.as_deref(), ..assignment })

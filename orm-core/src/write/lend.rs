@@ -76,7 +76,7 @@ impl<'env, C: Connection> Loan<'env, C> {
             self.env.forget_failed(cause.unwrap_or(&Error::TransactionLeftOpen { doing: self.doing }));
         }
         let (standing, found) = self.look(error.is_some());
-        let found = found.map_err(|found| self.doom(standing, told(found, cause)));
+        let found = found.map_err(|found| self.mark_rollback_only(standing, outcome(found, cause)));
         match (result, found) {
             (Ok(value), Ok(())) => Ok(value),
             (Ok(_), Err(found)) => Err(found.into()),
@@ -90,12 +90,12 @@ impl<'env, C: Connection> Loan<'env, C> {
     }
 
     /// Notes what is left of our transaction.
-    fn doom(&self, standing: Standing, error: Error) -> Error {
+    fn mark_rollback_only(&self, standing: Standing, error: Error) -> Error {
         let error = if standing == Standing::Lost { error.lost() } else { error };
         match standing {
             Standing::Open => {}
-            Standing::Aborted => self.env.doom(&error),
-            Standing::Gone | Standing::Lost => self.env.doom_all(&error),
+            Standing::Aborted => self.env.mark_rollback_only(&error),
+            Standing::Gone | Standing::Lost => self.env.mark_all_rollback_only(&error),
         }
         error
     }
@@ -190,8 +190,8 @@ impl<'env, C: Connection> Loan<'env, C> {
     }
 }
 
-/// What dooms a transaction: the error that came back, unless it is not known whether what was written before is undone
-fn told(found: Error, cause: Option<&Error>) -> Error {
+/// What makes a transaction rollback-only: the error that came back, unless it is not known whether what was written before is undone
+fn outcome(found: Error, cause: Option<&Error>) -> Error {
     match (found, cause) {
         (found, None) => found,
         (Error::TransactionEnded { doing, commits, .. }, Some(cause)) if !cause.is_refused_transaction() => {
@@ -207,7 +207,7 @@ impl<C: Connection> Drop for Loan<'_, C> {
         if !self.is_over {
             let (standing, found) = self.look(true);
             if let Err(error) = found {
-                self.doom(standing, error);
+                self.mark_rollback_only(standing, error);
             }
         }
     }

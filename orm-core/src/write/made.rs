@@ -132,7 +132,7 @@ pub(super) fn are_as_given<C: Connection>(
                 "the key {key:?} of a new {model} is not stored as it was given: its column cuts or pads it; give it as it is stored"
             ));
             if env.transactions.are_open() {
-                env.doom(&error);
+                env.mark_rollback_only(&error);
             }
             Err(error)
         }
@@ -143,7 +143,7 @@ pub(super) fn are_as_given<C: Connection>(
 pub(super) fn unknown<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Error {
     let error = Error::UnknownKey { model: store.name(), field: store.model().key_field() };
     if env.transactions.are_open() {
-        env.doom(&error);
+        env.mark_rollback_only(&error);
     }
     error
 }

@@ -12,7 +12,7 @@ use super::statement::Insert;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::keys::read_slots;
 use crate::env::stores::{Store, is_bare};
-use crate::env::telling::Statement;
+use crate::env::trace::Statement;
 use crate::error::{Doing, Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
 use crate::load::select::key_columns;
@@ -46,7 +46,7 @@ pub(super) fn name_row<C: Connection>(
     match row.and_then(|row| places.get(row)) {
         Some(&row) if rows > 1 => {
             let error = Error::RowRefused { row, rows, value: violation.value, error: Arc::new(error) };
-            env.transactions.tell_better(&error);
+            env.transactions.refine_error(&error);
             error
         }
         _ => error,
@@ -154,7 +154,7 @@ fn texts_of<C: Connection>(insert: &Insert<'_, C>, parts: &[Part], row: &dyn Any
     parts
         .iter()
         .map(|&part| {
-            let shown = C::Backend::told(insert.store.system(), &Value { insert, part, row });
+            let shown = C::Backend::describe(insert.store.system(), &Value { insert, part, row });
             let bound =
                 shown.rsplit_once(" -- binds: [").map_or("", |(_, bound)| bound.trim_end_matches(']'));
             let bound =
@@ -250,7 +250,7 @@ pub(super) fn rows_with<C: Connection>(
         let text = || format!("looking for {} {} that may be there", rows.len(), store.name());
         let doing = Doing { model: store.name(), text: &text };
         let told = Statement { kind: "select", model: store.name(), reason: &reason, keys: Some(rows.len()) };
-        found.extend(env.told(&told, &query, |told| {
+        found.extend(env.traced(&told, &query, |told| {
             env.before_select(&query);
             read_slots(env, store, doing, &query).inspect(|found| told.set(found.len()))
         })?);

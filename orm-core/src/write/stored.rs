@@ -17,9 +17,9 @@ use super::{put, validate};
 use crate::backend::Connection;
 use crate::codec::ColumnNames;
 use crate::env::keys::read_slots;
-use crate::env::stored::{Back, Led, Mode, Rule, Source, Turn, Waiting};
+use crate::env::stored::{Back, Led, Mode, Round, Rule, Source, Waiting};
 use crate::env::stores::Store;
-use crate::env::telling::Statement;
+use crate::env::trace::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{AnyModel, KeyCondition};
@@ -83,7 +83,7 @@ fn compute<C: Connection>(env: &Environment<C>, mode: Mode) -> Result<bool> {
 fn compute_those<C: Connection>(env: &Environment<C>, mode: Mode, are_links: bool) -> Result<bool> {
     let stored = &env.stores.stored;
     let _mode = stored.computing(mode);
-    for Turn { rule, slots, .. } in stored.turns() {
+    for Round { rule, slots, .. } in stored.rounds() {
         let Some(rule) = stored.rule(rule).filter(|rule| rule.is_link == are_links) else { continue };
         let computed = compute_field(env, rule, &slots);
         if stored.mode() == Mode::Interrupted {
@@ -140,7 +140,7 @@ pub(crate) fn put_computed<C: Connection>(
         }
         // From where a link led it leads on, so that the lists of both sides are put right.
         if let (Some(links), Some(led)) = (to_one(store.column(field)), led.filter(|led| led.is_stored)) {
-            let since = Moment { time: led.since, turn: env.turn() };
+            let since = Moment { time: led.since, tick: env.tick() };
             links.borrow_mut().set(slot, since, led.link);
         }
     }
@@ -500,7 +500,7 @@ pub(super) fn selected<C: Connection>(
         let text = || format!("finding {model} that follow from {} of {}", slots.len(), by.name());
         let doing = Doing { model, text: &text };
         let told = Statement { kind: "select", model, reason: &reason, keys: Some(slots.len()) };
-        let owners = env.told(&told, &query, |told| {
+        let owners = env.traced(&told, &query, |told| {
             env.before_select(&query);
             read_slots(env, owners, doing, &query).inspect(|owners| told.set(owners.len()))
         })?;

@@ -3,7 +3,7 @@
 use diesel::query_builder::QueryFragment;
 
 use super::delete::{look, rows_of_one};
-use super::flush::told;
+use super::flush::describe;
 use super::links;
 use super::statement::{Update, Which};
 use super::{stored, validate, version};
@@ -200,7 +200,8 @@ fn send_one<C: Connection>(
     changes: &dyn QueryFragment<C::Backend>,
     compares: bool,
 ) -> Result<()> {
-    let doing = Doing { model: store.name(), text: &|| told("updating", store.table_store(), &[], slots) };
+    let doing =
+        Doing { model: store.name(), text: &|| describe("updating", store.table_store(), &[], slots) };
     let rows = slots.len();
     let returning = compares && env.system().has_returning;
     let update = |which| Update { store, changes, which, rows, returning };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::backend::{Begin, Connection};
 use crate::env::levels::Level;
 use crate::env::pairs::Pairs;
-use crate::env::stored::Turn;
+use crate::env::stored::Round;
 use crate::env::stores::{Store, TableStore};
 use crate::env::validating::Validating;
 use crate::error::BoxError;
@@ -110,7 +110,7 @@ pub(super) fn before<C: Connection>(
             return send_before(env, send, &mut due[place..]);
         }
     }
-    env.sending(|| send(env)).inspect_err(|error| doom(env, error))
+    env.sending(|| send(env)).inspect_err(|error| mark_rollback_only(env, error))
 }
 
 /// The records that wait and are validated
@@ -134,40 +134,40 @@ pub(super) fn around<C: Connection>(
     compute: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let mut due = waiting(env);
-    let computed = env.stores.stored.turns();
+    let computed = env.stores.stored.rounds();
     let trial = Trial::begin(env)?;
     if let Err(error) = env.sending(|| send(env)) {
         drop(trial);
-        doom(env, &error);
+        mark_rollback_only(env, &error);
         return Err(error);
     }
     compute()?;
     if let Err(error) = env.sending(|| send(env)) {
         drop(trial);
-        doom(env, &error);
+        mark_rollback_only(env, &error);
         return Err(error);
     }
     // What was computed may be valid or not, too: each record once.
-    for turn in computed {
-        let Some(store) = env.stores.stored.rule(turn.rule).map(|rule| env.stores.get(rule.model)) else {
+    for round in computed {
+        let Some(store) = env.stores.stored.rule(round.rule).map(|rule| env.stores.get(rule.model)) else {
             continue;
         };
         let is_new = |slot: &Slot| {
             let mut known = due.iter().filter(|due: &&Due<'_, C>| due.store.number() == store.number());
             !known.any(|due| due.slots.contains(slot)) && !store.is_absent(*slot)
         };
-        let mut slots: Vec<Slot> = turn.slots.into_iter().filter(is_new).collect();
+        let mut slots: Vec<Slot> = round.slots.into_iter().filter(is_new).collect();
         store.table().sort_by_key(&mut slots);
         due.extend(Due::of(store, slots));
     }
     due.iter_mut().try_for_each(|due| due.validate(env, Validating::Sent, false).map(drop))?;
-    trial.keep().inspect_err(|error| doom(env, error))
+    trial.keep().inspect_err(|error| mark_rollback_only(env, error))
 }
 
 /// What could not be sent is not committed without it.
-fn doom<C: Connection>(env: &Environment<C>, error: &Error) {
+fn mark_rollback_only<C: Connection>(env: &Environment<C>, error: &Error) {
     if env.transactions.are_open() {
-        env.doom(error);
+        env.mark_rollback_only(error);
     }
 }
 
@@ -180,11 +180,11 @@ fn send_before<C: Connection>(
     let trial = Trial::begin(env)?;
     if let Err(error) = env.sending(|| send(env)) {
         drop(trial);
-        doom(env, &error);
+        mark_rollback_only(env, &error);
         return Err(error);
     }
     due.iter_mut().try_for_each(|due| due.validate(env, Validating::Sent, false).map(drop))?;
-    trial.keep().inspect_err(|error| doom(env, error))
+    trial.keep().inspect_err(|error| mark_rollback_only(env, error))
 }
 
 /// What waits is sent on trial: unless it is kept it is undone, and waits again, also after a panic.
@@ -193,7 +193,7 @@ struct Trial<'env, C: Connection> {
     level: Option<Level<'env, C>>,
     waiting: Option<(Vec<(TableId, Waiting)>, Pairs)>,
     /// What waits to be computed
-    computed: Vec<Turn>,
+    computed: Vec<Round>,
 }
 
 impl<'env, C: Connection> Trial<'env, C> {
@@ -205,7 +205,7 @@ impl<'env, C: Connection> Trial<'env, C> {
         };
         let tables = env.tables().filter(|table| table.has_dirty()).map(copy).collect();
         let waiting = Some((tables, env.pairs.clone()));
-        let computed = env.stores.stored.turns();
+        let computed = env.stores.stored.rounds();
         let level = Level::around_what_waits(env, &Begin::default())?;
         Ok(Self { env, level: Some(level), waiting, computed })
     }

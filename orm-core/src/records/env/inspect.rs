@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::backend::Connection;
-use crate::env::telling::Told;
+use crate::env::trace::Traced;
 use crate::env::watch::Place;
 use crate::store::some;
 use crate::{Environment, Stats};
@@ -15,7 +15,7 @@ impl<C: Connection> Environment<C> {
     ///
     /// Their values are collected if [`trace_values`](crate::EnvironmentBuilder::trace_values) says so.
     pub fn inspect(&self) {
-        self.telling.collect();
+        self.trace.collect();
     }
 
     /// What was sent since [`inspect`](Self::inspect) was called, and what is cached; no statements if it was not
@@ -38,7 +38,7 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn inspection(&self) -> Inspection {
-        let (took, told) = self.telling.collected();
+        let (took, told) = self.trace.collected();
         let mut times: HashMap<(&str, Option<Place>), usize> = HashMap::new();
         told.iter().for_each(|told| *times.entry((&told.text, told.place)).or_default() += 1);
         let times: Vec<usize> = told.iter().map(|told| times[&(&*told.text, told.place)]).collect();
@@ -87,8 +87,8 @@ pub struct Inspected {
 }
 
 impl Inspected {
-    fn of(told: Told, times: usize) -> Self {
-        let Told { kind, model, reason, text, rows, begun, took, error, place } = told;
+    fn of(told: Traced, times: usize) -> Self {
+        let Traced { kind, model, reason, text, rows, begun, took, error, place } = told;
         let place = place.map(|place| (place.file(), place.line()));
         // A transaction is begun again and again, which is no loop.
         let times = if kind == "transaction" || kind == "lent" { 1 } else { times };

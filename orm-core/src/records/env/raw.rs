@@ -213,7 +213,7 @@ impl<'env, C: Connection> Touching<'env, C> {
         self.run(|| {
             let loan = Loan::begin(env, "`with_connection`")?;
             let mut connection = env.connection()?;
-            let result = env.told_lent(|| f(&mut connection));
+            let result = env.traced_lent(|| f(&mut connection));
             drop(connection);
             loan.end(result, known)
         })

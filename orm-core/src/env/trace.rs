@@ -22,16 +22,16 @@ pub(crate) struct Statement<'a> {
 
 /// Where an environment's events belong, and who has called last
 #[derive(Debug)]
-pub(crate) struct Telling {
+pub(crate) struct Trace {
     span: Span,
     caller: Cell<Option<Place>>,
     /// What was told since then, while somebody collects it
-    collected: RefCell<Option<(Instant, Vec<Told>)>>,
+    collected: RefCell<Option<(Instant, Vec<Traced>)>>,
 }
 
 /// What was told of a statement
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct Traced {
     pub(crate) kind: &'static str,
     pub(crate) model: &'static str,
     pub(crate) reason: String,
@@ -44,7 +44,7 @@ pub(crate) struct Told {
     pub(crate) place: Option<Place>,
 }
 
-impl Default for Telling {
+impl Default for Trace {
     /// In the span that the environment is made in, that of a request perhaps
     fn default() -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -53,7 +53,7 @@ impl Default for Telling {
     }
 }
 
-impl Telling {
+impl Trace {
     /// Notes where the application calls, for the statements that it takes.
     #[inline]
     pub(super) fn called_at(&self, place: Place) {
@@ -77,14 +77,14 @@ impl Telling {
     }
 
     /// What was told since it is collected, and how long that is
-    pub(crate) fn collected(&self) -> (Duration, Vec<Told>) {
+    pub(crate) fn collected(&self) -> (Duration, Vec<Traced>) {
         let collected = self.collected.borrow();
         collected.as_ref().map_or_else(Default::default, |(since, told)| (since.elapsed(), told.clone()))
     }
 
     /// Tells of a statement, by the names of OpenTelemetry where it has one.
     #[cold]
-    pub(super) fn tell(
+    pub(super) fn record(
         &self,
         system: &str,
         statement: &Statement<'_>,
@@ -113,7 +113,7 @@ impl Telling {
             "{kind}",
         );
         if let Some((since, all)) = &mut *self.collected.borrow_mut() {
-            all.push(Told {
+            all.push(Traced {
                 kind,
                 model,
                 reason: reason.to_string(),
