@@ -227,7 +227,7 @@ fn the_other_pages_are_there() {
     let requests = get(&site, "/requests");
     assert_eq!((requests.status, requests.statements), (StatusCode::OK, 0));
     assert!(requests.body.contains("GET /countries") && requests.body.contains("GET /nowhere"));
-    assert!(requests.body.contains("aggregate of Partner.order_ids"), "what was sent for it");
+    assert!(requests.body.contains("aggregate of Country.partner_ids"), "what was sent for it");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{stored, version};
 use crate::backend::Connection;
 use crate::env::stores::{Store, TableStore};
 use crate::error::{Doing, ViolationKind};
+use crate::load::query;
 use crate::store::{self, ColumnId, Link, Slot, SlotSet, Steps};
 use crate::{Environment, Error, Result, Str};
 
@@ -388,14 +389,58 @@ fn update<C: Connection>(
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
+    let mut gone = SlotSet::default();
     if !missed.is_empty() {
         let model = part.columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
-        return version::missed(env, env.stores.get(model), &missed, compares).map(|()| false);
+        let store = env.stores.get(model);
+        let lost = forget_gone(env, store, &part.columns, &missed)?;
+        gone = SlotSet::of(lost.iter().copied());
+        let are_all_told = match &found {
+            Found::These(_) => lost.len() == missed.len(),
+            Found::Count(count) => count + lost.len() == slots.len(),
+        };
+        if !are_all_told {
+            let missed: Vec<Slot> = missed.into_iter().filter(|&slot| !gone.has(slot)).collect();
+            return version::missed(env, store, &missed, compares).map(|()| false);
+        }
     }
     if let Some((store, version)) = versioned {
-        version::next(env, store, version, slots);
+        let written: Vec<Slot> = slots.iter().copied().filter(|&slot| !gone.has(slot)).collect();
+        version::next(env, store, version, &written);
     }
     Ok(true)
+}
+
+/// Forgets what was computed for records that are not there any more: nobody has set it, so nothing is lost. Returns which these are.
+#[cold]
+fn forget_gone<C: Connection>(
+    env: &Environment<C>,
+    store: Store<'_, C>,
+    columns: &[ColumnId],
+    missed: &[Slot],
+) -> Result<Vec<Slot>> {
+    let (table, number) = (store.table(), store.table_number());
+    let is_set = |&column: &ColumnId| {
+        let is_stamp = || store.table_store().field_of(column).1.stamp.is_some();
+        env.stores.stored.rule_of(number, column).is_none() && !is_stamp()
+    };
+    let is_computed = |&slot: &Slot| {
+        let mut written = columns.iter().filter(|&&column| table.column(column).is_dirty(slot));
+        !written.any(is_set)
+    };
+    let computed: Vec<Slot> = missed.iter().copied().filter(is_computed).collect();
+    if env.stores.stored.is_empty() || computed.is_empty() {
+        return Ok(Vec::new());
+    }
+    query::by_keys_for_write(env, store, &computed, &[], "the rows that computed values did not find")?;
+    let gone: Vec<Slot> = computed.into_iter().filter(|&slot| store.is_absent(slot)).collect();
+    for &slot in &gone {
+        for &column in columns {
+            table.column(column).clean(slot);
+            table.forget_cell(column, slot);
+        }
+    }
+    Ok(gone)
 }
 
 /// Says the way out where a unique value may have gone from one row to another within one flush: rows are compared one by one, and which

@@ -561,3 +561,15 @@ proptest! {
         }
     }
 }
+
+/// The record that a link has led to follows from it, too: it is deleted, and that is forgotten before the values that wait are sent.
+#[test]
+fn what_is_computed_for_a_record_that_is_not_there_is_not_written() -> Result<()> {
+    let (db, world) = db();
+    db.register::<Member>();
+    let world = RefCell::new(world);
+    run(&db, &world, &Step::Transaction(vec![Step::Delete(3), Step::Clear], true))?;
+    assert_kept_up(&db, &world.borrow());
+    assert!(db.record::<Member>(4).led().is_err_and(|error| error.is_missing_record()));
+    Ok(())
+}
