@@ -34,7 +34,7 @@ impl<M: Model> ToMany<'_, M> {
     ///
     /// # Errors
     ///
-    /// [`Error::Overflow`] where the sum of whole numbers is no `i64`; [`Error::InvalidValue`] where a column holds what is no
+    /// [`Error::Overflow`](crate::Error::Overflow) where the sum of whole numbers is no `i64`; [`Error::InvalidValue`](crate::Error::InvalidValue) where a column holds what is no
     /// number; those of reading the links, and of the database.
     #[track_caller]
     pub fn sum<S: Summed<M>>(&self, what: S) -> Result<<S::Total as Total>::Out> {
