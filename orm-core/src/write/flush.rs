@@ -389,23 +389,23 @@ fn update<C: Connection>(
         Found::Count(count) if *count < slots.len() => slots.to_vec(),
         Found::Count(_) => Vec::new(),
     };
-    let mut gone = SlotSet::default();
+    let mut written = Cow::Borrowed(slots);
     if !missed.is_empty() {
         let model = part.columns.first().map_or_else(|| table.model(), |&column| table.field_of(column).0);
         let store = env.stores.get(model);
-        let lost = forget_gone(env, store, &part.columns, &missed)?;
-        gone = SlotSet::of(lost.iter().copied());
+        let gone = SlotSet::of(forget_gone(env, store, &part.columns, &missed)?);
+        let without = |of: &[Slot]| of.iter().copied().filter(|&slot| !gone.has(slot)).collect::<Vec<_>>();
+        let left = without(&missed);
+        written = Cow::Owned(without(slots));
         let are_all_told = match &found {
-            Found::These(_) => lost.len() == missed.len(),
-            Found::Count(count) => count + lost.len() == slots.len(),
+            Found::These(_) => left.is_empty(),
+            Found::Count(count) => *count == written.len(),
         };
         if !are_all_told {
-            let missed: Vec<Slot> = missed.into_iter().filter(|&slot| !gone.has(slot)).collect();
-            return version::missed(env, store, &missed, compares).map(|()| false);
+            return version::missed(env, store, &left, compares).map(|()| false);
         }
     }
     if let Some((store, version)) = versioned {
-        let written: Vec<Slot> = slots.iter().copied().filter(|&slot| !gone.has(slot)).collect();
         version::next(env, store, version, &written);
     }
     Ok(true)
@@ -419,6 +419,9 @@ fn forget_gone<C: Connection>(
     columns: &[ColumnId],
     missed: &[Slot],
 ) -> Result<Vec<Slot>> {
+    if env.stores.stored.is_empty() {
+        return Ok(Vec::new());
+    }
     let (table, number) = (store.table(), store.table_number());
     let is_set = |&column: &ColumnId| {
         let is_stamp = || store.table_store().field_of(column).1.stamp.is_some();
@@ -429,7 +432,7 @@ fn forget_gone<C: Connection>(
         !written.any(is_set)
     };
     let computed: Vec<Slot> = missed.iter().copied().filter(is_computed).collect();
-    if env.stores.stored.is_empty() || computed.is_empty() {
+    if computed.is_empty() {
         return Ok(Vec::new());
     }
     query::by_keys_for_write(env, store, &computed, &[], "the rows that computed values did not find")?;

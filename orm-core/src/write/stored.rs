@@ -417,14 +417,14 @@ impl<C: Connection> Walk<'_, C> {
             Back::Linking { owners, columns } => {
                 let owners = self.env.stores.get(owners);
                 let names = owners.model().key_columns();
-                let found = self.select(owners, owners.sql(), names, columns, rows, slots)?;
+                let found = selected(self.env, owners, owners.sql(), names, columns, rows, slots)?;
                 Ok((found, Vec::new()))
             }
             Back::Paired { owners, join, own, other, is_symmetric } => {
                 let (owners, table) = (self.env.stores.get(owners), self.env.stores.join_sql(join));
-                let mut found = self.select(owners, table, own, other, rows, slots)?;
+                let mut found = selected(self.env, owners, table, own, other, rows, slots)?;
                 if is_symmetric {
-                    found.extend(self.select(owners, table, other, own, rows, slots)?);
+                    found.extend(selected(self.env, owners, table, other, own, rows, slots)?);
                 }
                 Ok((found, Vec::new()))
             }
@@ -460,23 +460,10 @@ impl<C: Connection> Walk<'_, C> {
                     }
                 }
                 let names = rows.model().key_columns();
-                found.extend(self.select(owners, rows.sql(), columns, names, rows, &asked)?);
+                found.extend(selected(self.env, owners, rows.sql(), columns, names, rows, &asked)?);
                 Ok((found, unknown))
             }
         }
-    }
-
-    /// The owners that rows name which name others
-    fn select(
-        &self,
-        owners: Store<'_, C>,
-        table: &str,
-        columns: &'static [&'static str],
-        named: &'static [&'static str],
-        by: Store<'_, C>,
-        slots: &[Slot],
-    ) -> Result<Vec<Slot>> {
-        selected(self.env, owners, table, columns, named, by, slots)
     }
 }
 
