@@ -266,7 +266,10 @@ impl<C: Connection> Environment<C> {
     pub(super) fn forget_stored_waiting(&self) {
         if self.has_stored_waiting() {
             self.stores.signal.take_fed();
-            self.tables().for_each(|table| table.take_fed(&mut |_, _| {}));
+            self.tables().for_each(|table| {
+                table.take_fed(&mut |_, _| {});
+                table.forget_held();
+            });
             self.stores.stored.forget_waiting();
         }
     }

@@ -3,7 +3,6 @@
 //! The model that has such a field says by names what it follows from; here these are steps back: from rows that have changed to the
 //! records whose value follows from them. Tables note changes only where somebody watches, so nobody else pays.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 
 use foldhash::fast::FixedState;
@@ -99,9 +98,8 @@ pub(crate) enum Mode {
 }
 
 /// A value that waits to be computed
+#[derive(Debug)]
 pub(crate) struct Waiting {
-    /// What the database holds, where that is known
-    pub(crate) old: Option<Box<dyn Any + Send>>,
     /// Where a link led to that nobody knows any more
     pub(crate) led: Option<Led>,
     /// Behind how many others it is computed
@@ -114,8 +112,6 @@ pub(crate) struct Led {
     pub(crate) link: Link,
     /// Since when that was known
     pub(crate) since: Stamp,
-    /// Whether the database has it lead there
-    pub(crate) is_stored: bool,
 }
 
 /// By slot, in the order in which it was found out
@@ -284,15 +280,14 @@ impl<C: Connection> StoredFields<C> {
         Some(SlotSet::of(self.due.borrow().get(&rule)?.keys().copied()))
     }
 
-    /// Notes that a record waits to be computed, behind so many others, where a link led to, and what the database holds; tells whether it
-    /// has to wait for more than was known.
+    /// Notes that a record waits to be computed, behind so many others, and where a link led to; tells whether it has to wait for more
+    /// than was known.
     pub(crate) fn set_due(
         &self,
         rule: usize,
         slot: Slot,
         rank: usize,
         led: impl FnOnce() -> Option<Led>,
-        old: impl FnOnce() -> Option<Box<dyn Any + Send>>,
     ) -> bool {
         let mut all = self.due.borrow_mut();
         let due = all.entry(rule).or_default();
@@ -303,8 +298,7 @@ impl<C: Connection> StoredFields<C> {
                 true
             }
             None => {
-                let led = led();
-                due.insert(slot, Waiting { old: old(), led, rank });
+                due.insert(slot, Waiting { led: led(), rank });
                 true
             }
         }
@@ -338,7 +332,7 @@ impl<C: Connection> StoredFields<C> {
         self.forget_waiting();
         for Round { rank, rule, slots } in rounds {
             slots.into_iter().for_each(|slot| {
-                self.set_due(rule, slot, rank, || None, || None);
+                self.set_due(rule, slot, rank, || None);
             });
         }
     }

@@ -17,7 +17,7 @@ use super::{put, validate};
 use crate::backend::Connection;
 use crate::codec::ColumnNames;
 use crate::env::keys::read_slots;
-use crate::env::stored::{Back, Led, Mode, Round, Rule, Source, Waiting};
+use crate::env::stored::{Back, Led, Mode, Round, Rule, Source};
 use crate::env::stores::Store;
 use crate::env::trace::Statement;
 use crate::error::Doing;
@@ -66,6 +66,7 @@ fn compute_and_send<C: Connection>(
         // Whatever is left would be left again.
         if sent.is_ok() {
             stored.forget_due();
+            env.tables().for_each(|table| table.forget_held());
         }
         note_again(env, unknown);
         sent?;
@@ -133,13 +134,16 @@ pub(crate) fn put_computed<C: Connection>(
     let Some(rule) = stored.rule_of(store.table_number(), store.column_of(field)) else { return Ok(()) };
     let encode = put::encode_of(store, field)?;
     let waiting = stored.take_due(rule, slot);
-    if let Some(Waiting { old, led, .. }) = waiting {
-        if old.is_some_and(|old| encode.is_same(&*old, value)) {
+    let held = store.table().take_held(store.column_of(field), slot);
+    // What has been read again meanwhile is younger.
+    if let (Some(held), false) = (held, store.column(field).has(slot)) {
+        if encode.is_same(&*held, value) {
             keep();
             return Ok(());
         }
         // From where a link led it leads on, so that the lists of both sides are put right.
-        if let (Some(links), Some(led)) = (to_one(store.column(field)), led.filter(|led| led.is_stored)) {
+        let led = waiting.and_then(|waiting| waiting.led);
+        if let (Some(links), Some(led)) = (to_one(store.column(field)), led) {
             let since = Moment { time: led.since, tick: env.tick() };
             links.borrow_mut().set(slot, since, led.link);
         }
@@ -336,7 +340,7 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
     let led = |slot| {
         let links = to_one(cells)?.borrow();
         let (&link, since) = links.get(slot).zip(links.known_since(slot))?;
-        Some(Led { link, since, is_stored: !links.is_dirty(slot) })
+        Some(Led { link, since })
     };
     // Those that follow from each other in a circle would wait for ever; who computes them tells.
     let is_circle = rank > stored.count_due() + 1;
@@ -346,7 +350,10 @@ pub(crate) fn wait<C: Connection>(env: &Environment<C>, number: usize, slots: Ve
         .filter(|&slot| !table.is_absent(slot))
         .filter(|&slot| {
             let is_new = !stored.is_due(number, slot);
-            let is_later = stored.set_due(number, slot, rank, || led(slot), || cells.take_clean(slot));
+            let is_later = stored.set_due(number, slot, rank, || led(slot));
+            if is_new {
+                table.hold(rule.column, slot);
+            }
             is_new || (is_later && !is_circle)
         })
         .collect();
@@ -443,7 +450,7 @@ impl<C: Connection> Walk<'_, C> {
                         // Where it leads is known when it was computed; where it led, what follows from that is another one, too.
                         let led = stored.led(rule, slot);
                         found.extend(led.and_then(|led| led.link.target()));
-                        if !led.is_some_and(|led| led.is_stored) {
+                        if !rows.table().is_held(column, slot) {
                             asked.push(slot);
                         }
                         unknown.push(slot);

@@ -11,6 +11,7 @@ impl Table {
     /// Makes all clean values missing.
     pub(crate) fn invalidate(&self) {
         self.remove_where(&mut |_, _| true);
+        self.forget_held();
         self.forget_absent();
         self.retain_counts(|_, _| false);
         self.retain_unreadable(|_, _| false);
@@ -23,6 +24,7 @@ impl Table {
     /// Makes all clean values missing that were loaded before a time.
     pub(crate) fn expire(&self, before: Stamp) {
         self.each().for_each(|column| column.expire(before));
+        self.forget_held();
         self.forget_unversioned();
         self.retain_counts(|_, counted| counted.asked >= before);
         self.retain_unreadable(|_, _| false);
@@ -35,6 +37,7 @@ impl Table {
         self.note_forgotten(column, None);
         self.forget_counts(column);
         self.retain_unreadable(|other, _| other != column);
+        self.retain_held(|other, _| other != column);
         self.column(column).remove_where(&mut |_, _| true);
     }
 
@@ -48,6 +51,7 @@ impl Table {
                 links::remove_links_beyond(&*column.cells, keep(target));
             }
         }
+        self.forget_held();
         self.forget_unversioned();
         self.retain_counts(|slot, counted| (slot.index()) < from && counted.changed < since);
         self.retain_unreadable(|_, _| false);
@@ -69,6 +73,7 @@ impl Table {
     ///
     /// Returns whether there was a value.
     pub(crate) fn forget_since(&self, since: Stamp) -> bool {
+        self.forget_held();
         let is_younger = |version: ColumnId| self.column(version).has_since(since);
         let are_versions_gone = self.version().is_some_and(is_younger);
         let is_any_gone = self.each().fold(false, |any, column| column.forget_since(since) | any);
@@ -90,6 +95,7 @@ impl Table {
         self.note_forgotten(column, Some(&[slot]));
         self.forget_count(column, slot);
         self.forget_unreadable_cell(column, slot);
+        drop(self.take_held(column, slot));
         self.column(column).remove(slot);
     }
 
@@ -125,6 +131,7 @@ impl Table {
                 column.cells.remove_in_page(page, drop);
             });
         }
+        self.retain_held(|_, slot| !slots.contains(&slot));
         all.iter().for_each(|&slot| self.set_absent(slot, None));
         if self.has_unreadable() {
             self.retain_unreadable(|_, slot| !slots.contains(&slot));

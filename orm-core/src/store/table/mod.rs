@@ -79,6 +79,9 @@ type Counts = HashMap<Slot, Counted, FixedState>;
 /// By column and slot
 type Unreadable = HashMap<(ColumnId, Slot), Str, FixedState>;
 
+/// By column and slot
+type Held = HashMap<(ColumnId, Slot), Box<dyn Any + Send>, FixedState>;
+
 /// What was written to a table
 #[derive(Debug)]
 pub(crate) enum Written {
@@ -113,6 +116,8 @@ pub struct Table {
     named: Cell<usize>,
     /// The records with a dirty value, in the order in which they were first written
     dirty: RefCell<(Vec<Slot>, SlotSet)>,
+    /// What rows hold in cells that wait to be computed; nothing where that is not known, or not any more
+    held: RefCell<Held>,
     /// Through which models that validate they were written, by the models' numbers
     written_by: RefCell<WrittenBy>,
     /// Where unique links led that wait to lead elsewhere; `None`: nobody knows
@@ -193,6 +198,7 @@ impl Table {
             unreadable: RefCell::default(),
             named: Cell::default(),
             dirty: RefCell::default(),
+            held: RefCell::default(),
             written_by: RefCell::default(),
             given_up: RefCell::default(),
             created: RefCell::default(),

@@ -14,6 +14,38 @@ use super::{Aside, Table, TableColumn, Waiting};
 use crate::number::ModelId;
 
 impl Table {
+    /// Makes a cell missing that waits to be computed, and keeps what the row holds in it.
+    pub(crate) fn hold(&self, column: ColumnId, slot: Slot) {
+        let mut held = self.held.borrow_mut();
+        match self.column(column).take_clean(slot) {
+            Some(value) => held.insert((column, slot), value),
+            None => held.remove(&(column, slot)),
+        };
+    }
+
+    /// Whether it is known what the row holds in a cell that waits to be computed
+    pub(crate) fn is_held(&self, column: ColumnId, slot: Slot) -> bool {
+        self.held.borrow().contains_key(&(column, slot))
+    }
+
+    /// What the row holds in a cell that waited to be computed, where that is known
+    pub(crate) fn take_held(&self, column: ColumnId, slot: Slot) -> Option<Box<dyn Any + Send>> {
+        self.held.borrow_mut().remove(&(column, slot))
+    }
+
+    /// What rows hold is not known any more; `keep` says where it is.
+    pub(super) fn retain_held(&self, keep: impl Fn(ColumnId, Slot) -> bool) {
+        let mut held = self.held.borrow_mut();
+        if !held.is_empty() {
+            held.retain(|&(column, slot), _| keep(column, slot));
+        }
+    }
+
+    /// What rows hold in cells that waited to be computed is of no use any more.
+    pub(crate) fn forget_held(&self) {
+        *self.held.borrow_mut() = Default::default();
+    }
+
     /// Notes that a record has a value that is not in the database.
     pub(crate) fn note_dirty(&self, slot: Slot) {
         let (slots, marks) = &mut *self.dirty.borrow_mut();

@@ -573,3 +573,17 @@ fn what_is_computed_for_a_record_that_is_not_there_is_not_written() -> Result<()
     assert!(db.record::<Member>(4).led().is_err_and(|error| error.is_missing_record()));
     Ok(())
 }
+
+/// The database gives the key of a deleted record again, so that the same value is computed: the row does not hold it any more.
+#[test]
+fn a_link_to_a_key_that_comes_again_is_written() -> Result<()> {
+    let (db, world) = db();
+    db.register::<Member>();
+    let world = RefCell::new(world);
+    let (four, first) = (3, 0);
+    run(&db, &world, &Step::Transaction(vec![Step::JoinByList(four, first), Step::Hide(1, true)], true))?;
+    assert_kept_up(&db, &world.borrow());
+    run(&db, &world, &Step::Transaction(vec![Step::Delete(four), Step::CreateActive(first, 2)], true))?;
+    assert_kept_up(&db, &world.borrow());
+    Ok(())
+}
