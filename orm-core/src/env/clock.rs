@@ -16,6 +16,8 @@ const MOST_TIMES: usize = 1 << 12;
 pub(crate) struct Clock {
     born: Instant,
     stamp: Cell<Stamp>,
+    /// When the millisecond ends in which the time was last looked at
+    until: Cell<Instant>,
     /// The first stamp of each millisecond in which there was one, and how many have passed then; ascending
     times: RefCell<Vec<(Stamp, u64)>>,
 }
@@ -28,16 +30,22 @@ impl Default for Clock {
 
 impl Clock {
     fn since(born: Instant) -> Self {
-        Self { born, stamp: Cell::new(0), times: RefCell::new(vec![(0, 0)]) }
-    }
-
-    fn milliseconds(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+        Self { born, stamp: Cell::new(0), until: Cell::new(born), times: RefCell::new(vec![(0, 0)]) }
     }
 
     /// The stamp of what is cached now
     pub(crate) fn now(&self) -> Stamp {
-        let now = self.milliseconds();
+        let now = Instant::now();
+        if now >= self.until.get() {
+            self.enter_millisecond(now);
+        }
+        self.stamp.get()
+    }
+
+    #[cold]
+    fn enter_millisecond(&self, now: Instant) {
+        let now = u64::try_from((now - self.born).as_millis()).unwrap_or(u64::MAX);
+        self.until.set(self.born + Duration::from_millis(now.saturating_add(1)));
         let is_later = self.times.borrow().last().is_none_or(|&(_, time)| time < now);
         // Where there are no more stamps, what is cached from now on counts as older than it is.
         if is_later && self.advance() {
@@ -47,7 +55,6 @@ impl Clock {
                 thin_out(&mut times);
             }
         }
-        self.stamp.get()
     }
 
     /// A stamp that nothing has that was cached before, and all has that is cached from now on, or a later one

@@ -262,11 +262,13 @@ impl<C: Connection> Environment<C> {
     }
 
     /// What computes a field only reads: else it would depend on who has read the field first. Nor does what validates a record write.
+    #[inline(always)]
     pub(crate) fn may_write(&self) -> Result<()> {
         self.refuse_while_validating()?;
-        if !self.is_computing.get() {
-            return Ok(());
-        }
+        if self.is_computing.get() { self.refuse_while_computing() } else { Ok(()) }
+    }
+
+    fn refuse_while_computing(&self) -> Result<()> {
         let Some((table, column, _)) = self.computed.borrow().innermost() else { return Ok(()) };
         let (model, info) = self.stores.table(table).field_of(column);
         Err(Error::WriteWhileComputing { model: model.name(), field: info.name })

@@ -320,11 +320,14 @@ impl<C: Connection> Environment<C> {
     }
 
     /// An error if a column is a stored field's: its value follows from others, so nobody sets it.
+    #[inline]
     pub(crate) fn refuse_stored(&self, store: Store<'_, C>, column: ColumnId) -> Result<()> {
         let stored = &self.stores.stored;
-        if stored.is_empty() || stored.is_putting() {
-            return Ok(());
-        }
+        if stored.is_empty() || stored.is_putting() { Ok(()) } else { self.refuse_if_stored(store, column) }
+    }
+
+    fn refuse_if_stored(&self, store: Store<'_, C>, column: ColumnId) -> Result<()> {
+        let stored = &self.stores.stored;
         let table = store.table_number();
         let columns = store.twins(column).into_iter().chain([column]);
         let rule = columns.filter_map(|column| stored.rule(stored.rule_of(table, column)?)).next();

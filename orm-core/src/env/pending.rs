@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stored::Mode;
-use crate::env::stores::{Side, Store};
+use crate::env::stores::{Side, Store, TableStore};
 use crate::env::validating::Validating;
 use crate::store::{ColumnId, TableId};
 use crate::{Error, Result};
@@ -106,8 +106,9 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Makes missing what may show rows of a table that were written otherwise than by its columns.
-    pub(crate) fn forget_shown(&self, table: TableId) {
-        if self.stores.forget_shown(table) {
+    #[inline]
+    pub(crate) fn forget_shown(&self, table: TableStore<'_, C>) {
+        if table.may_be_shown() && self.stores.forget_shown(table.number()) {
             self.note_drop();
         }
     }
@@ -188,6 +189,7 @@ impl<C: Connection> Environment<C> {
     }
 
     /// What validates a record only reads: what it wrote would have to be validated in its turn.
+    #[inline]
     pub(super) fn refuse_while_validating(&self) -> Result<()> {
         match self.validating.get() {
             Validating::Nothing => Ok(()),

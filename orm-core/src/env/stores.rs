@@ -542,12 +542,7 @@ impl<C: Connection> Stores<C> {
     ///
     /// Returns whether there was any such.
     pub(crate) fn forget_shown(&self, table: TableId) -> bool {
-        let shelf = self.shelf(table);
-        // Of most there is none, and each setter asks.
-        let is_join = shelf.is_join.get();
-        if !is_join && shelf.shown_in.borrow().is_empty() {
-            return false;
-        }
+        let is_join = self.shelf(table).is_join.get();
         if is_join {
             self.forget_lists_through(table);
         }
@@ -713,6 +708,12 @@ impl<'a, C: Connection> TableStore<'a, C> {
             Some(&(model, field)) => (model, &model.fields()[field.0]),
             None => unreachable!("no {column:?}"),
         }
+    }
+
+    /// Whether rows of other tables may be made of this one's: of most not, and each setter asks
+    #[inline]
+    pub(crate) fn may_be_shown(self) -> bool {
+        self.shelf.is_join.get() || !self.shelf.shown_in.borrow().is_empty()
     }
 
     /// The columns that the database makes anew whenever a row is written, in each of their forms
@@ -999,8 +1000,10 @@ impl<'a, C: Connection> Store<'a, C> {
     }
 
     /// An error if it is known that one of these records is not there
+    #[inline]
     pub(crate) fn none_is_gone(self, slots: &[Slot]) -> crate::Result<()> {
-        match slots.iter().find(|&&slot| self.is_absent(slot)) {
+        // Of most tables nothing is, and each setter asks.
+        match slots.iter().find(|&&slot| self.has_absent() && self.is_absent(slot)) {
             Some(&gone) => Err(self.missing_record(gone)),
             None => Ok(()),
         }

@@ -70,6 +70,31 @@ struct LinkWriter<'a, T: Entity, const NULLABLE: bool> {
     is_null: bool,
 }
 
+impl<C, T, const NULLABLE: bool> LinkWriter<'_, T, NULLABLE>
+where
+    C: Connection,
+    T: Entity<Connection = C>,
+{
+    /// Reads where the link of a row leads.
+    #[inline(always)]
+    fn read(&mut self, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
+        self.target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
+            Slot::NULL
+        } else {
+            let key = T::KeyCodec::read(&mut self.parts, value)?;
+            match &self.last {
+                Some((last, slot)) if *last == key => *slot,
+                _ => {
+                    let slot = self.targets.borrow_mut().try_intern(key.clone()).ok_or(TOO_MANY)?;
+                    self.last = Some((key, slot));
+                    slot
+                }
+            }
+        };
+        Ok(())
+    }
+}
+
 impl<C, T, const NULLABLE: bool> CellWriter<C::Backend> for LinkWriter<'_, T, NULLABLE>
 where
     C: Connection,
@@ -90,20 +115,7 @@ where
     }
 
     fn pass(&mut self, value: Option<<C::Backend as Backend>::RawValue<'_>>) -> Result<(), BoxError> {
-        self.target = if NULLABLE && (value.is_none() | std::mem::take(&mut self.is_null)) {
-            Slot::NULL
-        } else {
-            let key = T::KeyCodec::read(&mut self.parts, value)?;
-            match &self.last {
-                Some((last, slot)) if *last == key => *slot,
-                _ => {
-                    let slot = self.targets.borrow_mut().try_intern(key.clone()).ok_or(TOO_MANY)?;
-                    self.last = Some((key, slot));
-                    slot
-                }
-            }
-        };
-        Ok(())
+        self.read(value)
     }
 
     fn write(
@@ -111,7 +123,7 @@ where
         slot: Slot,
         value: Option<<C::Backend as Backend>::RawValue<'_>>,
     ) -> Result<(), BoxError> {
-        self.pass(value)?;
+        self.read(value)?;
         if self.filling.renews && !self.column.is_dirty(slot) {
             let led = self.column.get(slot).map(|link| link.0);
             self.moved = (led != Some(self.target)).then_some((led, self.target));

@@ -26,7 +26,13 @@ use crate::write::update::update;
 use crate::{Id, OneToOne, Result};
 
 /// The records that are written: those whose rows the database finds by keys that its collation calls equal to theirs
+#[inline(always)]
 fn meant<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [Slot]>) -> Cow<'a, [Slot]> {
+    if store.has_absent() { by_meaning(store, slots) } else { slots }
+}
+
+#[cold]
+fn by_meaning<'a, C: Connection>(store: Store<'_, C>, slots: Cow<'a, [Slot]>) -> Cow<'a, [Slot]> {
     if slots.iter().all(|&slot| store.meant(slot) == slot) {
         return slots;
     }

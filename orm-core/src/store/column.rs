@@ -372,15 +372,20 @@ impl<V> Column<V> {
     where
         V: 'static,
     {
-        let (page, cell) = place(slot);
-        if let Some(Some(page)) = self.pages.get_mut(page)
-            && let Some(old) = page.cells[cell].take()
-        {
-            self.bytes -= heap_bytes(&old).unwrap_or(0);
-            self.count -= 1;
-        }
         self.change(slot);
-        if let Some(cell) = self.vacant(slot, now) {
+        let (number, cell) = place(slot);
+        if let Some(Some(page)) = self.pages.get_mut(number)
+            && let Some(old) = &mut page.cells[cell]
+        {
+            self.bytes -= heap_bytes(old).unwrap_or(0);
+            self.bytes += heap_bytes(&value).unwrap_or(0);
+            *old = value;
+            self.bytes += page.stamp(cell, now.time, &mut self.latest);
+            page.used.set(now.tick);
+            if let Some(touched) = &mut self.touched {
+                touched.mark(number);
+            }
+        } else if let Some(cell) = self.vacant(slot, now) {
             cell.fill(value);
         }
     }
@@ -625,6 +630,15 @@ fn loaded_before(edited: Option<&Edited>, slot: Slot, filled: Stamp) -> Stamp {
     edit.filter(|&&(_, changed)| changed == filled).map_or(filled, |&(loaded, _)| loaded)
 }
 
+/// The stamps of a page's cells, all alike but for one
+#[cold]
+#[inline(never)]
+fn each_apart(all: Stamp, index: usize, time: Stamp) -> Vec<Stamp> {
+    let mut stamps = vec![all; PAGE];
+    stamps[index] = time;
+    stamps
+}
+
 impl<V> Page<V> {
     #[cold]
     #[inline(never)]
@@ -637,30 +651,24 @@ impl<V> Page<V> {
         })
     }
 
-    /// Notes when an empty cell is filled; tells how many bytes more that takes.
+    /// Notes when a cell is filled; tells how many bytes more that takes.
     #[inline]
     fn stamp(&mut self, index: usize, time: Stamp, latest: &mut Stamp) -> usize {
         match &mut self.loaded {
             Loaded::All(stamp) if *stamp == time => 0,
-            _ => {
+            Loaded::Each(stamps) => {
                 *latest = time;
-                self.stamp_apart(index, time)
-            }
-        }
-    }
-
-    #[cold]
-    fn stamp_apart(&mut self, index: usize, time: Stamp) -> usize {
-        let before = self.area();
-        match &mut self.loaded {
-            Loaded::All(stamp) => {
-                let mut stamps = vec![*stamp; PAGE];
                 stamps[index] = time;
-                self.loaded = Loaded::Each(stamps);
+                0
             }
-            Loaded::Each(stamps) => stamps[index] = time,
+            Loaded::All(all) => {
+                *latest = time;
+                let stamps = each_apart(*all, index, time);
+                let bytes = stamps.capacity() * size_of::<Stamp>();
+                self.loaded = Loaded::Each(stamps);
+                bytes
+            }
         }
-        self.area() - before
     }
 
     /// Bytes that the page takes, but for what its values have on the heap

@@ -61,12 +61,16 @@ impl<K: Key> Keys<K> {
     /// The same; `None` if there is none left to be given
     #[inline]
     pub(crate) fn try_intern(&mut self, key: K) -> Option<Slot> {
-        let Some(number) = small(&key) else { return self.intern_hashed(key) };
-        if let Some(&slot) = self.dense.get(number)
-            && slot != Slot::NULL
-        {
-            return Some(slot);
+        match small(&key).and_then(|number| self.dense.get(number)) {
+            Some(&slot) if slot != Slot::NULL => Some(slot),
+            _ => self.intern_apart(key),
         }
+    }
+
+    /// The same of a key that is not among the dense ones
+    #[inline(never)]
+    fn intern_apart(&mut self, key: K) -> Option<Slot> {
+        let Some(number) = small(&key) else { return self.intern_hashed(key) };
         // At most four places for each key: a sparse table costs no more than a hashed one.
         if number >= 4 * self.keys.len() + 1024
             || (!self.slots.is_empty() && self.find_hashed(&key).is_some())

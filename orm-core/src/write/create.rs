@@ -159,7 +159,7 @@ fn insert_shapes<C: Connection>(
             places.iter().zip(&new).for_each(|(&place, &slot)| slots[place] = slot);
         }
     }
-    env.forget_shown(store.table_number());
+    env.forget_shown(store.table_store());
     // Of rows that were there already nothing has come back.
     let are_all = all.conflict.as_ref().is_none_or(|conflict| !matches!(conflict.action, Action::Nothing));
     slots.retain(|&slot| slot != Slot::NULL);

@@ -294,7 +294,7 @@ pub(super) fn forget_what_went_along<C: Connection>(
         env.stores.table(table).note_rows();
     }
     for &table in touched.keys() {
-        env.forget_shown(table);
+        env.forget_shown(env.stores.table(table));
     }
     // The lists of their own table have lost those that are gone. If no others can be, that is all.
     if !may_others_be_gone {

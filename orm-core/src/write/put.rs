@@ -20,8 +20,9 @@ pub(crate) fn put<C: Connection>(
     slots: &[Slot],
     value: &dyn Any,
 ) -> Result<()> {
-    let encode = encode_of(store, field)?;
-    let target = env.stores.target(store.field(field));
+    let info = store.field(field);
+    let Some(encode) = info.encode else { return Err(cannot_be_written(store, info.name)) };
+    let target = env.stores.target(info);
     with_column(env, store, field, slots, State::Written, |cells, put| {
         encode.put(cells, target, Given::Same(value), put);
     })
@@ -67,7 +68,12 @@ pub(super) fn encode_of<C: Connection>(
     field: FieldId,
 ) -> Result<&'static dyn Encode<C>> {
     let info = store.field(field);
-    info.encode.ok_or_else(|| Error::other(format!("{}.{} can only be read", store.name(), info.name)))
+    info.encode.ok_or_else(|| cannot_be_written(store, info.name))
+}
+
+#[cold]
+fn cannot_be_written<C: Connection>(store: Store<'_, C>, field: &str) -> Error {
+    Error::other(format!("{}.{field} can only be read", store.name()))
 }
 
 /// Makes way for a write: what has to be sent before it is, what cannot be written is refused. Returns the column's other forms.
@@ -192,7 +198,7 @@ fn change_cells<C: Connection>(
         }
     }
     if is_changed {
-        env.forget_shown(store.table_number());
+        env.forget_shown(store.table_store());
         if !env.stores.stored.is_putting() {
             env.feed_column(store, column, changed);
         }

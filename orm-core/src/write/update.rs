@@ -118,7 +118,7 @@ impl Assigned {
         links::forget_made(env, table, &made, slots);
         store.note_columns(self.0.iter().copied().chain(made).chain(store.version()));
         env.note_drop();
-        env.forget_shown(store.table_number());
+        env.forget_shown(store.table_store());
     }
 }
 

@@ -246,7 +246,7 @@ impl<'env, C: Connection> Touching<'env, C> {
                 table.forget_lists(&is_touched);
             }
         }
-        tables.iter().for_each(|&table| env.forget_shown(table));
+        tables.iter().for_each(|&table| env.forget_shown(env.stores.table(table)));
     }
 }
 

@@ -36,6 +36,7 @@ impl Table {
     }
 
     /// Notes that a search may find other rows now if it looks at these columns.
+    #[inline]
     pub(crate) fn note_columns(&self, columns: impl Iterator<Item = ColumnId>) {
         if self.signal.change_rows() {
             let written = &mut *self.written.borrow_mut();
@@ -199,9 +200,16 @@ impl Table {
     }
 
     /// Notes that aggregates do not follow any more from cells of a column: they were written.
+    #[inline]
     pub(crate) fn note_written(&self, column: ColumnId, slots: &[Slot]) {
+        if !slots.is_empty() && !self.followers.borrow().is_empty() {
+            self.note_followed_written(column, slots);
+        }
+    }
+
+    fn note_followed_written(&self, column: ColumnId, slots: &[Slot]) {
         self.affect(|follower| {
-            let reads = !slots.is_empty() && follower.reads(column);
+            let reads = follower.reads(column);
             if reads {
                 self.affect_owners(follower, slots);
             }

@@ -258,6 +258,7 @@ impl Table {
         }))
     }
 
+    #[inline]
     pub(super) fn entry(&self, column: ColumnId) -> &TableColumn {
         match self.columns.get(column.0) {
             Some(column) => column,
@@ -265,6 +266,7 @@ impl Table {
         }
     }
 
+    #[inline]
     pub(crate) fn column(&self, column: ColumnId) -> &dyn AnyColumn {
         &*self.entry(column).cells
     }

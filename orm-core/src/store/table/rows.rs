@@ -9,6 +9,13 @@ use crate::Str;
 impl Table {
     // What is known of a row
 
+    /// Whether any record is known not to be there
+    #[inline]
+    pub(crate) fn has_absent(&self) -> bool {
+        !self.absent.borrow().is_empty()
+    }
+
+    #[inline]
     pub(crate) fn is_absent(&self, slot: Slot) -> bool {
         let absent = self.absent.borrow();
         !absent.is_empty() && absent.contains_key(&slot)
@@ -19,6 +26,7 @@ impl Table {
     }
 
     /// The record whose row a key names: another one where a collation calls its key equal to this one, which no row has
+    #[inline]
     pub(crate) fn meant(&self, slot: Slot) -> Slot {
         let absent = self.absent.borrow();
         if absent.is_empty() {
@@ -118,6 +126,7 @@ impl Table {
         if unreadable.is_empty() { None } else { unreadable.get(&(column, slot)).cloned() }
     }
 
+    #[inline]
     pub(crate) fn has_unreadable(&self) -> bool {
         !self.unreadable.borrow().is_empty()
     }
