@@ -112,7 +112,7 @@ pub use records::batches::Batches;
 pub use records::builder::EnvironmentBuilder;
 pub use records::cache::{Cache, CacheEntry};
 pub use records::drafts::{Created, Draft, Drafts};
-pub use records::env::{Inspected, Inspection, Recomputed, Recomputing, Touching};
+pub use records::env::{Inspected, InspectedEviction, Inspection, Recomputed, Recomputing, Touching};
 pub use records::extract::{Entry, Extract, Named, With, entry};
 pub use records::field::Field;
 pub use records::keyset::BatchesByKey;

@@ -14,7 +14,7 @@ use crate::env::trace::Statement;
 use crate::env::watch::Place;
 use crate::error::Doing;
 use crate::fragment::Fragment;
-use crate::store::Slot;
+use crate::store::{Slot, TableId};
 use crate::{Environment, Error, Result};
 
 impl<C: Connection> Environment<C> {
@@ -101,6 +101,16 @@ impl<C: Connection> Environment<C> {
             self.trace.record(self.system().name, statement, &text(), start, rows);
         }
         result
+    }
+
+    /// Counts records of a table that have left the cache to make room, and tells of them.
+    pub(super) fn note_evicted(&self, table: TableId, records: usize) {
+        if records > 0 {
+            self.evictions.set(self.evictions.get() + records);
+            if self.trace.is_on() {
+                self.trace.record_eviction(self.stores.table(table).sql(), records);
+            }
+        }
     }
 
     /// Runs what is lent the connection, and tells how long it took: what it sends is its own.

@@ -26,7 +26,26 @@ pub(crate) struct Trace {
     span: Span,
     caller: Cell<Option<Place>>,
     /// What was told since then, while somebody collects it
-    collected: RefCell<Option<(Instant, Vec<Traced>)>>,
+    collected: RefCell<Option<Collected>>,
+}
+
+/// What was told while somebody collects it
+#[derive(Debug, Clone)]
+pub(crate) struct Collected {
+    since: Instant,
+    pub(crate) statements: Vec<Traced>,
+    pub(crate) evictions: Vec<Evicted>,
+}
+
+/// Records that have left the cache to make room
+#[derive(Debug, Clone)]
+pub(crate) struct Evicted {
+    /// As SQL names it
+    pub(crate) table: String,
+    pub(crate) records: usize,
+    /// Since the collecting has begun
+    pub(crate) at: Duration,
+    pub(crate) place: Option<Place>,
 }
 
 /// What was told of a statement
@@ -73,13 +92,30 @@ impl Trace {
 
     /// Begins to collect what is told.
     pub(crate) fn collect(&self) {
-        *self.collected.borrow_mut() = Some((Instant::now(), Vec::new()));
+        let (statements, evictions) = (Vec::new(), Vec::new());
+        *self.collected.borrow_mut() = Some(Collected { since: Instant::now(), statements, evictions });
     }
 
     /// What was told since it is collected, and how long that is
-    pub(crate) fn collected(&self) -> (Duration, Vec<Traced>) {
-        let collected = self.collected.borrow();
-        collected.as_ref().map_or_else(Default::default, |(since, told)| (since.elapsed(), told.clone()))
+    pub(crate) fn collected(&self) -> Option<(Duration, Collected)> {
+        self.collected.borrow().as_ref().map(|all| (all.since.elapsed(), all.clone()))
+    }
+
+    /// Tells of records that have left the cache to make room.
+    #[cold]
+    pub(super) fn record_eviction(&self, table: &str, records: usize) {
+        let place = self.caller.get();
+        tracing::debug!(
+            parent: &self.span,
+            table,
+            records,
+            code.file.path = place.map(|place| place.file()),
+            code.line.number = place.map(|place| place.line()),
+            "evicted",
+        );
+        if let Some(all) = &mut *self.collected.borrow_mut() {
+            all.evictions.push(Evicted { table: table.to_owned(), records, at: all.since.elapsed(), place });
+        }
     }
 
     /// Tells of a statement, by the names of OpenTelemetry where it has one.
@@ -112,14 +148,14 @@ impl Trace {
             code.line.number = place.map(|place| place.line()),
             "{kind}",
         );
-        if let Some((since, all)) = &mut *self.collected.borrow_mut() {
-            all.push(Traced {
+        if let Some(all) = &mut *self.collected.borrow_mut() {
+            all.statements.push(Traced {
                 kind,
                 model,
                 reason: reason.to_string(),
                 text: text.to_owned(),
                 rows: rows.ok(),
-                begun: start.saturating_duration_since(*since),
+                begun: start.saturating_duration_since(all.since),
                 took,
                 error: rows.err().map(ToString::to_string),
                 place,

@@ -269,3 +269,34 @@ fn an_inspection_shows_what_was_sent_and_what_came_again() -> Result<()> {
     assert!(db.inspection().to_string().starts_with("1 statement in "));
     Ok(())
 }
+
+#[test]
+fn what_leaves_the_cache_to_make_room_is_told_of() -> Result<()> {
+    let db = test_db!(File::of_partners(300, 4), cache_limit(100));
+    let told = events(|| {
+        db.inspect();
+        partners::table.record_ids::<Partner>(&db)?.iter().try_for_each(|partner| partner.name().map(drop))
+    })?;
+    let told: Vec<&Seen> = told.iter().filter(|seen| seen.field("message") == "evicted").collect();
+    assert!(
+        told.iter().all(|seen| seen.level == Level::DEBUG && seen.field("table") == "`partners`"),
+        "{told:?}"
+    );
+    let records = told.iter().map(|seen| seen.field("records").parse::<usize>().expect("a number"));
+    assert_eq!(records.sum::<usize>(), db.stats().evictions);
+    let inspection = db.inspection();
+    let evicted: usize = inspection.evictions.iter().map(|eviction| eviction.records).sum();
+    assert_eq!(evicted, db.stats().evictions);
+    assert!(evicted >= 200, "{evicted}");
+    let line = "of `partners` have left the cache";
+    assert_eq!(inspection.to_string().matches(line).count(), inspection.evictions.len());
+    assert_eq!(inspection.to_html().matches("class=\"orm-evicted\"").count(), inspection.evictions.len());
+    // Where room was made is known as where a statement was sent from is.
+    assert!(
+        inspection
+            .evictions
+            .iter()
+            .all(|eviction| eviction.place.is_some_and(|(file, _)| file.ends_with("event.rs")))
+    );
+    Ok(())
+}

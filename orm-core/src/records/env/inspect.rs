@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::backend::Connection;
-use crate::env::trace::Traced;
+use crate::env::trace::{Collected, Evicted, Traced};
 use crate::env::watch::Place;
 use crate::store::some;
 use crate::{Environment, Stats};
@@ -38,13 +38,17 @@ impl<C: Connection> Environment<C> {
     /// # }
     /// ```
     pub fn inspection(&self) -> Inspection {
-        let (took, told) = self.trace.collected();
+        let (took, told, evictions) = match self.trace.collected() {
+            Some((took, Collected { statements, evictions, .. })) => (took, statements, evictions),
+            None => Default::default(),
+        };
         let mut times: HashMap<(&str, Option<Place>), usize> = HashMap::new();
         told.iter().for_each(|told| *times.entry((&told.text, told.place)).or_default() += 1);
         let times: Vec<usize> = told.iter().map(|told| times[&(&*told.text, told.place)]).collect();
         let statements =
             told.into_iter().zip(times).map(|(told, times)| Inspected::of(told, times)).collect();
-        Inspection { statements, took, stats: self.stats() }
+        let evictions = evictions.into_iter().map(InspectedEviction::of).collect();
+        Inspection { statements, evictions, took, stats: self.stats() }
     }
 }
 
@@ -54,6 +58,8 @@ impl<C: Connection> Environment<C> {
 pub struct Inspection {
     /// The statements, in the order in which they were sent
     pub statements: Vec<Inspected>,
+    /// What has left the cache to make room, in the order in which it did
+    pub evictions: Vec<InspectedEviction>,
     /// The time since the inspection has begun
     pub took: Duration,
     /// What was done and is cached, by model
@@ -86,6 +92,47 @@ pub struct Inspected {
     pub times: usize,
 }
 
+/// Records that have left the cache to make room for others
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct InspectedEviction {
+    /// As SQL names it
+    pub table: String,
+    /// How many of its records
+    pub records: usize,
+    /// When, since the inspection has begun
+    pub at: Duration,
+    /// The file and line that has caused it, as far as that is known
+    pub place: Option<(&'static str, u32)>,
+}
+
+impl InspectedEviction {
+    fn of(evicted: Evicted) -> Self {
+        let Evicted { table, records, at, place } = evicted;
+        Self { table, records, at, place: place.map(|place| (place.file(), place.line())) }
+    }
+
+    fn text(&self) -> String {
+        format!("{} of {} have left the cache", some(self.records, "record"), self.table)
+    }
+
+    /// A line of the timeline
+    fn push_html(&self, whole: f64, page: &mut String) {
+        let start = 100.0 * milliseconds(self.at) / whole;
+        let _ = write!(
+            page,
+            "<tr class=\"orm-evicted\"><td class=\"orm-time\"><i style=\"left:{start:.2}%;width:0.5%\"></i></td><td></td><td>{}</td><td><b>evicted</b> {}</td><td>{}</td></tr>",
+            self.records,
+            escaped(&self.text()),
+            escaped(&place_text(self.place)),
+        );
+    }
+}
+
+fn place_text(place: Option<(&str, u32)>) -> String {
+    place.map_or(String::new(), |(file, line)| format!("{file}:{line}"))
+}
+
 impl Inspected {
     fn of(told: Traced, times: usize) -> Self {
         let Traced { kind, model, reason, text, rows, begun, took, error, place } = told;
@@ -93,10 +140,6 @@ impl Inspected {
         // A transaction is begun again and again, which is no loop.
         let times = if kind == "transaction" || kind == "lent" { 1 } else { times };
         Self { kind, model, reason, text, rows, begun, took, error, place, times }
-    }
-
-    fn place(&self) -> String {
-        self.place.map_or(String::new(), |(file, line)| format!("{file}:{line}"))
     }
 }
 
@@ -126,7 +169,7 @@ impl Inspection {
     /// HTML that needs nothing else: an element to be put into a page, or to be looked at by itself
     ///
     /// Each statement is a line with its place in time, its duration, rows, reason and the line of code; a click shows its SQL. What was sent
-    /// several times from one line is marked, and so are columns that were brought and not read.
+    /// several times from one line is marked, and so are columns that were brought and not read. What has left the cache stands in between.
     ///
     /// It has its [style](Self::style) with it. A page with several has that once: `<style>` in its head, and a [`panel`](Self::panel) for each.
     pub fn to_html(&self) -> String {
@@ -145,7 +188,12 @@ impl Inspection {
         // Writing to a `String` does not fail.
         let _ = write!(page, "<p class=\"orm-sum\">{}</p>", escaped(&self.summary()));
         page.push_str("<table><thead><tr><th>when</th><th>ms</th><th>rows</th><th>what</th><th>where</th></tr></thead><tbody>");
+        let mut evictions = self.evictions.iter().peekable();
         for statement in &self.statements {
+            // Room is made while rows come, so in the line after the statement that has caused it.
+            while let Some(eviction) = evictions.next_if(|eviction| eviction.at < statement.begun) {
+                eviction.push_html(whole, &mut page);
+            }
             let class = match (&statement.error, statement.times) {
                 (Some(_), _) => "orm-failed",
                 (None, 2..) => "orm-again",
@@ -172,8 +220,9 @@ impl Inspection {
             if let Some(error) = &statement.error {
                 let _ = write!(page, "<pre>{}</pre>", escaped(error));
             }
-            let _ = write!(page, "</details></td><td>{}</td></tr>", escaped(&statement.place()));
+            let _ = write!(page, "</details></td><td>{}</td></tr>", escaped(&place_text(statement.place)));
         }
+        evictions.for_each(|eviction| eviction.push_html(whole, &mut page));
         page.push_str("</tbody></table>");
         let models = || self.stats.models.iter().filter(|model| model.is_used());
         if models().next().is_none() {
@@ -207,6 +256,7 @@ const STYLE: &str = "
 .orm-inspection .orm-time i{position:absolute;top:.45em;height:.7em;background:#4a90d9;border-radius:2px}
 .orm-inspection .write i{background:#2f9e6e}.orm-inspection .transaction i,.orm-inspection .lent i{background:#aab}
 .orm-inspection .orm-again i{background:#e0982c}.orm-inspection .orm-failed i{background:#d04545}
+.orm-inspection .orm-evicted i{background:#8a63c9}
 .orm-inspection .orm-again em,.orm-inspection .orm-failed b{color:#b06000;font-style:normal;font-weight:600}
 .orm-inspection pre{white-space:pre-wrap;background:#f6f8fb;padding:.6em;margin:.3em 0}
 .orm-inspection summary{cursor:pointer}.orm-inspection b{color:#456}.orm-sum{font-weight:600}
@@ -241,10 +291,13 @@ impl fmt::Display for Inspection {
             if statement.times > 1 {
                 write!(f, " ({} times from this line)", statement.times)?;
             }
-            writeln!(f, "  {}", statement.place())?;
+            writeln!(f, "  {}", place_text(statement.place))?;
             if let Some(error) = &statement.error {
                 writeln!(f, "{:>20}{error}", "")?;
             }
+        }
+        for eviction in &self.evictions {
+            writeln!(f, "{:>25}  evicted     {}  {}", "", eviction.text(), place_text(eviction.place))?;
         }
         Ok(())
     }

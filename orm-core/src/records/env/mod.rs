@@ -8,7 +8,7 @@ mod raw;
 mod recompute;
 mod transaction;
 
-pub use inspect::{Inspected, Inspection};
+pub use inspect::{Inspected, InspectedEviction, Inspection};
 pub use raw::Touching;
 pub use recompute::{Recomputed, Recomputing};
 
