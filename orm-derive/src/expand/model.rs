@@ -185,8 +185,14 @@ impl Key {
                 let column = field.column();
                 (key(field), field.span(), quote!(#table::#column), field.name.clone())
             }
-            // Only in a stub: most tables have such a key.
-            None => (quote!(::core::primitive::i32), Span::call_site(), primary_key.clone(), String::new()),
+            // Only in a stub, whose table may have any key, and where one error is enough
+            None => {
+                let ty = quote!(::core::primitive::i32);
+                let codec =
+                    quote!(::orm_core::private::KeyOf<#ty, ::orm_core::private::diesel::sql_types::Integer>);
+                let (column, name) = (primary_key, String::new());
+                return Self { ty, codec, column, name, columns: Vec::new(), is_whole: TokenStream::new() };
+            }
         };
         let codec = quote_spanned!(type_at=> ::orm_core::private::KeyOf<#ty, ::orm_core::private::SqlTypeOf<#column>>);
         let is_whole = quote_spanned!(at=> const _: () = ::orm_core::private::one_column::<#primary_key>(););
