@@ -352,7 +352,9 @@ impl<C: Connection> StoredFields<C> {
     /// Records of a table that wait for nothing any more: their rows are gone.
     pub(crate) fn forget_rows(&self, table: TableId, slots: &[Slot]) {
         for (number, _) in self.rules.iter().enumerate().filter(|(_, rule)| rule.table == table) {
-            slots.iter().for_each(|&slot| drop(self.take_due(number, slot)));
+            slots.iter().for_each(|&slot| {
+                self.take_due(number, slot);
+            });
         }
     }
 

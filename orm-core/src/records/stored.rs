@@ -164,7 +164,7 @@ where
             if !store.is_absent(gone) {
                 return Err(Error::MissingRecord { model, id });
             }
-            drop(stored.take_due(rule, gone));
+            stored.take_due(rule, gone);
             compute_due(group, at, &slots, field)
         }
         other => other,
