@@ -381,7 +381,7 @@ pub struct Paper {
     parts: Vec<serde_json::Value>,
 }
 
-/// The numbers of JSONB are decimals: 1e2 is kept as 100, and -0.0 without its sign. What is shown after a write is what the row holds; JSON
+/// The numbers of JSONB are decimals: 1e17 is kept as a whole number, and -0.0 without its sign. What is shown after a write is what the row holds; JSON
 /// is kept as text, and so as it was given.
 #[test]
 fn what_jsonb_makes_of_numbers_is_shown() -> Outcome {
@@ -401,24 +401,25 @@ fn what_jsonb_makes_of_numbers_is_shown() -> Outcome {
         Paper::values()
             .id(1)
             .title("a")
-            .data(number("[1e2, -0.0]")?)
-            .plain(number("[1e2, -0.0]")?)
+            .data(number("[1e17, -0.0]")?)
+            .plain(number("[1e17, -0.0]")?)
             .extra(number("-0.0")?)
-            .parts(vec![number("1e2")?]),
+            .parts(vec![number("1e17")?]),
     )?;
     let queries = env.stats().queries;
-    assert_eq!((&*paper.title()?, paper.plain()?), ("a", number("[1e2, -0.0]")?));
+    assert_eq!((&*paper.title()?, paper.plain()?), ("a", number("[1e17, -0.0]")?));
     assert_eq!(env.stats().queries, queries, "text and JSON are as they were given");
-    assert_eq!(paper.data()?, number("[100, 0.0]")?);
+    assert_eq!(paper.data()?, number("[100000000000000000, 0.0]")?);
     assert_eq!(env.stats().queries, queries + 1, "JSONB is read");
     assert_eq!(shown(&env)?, stored()?);
-    let (data, extra, parts) = (number(r#"{"b": -0.0, "a": 3e1}"#)?, number("[7e1]")?, vec![number("-0.0")?]);
+    let (data, extra, parts) =
+        (number(r#"{"b": -0.0, "a": 3e20}"#)?, number("[7e17]")?, vec![number("-0.0")?]);
     env.transaction(|| {
         paper.set_data(data)?;
         paper.set_extra(extra)?;
         paper.set_parts(parts)
     })?;
     assert_eq!(shown(&env)?, stored()?);
-    assert_eq!(paper.extra()?, Some(number("[70]")?));
+    assert_eq!(paper.extra()?, Some(number("[700000000000000000]")?));
     Ok(())
 }
