@@ -202,6 +202,8 @@ pub enum Error {
     Database {
         /// The model that was asked for; empty where a statement is no model's
         model: &'static str,
+        /// The table that was written, as SQL names it; empty where nothing was written
+        table: Str,
         /// What was being done, with model and fields
         doing: Str,
         /// What diesel says of it
@@ -482,6 +484,8 @@ fn draft(model: &str, index: usize, linking: &str, field: &str, what: &str) -> S
 #[derive(Clone, Copy)]
 pub(crate) struct Doing<'a> {
     pub(crate) model: &'static str,
+    /// The table that is written, as SQL names it; empty where none is
+    pub(crate) table: &'a str,
     pub(crate) text: &'a dyn Fn() -> String,
 }
 
@@ -493,7 +497,7 @@ impl fmt::Display for Doing<'_> {
 
 impl Doing<'_> {
     pub(crate) fn fault(self, error: diesel::result::Error) -> Error {
-        Error::database(self.model, self, error)
+        Error::database_of(self.model, self.table, self, error)
     }
 }
 
@@ -639,8 +643,8 @@ impl Error {
     /// # }
     /// ```
     pub fn violation(&self) -> Option<Violation> {
-        let Self::Database { model, error, .. } = self.cause() else { return None };
-        let violation = Violation::of(model, error)?;
+        let Self::Database { model, table, error, .. } = self.cause() else { return None };
+        let violation = Violation::of(model, table, error)?;
         Some(if let Self::RowRefused { row, .. } = self {
             Violation { row: Some(*row), ..violation }
         } else {
@@ -654,19 +658,30 @@ impl Error {
         doing: impl fmt::Display,
         error: diesel::result::Error,
     ) -> Self {
+        Self::database_of(model, "", doing, error)
+    }
+
+    /// The same of a statement that writes this table
+    #[cold]
+    pub(crate) fn database_of(
+        model: &'static str,
+        table: &str,
+        doing: impl fmt::Display,
+        error: diesel::result::Error,
+    ) -> Self {
         let mut doing = doing.to_string();
         if is_of_another_client(&error) {
             doing += " (behind a pooler that gives each transaction another connection no statement may be kept prepared: \
                       `builder().prepared_statements(false)`)";
         }
-        Self::Database { model, doing: doing.as_str().into(), error: Arc::new(error) }
+        Self::Database { model, table: table.into(), doing: doing.as_str().into(), error: Arc::new(error) }
     }
 
     /// The same error, now that the connection is known to be gone
     #[cold]
     pub(crate) fn lost(self) -> Self {
         match self {
-            Self::Database { model, doing, error } => Self::ConnectionLost { model, doing, error },
+            Self::Database { model, doing, error, .. } => Self::ConnectionLost { model, doing, error },
             other => other,
         }
     }
@@ -719,9 +734,11 @@ impl From<diesel::result::Error> for Error {
 impl From<Error> for diesel::result::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Database { model, doing, error } => Arc::try_unwrap(error).unwrap_or_else(|error| {
-                Self::QueryBuilderError(Box::new(Error::Database { model, doing, error }))
-            }),
+            Error::Database { model, table, doing, error } => {
+                Arc::try_unwrap(error).unwrap_or_else(|error| {
+                    Self::QueryBuilderError(Box::new(Error::Database { model, table, doing, error }))
+                })
+            }
             Error::RowRefused { error, .. } if matches!(*error, Error::Database { .. }) => {
                 Arc::unwrap_or_clone(error).into()
             }

@@ -6,6 +6,9 @@ use std::hash::Hash;
 
 use crate::Str;
 
+/// The numbers of a key, the first one first
+pub(crate) type Place = [i64; 3];
+
 /// A type that can be a primary key: `i16`, `i32`, `i64`, unsigned on MySQL, text, `uuid::Uuid`, or what else diesel binds and reads
 ///
 /// Implemented for each type with these traits.
@@ -37,6 +40,27 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
         } else {
             key.downcast_ref::<u16>().map(|&key| key.into())
         }
+    }
+
+    /// By what the database puts keys in order, if it is one whole number, or two or three of them; decided by type when it is compiled
+    #[doc(hidden)]
+    fn place(&self) -> Option<Place> {
+        let key = self as &dyn Any;
+        macro_rules! pairs {
+            ($(($a:ty, $b:ty))*) => {
+                $(if let Some(&(a, b)) = key.downcast_ref::<($a, $b)>() {
+                    return Some([a.into(), b.into(), 0]);
+                }
+                if let Some(&(a, b, c)) = key.downcast_ref::<($a, $b, i32)>() {
+                    return Some([a.into(), b.into(), c.into()]);
+                }
+                if let Some(&(a, b, c)) = key.downcast_ref::<($a, $b, i64)>() {
+                    return Some([a.into(), b.into(), c]);
+                })*
+            };
+        }
+        pairs! { (i32, i32) (i32, i64) (i64, i32) (i64, i64) }
+        self.number().map(|number| [number, 0, 0])
     }
 
     /// The key that is a whole number, where keys of this type are

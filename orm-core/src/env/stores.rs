@@ -657,11 +657,6 @@ fn bare(sql: &str) -> &str {
     name.trim_matches(['"', '`'])
 }
 
-/// Whether a table, as SQL names it, is called so
-pub(crate) fn is_bare(sql: &str, name: &str) -> bool {
-    bare(sql).eq_ignore_ascii_case(name)
-}
-
 impl<C: Connection> fmt::Debug for Stores<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.models().map(|store| store.stats())).finish()

@@ -12,8 +12,10 @@ pub struct Violation {
     pub kind: ViolationKind,
     /// The model that was written
     pub model: &'static str,
-    /// The table that it is a constraint of, which SQLite names where values are unique or never NULL: another one than the model's where a
-    /// trigger has written that
+    /// The table whose columns these are, as far as it is known: another one than the model's where a trigger has written that, or where other
+    /// rows need the one that is to go. SQLite names it where values are unique or never NULL, MariaDB with links and CHECKs, MySQL also of
+    /// unique keys. PostgreSQL names the partition of a table that has some, or what a trigger has written, and does not tell which it is: so the
+    /// table is known there if it is the one that was written
     pub table: Option<Str>,
     /// The column, the first one of several; not known of most CHECKs, nor of SQLite's foreign keys. MySQL says which
     /// unique key it is, which is called as the column if nobody named it
@@ -25,6 +27,10 @@ pub struct Violation {
     pub value: Option<Str>,
     /// Of many records that were to be created the index of the one that was refused, if it could be told
     pub row: Option<usize>,
+    /// The table that was written, as SQL names it; empty where the statement was the application's own
+    pub(super) written: Str,
+    /// Schema and name of the table that the database names
+    pub(super) named: Option<(Option<Str>, Str)>,
 }
 
 /// The kinds of constraints
@@ -42,7 +48,7 @@ pub enum ViolationKind {
 }
 
 impl Violation {
-    pub(super) fn of(model: &'static str, error: &Error) -> Option<Self> {
+    pub(super) fn of(model: &'static str, written: &Str, error: &Error) -> Option<Self> {
         let Error::DatabaseError(kind, information) = error else { return None };
         let kind = match kind {
             DatabaseErrorKind::UniqueViolation => ViolationKind::Unique,
@@ -58,17 +64,43 @@ impl Violation {
         };
         let column = column(&**information).map(Str::from);
         let columns = columns(&**information).unwrap_or_else(|| column.iter().cloned().collect());
-        let (table, value) = (table(information.message()), value(&**information));
+        let value = value(&**information);
+        let named = table(&**information);
+        let known = named.as_ref().filter(|(_, table)| {
+            // PostgreSQL alone tells it in a part of its own.
+            information.table_name().is_none() || is_table(written, None, table)
+        });
         Some(Self {
             kind,
             model,
-            table: table.map(Str::from),
+            table: known.map(|(_, table)| table.clone()),
             column,
             columns,
             value: value.map(Str::from),
             row: None,
+            written: written.clone(),
+            named,
         })
     }
+
+    /// Whether it is this table that was written, as SQL names it; an `AnyConnection` has other quotes for each database
+    pub(crate) fn has_written(&self, sql: &str) -> bool {
+        let bare = |sql: &str| sql.replace(['"', '`'], "");
+        bare(&self.written) == bare(sql)
+    }
+
+    /// Whether it is about this table, as SQL names it, as far as the database names one
+    pub(crate) fn may_be_of(&self, sql: &str) -> bool {
+        self.named.as_ref().is_none_or(|(schema, table)| is_table(sql, schema.as_deref(), table))
+    }
+}
+
+/// Whether a table, as SQL names it, is the one of that name and schema; where one of both is without a schema, it goes by the name
+fn is_table(sql: &str, schema: Option<&str>, table: &str) -> bool {
+    let bare = |name: &str| name.trim_matches(['"', '`']).to_owned();
+    let (of, name) = sql.rsplit_once('.').map_or((None, sql), |(of, name)| (Some(bare(of)), name));
+    let is_its_schema = || of.zip(schema).is_none_or(|(of, schema)| of.eq_ignore_ascii_case(schema));
+    bare(name).eq_ignore_ascii_case(table) && is_its_schema()
 }
 
 /// ``CONSTRAINT `price_is_positive` failed for `shop`.`items` ``: MariaDB has a number of its own for it, which diesel does
@@ -106,12 +138,43 @@ fn column(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<
         .or_else(|| Some(between(message, "for key '", &['\''])?.rsplit('.').next()?.to_owned()))
 }
 
-/// The table that SQLite names: `UNIQUE constraint failed: lines.order_id, lines.number`
-///
-/// What PostgreSQL tells beside the message may be a partition of the table that was written.
-fn table(message: &str) -> Option<&str> {
-    let (_, columns) = message.split_once(" constraint failed: ").filter(|(kind, _)| *kind != "CHECK")?;
-    Some(columns.split(", ").next()?.rsplit_once('.')?.0)
+/// Schema and name of the table whose columns a database names
+fn table(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> Option<(Option<Str>, Str)> {
+    let message = information.message();
+    let bare = |table: &str| Some((None, Str::from(table)));
+    if let Some(table) = information.table_name() {
+        // Of a row that is needed PostgreSQL names columns of it, and the table of those that need it:
+        // `update or delete on table "partners" violates foreign key constraint "…" on table "orders"`
+        let details = information.details().unwrap_or_default();
+        if !details.contains(" referenced from table ") {
+            return bare(table);
+        }
+        let needed = message
+            .strip_prefix("update or delete on table \"")
+            .and_then(|rest| rest.split_once("\" violates "));
+        // Not told in words that are known: then it is none of those that somebody asks for.
+        return bare(needed.map_or("", |(needed, _)| needed));
+    }
+    // `UNIQUE constraint failed: lines.order_id, lines.number`
+    let sqlite = || {
+        let (_, columns) = message.split_once(" constraint failed: ").filter(|(kind, _)| *kind != "CHECK")?;
+        bare(columns.split(", ").next()?.rsplit_once('.')?.0)
+    };
+    // ``… a foreign key constraint fails (`shop`.`orders`, CONSTRAINT …``, ``CONSTRAINT `price` failed for `shop`.`items` ``
+    let mysql = || {
+        let (_, rest) = message
+            .split_once(" foreign key constraint fails (")
+            .or_else(|| message.split_once("` failed for ").filter(|_| is_mariadb_check(message)))?;
+        let (_, rest) = rest.split_at_checked(1).filter(|(quote, _)| ["`", "\""].contains(quote))?;
+        let (schema, rest) = rest.split_once("`.`").or_else(|| rest.split_once("\".\""))?;
+        Some((Some(Str::from(schema)), Str::from(rest.split(['`', '"']).next()?)))
+    };
+    // `Duplicate entry 'BE' for key 'countries.code'`: MySQL 8. MariaDB names the key alone.
+    let key = || {
+        let (_, key) = message.strip_prefix("Duplicate entry '")?.rsplit_once("' for key '")?;
+        bare(key.split_once('.')?.0)
+    };
+    sqlite().or_else(mysql).or_else(key)
 }
 
 /// All columns that a database names, where it names several

@@ -51,7 +51,7 @@ fn before_lock<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> Resu
     if env.system().has_row_locks {
         return Ok(());
     }
-    let doing = Doing { model: store.name(), text: &|| format!("locking {}", store.name()) };
+    let doing = Doing { model: store.name(), table: "", text: &|| format!("locking {}", store.name()) };
     env.run(doing, &WriteNothing { store }).map(drop)
 }
 

@@ -38,7 +38,7 @@ pub(crate) fn count<M: Entity>(
             &whole
         }
     };
-    let rows = env.watch_search::<M, _>(at, query, |text| {
+    let counts = env.watch_search::<M, _>(at, query, |text| {
         env.flushed()?;
         let fault = |error| Error::database(M::NAME, format_args!("counting {}", M::NAME), error);
         let read = |row_count: &Cell<usize>| {
@@ -60,7 +60,13 @@ pub(crate) fn count<M: Entity>(
         env.note_search(|| text.to_owned());
         Ok(rows)
     })?;
-    Ok(rows.first().copied().unwrap_or(0))
+    // SQL of the application's own may close the parenthesis that it stands in.
+    let &[count] = &counts[..] else {
+        let what = format!("COUNT(*) gave {} rows instead of one: is it one query?", counts.len());
+        let error = diesel::result::Error::DeserializationError(what.into());
+        return Err(Error::database(M::NAME, format_args!("counting {}", M::NAME), error));
+    };
+    Ok(count)
 }
 
 /// `SELECT COUNT(*) FROM (query)`

@@ -371,7 +371,7 @@ fn search_keys<M: Entity>(
     query: &dyn QueryFragment<DbOf<M>>,
 ) -> Result<Vec<M::Key>> {
     env.flushed()?;
-    let doing = Doing { model: M::NAME, text: &|| Reason::Search.text(M::NAME) };
+    let doing = Doing { model: M::NAME, table: "", text: &|| Reason::Search.text(M::NAME) };
     let mut gathered = Gathered::<M> { keys: Vec::new(), parts: Default::default() };
     env.traced(&statement_of(M::NAME, &Reason::Search, 0), query, |row_count| {
         env.before_select(query);

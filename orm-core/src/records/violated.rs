@@ -2,7 +2,6 @@
 
 use crate::Violation;
 use crate::backend::Dialect;
-use crate::env::stores::is_bare;
 use crate::model::{self, DbOf};
 use crate::records::Model;
 use crate::records::field::{Field, Kind};
@@ -11,7 +10,9 @@ impl Violation {
     /// Whether it is about a field: one of the field's columns is among those of the constraint
     ///
     /// What a form needs to show the error where it belongs. Of several fields that are unique together it is about each. It goes by the
-    /// model's name, and on SQLite by the table: of several structs of one name it may be another one's.
+    /// table that was written, whichever struct has written it. `false` also where it is not known: PostgreSQL names the partition of a table that
+    /// has some, and a table that a trigger has written, in the same way. Where MariaDB names no table (of unique values and of NULL) a trigger's
+    /// statement is taken for that of the table.
     ///
     /// ```
     /// # use orm_core::prelude::*;
@@ -31,7 +32,7 @@ impl Violation {
         self.is_of_table::<M>() && self.has_one_of(field.column_names())
     }
 
-    /// The names of the model's fields that it is about, in their order; none of another model, nor where the database does not say it
+    /// The names of the model's fields that it is about, in their order; none of another table, nor where the database does not say it
     ///
     /// No database says it of a CHECK over several columns, SQLite of no foreign key. MySQL tells the name of a unique key, which is called as its first
     /// column if nobody has named it.
@@ -44,12 +45,12 @@ impl Violation {
         key.into_iter().chain(others).collect()
     }
 
-    /// Whether it is about a model's own columns, and not those of a table that a trigger has written
+    /// Whether it is about the columns of a model's table: that was written, and no other one is named, as of a trigger's statement
     fn is_of_table<M: Model>(&self) -> bool {
         let (model, system) = (model::any::<M>(), <DbOf<M> as Dialect>::SYSTEM);
-        let is_it = |sql: &str| self.table.as_deref().is_none_or(|table| is_bare(sql, table));
-        self.model == M::NAME
-            && (is_it(&model.table(system)) || model.view_of(system).iter().any(|sql| is_it(sql)))
+        let table = model.table(system);
+        self.has_written(&table)
+            && (self.may_be_of(&table) || model.view_of(system).iter().any(|sql| self.may_be_of(sql)))
     }
 
     fn has_one_of(&self, columns: &[&str]) -> bool {

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::slot::Slot;
 use crate::Str;
-use crate::key::Key;
+use crate::key::{Key, Place};
 
 /// The keys of the rows of a table, each with its slot
 #[derive(Debug)]
@@ -164,6 +164,8 @@ pub(crate) trait AnyKeys: Any + Send {
     fn text(&self, slot: Slot) -> Str;
     /// A key as a number, if it is one
     fn number(&self, slot: Slot) -> Option<i64>;
+    /// By what the database puts a key in order, if that is known
+    fn place(&self, slot: Slot) -> Option<Place>;
     /// The slot of a key that is a whole number, if keys of the type can be this one
     fn intern_number(&self, number: i64) -> Option<Slot>;
     /// The slot here of another table's key, if that has keys of the same type
@@ -185,6 +187,10 @@ impl<K: Key> AnyKeys for RefCell<Keys<K>> {
 
     fn number(&self, slot: Slot) -> Option<i64> {
         self.borrow().key(slot).number()
+    }
+
+    fn place(&self, slot: Slot) -> Option<Place> {
+        self.borrow().key(slot).place()
     }
 
     fn intern_number(&self, number: i64) -> Option<Slot> {

@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, Stamp};
 use super::slot::{Slot, SlotSet, Slots};
+use crate::key::Place;
 
 /// A to-one link's cell: the target's slot, or NULL
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,15 +178,15 @@ impl Joining {
     }
 }
 
-/// Changes the lists of one to-many link whose owners are known. With `number` they are in the order of the members' numbers.
+/// Changes the lists of one to-many link whose owners are known. Where it is known, `place` is where members belong.
 pub(crate) fn edit(
     lists: &mut Column<List>,
     edits: &[Edit],
     now: Moment,
-    number: &dyn Fn(Slot) -> Option<i64>,
+    place: &dyn Fn(Slot) -> Option<Place>,
     joining: Joining,
 ) {
-    let by_number = joining == Joining::ByKey;
+    let by_key = joining == Joining::ByKey;
     let mut edits: Vec<(Slot, Edit)> = edits.iter().filter_map(|edit| Some((edit.owner?, *edit))).collect();
     // Stable: what happens to one list happens in the order in which it was asked for.
     edits.sort_by_key(|&(owner, _)| owner);
@@ -203,14 +204,14 @@ pub(crate) fn edit(
             lists.remove(owner);
             continue;
         }
-        let number = |member: Slot| if by_number { number(member) } else { None };
+        let place = |member: Slot| if by_key { place(member) } else { None };
         let list = if edits.len() <= FEW {
-            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), number)
+            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), place)
         } else {
             let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
-            if by_number {
-                // What is no number, or too large a one, stays behind.
-                list.sort_by_key(|&member| number(member).unwrap_or(i64::MAX));
+            if by_key {
+                // Of what only the database knows where it belongs, or is too large a number, it is the end.
+                list.sort_by_key(|&member| place(member).unwrap_or([i64::MAX; 3]));
             }
             list
         };
@@ -224,23 +225,21 @@ pub(crate) fn edit(
 /// Changes of one list that are made one by one
 const FEW: usize = 8;
 
-/// A list after its changes: what is new stands where its number belongs, or at the end.
+/// A list after its changes: what is new stands where its key belongs, or at the end.
 fn edited_one_by_one<'a>(
     list: &[Slot],
     edits: impl Iterator<Item = &'a Edit>,
-    number: impl Fn(Slot) -> Option<i64>,
+    place: impl Fn(Slot) -> Option<Place>,
 ) -> Vec<Slot> {
     let mut list = list.to_vec();
     for &Edit { member, add, .. } in edits {
         match (list.iter().position(|&other| other == member), add) {
             (None, true) => {
-                let place = match number(member) {
-                    Some(new) => {
-                        list.partition_point(|&other| number(other).is_some_and(|other| other < new))
-                    }
+                let at = match place(member) {
+                    Some(new) => list.partition_point(|&other| place(other).is_some_and(|other| other < new)),
                     None => list.len(),
                 };
-                list.insert(place, member);
+                list.insert(at, member);
             }
             (Some(place), false) => {
                 list.remove(place);
@@ -311,12 +310,12 @@ mod tests {
 
     #[test]
     fn many_changes_at_once_are_the_same_one_by_one() {
-        let number = |member: Slot| Some(member.index() as i64);
+        let place = |member: Slot| Some([1, member.index() as i64, 0]);
         for (list, edits) in changes() {
             let mut at_once = edited(&list, edits.iter());
             at_once.sort_unstable();
-            assert_eq!(edited_one_by_one(&list, edits.iter(), number), at_once, "{list:?} {edits:?}");
-            // Without an order of numbers what is new stands at the end.
+            assert_eq!(edited_one_by_one(&list, edits.iter(), place), at_once, "{list:?} {edits:?}");
+            // Without an order of keys what is new stands at the end.
             let mut last = edited_one_by_one(&list, edits.iter(), |_| None);
             last.sort_unstable();
             assert_eq!(last, at_once);
@@ -339,7 +338,7 @@ mod tests {
             is_pair: false,
         };
         let edits = [join, Edit { owner: Some(slot(9)), ..join }];
-        edit(&mut lists, &edits, NOW, &|member| Some(-(member.index() as i64)), Joining::ByKey);
+        edit(&mut lists, &edits, NOW, &|member| Some([-(member.index() as i64), 0, 0]), Joining::ByKey);
         let list = |owner: usize| lists.get(slot(owner)).map(|list| list.0.to_vec());
         assert_eq!((list(0), list(1), list(9)), (Some(slots([1])), Some(slots([7, 3])), None));
     }

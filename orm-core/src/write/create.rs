@@ -14,6 +14,7 @@ use super::{duplicate, links, made, put, refused, stored, validate, version};
 use crate::backend::{Begin, Connection, Dialect as _};
 use crate::codec::encode::{Given, State, put_links};
 use crate::env::stores::Store;
+use crate::env::trace::Statement;
 use crate::error::Doing;
 use crate::model::field_ids;
 use crate::number::FieldId;
@@ -82,9 +83,9 @@ fn create_shapes<C: Connection>(
 #[cold]
 fn unread<C: Connection>(store: Store<'_, C>, error: Error) -> Error {
     match error {
-        Error::Database { model, error, .. } if matches!(*error, DeserializationError(_)) => {
+        Error::Database { model, error, table, .. } if matches!(*error, DeserializationError(_)) => {
             let doing = format!("reading the key of a new {}, whose row is there now", store.name());
-            Error::Database { model, doing: doing.as_str().into(), error }
+            Error::Database { model, doing: doing.as_str().into(), error, table }
         }
         Error::InvalidValue { model, field, id, message } if field == store.model().key_field() => {
             let message = format!("{message}; the row was created and is there now");
@@ -268,7 +269,7 @@ fn insert_window<C: Connection>(
 ) -> Result<Vec<Slot>> {
     let store = insert.store;
     let told = || format!("creating {} {}", insert.rows.len(), store.name());
-    let doing = Doing { model: store.name(), text: &told };
+    let doing = Doing { model: store.name(), table: store.sql(), text: &told };
     if insert.returning {
         let slots = env.run_returning(store, doing, insert)?;
         let may_be_fewer =
@@ -414,19 +415,22 @@ fn no_members<C: Connection>(
 
 /// The number of the first row of the last INSERT, and by how much each further one is larger
 fn first_inserted<C: Connection>(env: &Environment<C>, model: &'static str) -> Result<(usize, usize)> {
-    let doing = Doing { model, text: &|| format!("asking for the keys of new {model}") };
+    let doing = Doing { model, table: "", text: &|| format!("asking for the keys of new {model}") };
     let fault = |error| doing.fault(error);
     env.note_statement(&FirstInserted);
-    env.giving_up_broken(|| {
-        let mut connection = env.connection()?;
-        let mut rows = LoadConnection::load(&mut **connection, FirstInserted).map_err(fault)?;
-        let Some(row) = rows.next() else { return Ok((0, 1)) };
-        let row = row.map_err(fault)?;
-        let number = |index: usize| {
-            let value = row.get(index);
-            C::Backend::read_count(value.as_ref().and_then(|value| value.value()))
-                .map_err(|error| fault(diesel::result::Error::DeserializationError(error)))
-        };
-        Ok((number(0)?, number(1)?))
+    let told = Statement { kind: "select", model, reason: &"the keys of new rows", keys: None };
+    env.traced(&told, &FirstInserted, |row_count| {
+        env.giving_up_broken(|| {
+            let mut connection = env.connection()?;
+            let mut rows = LoadConnection::load(&mut **connection, FirstInserted).map_err(fault)?;
+            let row = rows.next().ok_or_else(|| fault(diesel::result::Error::NotFound))?.map_err(fault)?;
+            row_count.set(1);
+            let number = |index: usize| {
+                let value = row.get(index);
+                C::Backend::read_count(value.as_ref().and_then(|value| value.value()))
+                    .map_err(|error| fault(diesel::result::Error::DeserializationError(error)))
+            };
+            Ok((number(0)?, number(1)?))
+        })
     })
 }

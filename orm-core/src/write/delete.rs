@@ -176,8 +176,11 @@ fn send_by_levels<C: Connection>(
 fn send_held<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<Vec<Slot>> {
     let mut kept = Vec::new();
     for slots in slots.chunks(rows_of_one(store, 0)) {
-        let doing =
-            Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], slots) };
+        let doing = Doing {
+            model: store.name(),
+            table: store.sql(),
+            text: &|| describe("deleting", store.table_store(), &[], slots),
+        };
         let which = Which::Keys(store.key_list(slots));
         if env.run(doing, &Delete { store, which, returning: false })? < slots.len() {
             look_for(env, store, slots)?;
@@ -195,8 +198,11 @@ fn send_alone<C: Connection>(
     versioned: bool,
 ) -> Result<Vec<Slot>> {
     let slots = [slot];
-    let doing =
-        Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], &slots) };
+    let doing = Doing {
+        model: store.name(),
+        table: store.sql(),
+        text: &|| describe("deleting", store.table_store(), &[], &slots),
+    };
     let which = Which::of(env, store, &slots, versioned)?;
     if env.run(doing, &Delete { store, which, returning: false })? > 0 {
         return Ok(Vec::new());
@@ -233,8 +239,11 @@ fn send_returning<C: Connection>(
     slots: &[Slot],
     versioned: bool,
 ) -> Result<Vec<Slot>> {
-    let doing =
-        Doing { model: store.name(), text: &|| describe("deleting", store.table_store(), &[], slots) };
+    let doing = Doing {
+        model: store.name(),
+        table: store.sql(),
+        text: &|| describe("deleting", store.table_store(), &[], slots),
+    };
     let which = Which::of(env, store, slots, versioned)?;
     let found = env.run_returning(store, doing, &Delete { store, which, returning: true })?;
     if found.len() == slots.len() {

@@ -82,7 +82,7 @@ fn by_another_key<C: Connection>(store: Store<'_, C>, columns: &[&str], error: E
                 store.name(),
                 columns.join(", ")
             );
-            Error::database(model, doing, DatabaseError(UniqueViolation, Box::new(said)))
+            Error::database_of(model, store.sql(), doing, DatabaseError(UniqueViolation, Box::new(said)))
         }
         error => error,
     }

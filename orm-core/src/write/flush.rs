@@ -452,9 +452,9 @@ fn forget_gone<C: Connection>(
 fn handed_over(error: Error, slots: &[Slot]) -> Error {
     let is_unique = error.violation().is_some_and(|violation| violation.kind == ViolationKind::Unique);
     match error {
-        Error::Database { model, doing, error } if is_unique && slots.len() > 1 => {
+        Error::Database { model, doing, error, table } if is_unique && slots.len() > 1 => {
             let way_out = "if a value goes from one of them to another, give it up first and call `flush()` before the other takes it";
-            Error::Database { model, doing: format!("{doing} ({way_out})").into(), error }
+            Error::Database { model, doing: format!("{doing} ({way_out})").into(), error, table }
         }
         error => error,
     }
@@ -468,8 +468,11 @@ fn send<C: Connection>(
     window: usize,
     compares: bool,
 ) -> Result<Found> {
-    let doing =
-        Doing { model: name_of(table, columns), text: &|| describe("writing", table, columns, slots) };
+    let doing = Doing {
+        model: name_of(table, columns),
+        table: table.sql(),
+        text: &|| describe("writing", table, columns, slots),
+    };
     let of_columns = columns.iter().zip(written).map(|(&column, written)| {
         let assignment = assignment(env, table, column, &written.slots)?;
         Ok(Assignment { places: written.places.as_deref(), ..assignment })

@@ -12,6 +12,7 @@ use crate::backend::{Connection, Dialect};
 use crate::codec::altered::is_text_altered;
 use crate::env::keys::read_slots;
 use crate::env::stores::Store;
+use crate::env::trace::Statement;
 use crate::error::Doing;
 use crate::load::query;
 use crate::store::Slot;
@@ -57,11 +58,21 @@ fn default_of_key<C: Connection>(env: &Environment<C>, store: Store<'_, C>) -> R
     }
     let doing = Doing {
         model: store.name(),
+        table: "",
         text: &|| format!("asking what gives the keys of new {}", store.name()),
     };
     env.note_statement(&DefaultOf { store, column });
-    let asked = env.giving_up_broken(|| {
-        env.connection()?.default_of(store.sql(), column).map_err(|error| doing.fault(error))
+    let told = Statement {
+        kind: "select",
+        model: store.name(),
+        reason: &"what gives the keys of new rows",
+        keys: None,
+    };
+    let asked = env.traced(&told, &DefaultOf { store, column }, |rows| {
+        env.giving_up_broken(|| {
+            let asked = env.connection()?.default_of(store.sql(), column);
+            asked.inspect(|_| rows.set(1)).map_err(|error| doing.fault(error))
+        })
     })?;
     let default = asked.map(Arc::from);
     env.key_defaults.borrow_mut().insert(table, default.clone());
@@ -82,11 +93,18 @@ pub(super) fn keys<C: Connection>(
     let Some(expression) = env.key_defaults.borrow().get(&store.table_number()).cloned().flatten() else {
         return Ok(None);
     };
-    let doing =
-        Doing { model: store.name(), text: &|| format!("asking for the keys of new {}", store.name()) };
+    let doing = Doing {
+        model: store.name(),
+        table: "",
+        text: &|| format!("asking for the keys of new {}", store.name()),
+    };
     let made = MadeKeys { expression: &expression, rows: i64::try_from(rows).unwrap_or(i64::MAX) };
     env.note_statement(&made);
-    read_slots(env, store, doing, &made).map(Some)
+    let told = Statement { kind: "select", model: store.name(), reason: &"the keys of new rows", keys: None };
+    let made = env.traced(&told, &made, |told| {
+        read_slots(env, store, doing, &made).inspect(|slots| told.set(slots.len()))
+    })?;
+    Ok(Some(made))
 }
 
 /// An error if new rows have not got the keys that were made for them: a trigger gives others.

@@ -71,12 +71,13 @@ fn flush<C: Connection>(
     let columns = own.len() + other.len() + constants.len();
     let system = env.system();
     let binds = if system.has_values { columns } else { 2 * columns };
+    let join_table = env.stores.join_sql(join);
     for pairs in pairs.chunks(WINDOW.min(system.max_binds / binds)) {
         let owners = pairs.iter().map(|&(own, _)| Some(own)).collect();
         let members = pairs.iter().map(|&(_, other)| Some(other)).collect();
         let mut change = Change::<C> {
             system,
-            table: env.stores.join_sql(join),
+            table: join_table,
             own,
             other,
             owners: store.model().key_binds(store.table(), owners),
@@ -92,7 +93,7 @@ fn flush<C: Connection>(
             let what = if add { "adding" } else { "removing" };
             format!("{what} {} pairs of {}.{}", pairs.len(), store.name(), store.field_name(field))
         };
-        let doing = Doing { model: store.name(), text: &told };
+        let doing = Doing { model: store.name(), table: join_table, text: &told };
         let sent = env.run(doing, &change).map_err(|error| kept_out(error, &change))?;
         if change.overlooks_conflicts() && sent < pairs.len() {
             see_to_it(env, doing, &mut change)?;
@@ -127,12 +128,12 @@ fn see_to_it<C: Connection>(
 #[cold]
 fn kept_out<C: Connection>(error: Error, change: &Change<'_, C>) -> Error {
     match error {
-        Error::Database { model, doing, error } if change.fails_by_subquery() => {
+        Error::Database { model, doing, error, table } if change.fails_by_subquery() => {
             let hint = format!(
                 "if it is about a subquery: a unique key of {} beside that of the pair keeps one of them out",
                 change.table
             );
-            Error::Database { model, doing: format!("{doing} ({hint})").into(), error }
+            Error::Database { model, doing: format!("{doing} ({hint})").into(), error, table }
         }
         error => error,
     }

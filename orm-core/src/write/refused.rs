@@ -11,7 +11,7 @@ use super::rows::AnyValues;
 use super::statement::Insert;
 use crate::backend::{Connection, Dialect as _};
 use crate::env::keys::read_slots;
-use crate::env::stores::{Store, is_bare};
+use crate::env::stores::Store;
 use crate::env::trace::Statement;
 use crate::error::{Doing, Violation, ViolationKind};
 use crate::fragment::{Fragment, joined};
@@ -30,7 +30,9 @@ pub(super) fn name_row<C: Connection>(
     error: Error,
 ) -> Error {
     let Some(violation) = error.violation() else { return error };
-    if violation.table.as_deref().is_some_and(|table| !is_bare(insert.store.sql(), table)) {
+    // On PostgreSQL it may be a partition: then the value tells the row.
+    let is_untold = violation.table.is_some() || violation.kind == ViolationKind::NotNull;
+    if is_untold && !violation.may_be_of(insert.store.sql()) {
         // Of none of these rows: a trigger has written it.
         return error;
     }
@@ -176,10 +178,21 @@ fn twin(texts: &[Vec<String>]) -> Option<usize> {
 
 /// The first row of which there is one in the database
 fn there<C: Connection>(env: &Environment<C>, insert: &Insert<'_, C>, parts: &[Part]) -> Option<usize> {
-    let mut connection = env.connection().ok()?;
+    let model = insert.store.name();
+    let doing = Doing { model, table: "", text: &|| format!("looking for a {model} that is there already") };
+    let told = Statement { kind: "select", model, reason: &"which new row was refused", keys: Some(1) };
     insert.rows.iter().position(|&row| {
         let there = There(parts.iter().map(|&part| Value { insert, part, row }).collect());
-        LoadConnection::load(&mut **connection, Fragment(&there)).is_ok_and(|mut rows| rows.next().is_some())
+        let found = env.traced(&told, &there, |rows| {
+            env.note_statement(&there);
+            let mut connection = env.connection()?;
+            let fault = |error| doing.fault(error);
+            let is_there =
+                LoadConnection::load(&mut **connection, Fragment(&there)).map_err(fault)?.next().is_some();
+            rows.set(is_there.into());
+            Ok(is_there)
+        });
+        found.unwrap_or(false)
     })
 }
 
@@ -248,7 +261,7 @@ pub(super) fn rows_with<C: Connection>(
         let query = Keys { store, rows };
         let reason = "whose stored values follow from them";
         let text = || format!("looking for {} {} that may be there", rows.len(), store.name());
-        let doing = Doing { model: store.name(), text: &text };
+        let doing = Doing { model: store.name(), table: "", text: &text };
         let told = Statement { kind: "select", model: store.name(), reason: &reason, keys: Some(rows.len()) };
         found.extend(env.traced(&told, &query, |told| {
             env.before_select(&query);

@@ -492,7 +492,7 @@ pub(super) fn selected<C: Connection>(
         let model = owners.name();
         let reason = "what follows from what has changed";
         let text = || format!("finding {model} that follow from {} of {}", slots.len(), by.name());
-        let doing = Doing { model, text: &text };
+        let doing = Doing { model, table: "", text: &text };
         let told = Statement { kind: "select", model, reason: &reason, keys: Some(slots.len()) };
         let owners = env.traced(&told, &query, |told| {
             env.before_select(&query);

@@ -200,8 +200,11 @@ fn send_one<C: Connection>(
     changes: &dyn QueryFragment<C::Backend>,
     compares: bool,
 ) -> Result<()> {
-    let doing =
-        Doing { model: store.name(), text: &|| describe("updating", store.table_store(), &[], slots) };
+    let doing = Doing {
+        model: store.name(),
+        table: store.sql(),
+        text: &|| describe("updating", store.table_store(), &[], slots),
+    };
     let rows = slots.len();
     let returning = compares && env.system().has_returning;
     let update = |which| Update { store, changes, which, rows, returning };

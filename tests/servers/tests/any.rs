@@ -325,11 +325,9 @@ fn the_same_work_gives_the_same_everywhere() -> Outcome {
 
         // What is wrong with it is told alike.
         let twice = env.create(Country::values().name("x").code("BE")).unwrap_err();
-        assert_eq!(
-            twice.violation().map(|violation| violation.kind),
-            Some(ViolationKind::Unique),
-            "{name}: {twice}"
-        );
+        let violation = twice.violation().ok_or_else(|| format!("{name}: {twice:?}"))?;
+        assert_eq!(violation.kind, ViolationKind::Unique, "{name}: {twice}");
+        assert!(violation.is_of(Country::CODE) && !violation.is_of(Country::NAME), "{name}: {violation:?}");
         assert!(env.record::<Partner>(999).name().unwrap_err().is_missing_record());
 
         found.delete()?;

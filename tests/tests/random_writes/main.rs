@@ -22,7 +22,7 @@ use run::Run;
 use world::{Eyes, Home};
 
 proptest! {
-    // 768 cases, some 25 seconds on SQLite, unless PROPTEST_CASES says otherwise. What fails is kept beside this file: by itself
+    // 768 cases, some 25 seconds on SQLite, unless PROPTEST_CASES says otherwise; 5,000 are some 100,000 steps. What fails is kept beside this file: by itself
     // proptest would keep it in a folder for all of this crate's tests that are called `main.rs`.
     #![proptest_config(ProptestConfig {
         cases: 3 * ProptestConfig::default().cases,

@@ -3,11 +3,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use orm_core::{Environment, Error, Result};
 
 use crate::steps::{Kind, Step};
 use crate::world::{Check, Eyes, Links, Pending, World};
+
+/// How many steps were done, in all cases; each thousand is told of, for who runs many
+static DONE: AtomicUsize = AtomicUsize::new(0);
 
 /// What a panic of a case carries: thrown without the panic hook, so that nothing is printed
 struct Thrown;
@@ -99,6 +103,10 @@ impl<'a> Run<'a> {
                 return Ok(());
             }
             let Step { kind, a, .. } = step;
+            let done = DONE.fetch_add(1, Ordering::Relaxed) + 1;
+            if done.is_multiple_of(1_000) {
+                eprintln!("{done} steps");
+            }
             let result = match kind {
                 Kind::Begin => self.transaction(steps, a.is_multiple_of(2)),
                 Kind::Commit | Kind::Fail | Kind::Panic if self.depth.get() == 0 => Ok(()),

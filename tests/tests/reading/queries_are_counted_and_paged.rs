@@ -38,6 +38,22 @@ fn a_query_is_counted_in_one_select_and_nothing_is_cached() -> Result<()> {
     })
 }
 
+/// Text that gets out of the COUNT around it: SQLite leaves a comment open to the end, elsewhere it is a mistake in itself.
+#[test]
+fn a_count_without_a_row_is_an_error() {
+    let db = TestDb::of_partners(25, 4);
+    for (grouped, rows) in [("x.id HAVING x.id < 0", 0), ("x.id % 2", 2)] {
+        let text = format!("SELECT id FROM partners) AS x GROUP BY {grouped} /*");
+        let error = diesel::sql_query(text).count_records::<Partner>(&db).unwrap_err().to_string();
+        if cfg!(feature = "sqlite") {
+            assert_eq!(
+                error,
+                format!("counting Partner: COUNT(*) gave {rows} rows instead of one: is it one query?")
+            );
+        }
+    }
+}
+
 #[test]
 fn a_page_is_two_selects() -> Result<()> {
     let db = TestDb::of_partners(105, 10);

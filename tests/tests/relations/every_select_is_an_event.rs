@@ -167,6 +167,8 @@ fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> 
     let begun: Vec<_> = told.extract_if(.., |seen| seen.field("message") == "transaction").collect();
     let begun: Vec<_> = begun.iter().map(|seen| seen.field("db.query.text")).collect();
     assert_eq!(begun, on!(sqlite [""; 0], postgres [""; 0], mysql ["BEGIN", "COMMIT"]));
+    let asked: Vec<_> = told.extract_if(.., |seen| seen.field("reason") == "the keys of new rows").collect();
+    assert_eq!(asked.len(), on!(sqlite 0, postgres 0, mysql 1));
     assert_eq!(told.len(), expected.len(), "{told:#?}");
     for (seen, (kind, operation, rows)) in told.iter().zip(expected) {
         let text = seen.field("db.query.text");
@@ -182,6 +184,28 @@ fn a_statement_is_told_of_with_its_text_and_the_line_that_calls() -> Result<()> 
         assert_eq!(seen.field("code.line.number"), line.to_string());
     }
     assert_eq!((told[1].field("model"), told[1].field("reason")), ("Partner", "writing Partner.name of 4"));
+    Ok(())
+}
+
+/// MySQL is asked for the keys by a SELECT, which counts like any other.
+#[test]
+fn what_a_create_sends_besides_is_told_of_as_it_is_counted() -> Result<()> {
+    let db = TestDb::of_partners(25, 4);
+    let before = db.stats().queries;
+    let new = |n| {
+        let values = Partner::values().name(format!("new {n}")).email("e").phone("p").city("c");
+        values.active(true).credit(1.0)
+    };
+    let mut told = events(|| db.create_many((0..3).map(new)).map(drop))?;
+    told.retain(|seen| seen.field("message") != "transaction");
+    assert_eq!(told.len(), (db.stats().queries - before) as usize, "{told:#?}");
+    let field = |name| told.iter().map(|seen| seen.field(name)).collect::<Vec<_>>();
+    assert_eq!(
+        field("db.operation.name"),
+        on!(sqlite vec!["INSERT"], postgres vec!["INSERT"], mysql vec!["INSERT", "SELECT"])
+    );
+    assert_eq!(field("rows"), on!(sqlite vec!["3"], postgres vec!["3"], mysql vec!["3", "1"]));
+    assert!(field("model").iter().all(|model| *model == "Partner"));
     Ok(())
 }
 

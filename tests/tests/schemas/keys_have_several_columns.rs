@@ -341,3 +341,26 @@ fn a_link_that_cannot_be_read_is_the_error_of_its_cell() -> Result<()> {
     });
     Ok(())
 }
+
+/// Who comes to a cached list stands where the database puts it, if the columns of the key are whole numbers: few at once, many at once, by the link of
+/// either side, also below zero.
+#[test]
+fn a_member_that_comes_stands_where_its_numbers_belong() -> Result<()> {
+    let db = schema();
+    let read = db.record::<User>(1);
+    assert_eq!(read.owner_ids().ids()?, [(1, 1), (2, 1)]);
+    let stored = || {
+        let rows = owners::table.filter(owners::user_id.eq(1)).order((owners::crate_id, owners::user_id));
+        rows.select((owners::crate_id, owners::user_id)).load::<(i32, i32)>(&mut db.file.connect())
+    };
+    let krate = db.create(Crate::values().id(-100).name("first"))?;
+    db.create(Owner::values().crate_id(&krate).user_id(1))?;
+    db.assert_queries(0, || assert_eq!(read.owner_ids().ids().ok(), Some(vec![(-100, 1), (1, 1), (2, 1)])));
+    let many = (4..14).rev().map(|id| Crate::values().id(if id % 2 == 0 { id } else { -id }).name("more"));
+    let many = db.create_many(many)?;
+    db.create_many(many.iter().map(|krate| Owner::values().crate_id(krate.id()).user_id(1)))?;
+    let cached = db.assert_queries(0, || read.owner_ids().ids())?;
+    assert_eq!(cached, stored()?);
+    assert_eq!(cached.len(), 13);
+    Ok(())
+}

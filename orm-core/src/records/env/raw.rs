@@ -159,7 +159,7 @@ impl<'env, C: Connection> Touching<'env, C> {
         Q: QueryFragment<C::Backend> + QueryId,
     {
         let env = self.env;
-        let doing = Doing { model: "", text: &|| "running a statement".to_owned() };
+        let doing = Doing { model: "", table: "", text: &|| "running a statement".to_owned() };
         // A statement that has no text is refused when it is run.
         let text = env.text_of(&statement).unwrap_or_default();
         let spot = Spot::new(Location::caller(), Repeated::Statement, "", "").with_text(&text);

@@ -33,7 +33,7 @@ use super::reverse::Reverse;
 use super::slot::{ColumnId, Slot, SlotSet, Slots, TableId};
 use super::tally::Tally;
 use crate::Str;
-use crate::key::Key;
+use crate::key::{Key, Place};
 use crate::number::ModelId;
 
 /// A place in a table that values are computed from
@@ -355,6 +355,11 @@ impl Table {
     /// A key as a number, if it is one
     pub(crate) fn key_number(&self, slot: Slot) -> Option<i64> {
         self.keys.number(slot)
+    }
+
+    /// By what the database puts a key in order, if that is known
+    pub(crate) fn key_place(&self, slot: Slot) -> Option<Place> {
+        self.keys.place(slot)
     }
 
     /// The slot of the key that a record of another table has, if that has keys of the same type

@@ -76,6 +76,9 @@ mod types_that_fit;
 #[path = "upserts.rs"]
 mod upserts;
 #[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "violations.rs"]
+mod violations;
+#[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
 #[allow(clippy::duplicate_mod, reason = "the same")]
@@ -176,6 +179,10 @@ pub const DISTINCT: &str = " = CASE WHEN partners.id IN (?, ?, ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET innodb_lock_wait_timeout = 1";
+/// A trigger that writes what is seen of items to a table of its own
+pub const SEES_ITEMS: &str = "CREATE TRIGGER sees AFTER INSERT ON items FOR EACH ROW
+    INSERT INTO seen VALUES (NEW.id, NEW.amount, NULLIF(NEW.amount, 0))";
+pub const IS_MYSQL: bool = true;
 /// Whether the value of a link that leads nowhere is said
 pub const SAYS_MISSING_TARGET: bool = false;
 pub const LOCK_TIMEOUT_NOW: &str = "SELECT CAST(@@innodb_lock_wait_timeout AS INTEGER) AS number";

@@ -51,6 +51,7 @@ mod padded_keys;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "pairs.rs"]
 mod pairs;
+mod partitions;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "../../../tests/schemas/random_steps_equal_a_plain_map.rs"]
 mod random_steps_equal_a_plain_map;
@@ -76,6 +77,9 @@ mod types;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "upserts.rs"]
 mod upserts;
+#[allow(clippy::duplicate_mod, reason = "the same")]
+#[path = "violations.rs"]
+mod violations;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "walking.rs"]
 mod walking;
@@ -185,6 +189,11 @@ pub const DISTINCT: &str = " FROM (VALUES ($1, $2, $3), ";
 
 /// A statement that waits a second for a lock and no longer, and what is said then
 pub const LOCK_TIMEOUT: &str = "SET lock_timeout = '1s'";
+/// A trigger that writes what is seen of items to a table of its own
+pub const SEES_ITEMS: &str = "CREATE FUNCTION sees() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO seen VALUES (NEW.id, NEW.amount, NULLIF(NEW.amount, 0)); RETURN NEW; END $$;
+    CREATE TRIGGER sees AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION sees()";
+pub const IS_MYSQL: bool = false;
 /// Whether the value of a link that leads nowhere is said
 pub const SAYS_MISSING_TARGET: bool = true;
 pub const LOCK_TIMEOUT_NOW: &str =

@@ -6,6 +6,7 @@ use orm_core::Isolation;
 
 use crate::place::Outcome;
 
+mod decimals;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "load.rs"]
 mod load;

@@ -367,3 +367,59 @@ fn a_row_that_a_trigger_keeps_as_it_is_was_written() -> Outcome {
     assert!(matches!(error, orm_core::Error::MissingRecord { model: "Mood", .. }), "{error}");
     Ok(())
 }
+
+diesel::table! { papers { id -> Integer, title -> Text, data -> Jsonb, plain -> Json, extra -> Nullable<Jsonb>, parts -> Array<Jsonb> } }
+
+#[derive(Model)]
+#[model(table = papers, connection = PgConnection)]
+pub struct Paper {
+    id: i32,
+    title: String,
+    data: serde_json::Value,
+    plain: serde_json::Value,
+    extra: Option<serde_json::Value>,
+    parts: Vec<serde_json::Value>,
+}
+
+/// The numbers of JSONB are decimals: 1e17 is kept as a whole number, and -0.0 without its sign. What is shown after a write is what the row holds; JSON
+/// is kept as text, and so as it was given.
+#[test]
+fn what_jsonb_makes_of_numbers_is_shown() -> Outcome {
+    let Some(place) = Place::<PgConnection>::new()? else { return Ok(()) };
+    place.connect()?.batch_execute(
+        "CREATE TABLE papers (id INTEGER PRIMARY KEY, title TEXT NOT NULL, data JSONB NOT NULL, plain JSON NOT NULL, extra JSONB,
+            parts JSONB[] NOT NULL)",
+    )?;
+    let env = place.environment()?;
+    let shown = |env: &Environment<PgConnection>| -> Outcome<String> {
+        let paper = env.record::<Paper>(1);
+        Ok(format!("{:?} {:?} {:?} {:?}", paper.data()?, paper.plain()?, paper.extra()?, paper.parts()?))
+    };
+    let stored = || shown(&place.environment()?);
+    let number = |text: &str| -> Outcome<serde_json::Value> { Ok(serde_json::from_str(text)?) };
+    let paper = env.create(
+        Paper::values()
+            .id(1)
+            .title("a")
+            .data(number("[1e17, -0.0]")?)
+            .plain(number("[1e17, -0.0]")?)
+            .extra(number("-0.0")?)
+            .parts(vec![number("1e17")?]),
+    )?;
+    let queries = env.stats().queries;
+    assert_eq!((&*paper.title()?, paper.plain()?), ("a", number("[1e17, -0.0]")?));
+    assert_eq!(env.stats().queries, queries, "text and JSON are as they were given");
+    assert_eq!(paper.data()?, number("[100000000000000000, 0.0]")?);
+    assert_eq!(env.stats().queries, queries + 1, "JSONB is read");
+    assert_eq!(shown(&env)?, stored()?);
+    let (data, extra, parts) =
+        (number(r#"{"b": -0.0, "a": 3e20}"#)?, number("[7e17]")?, vec![number("-0.0")?]);
+    env.transaction(|| {
+        paper.set_data(data)?;
+        paper.set_extra(extra)?;
+        paper.set_parts(parts)
+    })?;
+    assert_eq!(shown(&env)?, stored()?);
+    assert_eq!(paper.extra()?, Some(number("[700000000000000000]")?));
+    Ok(())
+}
