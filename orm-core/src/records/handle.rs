@@ -125,9 +125,11 @@ where
     if let Some(value) = env.read_noted(cells, slot) {
         return Ok(value);
     }
-    // Of what is not there no use is noted; what has to go first may be what is.
-    if (env.signal().has_changed() || cells.borrow().has(slot))
-        && env.touch(group.store, field.index(), slot)
+    // Of what is not there no use is noted, but what has to go first may be there. Asked only where a miss is not a query.
+    if D::IS_COMPUTED && !env.signal().has_changed() && !cells.borrow().has(slot) {
+        return D::bring(group, at, slot, field, place);
+    }
+    if env.touch(group.store, field.index(), slot)
         && let Some(value) = cells.borrow().get(slot)
     {
         return Ok(value.clone());

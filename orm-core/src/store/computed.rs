@@ -556,7 +556,8 @@ impl Computations {
             let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
             let Some((&(table, column), _)) = self.current.get_index(*field as usize) else { continue };
             let is_cached = |&slot: &Slot| is_cached((table, column, slot));
-            if !is_running && !(*stands && slots.all().iter().any(is_cached)) {
+            let is_used = *is_running || *stands && slots.all().iter().any(is_cached);
+            if !is_used {
                 self.give_up(id as u32);
             }
         }
