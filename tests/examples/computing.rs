@@ -1,4 +1,5 @@
-//! Computing a field of 10,000 records, for callgrind: `computing first|anew|hand`, in `computing::read` and `computing::hand`.
+//! Computing a field of 10,000 records, for callgrind: `computing first|anew|called|hand`, in `computing::read`,
+//! `computing::called` and `computing::hand`.
 #![allow(clippy::expect_used)]
 use orm_core::prelude::*;
 use orm_tests::computed::{Contact, contacts};
@@ -20,6 +21,19 @@ fn display_name(contact: &ContactRow, countries: &[String]) -> String {
     }
 }
 
+fn shown(contact: &Record<'_, Contact>) -> orm_core::Result<String> {
+    Ok(match contact.country_id().name()? {
+        Some(country) => format!("{} ({country})", contact.name()?),
+        None => contact.name()?.to_string(),
+    })
+}
+
+/// The function that computes the field, called on records: nothing notes what it reads, and nothing is kept but the text.
+#[inline(never)]
+fn called(contacts: &RecordSet<'_, Contact>) -> orm_core::Result<Vec<Str>> {
+    contacts.iter().map(|contact| Ok(Str::from(shown(&contact)?))).collect()
+}
+
 #[inline(never)]
 fn hand(rows: &[ContactRow], countries: &[String]) -> Vec<String> {
     rows.iter().map(|row| display_name(row, countries)).collect()
@@ -37,6 +51,10 @@ fn main() -> orm_core::Result<()> {
             contacts.iter().try_for_each(|contact| contact.display_name().map(drop))?;
             db.cache().invalidate_field(Contact::DISPLAY_NAME);
             std::hint::black_box(read(&contacts)?);
+        }
+        "called" => {
+            contacts.iter().try_for_each(|contact| shown(&contact).map(drop))?;
+            std::hint::black_box(called(&contacts)?);
         }
         _ => {
             let country = |id: i32| Some(id as usize % 2);

@@ -6,7 +6,7 @@ use crate::backend::Connection;
 use crate::env::environment::Environment;
 use crate::env::stores::Store;
 use crate::number::FieldId;
-use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Slot, Stamp, Target};
+use crate::store::{Column, ColumnId, Dependents, Part, Read, Search, Slot, Stamp, TableId, Target};
 use crate::{Error, Result};
 
 /// So many computed values may follow one from the other.
@@ -23,7 +23,7 @@ impl<C: Connection> Drop for Computing<'_, C> {
         if !self.has_returned {
             self.env.computed.borrow_mut().abandon();
         }
-        self.env.note_computing();
+        self.env.end_computing();
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Ahead<'env, C: Connection>(&'env Environment<C>);
 impl<C: Connection> Drop for Ahead<'_, C> {
     fn drop(&mut self) {
         self.0.computed.borrow_mut().end_ahead();
-        self.0.note_computing();
+        self.0.end_computing();
     }
 }
 
@@ -97,7 +97,9 @@ impl<C: Connection> Environment<C> {
             computed.begin(store.table_number(), store.column_of(field), slots, is_stored)
         };
         begun.map_err(|cycle| self.cycle(&cycle))?;
-        self.note_computing();
+        // No read is a hit now, so that each is noted.
+        self.is_computing.set(true);
+        self.stores.signal.set_hit_tick(0);
         Ok(Computing { env: self, has_returned: false })
     }
 
@@ -105,7 +107,8 @@ impl<C: Connection> Environment<C> {
     /// being computed already.
     pub(crate) fn begin_ahead(&self) -> Ahead<'_, C> {
         self.computed.borrow_mut().begin_ahead();
-        self.note_computing();
+        self.is_computing.set(true);
+        self.stores.signal.set_hit_tick(0);
         Ahead(self)
     }
 
@@ -126,12 +129,10 @@ impl<C: Connection> Environment<C> {
         self.is_computing.get()
     }
 
-    /// Reads are noted while something is being computed, so none is a hit then.
-    fn note_computing(&self) {
-        self.is_computing.set(self.computed.borrow().is_running());
-        if self.is_computing.get() {
-            self.stores.signal.set_hit_tick(0);
-        } else {
+    /// Notes that a computation has ended: after the last one reads are hits again.
+    fn end_computing(&self) {
+        if !self.computed.borrow().is_running() {
+            self.is_computing.set(false);
             self.allow_hits();
         }
     }
@@ -155,14 +156,13 @@ impl<C: Connection> Environment<C> {
     #[inline(never)]
     fn drop_dependents(&self) {
         let mut computed = self.computed.borrow_mut();
-        let mut gone = Vec::new();
         // What goes may be what something else was computed from.
         while self.stores.signal.take_changed() {
             for place in 0..computed.inputs().len() {
                 let (table, part) = computed.inputs()[place];
                 self.stores.table(table).with_dependents(part, &mut |dependents| {
                     if let Some(dependents) = dependents {
-                        computed.take_changed(dependents, &mut gone);
+                        computed.take_changed(dependents);
                     }
                 });
             }
@@ -174,12 +174,13 @@ impl<C: Connection> Environment<C> {
                 let follows = |search: &Search| {
                     tables.iter().any(|(name, table, written)| search.follows(name, *table, written))
                 };
-                computed.take_searches(&follows, &mut gone);
+                computed.take_searches(&follows);
             }
+            let gone = computed.take_gone();
             if !gone.is_empty() {
                 self.note_drop();
             }
-            for (table, column, slot) in gone.drain(..) {
+            for (table, column, slot) in gone {
                 self.stores.table(table).column(column).remove(slot);
             }
         }
@@ -191,8 +192,13 @@ impl<C: Connection> Environment<C> {
     /// missing does, and what is read the first time, in a limited cache, or with an age to look at.
     #[inline]
     pub(crate) fn read_noted<V: Clone>(&self, cells: &RefCell<Column<V>>, slot: Slot) -> Option<V> {
+        if self.is_computing.get() { self.note_cell(cells, slot) } else { None }
+    }
+
+    #[inline(never)]
+    fn note_cell<V: Clone>(&self, cells: &RefCell<Column<V>>, slot: Slot) -> Option<V> {
         let is_plain = self.settings.max_age.is_none() && !self.limits.any();
-        if !self.is_computing.get() || !is_plain || self.stores.signal.has_changed() {
+        if !is_plain || self.stores.signal.has_changed() {
             return None;
         }
         let computed = &mut *self.computed.borrow_mut();
@@ -275,9 +281,19 @@ impl<C: Connection> Environment<C> {
     }
 
     /// Gives the notes back of what has left the cache, once there are many.
+    #[inline]
     pub(crate) fn forget_computations(&self) {
+        if self.computed.borrow().is_crowded() {
+            self.sweep_computations();
+        }
+    }
+
+    #[cold]
+    fn sweep_computations(&self) {
         let mut computed = self.computed.borrow_mut();
-        if !computed.is_crowded() {
+        let count = |(table, column): (TableId, ColumnId)| self.stores.table(table).column(column).count();
+        let cached = computed.fields().map(count).sum();
+        if computed.put_off(cached) {
             return;
         }
         let is_cached = |(table, column, slot): Target| self.stores.table(table).column(column).has(slot);

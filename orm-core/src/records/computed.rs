@@ -69,6 +69,8 @@ impl<K: CellKind> Kind for ComputedKind<K> {
 }
 
 impl<K: CellKind> CellKind for ComputedKind<K> {
+    const IS_COMPUTED: bool = true;
+
     #[inline(always)]
     fn access<M: Model, T: 'static>((access, _): Self::Access<M, T>) -> AccessTo<M, K::Cell<T>> {
         access

@@ -45,6 +45,10 @@ impl<L: Model> StoredKind for LinkedOne<L> {}
 
 /// A kind of field that has cells
 pub trait CellKind: Kind {
+    /// Whether a function makes the values that are not cached
+    #[doc(hidden)]
+    const IS_COMPUTED: bool = false;
+
     #[doc(hidden)]
     fn access<M: Model, T: 'static>(access: Self::Access<M, T>) -> AccessTo<M, Self::Cell<T>>;
 

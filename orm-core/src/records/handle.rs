@@ -121,11 +121,16 @@ where
     D::Cell<T>: Clone,
 {
     D::stands(group.env, group.store, field.index(), slot)?;
-    if let Some(value) = group.env.read_noted(field.cells(&group.columns), slot) {
+    let (env, cells) = (group.env, field.cells(&group.columns));
+    if let Some(value) = env.read_noted(cells, slot) {
         return Ok(value);
     }
-    if group.env.touch(group.store, field.index(), slot)
-        && let Some(value) = field.cells(&group.columns).borrow().get(slot)
+    // Of what is not there no use is noted, but what has to go first may be there. Asked only where a miss is not a query.
+    if D::IS_COMPUTED && !env.signal().has_changed() && !cells.borrow().has(slot) {
+        return D::bring(group, at, slot, field, place);
+    }
+    if env.touch(group.store, field.index(), slot)
+        && let Some(value) = cells.borrow().get(slot)
     {
         return Ok(value.clone());
     }

@@ -1,8 +1,10 @@
 //! What values were computed from: which cells were read for each, and which values go when one of these cells changes.
 //!
-//! Each cell that was read for a computed value has a chain of edges to those values. When the cell changes or leaves, the
-//! chain is cut off and laid aside; before the next look at a computed value they all go, and so do those that were computed
-//! from them. So a write pays for one look at its own cell, and a value that is cached is right.
+//! A cell that was read for a computed value is marked. When it changes or leaves, it is laid aside; before the next look at a
+//! computed value all that was computed from it goes, and so does what was computed from that. So a write pays for one look at
+//! its own cell, and a value that is cached is right.
+//!
+//! A value that is computed anew mostly reads what it has read before: as long as it does, nothing new is noted.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,20 +13,16 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use super::column::Stamp;
-use super::dependents::{Dependents, NONE, Signal};
-use super::slot::{ColumnId, Slot, TableId};
+use super::dependents::{Dependents, NONE, ROOM, Signal};
+use super::notes::{Keep, Note, Notes, SEARCHES};
+use super::slot::{Bits, ColumnId, Slot, SlotSet, TableId};
 use super::table::{Part, Written};
 
-/// Edges that may be there before those that lead nowhere are looked for
-const FEW_EDGES: usize = 1 << 12;
+/// So much may be noted before what is nobody's any more is looked for
+const FEW: usize = 1 << 12;
 
-/// From a cell to a value that was computed from it
-#[derive(Debug, Clone, Copy)]
-struct Edge {
-    computation: u32,
-    /// The next one of the same cell
-    next: u32,
-}
+/// From here on runs are counted from the beginning again: before there are too many for a mark
+const MANY_RUNS: u32 = u32::MAX / 2;
 
 /// The records whose value was computed
 #[derive(Debug)]
@@ -50,8 +48,6 @@ struct Computation {
     field: u32,
     /// Of how many of the records the value is still the one that was computed here
     values: u32,
-    /// How many edges lead here
-    edges: u32,
     slots: Slots,
     /// Whether all that it read is as it was
     stands: bool,
@@ -62,6 +58,12 @@ struct Computation {
 #[derive(Debug)]
 struct Running {
     computation: u32,
+    /// What marks the cells that it reads
+    run: u32,
+    /// Up to where it has read what it read the last time, in the order of that; `NONE` if it goes its own way
+    again: u32,
+    /// Where its reads begin among those of all that run
+    from: usize,
     /// When the oldest of what it has read was loaded
     oldest: Stamp,
     /// What it has read, where that is looked at when it returns and not kept
@@ -122,20 +124,25 @@ pub(crate) type Visit<'a> = &'a dyn Fn(TableId, Part, &mut dyn FnMut(&mut Depend
 /// Which computed values are cached, and the way to them from what they were computed from
 #[derive(Debug, Default)]
 pub(crate) struct Computations {
-    edges: Vec<Edge>,
-    free_edges: Vec<u32>,
+    notes: Notes,
+    /// What those that run have read, but for what they have read again
+    reads: Vec<Note>,
     computations: Vec<Computation>,
     free: Vec<u32>,
-    /// By computed field the computation of each record's value
+    /// By computed field the last computation of each record's value
     current: IndexMap<(TableId, ColumnId), Vec<u32>, FixedState>,
     /// The computed field whose computation was begun last
     last_field: usize,
     running: Vec<Running>,
-    /// Parts of tables that something was computed from
+    /// The last run
+    run: u32,
+    /// Parts of tables that something was computed from; the number of the first is one
     inputs: Vec<(TableId, Part)>,
-    /// The searches that something was computed from
+    /// The searches that something was computed from, and the run that has noted each last
     searches: IndexMap<Search, u32, FixedState>,
-    /// So many edges call for a look for those that lead nowhere.
+    /// Values that have to go
+    gone: Vec<Target>,
+    /// So many notes call for a look for those that are nobody's.
     crowded: usize,
 }
 
@@ -172,6 +179,42 @@ impl Computations {
                 self.last_field
             }
         };
+        let id = match self.last_of(field, slots) {
+            Some(known) if !is_stored => known,
+            _ => self.begin_new(field, slots)?,
+        };
+        let this = &mut self.computations[id as usize];
+        if this.is_running {
+            self.distrust();
+            return Err(self.cycle_from(id));
+        }
+        this.stands = true;
+        this.is_running = true;
+        let span = self.notes.span(id);
+        let again = if span.is_empty() { NONE } else { span.start };
+        self.run += 1;
+        let reads = is_stored.then(Vec::new);
+        let (run, from) = (self.run, self.reads.len());
+        self.running.push(Running { computation: id, run, again, from, oldest: Stamp::MAX, reads });
+        Ok(id)
+    }
+
+    /// The computation that has computed just these values before
+    #[inline]
+    fn last_of(&self, field: usize, slots: &[Slot]) -> Option<u32> {
+        let current = &self.current[field];
+        let id = *current.get(slots.first()?.index())?;
+        let known = self.computations.get(id as usize)?;
+        let are_the_same = match (slots, &known.slots) {
+            ([slot], Slots::One(one)) => slot == one,
+            (_, Slots::Several(several)) => ***several == *slots && known.values as usize == slots.len(),
+            _ => false,
+        };
+        are_the_same.then_some(id)
+    }
+
+    #[inline(never)]
+    fn begin_new(&mut self, field: usize, slots: &[Slot]) -> Result<u32, Vec<Target>> {
         for &slot in slots {
             let Some(&known) = self.current[field].get(slot.index()).filter(|&&known| known != NONE) else {
                 continue;
@@ -185,7 +228,7 @@ impl Computations {
             let before = &mut self.computations[known as usize];
             before.values -= 1;
             if before.values == 0 {
-                self.retire(known);
+                self.give_up(known);
             }
         }
         let slots = match *slots {
@@ -193,8 +236,7 @@ impl Computations {
             _ => Slots::Several(Box::new(slots.into())),
         };
         let values = slots.all().len() as u32;
-        let new =
-            Computation { field: field as u32, slots, values, edges: 0, stands: true, is_running: true };
+        let new = Computation { field: field as u32, slots, values, stands: false, is_running: false };
         let id = match self.free.pop() {
             Some(id) => {
                 self.computations[id as usize] = new;
@@ -208,12 +250,10 @@ impl Computations {
         let current = &mut self.current[field];
         for &slot in self.computations[id as usize].slots.all() {
             if current.len() <= slot.index() {
-                current.resize(slot.index() + 1, NONE);
+                current.resize((slot.index() + 1).next_multiple_of(ROOM), NONE);
             }
             current[slot.index()] = id;
         }
-        let reads = is_stored.then(Vec::new);
-        self.running.push(Running { computation: id, oldest: Stamp::MAX, reads });
         Ok(id)
     }
 
@@ -237,7 +277,9 @@ impl Computations {
 
     /// Begins to compute what nobody has asked for yet: what that reads, and what becomes of it, is nothing to those that are running.
     pub(crate) fn begin_ahead(&mut self) {
-        self.running.push(Running { computation: NONE, oldest: Stamp::MAX, reads: None });
+        let (run, from) = (self.run, self.reads.len());
+        let ahead = Running { computation: NONE, run, again: NONE, from, oldest: Stamp::MAX, reads: None };
+        self.running.push(ahead);
     }
 
     /// Goes on with those that were running before.
@@ -247,13 +289,19 @@ impl Computations {
 
     /// Ends the innermost computation, which has returned.
     pub(crate) fn finish(&mut self) -> Option<Finished> {
-        let Running { computation, oldest, .. } = self.running.pop()?;
+        let Running { computation, again, from, oldest, .. } = self.running.pop()?;
         let this = &mut self.computations[computation as usize];
         this.is_running = false;
         let stands = this.stands;
         if !stands {
+            self.reads.truncate(from);
             self.release(computation);
             self.distrust();
+        } else if again == NONE {
+            self.notes.append(computation, &self.reads[from..]);
+            self.reads.truncate(from);
+        } else {
+            self.notes.end_at(computation, again);
         }
         Some(Finished { oldest, stands })
     }
@@ -262,15 +310,14 @@ impl Computations {
     pub(crate) fn finish_stored(&mut self) -> Vec<Read> {
         let Some(Running { computation, reads, .. }) = self.running.pop() else { return Vec::new() };
         self.computations[computation as usize].is_running = false;
-        self.retire(computation);
-        self.release(computation);
+        self.give_up(computation);
         reads.unwrap_or_default()
     }
 
     /// Notes that what the innermost computation returns is not to be kept: it has seen what nobody can know later.
     pub(crate) fn distrust(&mut self) {
         if let Some(computation) = self.asking() {
-            self.retire(computation);
+            self.computations[computation as usize].stands = false;
         }
     }
 
@@ -281,9 +328,11 @@ impl Computations {
 
     /// Ends the innermost computation, which has failed.
     pub(crate) fn abandon(&mut self) {
-        let Some(Running { computation, .. }) = self.running.pop() else { return };
-        self.computations[computation as usize].is_running = false;
-        self.retire(computation);
+        let Some(Running { computation, from, .. }) = self.running.pop() else { return };
+        self.reads.truncate(from);
+        let this = &mut self.computations[computation as usize];
+        this.is_running = false;
+        this.stands = false;
         self.release(computation);
         // Who goes on without the value has none that follows from it.
         self.distrust();
@@ -317,18 +366,21 @@ impl Computations {
         }
         let dependents = dependents.get_or_insert_with(|| {
             self.inputs.push(input);
-            Box::new(Dependents::new(signal))
+            Box::new(Dependents::new(self.inputs.len() as u32, signal))
         });
+        // What has changed before it is read now is nothing to who reads it.
+        self.take_changed(dependents);
         self.note_read(dependents, slot, loaded);
     }
 
-    /// The same of a cell in a column that something was computed from before
+    /// The same of a cell in a column that something was computed from before, and of which none has changed
     #[inline]
     pub(crate) fn note_read(&mut self, dependents: &mut Dependents, slot: Slot, loaded: Stamp) {
         if let Some(running) = self.running.last_mut().filter(|running| running.computation != NONE) {
             running.oldest = running.oldest.min(loaded);
-            let id = running.computation;
-            self.link(dependents.chain(slot), id);
+            if dependents.mark(slot, running.run) {
+                self.keep(Note { input: dependents.input(), cell: slot.index() as u32 });
+            }
         }
     }
 
@@ -342,32 +394,33 @@ impl Computations {
             reads.push(Read::Search(search.text));
             return;
         }
-        let id = running.computation;
         signal.note_search();
         let entry = self.searches.entry(search);
-        let place = entry.index();
-        let mut chain = *entry.or_insert(NONE);
-        self.link(&mut chain, id);
-        self.searches[place] = chain;
+        let cell = entry.index() as u32;
+        if mem::replace(entry.or_insert(NONE), running.run) != running.run {
+            self.keep(Note { input: SEARCHES, cell });
+        }
     }
 
+    /// Keeps what the innermost computation has read, unless it has read it at this place before.
     #[inline]
-    fn link(&mut self, chain: &mut u32, computation: u32) {
-        if *chain != NONE && self.edges[*chain as usize].computation == computation {
-            return;
+    fn keep(&mut self, note: Note) {
+        let Some(running) = self.running.last_mut() else { return };
+        if self.notes.is_at(running.again, note) {
+            running.again += 1;
+        } else {
+            self.keep_new(note);
         }
-        let edge = Edge { computation, next: *chain };
-        *chain = match self.free_edges.pop() {
-            Some(free) => {
-                self.edges[free as usize] = edge;
-                free
-            }
-            None => {
-                self.edges.push(edge);
-                (self.edges.len() - 1) as u32
-            }
-        };
-        self.computations[computation as usize].edges += 1;
+    }
+
+    fn keep_new(&mut self, note: Note) {
+        let Some(running) = self.running.last_mut() else { return };
+        if running.again != NONE {
+            // From here on it is another way than the last time.
+            let again = mem::replace(&mut running.again, NONE);
+            self.reads.extend_from_slice(self.notes.forget(running.computation, again));
+        }
+        self.reads.push(note);
     }
 
     /// Where something may have changed that was computed from
@@ -375,135 +428,185 @@ impl Computations {
         &self.inputs
     }
 
-    /// Takes what was computed from cells that have changed; calls with each value that has to go.
-    pub(crate) fn take_changed(&mut self, dependents: &mut Dependents, gone: &mut Vec<Target>) {
-        for chain in dependents.take_cut() {
-            self.cut(chain, gone);
+    /// Finds what was computed from cells that have changed: [`take_gone`](Self::take_gone).
+    #[inline]
+    pub(crate) fn take_changed(&mut self, dependents: &mut Dependents) {
+        if dependents.has_cut() {
+            self.cut(dependents.input(), &dependents.take_cut());
         }
     }
 
-    /// Takes what was computed from searches that may find other rows now.
-    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&Search) -> bool, gone: &mut Vec<Target>) {
-        for place in 0..self.searches.len() {
-            let Some((search, chain)) = self.searches.get_index_mut(place) else { continue };
-            if *chain != NONE && has_changed(search) {
-                let chain = mem::replace(chain, NONE);
-                self.cut(chain, gone);
+    /// Finds what was computed from searches that may find other rows now.
+    pub(crate) fn take_searches(&mut self, has_changed: &dyn Fn(&Search) -> bool) {
+        let mut changed = Vec::new();
+        for (place, (search, run)) in self.searches.iter_mut().enumerate() {
+            if *run != NONE && has_changed(search) {
+                *run = NONE;
+                changed.push(Slot::at(place));
             }
         }
+        if !changed.is_empty() {
+            self.cut(SEARCHES, &changed);
+        }
     }
 
-    fn cut(&mut self, chain: u32, gone: &mut Vec<Target>) {
-        let mut next = chain;
-        while next != NONE {
-            let edge = next;
-            let Edge { computation, next: after } = self.edges[edge as usize];
-            next = after;
-            if self.computations[computation as usize].stands {
-                let Computation { field, slots, .. } = &self.computations[computation as usize];
-                if let Some((&(table, column), current)) = self.current.get_index(*field as usize) {
-                    let own = slots.all().iter().filter(|&&slot| current[slot.index()] == computation);
+    /// The values that have to go
+    pub(crate) fn take_gone(&mut self) -> Vec<Target> {
+        mem::take(&mut self.gone)
+    }
+
+    #[cold]
+    fn cut(&mut self, input: u32, cells: &[Slot]) {
+        let Self { notes, computations, current, running, gone, .. } = self;
+        let mut given_up = Vec::new();
+        notes.index();
+        for slot in cells {
+            notes.follow(Note { input, cell: slot.index() as u32 }, |id, place| {
+                let this = &mut computations[id as usize];
+                if this.is_running {
+                    // What it has read the last time is nothing to it before it is read again.
+                    let running = running.iter().rfind(|running| running.computation == id);
+                    this.stands &= running.is_some_and(|running| place >= running.again);
+                    return Keep::Edge;
+                }
+                if !mem::replace(&mut this.stands, false) {
+                    // It has not been computed since another change.
+                    given_up.push(id);
+                    return Keep::Nothing;
+                }
+                if let Some((&(table, column), current)) = current.get_index(this.field as usize) {
+                    let own = this.slots.all().iter().filter(|&&slot| current[slot.index()] == id);
                     gone.extend(own.map(|&slot| (table, column, slot)));
                 }
-                self.retire(computation);
-            }
-            self.free_edge(edge);
+                Keep::Edge
+            });
         }
+        given_up.into_iter().for_each(|id| self.give_up(id));
+        self.cut_running(input, cells);
     }
 
-    fn free_edge(&mut self, edge: u32) {
-        let computation = self.edges[edge as usize].computation;
-        self.free_edges.push(edge);
-        self.computations[computation as usize].edges -= 1;
-        self.release(computation);
-    }
-
-    /// Notes that a computation's values do not stand any more. Its edges stay until they are met.
-    fn retire(&mut self, id: u32) {
-        let Computation { field, slots, stands, .. } = &mut self.computations[id as usize];
-        if !mem::replace(stands, false) {
+    /// The same of what those have read that run
+    fn cut_running(&mut self, input: u32, cells: &[Slot]) {
+        if self.reads.is_empty() {
             return;
         }
-        let current = &mut self.current[*field as usize];
-        for &slot in slots.all() {
-            if current[slot.index()] == id {
-                current[slot.index()] = NONE;
+        let changed = SlotSet::of(cells.iter().copied());
+        let mut to = self.reads.len();
+        for running in self.running.iter().rev() {
+            let reads = &self.reads[running.from..to];
+            let is_changed = |note: &Note| note.input == input && changed.has(Slot::at(note.cell as usize));
+            if reads.iter().any(is_changed) {
+                self.computations[running.computation as usize].stands = false;
             }
+            to = running.from;
         }
+    }
+
+    /// Forgets what a computation has read that does not run.
+    fn give_up(&mut self, id: u32) {
+        self.computations[id as usize].stands = false;
+        self.notes.forget(id, 0);
         self.release(id);
     }
 
     /// Frees a computation that nothing leads to any more.
     fn release(&mut self, id: u32) {
         let this = &mut self.computations[id as usize];
-        if this.edges == 0 && !this.stands && !this.is_running {
-            // Once: what is freed has no records.
-            if !matches!(&this.slots, Slots::Several(slots) if slots.is_empty()) {
-                this.slots = Slots::Several(Box::default());
-                self.free.push(id);
+        if this.stands || this.is_running || !self.notes.span(id).is_empty() {
+            return;
+        }
+        // Once: what is freed has no records.
+        let slots = mem::replace(&mut this.slots, Slots::Several(Box::default()));
+        if slots.all().is_empty() {
+            return;
+        }
+        let current = &mut self.current[this.field as usize];
+        for &slot in slots.all() {
+            if current[slot.index()] == id {
+                current[slot.index()] = NONE;
             }
         }
+        self.free.push(id);
     }
 
-    fn edges_in_use(&self) -> usize {
-        self.edges.len() - self.free_edges.len()
-    }
-
-    /// Whether there are so many edges that it is time to [`sweep`](Self::sweep)
+    /// Whether so much is noted that it may be time to [`sweep`](Self::sweep)
+    #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
-        self.edges_in_use() > self.crowded.max(FEW_EDGES)
+        self.notes.len() + self.computations.len() > self.crowded.max(FEW) || self.run > MANY_RUNS
     }
 
-    /// Frees the edges to values that are gone: what was evicted, and what was computed anew from other cells.
+    /// The fields that were computed
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (TableId, ColumnId)> + '_ {
+        self.current.keys().copied()
+    }
+
+    /// Puts the [`sweep`](Self::sweep) off if most is in use, so many values being cached; tells whether it did.
+    pub(crate) fn put_off(&mut self, cached: usize) -> bool {
+        let are_used = self.computations.len() - self.free.len() <= 2 * cached;
+        let is_soon = self.run > MANY_RUNS || self.notes.are_mostly_dead() || !are_used;
+        if !is_soon {
+            self.crowded = 2 * (self.notes.len() + self.computations.len());
+        }
+        !is_soon
+    }
+
+    /// Frees what belongs to values that are gone: what was evicted, and what was computed anew from other cells.
     pub(crate) fn sweep(&mut self, is_cached: &dyn Fn(Target) -> bool, visit: Visit<'_>) {
         for id in 0..self.computations.len() {
             let Computation { field, slots, stands, is_running, .. } = &self.computations[id];
             let Some((&(table, column), _)) = self.current.get_index(*field as usize) else { continue };
             let is_cached = |&slot: &Slot| is_cached((table, column, slot));
-            if *stands && !is_running && !slots.all().iter().any(is_cached) {
-                self.retire(id as u32);
+            let is_used = *is_running || *stands && slots.all().iter().any(is_cached);
+            if !is_used {
+                self.give_up(id as u32);
             }
         }
-        for (table, part) in self.inputs.clone() {
-            visit(table, part, &mut |dependents| {
-                dependents.chains().for_each(|chain| self.prune(chain));
-            });
+        for running in self.running.iter_mut().filter(|running| running.again != NONE) {
+            running.again -= self.notes.span(running.computation).start;
         }
-        for place in 0..self.searches.len() {
-            let mut chain = self.searches[place];
-            self.prune(&mut chain);
-            self.searches[place] = chain;
+        self.notes.compact();
+        for running in self.running.iter_mut().filter(|running| running.again != NONE) {
+            running.again += self.notes.span(running.computation).start;
         }
-        self.searches.retain(|_, chain| *chain != NONE);
-        self.crowded = 3 * self.edges_in_use();
+        self.number_searches();
+        if self.run > MANY_RUNS {
+            self.run = 0;
+            self.searches.values_mut().filter(|run| **run != NONE).for_each(|run| *run = 0);
+            for (table, part) in self.inputs.clone() {
+                visit(table, part, &mut Dependents::forget_runs);
+            }
+        }
+        self.crowded = 3 * (self.notes.len() + self.computations.len() - self.free.len());
     }
 
-    /// Takes those edges out of a chain that lead nowhere.
-    fn prune(&mut self, chain: &mut u32) {
-        let (mut next, mut last) = (mem::replace(chain, NONE), NONE);
-        while next != NONE {
-            let edge = next;
-            let Edge { computation, next: after } = self.edges[edge as usize];
-            next = after;
-            if !self.computations[computation as usize].stands {
-                self.free_edge(edge);
-                continue;
-            }
-            match last {
-                NONE => *chain = edge,
-                last => self.edges[last as usize].next = edge,
-            }
-            self.edges[edge as usize].next = NONE;
-            last = edge;
+    /// Forgets the searches that nothing was computed from; those that are left are numbered anew.
+    fn number_searches(&mut self) {
+        if self.searches.is_empty() {
+            return;
+        }
+        let mut used = Bits::default();
+        for note in self.notes.all().chain(&mut self.reads).filter(|note| note.input == SEARCHES) {
+            used.mark(note.cell as usize);
+        }
+        let (mut numbers, mut kept) = (Vec::with_capacity(self.searches.len()), 0);
+        self.searches.retain(|_, _| {
+            let is_used = used.has(numbers.len());
+            numbers.push(kept);
+            kept += u32::from(is_used);
+            is_used
+        });
+        for note in self.notes.all().chain(&mut self.reads).filter(|note| note.input == SEARCHES) {
+            note.cell = numbers[note.cell as usize];
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
         let current: usize = self.current.values().map(|slots| slots.capacity() * size_of::<u32>()).sum();
         let texts: usize = self.searches.keys().map(|search| search.text.capacity()).sum();
-        self.edges.capacity() * size_of::<Edge>()
+        self.notes.bytes()
+            + self.reads.capacity() * size_of::<Note>()
             + self.computations.capacity() * size_of::<Computation>()
-            + (self.free_edges.capacity() + self.free.capacity()) * size_of::<u32>()
+            + self.free.capacity() * size_of::<u32>()
             + current
             + texts
     }
@@ -548,12 +651,11 @@ mod tests {
 
         /// The records whose value goes when a cell changes
         fn change(&mut self, number: usize) -> Vec<usize> {
-            let mut gone = Vec::new();
             if let Some(name) = &mut self.name {
                 name.change(slot(number));
-                self.computed.take_changed(name, &mut gone);
+                self.computed.take_changed(name);
             }
-            gone.into_iter().map(|(_, _, slot)| slot.index()).collect()
+            self.computed.take_gone().into_iter().map(|(_, _, slot)| slot.index()).collect()
         }
     }
 
@@ -629,10 +731,9 @@ mod tests {
             cells.computed.finish();
         }
         assert!(cells.signal.change_rows());
-        let mut gone = Vec::new();
         let follows = |search: &Search| search.follows("orders", Some(TABLE), &Written::Rows);
-        cells.computed.take_searches(&follows, &mut gone);
-        let gone: Vec<Slot> = gone.into_iter().map(|(_, _, slot)| slot).collect();
+        cells.computed.take_searches(&follows);
+        let gone: Vec<Slot> = cells.computed.take_gone().into_iter().map(|(_, _, slot)| slot).collect();
         assert_eq!(gone, slots([1, 3]));
     }
 
@@ -656,25 +757,136 @@ mod tests {
         assert!(!unknown.follows("lines", None, &Written::Rows));
     }
 
+    impl Cells {
+        /// Gives back what is nobody's; the values of these slots are cached.
+        fn sweep(&mut self, cached: &[usize]) {
+            let name = std::cell::RefCell::new(self.name.take());
+            self.computed.sweep(&|(_, _, kept)| cached.contains(&kept.index()), &|_, _, f| {
+                f(name.borrow_mut().as_mut().expect("it was read"));
+            });
+            self.name = name.into_inner();
+        }
+    }
+
     #[test]
-    fn edges_that_lead_nowhere_are_given_back() {
+    fn what_is_read_again_is_not_noted_again() {
         let mut cells = Cells::new();
-        // Computed again and again: of the cell that never changes all but the last edges lead nowhere.
-        for _ in 0..2 * FEW_EDGES {
-            cells.compute(&[1], &[1, 9]);
-            assert_eq!(cells.change(1), [1]);
+        cells.compute(&[1], &[1, 9, 9, 2]);
+        let noted = cells.computed.notes.len();
+        for _ in 0..10 {
+            assert_eq!(cells.change(9), [1]);
+            cells.compute(&[1], &[1, 9, 2, 2]);
+        }
+        cells.compute(&[1], &[1, 9, 2]);
+        assert_eq!(cells.computed.notes.len(), noted);
+        // Less than before: what it did not read again is nothing to it any more, also when another reads more.
+        cells.compute(&[1], &[1]);
+        assert!(cells.change(9).is_empty() && cells.change(2).is_empty());
+        cells.compute(&[1], &[1, 9]);
+        assert_eq!(cells.change(9), [1]);
+        assert!(cells.change(2).is_empty() && cells.change(1).is_empty());
+    }
+
+    #[test]
+    fn what_was_read_before_and_not_yet_again_may_change() {
+        let mut cells = Cells::new();
+        cells.compute(&[1], &[1, 9]);
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        cells.read(1, 5);
+        cells.change(9);
+        cells.read(9, 6);
+        assert!(cells.computed.finish().is_some_and(|finished| finished.stands));
+        assert_eq!(cells.change(9), [1]);
+        // What it has read again may not.
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        cells.read(1, 5);
+        cells.change(1);
+        cells.read(9, 6);
+        assert!(cells.computed.finish().is_some_and(|finished| !finished.stands));
+    }
+
+    #[test]
+    fn what_is_computed_within_another_does_not_mix_with_it() {
+        let mut cells = Cells::new();
+        for _ in 0..3 {
+            cells.begin(SHOWN, &[1]).expect("no cycle");
+            cells.read(1, 5);
+            cells.compute(&[2], &[2, 9]);
+            cells.read(3, 5);
+            assert!(cells.computed.finish().is_some_and(|finished| finished.stands));
+        }
+        assert_eq!(cells.change(9), [2]);
+        assert!(cells.change(2).is_empty());
+        assert_eq!(cells.change(3), [1]);
+    }
+
+    #[test]
+    fn a_look_for_what_is_nobodys_leaves_what_runs_alone() {
+        let mut cells = Cells::new();
+        cells.compute(&[1], &[1, 9, 3]);
+        cells.compute(&[2], &[2, 9]);
+        cells.begin(SHOWN, &[1]).expect("no cycle");
+        cells.read(1, 5);
+        cells.begin(ColumnId(8), &[5]).expect("no cycle");
+        cells.read(8, 5);
+        // The value of 2 has left the cache.
+        cells.sweep(&[]);
+        cells.read(7, 5);
+        assert!(cells.computed.finish().is_some_and(|finished| finished.stands));
+        cells.read(9, 5);
+        cells.read(3, 5);
+        assert!(cells.computed.finish().is_some_and(|finished| finished.stands));
+        assert!(cells.change(2).is_empty());
+        assert_eq!((cells.change(8), cells.change(9)), (vec![5], vec![1]));
+    }
+
+    #[test]
+    fn notes_that_are_nobodys_are_given_back() {
+        let mut cells = Cells::new();
+        // Computed again and again, each time from others
+        for number in 0..FEW {
+            cells.compute(&[1], &[number, 9]);
         }
         cells.compute(&[1], &[1, 9]);
         cells.compute(&[2], &[2, 9]);
         assert!(cells.computed.is_crowded());
-        let name = std::cell::RefCell::new(cells.name.take());
         // The value of 2 has left the cache.
-        cells.computed.sweep(&|(_, _, kept)| kept == slot(1), &|_, _, f| {
-            f(name.borrow_mut().as_mut().expect("it was read"));
-        });
-        cells.name = name.into_inner();
-        assert_eq!((cells.computed.edges_in_use(), cells.computed.is_crowded()), (2, false));
+        cells.sweep(&[1]);
+        assert_eq!((cells.computed.notes.len(), cells.computed.is_crowded()), (3, false));
         assert_eq!(cells.change(9), [1]);
-        assert_eq!(cells.computed.edges_in_use(), 1);
+        // Its computation is the one that is left, to be taken up again.
+        cells.compute(&[1], &[1, 9]);
+        assert_eq!((cells.computed.notes.len(), cells.computed.free.len()), (3, 1));
+    }
+
+    #[test]
+    fn the_look_for_what_is_nobodys_is_put_off_while_most_is_in_use() {
+        let mut cells = Cells::new();
+        (0..FEW).for_each(|number| {
+            cells.compute(&[number], &[number, FEW]);
+        });
+        assert!(cells.computed.is_crowded());
+        assert!(!cells.computed.put_off(FEW / 3) && cells.computed.is_crowded());
+        assert!(cells.computed.put_off(FEW) && !cells.computed.is_crowded());
+        // Computed anew, each time from others
+        (0..3 * FEW).for_each(|number| {
+            cells.compute(&[number % FEW], &[number % 7 + FEW]);
+        });
+        assert!(cells.computed.is_crowded() && !cells.computed.put_off(FEW));
+    }
+
+    #[test]
+    fn runs_are_counted_anew_before_there_are_too_many() {
+        let mut cells = Cells::new();
+        cells.compute(&[1], &[1, 9]);
+        cells.computed.run = MANY_RUNS;
+        cells.compute(&[2], &[9]);
+        assert!(cells.computed.is_crowded());
+        cells.sweep(&[1, 2]);
+        assert!(!cells.computed.is_crowded());
+        // The first run of the new count, as the first of all was
+        cells.compute(&[3], &[1, 9]);
+        assert_eq!(cells.change(1), [3, 1]);
+        assert_eq!(cells.change(9), [2]);
     }
 }

@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 /// Where a chain ends
 pub(super) const NONE: u32 = u32::MAX;
 
+/// For so many numbers there is room as soon as there is for one
+pub(super) const ROOM: usize = 64;
+
 /// What columns tell their environment, which they do not know
 #[derive(Debug)]
 pub(crate) struct Signal {
@@ -87,51 +90,73 @@ impl Signal {
     }
 }
 
-/// What was computed from the cells of a column, by slot
+/// Which cells of a column something was computed from
 #[derive(Debug)]
 pub struct Dependents {
-    chains: Vec<u32>,
-    /// The chains of cells that have changed
-    cut: Vec<u32>,
+    /// The column's number among those that something was computed from
+    input: u32,
+    /// By slot the run of a computation that has read the cell last; `NONE`: none has since it changed
+    marks: Vec<u32>,
+    /// The cells that have changed
+    cut: Vec<Slot>,
     signal: Arc<Signal>,
 }
 
 impl Dependents {
-    pub(super) fn new(signal: &Arc<Signal>) -> Self {
-        Self { chains: Vec::new(), cut: Vec::new(), signal: Arc::clone(signal) }
+    pub(super) fn new(input: u32, signal: &Arc<Signal>) -> Self {
+        Self { input, marks: Vec::new(), cut: Vec::new(), signal: Arc::clone(signal) }
     }
 
-    /// The chain of a cell
     #[inline]
-    pub(super) fn chain(&mut self, slot: Slot) -> &mut u32 {
-        let place = slot.index();
-        if self.chains.len() <= place {
-            self.chains.resize(place + 1, NONE);
+    pub(super) fn input(&self) -> u32 {
+        self.input
+    }
+
+    /// Notes that a run has read a cell; tells whether that is new.
+    #[inline]
+    pub(super) fn mark(&mut self, slot: Slot, run: u32) -> bool {
+        match self.marks.get_mut(slot.index()) {
+            Some(mark) => mem::replace(mark, run) != run,
+            None => self.mark_beyond(slot, run),
         }
-        &mut self.chains[place]
     }
 
-    pub(super) fn chains(&mut self) -> impl Iterator<Item = &mut u32> {
-        self.chains.iter_mut()
+    #[cold]
+    fn mark_beyond(&mut self, slot: Slot, run: u32) -> bool {
+        self.marks.resize((slot.index() + 1).next_multiple_of(ROOM), NONE);
+        self.marks[slot.index()] = run;
+        true
     }
 
-    /// The chains of cells that have changed since this was last asked
-    pub(super) fn take_cut(&mut self) -> Vec<u32> {
+    /// Has marks of runs so far be none of those that come.
+    pub(super) fn forget_runs(&mut self) {
+        self.marks.iter_mut().filter(|mark| **mark != NONE).for_each(|mark| *mark = 0);
+    }
+
+    /// Whether cells have changed since [`take_cut`](Self::take_cut) was called
+    #[inline]
+    pub(super) fn has_cut(&self) -> bool {
+        !self.cut.is_empty()
+    }
+
+    /// The cells that have changed since this was last asked
+    pub(super) fn take_cut(&mut self) -> Vec<Slot> {
         mem::take(&mut self.cut)
     }
 
     /// Notes that a cell is not what it was.
     #[inline]
     pub(crate) fn change(&mut self, slot: Slot) {
-        if let Some(chain) = self.chains.get_mut(slot.index())
-            && *chain != NONE
+        if let Some(mark) = self.marks.get_mut(slot.index())
+            && *mark != NONE
         {
-            self.cut.push(mem::replace(chain, NONE));
+            *mark = NONE;
+            self.cut.push(slot);
             self.signal.change();
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of::<Self>() + (self.chains.capacity() + self.cut.capacity()) * size_of::<u32>()
+        size_of::<Self>() + (self.marks.capacity() + self.cut.capacity()) * size_of::<u32>()
     }
 }

@@ -16,6 +16,7 @@ mod frozen;
 mod handover;
 mod keys;
 mod links;
+mod notes;
 mod resident;
 mod reverse;
 mod slot;
