@@ -198,7 +198,7 @@ fn what_a_create_sends_besides_is_told_of_as_it_is_counted() -> Result<()> {
     };
     let mut told = events(|| db.create_many((0..3).map(new)).map(drop))?;
     told.retain(|seen| seen.field("message") != "transaction");
-    assert_eq!(told.len(), (db.stats().queries - before) as usize, "{told:#?}");
+    assert_eq!(told.len(), db.stats().queries - before, "{told:#?}");
     let field = |name| told.iter().map(|seen| seen.field(name)).collect::<Vec<_>>();
     assert_eq!(
         field("db.operation.name"),
