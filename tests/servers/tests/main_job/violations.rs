@@ -112,6 +112,9 @@ fn of_structs_of_one_name_it_is_of_the_one_that_was_written() -> Outcome {
     Ok(())
 }
 
+/// What is refused of each of two tables
+type Refused = fn(&Environment<Db>) -> [Result<(), Error>; 2];
+
 #[test]
 fn of_tables_of_one_name_it_is_of_that_of_its_schema() -> Outcome {
     let Some((_place, env)) = open()? else { return Ok(()) };
@@ -119,7 +122,7 @@ fn of_tables_of_one_name_it_is_of_that_of_its_schema() -> Outcome {
     other.connect()?.batch_execute(&sql(TABLES))?;
     env.create(ours::Item::values().id(1).code("A"))?;
     env.create(elsewhere::Item::values().id(1).code("A"))?;
-    let refusals: [fn(&Environment<Db>) -> [Result<(), Error>; 2]; 3] = [
+    let refusals: [Refused; 3] = [
         |env| {
             [
                 env.create(ours::Item::values().id(2).code("A")).map(drop),
