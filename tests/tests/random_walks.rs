@@ -672,7 +672,7 @@ proptest! {
                 walk_sets(OnSet::Ants(set.clone()), &steps, &mut names, &|| {}).expect("a walk");
                 assert!(db.stats().records <= limit, "{} of {limit}", db.stats().records);
             });
-            let selects: Vec<_> = seen.iter().filter(|seen| seen.level == tracing::Level::DEBUG).collect();
+            let selects: Vec<_> = seen.iter().filter(|seen| seen.field("message") == "select").collect();
             let rows: usize = selects.iter().map(|select| select.field("rows").parse::<usize>().expect("a number")).sum();
             (names, selects.len(), rows)
         };
