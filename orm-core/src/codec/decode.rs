@@ -30,6 +30,9 @@ pub trait CellWriter<DB: Backend> {
         Ok(())
     }
 
+    /// Makes the cell of a slot missing, unless it is dirty.
+    fn forget(&mut self, slot: Slot);
+
     /// Of a to-one link, the slot that the value named which was read last
     fn linked(&self) -> Option<Slot> {
         None
@@ -192,6 +195,10 @@ impl<DB: Backend> CellWriter<DB> for Found<'_> {
         Ok(())
     }
 
+    fn forget(&mut self, slot: Slot) {
+        self.column.remove_meanwhile(slot);
+    }
+
     fn compare(
         &mut self,
         _: Slot,
@@ -267,6 +274,10 @@ impl<DB: Dialect, D: Value<DB>> CellWriter<DB> for Decoder<'_, DB, D> {
             cell.fill(D::decode(value)?);
         }
         Ok(())
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.column.remove_meanwhile(slot);
     }
 
     #[cold]

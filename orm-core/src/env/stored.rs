@@ -191,6 +191,11 @@ impl<C: Connection> StoredFields<C> {
         self.sources.borrow().get(number).copied()
     }
 
+    /// The step back from rows that a field follows from, and the route from there; `None` from its own
+    pub(crate) fn step(&self, source: Source) -> Option<&(Back<C>, usize)> {
+        self.routes.get(source.route)?.step.as_ref()
+    }
+
     /// The field that a column of a table is, by its number
     pub(crate) fn rule_of(&self, table: TableId, column: ColumnId) -> Option<usize> {
         if self.is_empty() {
@@ -313,6 +318,11 @@ impl<C: Connection> StoredFields<C> {
             all.swap_remove(&rule);
         }
         Some(waiting)
+    }
+
+    /// A record waits that was taken before.
+    pub(crate) fn wait_on(&self, rule: usize, slot: Slot, waiting: Waiting) {
+        self.due.borrow_mut().entry(rule).or_default().entry(slot).or_insert(waiting);
     }
 
     /// All that wait, those first that others wait for

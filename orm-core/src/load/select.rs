@@ -22,7 +22,7 @@ use crate::fragment::Fragment;
 use crate::load::layout::{Layout, Place, Selection};
 use crate::model::{KeyCondition, KeyReader};
 use crate::number::FieldId;
-use crate::store::{ColumnId, Filling, Slot, SlotSet};
+use crate::store::{ColumnId, Filling, Slot, SlotSet, Table};
 use crate::{Environment, Error, Result};
 
 /// Rows that are read between two looks at the limits, at most
@@ -157,6 +157,7 @@ struct Moved {
 /// The writers of the fields, one of each column of the cache
 struct Writers<'a, DB: diesel::backend::Backend> {
     all: Vec<Writer<'a, DB>>,
+    /// The columns that they fill
     columns: Vec<ColumnId>,
     /// Which of them reads the link that says whose member a row is
     owner: Option<usize>,
@@ -341,7 +342,7 @@ impl<C: Connection> Select<'_, C> {
             columns.push(column);
             let target = env.stores.target(store.field(place.field));
             let writer = store.field(place.field).decode?.writer(store.column(place.field), target, filling);
-            let writer = guarded(env, store, column, writer);
+            let writer = guarded(env, store, column, writer, self.renews);
             Some(Writer { writer, last: place.last, place })
         };
         let all: Vec<_> = layout.fields.iter().filter_map(writer).collect();
@@ -493,13 +494,18 @@ struct Guarded<'a, DB: diesel::backend::Backend> {
     writer: Box<dyn CellWriter<DB> + 'a>,
     /// `None`: it is not known who waits
     waiting: Option<SlotSet>,
+    /// Where what the row held is kept, and is to be forgotten when the row comes anew
+    renewed: Option<(&'a Table, ColumnId)>,
+    /// Whether the last value was of a record that waits
+    has_passed: bool,
 }
 
 fn guarded<'a, C: Connection>(
     env: &Environment<C>,
-    store: Store<'_, C>,
+    store: Store<'a, C>,
     column: ColumnId,
     writer: Box<dyn CellWriter<C::Backend> + 'a>,
+    renews: bool,
 ) -> Box<dyn CellWriter<C::Backend> + 'a> {
     let stored = &env.stores.stored;
     let Some(rule) = stored.rule_of(store.table_number(), column) else { return writer };
@@ -508,7 +514,8 @@ fn guarded<'a, C: Connection>(
     if is_known && waiting.is_none() {
         return writer;
     }
-    Box::new(Guarded { writer, waiting: waiting.filter(|_| is_known) })
+    let renewed = renews.then(|| (store.table(), column));
+    Box::new(Guarded { writer, waiting: waiting.filter(|_| is_known), renewed, has_passed: false })
 }
 
 impl<DB: diesel::backend::Backend> Guarded<'_, DB> {
@@ -527,11 +534,23 @@ impl<DB: diesel::backend::Backend> CellWriter<DB> for Guarded<'_, DB> {
     }
 
     fn moved(&mut self) -> Option<(Option<Slot>, Slot)> {
-        self.writer.moved()
+        if self.has_passed { self.writer.linked().map(|to| (None, to)) } else { self.writer.moved() }
     }
 
     fn write(&mut self, slot: Slot, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
-        if self.waits(slot) { self.writer.pass(value) } else { self.writer.write(slot, value) }
+        self.has_passed = self.waits(slot);
+        if !self.has_passed {
+            return self.writer.write(slot, value);
+        }
+        if let Some((table, column)) = self.renewed {
+            self.writer.forget(slot);
+            drop(table.take_held(column, slot));
+        }
+        self.writer.pass(value)
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.writer.forget(slot);
     }
 
     fn compare(

@@ -134,6 +134,10 @@ where
         Ok(())
     }
 
+    fn forget(&mut self, slot: Slot) {
+        self.column.remove_meanwhile(slot);
+    }
+
     fn linked(&self) -> Option<Slot> {
         Some(self.target)
     }

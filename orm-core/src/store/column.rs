@@ -257,6 +257,17 @@ impl<V> Column<V> {
         self.brought.bytes = self.brought.bytes + self.bytes - before.bytes;
     }
 
+    /// Makes a clean cell missing while a SELECT fills others.
+    pub(crate) fn remove_meanwhile(&mut self, slot: Slot)
+    where
+        V: 'static,
+    {
+        let before = self.held();
+        self.remove(slot);
+        self.brought.values += before.values - self.count;
+        self.brought.bytes += before.bytes - self.bytes;
+    }
+
     pub(crate) fn brought(&self) -> Brought {
         self.brought
     }
@@ -291,7 +302,7 @@ impl<V> Column<V> {
         }
         let page = self.pages[number].get_or_insert_with(|| {
             self.bytes += size_of::<Page<V>>();
-            self.latest = now.time;
+            self.latest = now.time.max(self.latest);
             Page::new(now)
         });
         page.used.set(now.tick);
@@ -657,12 +668,12 @@ impl<V> Page<V> {
         match &mut self.loaded {
             Loaded::All(stamp) if *stamp == time => 0,
             Loaded::Each(stamps) => {
-                *latest = time;
+                *latest = time.max(*latest);
                 stamps[index] = time;
                 0
             }
             Loaded::All(all) => {
-                *latest = time;
+                *latest = time.max(*latest);
                 let stamps = each_apart(*all, index, time);
                 let bytes = stamps.capacity() * size_of::<Stamp>();
                 self.loaded = Loaded::Each(stamps);

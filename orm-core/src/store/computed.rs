@@ -529,10 +529,15 @@ impl Computations {
         self.free.push(id);
     }
 
+    /// How much is kept, be it somebody's or not
+    fn noted(&self) -> usize {
+        self.notes.len() + self.computations.len() + self.searches.len()
+    }
+
     /// Whether so much is noted that it may be time to [`sweep`](Self::sweep)
     #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
-        self.notes.len() + self.computations.len() > self.crowded.max(FEW) || self.run > MANY_RUNS
+        self.noted() > self.crowded.max(FEW) || self.run > MANY_RUNS
     }
 
     /// The fields that were computed
@@ -545,7 +550,7 @@ impl Computations {
         let are_used = self.computations.len() - self.free.len() <= 2 * cached;
         let is_soon = self.run > MANY_RUNS || self.notes.are_mostly_dead() || !are_used;
         if !is_soon {
-            self.crowded = 2 * (self.notes.len() + self.computations.len());
+            self.crowded = 2 * self.noted();
         }
         !is_soon
     }
@@ -576,7 +581,7 @@ impl Computations {
                 visit(table, part, &mut Dependents::forget_runs);
             }
         }
-        self.crowded = 3 * (self.notes.len() + self.computations.len() - self.free.len());
+        self.crowded = 3 * (self.noted() - self.free.len());
     }
 
     /// Forgets the searches that nothing was computed from; those that are left are numbered anew.
@@ -873,6 +878,19 @@ mod tests {
             cells.compute(&[number % FEW], &[number % 7 + FEW]);
         });
         assert!(cells.computed.is_crowded() && !cells.computed.put_off(FEW));
+    }
+
+    #[test]
+    fn a_value_that_reads_something_each_other_time_leaves_no_notes_behind() {
+        let mut cells = Cells::new();
+        for _ in 0..10 * FEW {
+            cells.compute(&[1], &[1]);
+            cells.compute(&[1], &[]);
+            if cells.computed.is_crowded() && !cells.computed.put_off(1) {
+                cells.sweep(&[1]);
+            }
+        }
+        assert!(cells.computed.notes.len() <= 2 * FEW, "{}", cells.computed.notes.len());
     }
 
     #[test]

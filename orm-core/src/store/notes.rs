@@ -111,6 +111,8 @@ impl Notes {
         if place < span.end {
             self.dead += (span.end - place) as usize;
             span.end = place;
+            // Of none the header is nobody's either.
+            self.dead += usize::from(span.is_empty());
             // Not to be taken for a read that comes again
             self.log[place as usize] = Note { input: HEADER, cell: NONE };
         }

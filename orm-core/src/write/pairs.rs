@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use indexmap::IndexMap;
 
 use super::filled::Filled;
+use super::stored::selected;
 use super::window::WINDOW;
 use crate::backend::{Connection, System};
 use crate::codec::Binds;
@@ -16,7 +17,7 @@ use crate::error::Doing;
 use crate::fragment::{joined, separated};
 use crate::model::{Fixed, LinkKind};
 use crate::number::FieldId;
-use crate::store::{Slot, Table};
+use crate::store::{Slot, Slots, Table};
 use crate::{Environment, Error, Result};
 
 /// Sends all that wait, by link and by whether they come or go.
@@ -98,7 +99,27 @@ fn flush<C: Connection>(
         if change.overlooks_conflicts() && sent < pairs.len() {
             see_to_it(env, doing, &mut change)?;
         }
+        if add && env.has_stored_pairs(join) {
+            let owners: Slots = pairs.iter().map(|&(own, _)| own).collect();
+            rows_have_come(env, (join, own), store, &owners.into_iter().collect::<Vec<_>>())?;
+        }
     }
+    Ok(())
+}
+
+/// Finds the rows of owners to which pairs were added: the values of the join table's own model that are stored follow from what the
+/// pairs lead to. Which of them are new is not asked.
+#[cold]
+fn rows_have_come<C: Connection>(
+    env: &Environment<C>,
+    (join, own): (usize, &'static [&'static str]),
+    owners: Store<'_, C>,
+    slots: &[Slot],
+) -> Result<()> {
+    let Some(table) = env.stores.table_of_join(join) else { return Ok(()) };
+    let rows = env.stores.get(env.stores.table(table).model());
+    let found = selected(env, rows, rows.sql(), rows.model().key_columns(), own, owners, slots)?;
+    env.feed_rows_of_pairs(rows, found);
     Ok(())
 }
 

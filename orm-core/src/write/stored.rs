@@ -57,7 +57,17 @@ fn compute_and_send<C: Connection>(
 ) -> Result<()> {
     let stored = &env.stores.stored;
     // What is written in another form than that of its link leads somewhere that is known only then.
-    while env.has_stored_waiting() {
+    loop {
+        if !env.has_stored_waiting() {
+            if env.has_pending() {
+                validate::before(env, send)?;
+            }
+            // Of what was sent rows may have come whose own values are computed.
+            match env.has_stored_waiting() {
+                true => continue,
+                false => return Ok(()),
+            }
+        }
         let unknown = find_and_lead(env)?;
         let sent = compute(env, Mode::Before).and_then(|is_all| match is_all {
             true => validate::before(env, send),
@@ -71,7 +81,6 @@ fn compute_and_send<C: Connection>(
         note_again(env, unknown);
         sent?;
     }
-    if env.has_pending() { validate::before(env, send) } else { Ok(()) }
 }
 
 /// Computes all that wait, links first; tells whether it could: else something was asked that cannot be answered before what waits was
@@ -142,14 +151,19 @@ pub(crate) fn put_computed<C: Connection>(
             return Ok(());
         }
         // From where a link led it leads on, so that the lists of both sides are put right.
-        let led = waiting.and_then(|waiting| waiting.led);
+        let led = waiting.as_ref().and_then(|waiting| waiting.led);
         if let (Some(links), Some(led)) = (to_one(store.column(field)), led) {
             let since = Moment { time: led.since, tick: env.tick() };
             links.borrow_mut().set(slot, since, led.link);
         }
     }
     let _putting = stored.putting();
-    put::put(env, store, field, &[slot], value)
+    let put = put::put(env, store, field, &[slot], value);
+    // What has to be sent before it may not be yet: then it waits on.
+    if let (Err(_), Some(waiting)) = (&put, waiting) {
+        stored.wait_on(rule, slot, waiting);
+    }
+    put
 }
 
 /// Looks at what was read to compute a field.

@@ -337,3 +337,47 @@ fn what_is_undone_leaves_it_as_it_was() -> Result<()> {
     assert_kept_up(&db.file);
     Ok(())
 }
+
+/// Nobody knows what a row held that is read anew: that it would be computed as it was once read is no reason not to write it.
+#[test]
+fn what_waits_while_its_row_is_read_anew_is_written() -> Result<()> {
+    for lock in [false, true] {
+        let db = orders(4);
+        let one = db.record::<Order>(1);
+        assert_eq!((one.total()?, one.shipping()?), (44, 1));
+        db.record::<Order>(2).total()?;
+        db.file.run("UPDATE orders SET shipping = 2, total = 46 WHERE id = 1");
+        db.transaction(|| {
+            db.record::<Line>(1).set_price(0)?;
+            // Who waits is found out.
+            db.record::<Order>(2).total()?;
+            if lock { one.lock() } else { one.refresh() }
+        })?;
+        assert_eq!((one.shipping()?, one.total()?), (2, 44));
+        assert_kept_up(&db.file);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_read_anew_is_as_it_is_also_while_others_wait() -> Result<()> {
+    for lock in [false, true] {
+        let db = orders(4);
+        let one = db.record::<Order>(1);
+        assert_eq!((one.total()?, one.shipping()?), (44, 1));
+        db.file.run("UPDATE orders SET shipping = 5, total = 52 WHERE id = 1");
+        db.file.run("UPDATE customers SET balance = balance + 8 WHERE id IN (1, 2)");
+        db.transaction(|| {
+            db.record::<Line>(3).set_price(7)?;
+            if lock {
+                one.lock()?
+            } else {
+                one.refresh()?
+            }
+            assert_eq!((one.shipping()?, one.total()?), (5, 52));
+            Ok::<_, Error>(())
+        })?;
+        assert_kept_up(&db.file);
+    }
+    Ok(())
+}

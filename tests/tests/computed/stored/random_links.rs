@@ -211,6 +211,8 @@ enum Step {
     ReadSums(usize),
     ReadTeam(usize),
     ReadSet,
+    Refresh(usize),
+    Lock(usize),
     Search(usize),
     Clear,
     Flush,
@@ -244,6 +246,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => one().prop_map(Step::ReadSums),
         3 => one().prop_map(Step::ReadTeam),
         1 => Just(Step::ReadSet),
+        1 => one().prop_map(Step::Refresh),
+        1 => one().prop_map(Step::Lock),
         1 => one().prop_map(Step::Search),
         1 => Just(Step::Clear),
         1 => Just(Step::Flush),
@@ -446,6 +450,16 @@ fn run(db: &TestDb, world: &RefCell<World>, step: &Step) -> Result<()> {
                 read_sums(db, &world.borrow(), member.id())?;
             }
             Ok(())
+        }
+        Step::Refresh(at) => {
+            if let Some(id) = member_at(at) {
+                member(id).refresh()?;
+            }
+            team_at(at).map_or(Ok(()), |id| db.record::<Team>(id).refresh())
+        }
+        Step::Lock(at) => {
+            let (Some(a), Some(b)) = (member_at(at), member_at(at / 7)) else { return Ok(()) };
+            db.transaction(|| db.browse::<Member>([a, b]).lock())
         }
         Step::Search(at) => {
             let Some(id) = member_at(at) else { return Ok(()) };
