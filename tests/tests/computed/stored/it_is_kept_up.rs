@@ -370,9 +370,9 @@ fn what_is_read_anew_is_as_it_is_also_while_others_wait() -> Result<()> {
         db.transaction(|| {
             db.record::<Line>(3).set_price(7)?;
             if lock {
-                one.lock()?
+                one.lock()?;
             } else {
-                one.refresh()?
+                one.refresh()?;
             }
             assert_eq!((one.shipping()?, one.total()?), (5, 52));
             Ok::<_, Error>(())
