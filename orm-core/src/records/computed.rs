@@ -116,7 +116,9 @@ impl<K: CellKind> CellKind for ComputedKind<K> {
     where
         K::Cell<T>: LinkCell + Clone,
     {
-        // What goes wrong is told by who reads what is there, and asks once more.
+        // What goes wrong is told by who reads what is there, and asks once more. One that is cached is not computed beside that because
+        // nobody can tell whether it stands.
+        Self::stands(group.env, group.store, field.index(), slot).ok()?;
         Self::bring(group, at, slot, field, place).ok().map(|link| link.to_one())
     }
 
