@@ -10,6 +10,7 @@ pub(crate) mod connection;
 pub(crate) mod environment;
 pub(crate) mod evict;
 pub(crate) mod feeding;
+mod feeding_pairs;
 pub(crate) mod keys;
 pub(crate) mod levels;
 pub(crate) mod pace;
