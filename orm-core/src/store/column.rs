@@ -258,6 +258,7 @@ impl<V> Column<V> {
     }
 
     /// Makes a clean cell missing while a SELECT fills others.
+    #[inline(never)]
     pub(crate) fn remove_meanwhile(&mut self, slot: Slot)
     where
         V: 'static,
@@ -663,7 +664,7 @@ impl<V> Page<V> {
     }
 
     /// Notes when a cell is filled; tells how many bytes more that takes.
-    #[inline]
+    #[inline(always)]
     fn stamp(&mut self, index: usize, time: Stamp, latest: &mut Stamp) -> usize {
         match &mut self.loaded {
             Loaded::All(stamp) if *stamp == time => 0,

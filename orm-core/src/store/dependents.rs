@@ -145,7 +145,8 @@ impl Dependents {
     }
 
     /// Notes that a cell is not what it was.
-    #[inline]
+    // Not where cells are filled, which most often were empty.
+    #[inline(never)]
     pub(crate) fn change(&mut self, slot: Slot) {
         if let Some(mark) = self.marks.get_mut(slot.index())
             && *mark != NONE
