@@ -303,7 +303,7 @@ impl<V> Column<V> {
         }
         let page = self.pages[number].get_or_insert_with(|| {
             self.bytes += size_of::<Page<V>>();
-            self.latest = now.time.max(self.latest);
+            self.latest = now.time;
             Page::new(now)
         });
         page.used.set(now.tick);
@@ -333,7 +333,10 @@ impl<V> Column<V> {
         V: 'static,
     {
         if !self.is_dirty(slot) {
+            let latest = self.latest;
             self.replace(slot, now, value);
+            // What is put may be older than others.
+            self.latest = self.latest.max(latest);
         }
     }
 
@@ -669,12 +672,12 @@ impl<V> Page<V> {
         match &mut self.loaded {
             Loaded::All(stamp) if *stamp == time => 0,
             Loaded::Each(stamps) => {
-                *latest = time.max(*latest);
+                *latest = time;
                 stamps[index] = time;
                 0
             }
             Loaded::All(all) => {
-                *latest = time.max(*latest);
+                *latest = time;
                 let stamps = each_apart(*all, index, time);
                 let bytes = stamps.capacity() * size_of::<Stamp>();
                 self.loaded = Loaded::Each(stamps);
@@ -786,6 +789,16 @@ mod tests {
         assert_eq!((column.loaded_at(slot(6)), column.loaded_at(slot(7))), (Some(1), Some(6)));
         column.remove_since(5);
         assert_eq!(column.slots().collect::<Vec<_>>(), slots((0..PAGE).filter(|&number| number != 7)));
+    }
+
+    #[test]
+    fn what_is_put_as_older_than_others_hides_none_of_them() {
+        let mut column = filled(0..3, 9);
+        column.set(Slot::at(200), at(2), text(200));
+        assert!(column.has_since(9));
+        column.set(Slot::at(1), at(3), text(1));
+        assert!(column.has_since(9) && column.forget_since(9));
+        assert_eq!(column.slots().map(Slot::index).collect::<Vec<_>>(), [1, 200]);
     }
 
     #[test]
