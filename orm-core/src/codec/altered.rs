@@ -33,7 +33,7 @@ where
     }
     if is_of::<ST, Double>() || is_of::<ST, Float>() {
         return system.rounds_reals
-            || (system.has_affinity && bound().is_none_or(|bound| bound.contains("-0.0")));
+            || (system.has_affinity && bound().is_none_or(|bound| is_negative_zero(&bound)));
     }
     is_of::<ST, Binary>() && system.pads_bytes
 }
@@ -60,13 +60,22 @@ fn is_other_number(text: &str) -> bool {
     may_be && number.parse::<f64>().is_ok() && !is_kept()
 }
 
-/// The same of text in a type of the application's own, by how diesel tells of it as it is bound: as text, or as bytes
+/// The same of text in a type of the application's own, by how diesel tells of it as it is bound: as text, or as bytes (an
+/// `AnyConnection` tells of all as MySQL does)
 fn is_bound_altered(system: &System, bound: &str) -> bool {
-    let text = bound.split_once("String(\"").and_then(|(_, rest)| rest.rsplit_once("\")"));
-    match text {
-        Some((text, _)) => is_text_altered(system, text),
-        None => system.cuts_spaces && bound.contains("32]"),
+    if let Some((text, _)) = bound.split_once("String(\"").and_then(|(_, rest)| rest.rsplit_once("\")")) {
+        return is_text_altered(system, text);
     }
+    let Some((bytes, _)) = bound.split_once("Some([").and_then(|(_, rest)| rest.split_once("])")) else {
+        return false;
+    };
+    let bytes: Option<Vec<u8>> = bytes.split(", ").map(|byte| byte.parse().ok()).collect();
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).is_some_and(|text| is_text_altered(system, &text))
+}
+
+/// Whether a number in a type of the application's own is a zero with a sign, by how it is told of in the same way
+fn is_negative_zero(bound: &str) -> bool {
+    ["-0.0", "([0, 0, 0, 0, 0, 0, 0, 128])", "([0, 0, 0, 128])"].iter().any(|zero| bound.contains(zero))
 }
 
 /// The text that a value is or holds; decided when it is compiled for all but text
