@@ -7,7 +7,7 @@ use std::hash::Hash;
 use crate::Str;
 
 /// The numbers of a key, the first one first
-pub(crate) type Place = [i64; 3];
+pub(crate) type SortKey = [i64; 3];
 
 /// A type that can be a primary key: `i16`, `i32`, `i64`, unsigned on MySQL, text, `uuid::Uuid`, or what else diesel binds and reads
 ///
@@ -44,7 +44,7 @@ pub trait Key: Clone + Eq + Hash + fmt::Debug + Send + 'static {
 
     /// By what the database puts keys in order, if it is one whole number, or two or three of them; decided by type when it is compiled
     #[doc(hidden)]
-    fn place(&self) -> Option<Place> {
+    fn sort_key(&self) -> Option<SortKey> {
         let key = self as &dyn Any;
         macro_rules! pairs {
             ($(($a:ty, $b:ty))*) => {

@@ -23,7 +23,7 @@ impl<C: Connection> Drop for Computing<'_, C> {
         if !self.has_returned {
             self.env.computed.borrow_mut().abandon();
         }
-        self.env.end_computing();
+        self.env.note_ended();
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Ahead<'env, C: Connection>(&'env Environment<C>);
 impl<C: Connection> Drop for Ahead<'_, C> {
     fn drop(&mut self) {
         self.0.computed.borrow_mut().end_ahead();
-        self.0.end_computing();
+        self.0.note_ended();
     }
 }
 
@@ -97,9 +97,7 @@ impl<C: Connection> Environment<C> {
             computed.begin(store.table_number(), store.column_of(field), slots, is_stored)
         };
         begun.map_err(|cycle| self.cycle(&cycle))?;
-        // No read is a hit now, so that each is noted.
-        self.is_computing.set(true);
-        self.stores.signal.set_hit_tick(0);
+        self.note_begun();
         Ok(Computing { env: self, has_returned: false })
     }
 
@@ -107,8 +105,7 @@ impl<C: Connection> Environment<C> {
     /// being computed already.
     pub(crate) fn begin_ahead(&self) -> Ahead<'_, C> {
         self.computed.borrow_mut().begin_ahead();
-        self.is_computing.set(true);
-        self.stores.signal.set_hit_tick(0);
+        self.note_begun();
         Ahead(self)
     }
 
@@ -129,8 +126,15 @@ impl<C: Connection> Environment<C> {
         self.is_computing.get()
     }
 
+    /// Notes that a computation has begun: no read is a hit now, so that each is noted.
+    #[inline]
+    fn note_begun(&self) {
+        self.is_computing.set(true);
+        self.stores.signal.set_hit_tick(0);
+    }
+
     /// Notes that a computation has ended: after the last one reads are hits again.
-    fn end_computing(&self) {
+    fn note_ended(&self) {
         if !self.computed.borrow().is_running() {
             self.is_computing.set(false);
             self.allow_hits();

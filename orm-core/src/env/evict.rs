@@ -1,6 +1,5 @@
 //! Keeping to limits: the pages that were used longest ago leave first, what a loop is about to read last, dirty values never.
 
-use std::cell::RefCell;
 use std::cmp::Reverse;
 
 use foldhash::fast::FixedState;
@@ -38,36 +37,29 @@ pub(crate) fn make_room<C: Connection>(env: &Environment<C>, records: usize, sin
         return room;
     }
     env.note_drop();
-    let gone = Gone::default();
-    let evict = |what: Evictable| {
+    let mut gone: IndexMap<TableId, usize, FixedState> = IndexMap::default();
+    let room = evict_until(env, since, fits, |what| {
         let (table, evicted) = match what {
             Evictable::Page(table, page) => (table, Some(env.stores.table(table).evict_page(page))),
             Evictable::Unread(table, came, keep) => {
                 (table, env.stores.table(table).evict_unread(came, keep).map(usize::from))
             }
         };
-        gone.borrow_mut()
-            .entry(table)
-            .and_modify(|all| *all += evicted.unwrap_or(0))
-            .or_insert(evicted.unwrap_or(0));
+        *gone.entry(table).or_default() += evicted.unwrap_or(0);
         evicted.is_some()
-    };
-    let room = evict_until(env, since, fits, evict);
-    for (table, records) in gone.into_inner() {
+    });
+    for (table, records) in gone {
         env.note_evicted(table, records);
     }
     room
 }
-
-/// How many records of each table have left
-type Gone = RefCell<IndexMap<TableId, usize, FixedState>>;
 
 /// Drops one after another, until what is to fit does.
 fn evict_until<C: Connection>(
     env: &Environment<C>,
     since: u32,
     fits: impl Fn() -> Option<usize>,
-    evict: impl Fn(Evictable) -> bool,
+    mut evict: impl FnMut(Evictable) -> bool,
 ) -> usize {
     let unread = unread(env);
     let may_leave = |unread: &&Awaiting| unread.came < since && unread.records > unread.awaited;

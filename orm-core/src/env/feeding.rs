@@ -245,6 +245,15 @@ impl<C: Connection> Environment<C> {
         self.stores.signal.is_fed() && follows()
     }
 
+    /// Notes rows that have changed, by what follows from them.
+    pub(crate) fn note_rows(&self, rows: impl IntoIterator<Item = (Source, Vec<Slot>)>) {
+        for (source, slots) in rows {
+            self.stores.stored.note(source, slots);
+            self.stores.signal.feed();
+        }
+        self.doubt();
+    }
+
     /// Has the next read of what may follow from rows that have changed look whether it does.
     pub(crate) fn doubt(&self) {
         if !self.stores.signal.is_fed() || self.stores.stored.doubt() {

@@ -11,63 +11,39 @@ impl<C: Connection> Environment<C> {
     pub(crate) fn feed_pairs(&self, side: Side, pairs: &[(Slot, Slot)]) {
         let Side::Pairs { join, own, other, is_symmetric } = side else { return };
         let stored = &self.stores.stored;
-        for known in stored.pairs.borrow().iter().filter(|known| known.join == join) {
-            let slots: Vec<Slot> = if known.is_symmetric || is_symmetric {
-                pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect()
-            } else if (known.own, known.other) == (own, other) {
-                pairs.iter().map(|pair| pair.0).collect()
-            } else if (known.own, known.other) == (other, own) {
-                pairs.iter().map(|pair| pair.1).collect()
-            } else {
-                continue;
-            };
-            stored.note(known.source, slots);
-            self.stores.signal.feed();
-        }
-        self.feed_lists_of_pairs(side, pairs);
-        self.doubt();
-    }
-
-    /// The same of lists of the join table's own model: the rows that come or go lead to these records.
-    fn feed_lists_of_pairs(&self, side: Side, pairs: &[(Slot, Slot)]) {
-        let Side::Pairs { join, own, other, is_symmetric } = side else { return };
-        let Some(table) = self.stores.table_of_join(join) else { return };
-        let stored = &self.stores.stored;
-        for source in self.stores.table(table).feeding(Change::Go) {
-            let Some(source) = stored.source(source) else { continue };
-            let Some(&(Back::Linked { columns, .. }, next)) = stored.step(source) else { continue };
-            let slots: Vec<Slot> = if is_symmetric && (columns == own || columns == other) {
-                // The row may be there in either direction.
-                pairs.iter().flat_map(|pair| [pair.0, pair.1]).collect()
-            } else if columns == own {
-                pairs.iter().map(|pair| pair.0).collect()
-            } else if columns == other {
-                pairs.iter().map(|pair| pair.1).collect()
-            } else {
-                continue;
-            };
-            stored.note(Source { route: next, ..source }, slots);
-            self.stores.signal.feed();
-        }
-    }
-
-    /// Notes rows of a join table that have come by a link: their own stored values are to be computed.
-    pub(crate) fn feed_rows_of_pairs(&self, store: Store<'_, C>, rows: Vec<Slot>) {
-        let stored = &self.stores.stored;
-        for source in store.table().feeding(Change::Come) {
-            if let Some(source) = stored.source(source).filter(|&source| stored.step(source).is_none()) {
-                stored.note(source, rows.clone());
-                self.stores.signal.feed();
-            }
-        }
-        self.doubt();
-    }
-
-    /// Whether rows of a join table have stored values of their own
-    pub(crate) fn has_stored_pairs(&self, join: usize) -> bool {
-        let stored = &self.stores.stored;
-        let is_own = |number| stored.source(number).is_some_and(|source| stored.step(source).is_none());
+        let ends = |own: bool, other: bool| -> Vec<Slot> {
+            pairs.iter().flat_map(|pair| [own.then_some(pair.0), other.then_some(pair.1)]).flatten().collect()
+        };
+        let links = stored.pairs.borrow();
+        let of_links = links.iter().filter(|known| known.join == join).map(|known| {
+            let (is_own, is_other) =
+                ((known.own, known.other) == (own, other), (known.own, known.other) == (other, own));
+            let are_both = known.is_symmetric || is_symmetric;
+            (known.source, ends(is_own || are_both, is_other || are_both))
+        });
+        // The rows that come or go are in lists of the join table's own model, if it has one.
         let table = self.stores.table_of_join(join).map(|table| self.stores.table(table));
-        table.is_some_and(|table| table.feeding(Change::Come).into_iter().any(is_own))
+        let watching = table.map(|table| table.feeding(Change::Go)).unwrap_or_default();
+        let of_lists = watching.into_iter().filter_map(|number| {
+            let source = stored.source(number)?;
+            let &(Back::Linked { columns, .. }, next) = stored.step(source)? else { return None };
+            let (is_own, is_other) = (columns == own, columns == other);
+            // The row may be there in either direction.
+            let are_both = is_symmetric && (is_own || is_other);
+            Some((Source { route: next, ..source }, ends(is_own || are_both, is_other || are_both)))
+        });
+        self.note_rows(of_links.chain(of_lists).filter(|(_, slots)| !slots.is_empty()));
+    }
+
+    /// The join table's own model, and what stored values of its rows follow from, if it has any
+    pub(crate) fn stored_of_pairs(&self, join: usize) -> Option<(Store<'_, C>, Vec<Source>)> {
+        let store = self.stores.get(self.stores.table(self.stores.table_of_join(join)?).model());
+        let stored = &self.stores.stored;
+        let watching = store.table().feeding(Change::Come).into_iter();
+        let own: Vec<Source> = watching
+            .filter_map(|number| stored.source(number))
+            .filter(|&source| stored.step(source).is_none())
+            .collect();
+        (!own.is_empty()).then_some((store, own))
     }
 }

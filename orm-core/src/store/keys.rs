@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 
 use super::slot::Slot;
 use crate::Str;
-use crate::key::{Key, Place};
+use crate::key::{Key, SortKey};
 
 /// The keys of the rows of a table, each with its slot
 #[derive(Debug)]
@@ -165,7 +165,7 @@ pub(crate) trait AnyKeys: Any + Send {
     /// A key as a number, if it is one
     fn number(&self, slot: Slot) -> Option<i64>;
     /// By what the database puts a key in order, if that is known
-    fn place(&self, slot: Slot) -> Option<Place>;
+    fn sort_key(&self, slot: Slot) -> Option<SortKey>;
     /// The slot of a key that is a whole number, if keys of the type can be this one
     fn intern_number(&self, number: i64) -> Option<Slot>;
     /// The slot here of another table's key, if that has keys of the same type
@@ -189,8 +189,8 @@ impl<K: Key> AnyKeys for RefCell<Keys<K>> {
         self.borrow().key(slot).number()
     }
 
-    fn place(&self, slot: Slot) -> Option<Place> {
-        self.borrow().key(slot).place()
+    fn sort_key(&self, slot: Slot) -> Option<SortKey> {
+        self.borrow().key(slot).sort_key()
     }
 
     fn intern_number(&self, number: i64) -> Option<Slot> {

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::any_column::AnyColumn;
 use super::column::{Column, Moment, Stamp};
 use super::slot::{Slot, SlotSet, Slots};
-use crate::key::Place;
+use crate::key::SortKey;
 
 /// A to-one link's cell: the target's slot, or NULL
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,12 +178,12 @@ impl Joining {
     }
 }
 
-/// Changes the lists of one to-many link whose owners are known. Where it is known, `place` is where members belong.
+/// Changes the lists of one to-many link whose owners are known. Where it is known, `sort_key` says where members belong.
 pub(crate) fn edit(
     lists: &mut Column<List>,
     edits: &[Edit],
     now: Moment,
-    place: &dyn Fn(Slot) -> Option<Place>,
+    sort_key: &dyn Fn(Slot) -> Option<SortKey>,
     joining: Joining,
 ) {
     let by_key = joining == Joining::ByKey;
@@ -204,14 +204,14 @@ pub(crate) fn edit(
             lists.remove(owner);
             continue;
         }
-        let place = |member: Slot| if by_key { place(member) } else { None };
+        let sort_key = |member: Slot| if by_key { sort_key(member) } else { None };
         let list = if edits.len() <= FEW {
-            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), place)
+            edited_one_by_one(&list.0, edits.iter().map(|(_, edit)| edit), sort_key)
         } else {
             let mut list = edited(&list.0, edits.iter().map(|(_, edit)| edit));
             if by_key {
                 // Of what only the database knows where it belongs, or is too large a number, it is the end.
-                list.sort_by_key(|&member| place(member).unwrap_or([i64::MAX; 3]));
+                list.sort_by_key(|&member| sort_key(member).unwrap_or([i64::MAX; 3]));
             }
             list
         };
@@ -229,14 +229,16 @@ const FEW: usize = 8;
 fn edited_one_by_one<'a>(
     list: &[Slot],
     edits: impl Iterator<Item = &'a Edit>,
-    place: impl Fn(Slot) -> Option<Place>,
+    sort_key: impl Fn(Slot) -> Option<SortKey>,
 ) -> Vec<Slot> {
     let mut list = list.to_vec();
     for &Edit { member, add, .. } in edits {
         match (list.iter().position(|&other| other == member), add) {
             (None, true) => {
-                let at = match place(member) {
-                    Some(new) => list.partition_point(|&other| place(other).is_some_and(|other| other < new)),
+                let at = match sort_key(member) {
+                    Some(new) => {
+                        list.partition_point(|&other| sort_key(other).is_some_and(|other| other < new))
+                    }
                     None => list.len(),
                 };
                 list.insert(at, member);
@@ -310,11 +312,11 @@ mod tests {
 
     #[test]
     fn many_changes_at_once_are_the_same_one_by_one() {
-        let place = |member: Slot| Some([1, member.index() as i64, 0]);
+        let sort_key = |member: Slot| Some([1, member.index() as i64, 0]);
         for (list, edits) in changes() {
             let mut at_once = edited(&list, edits.iter());
             at_once.sort_unstable();
-            assert_eq!(edited_one_by_one(&list, edits.iter(), place), at_once, "{list:?} {edits:?}");
+            assert_eq!(edited_one_by_one(&list, edits.iter(), sort_key), at_once, "{list:?} {edits:?}");
             // Without an order of keys what is new stands at the end.
             let mut last = edited_one_by_one(&list, edits.iter(), |_| None);
             last.sort_unstable();

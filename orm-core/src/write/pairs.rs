@@ -99,27 +99,14 @@ fn flush<C: Connection>(
         if change.overlooks_conflicts() && sent < pairs.len() {
             see_to_it(env, doing, &mut change)?;
         }
-        if add && env.has_stored_pairs(join) {
+        // The values of the join table's own model that are stored follow from what the pairs lead to. Which rows are new is not asked.
+        if add && let Some((rows, sources)) = env.stored_of_pairs(join) {
             let owners: Slots = pairs.iter().map(|&(own, _)| own).collect();
-            rows_have_come(env, (join, own), store, &owners.into_iter().collect::<Vec<_>>())?;
+            let owners: Vec<Slot> = owners.into_iter().collect();
+            let found = selected(env, rows, rows.sql(), rows.model().key_columns(), own, store, &owners)?;
+            env.note_rows(sources.into_iter().map(|source| (source, found.clone())));
         }
     }
-    Ok(())
-}
-
-/// Finds the rows of owners to which pairs were added: the values of the join table's own model that are stored follow from what the
-/// pairs lead to. Which of them are new is not asked.
-#[cold]
-fn rows_have_come<C: Connection>(
-    env: &Environment<C>,
-    (join, own): (usize, &'static [&'static str]),
-    owners: Store<'_, C>,
-    slots: &[Slot],
-) -> Result<()> {
-    let Some(table) = env.stores.table_of_join(join) else { return Ok(()) };
-    let rows = env.stores.get(env.stores.table(table).model());
-    let found = selected(env, rows, rows.sql(), rows.model().key_columns(), own, owners, slots)?;
-    env.feed_rows_of_pairs(rows, found);
     Ok(())
 }
 

@@ -63,9 +63,8 @@ fn compute_and_send<C: Connection>(
                 validate::before(env, send)?;
             }
             // Of what was sent rows may have come whose own values are computed.
-            match env.has_stored_waiting() {
-                true => continue,
-                false => return Ok(()),
+            if !env.has_stored_waiting() {
+                return Ok(());
             }
         }
         let unknown = find_and_lead(env)?;
@@ -78,7 +77,7 @@ fn compute_and_send<C: Connection>(
             stored.forget_due();
             env.tables().for_each(|table| table.forget_held());
         }
-        note_again(env, unknown);
+        env.note_rows(unknown);
         sent?;
     }
 }
@@ -199,7 +198,7 @@ pub(super) fn before<C: Connection>(
 pub(super) fn find_before<C: Connection>(env: &Environment<C>) -> Result<()> {
     // Where links lead that wait now is known later.
     let unknown = find(env)?;
-    note_again(env, unknown);
+    env.note_rows(unknown);
     Ok(())
 }
 
@@ -259,16 +258,8 @@ fn find_to_read<C: Connection>(env: &Environment<C>) -> Result<()> {
         return Ok(());
     }
     // Where they lead is known when they were sent.
-    note_again(env, unknown);
+    env.note_rows(unknown);
     env.flushed().map(drop)
-}
-
-fn note_again<C: Connection>(env: &Environment<C>, rows: Vec<(Source, Vec<Slot>)>) {
-    for (source, slots) in rows {
-        env.stores.stored.note(source, slots);
-        env.signal().feed();
-    }
-    env.doubt();
 }
 
 /// So many times links may lead to others that follow from them, before that is an error.
@@ -288,7 +279,7 @@ fn find_and_lead<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec
         if let Ok(false) = computed {
             return Ok(unknown);
         }
-        note_again(env, unknown);
+        env.note_rows(unknown);
         computed?;
         unknown = find(env)?;
     }
@@ -334,7 +325,7 @@ fn find_changed<C: Connection>(env: &Environment<C>) -> Result<Vec<(Source, Vec<
         let found = Walk { env, known: HashMap::default(), unknown: &mut unknown }.back(changed.clone());
         if let Err(error) = found {
             // It is found out the next time.
-            note_again(env, changed.into_iter().chain(unknown).collect());
+            env.note_rows(changed.into_iter().chain(unknown));
             return Err(error);
         }
         for (rule, slots) in found? {

@@ -178,7 +178,7 @@ impl Table {
         let anywhere = edits.iter().filter(|edit| self.is_anywhere(column, edit));
         self.remove_members(column, &anywhere.map(|edit| edit.member).collect(), now, joining);
         if let Some(lists) = links::lists(self.column(column)) {
-            links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.key_place(member), joining);
+            links::edit(&mut lists.borrow_mut(), edits, now, &|member| members.sort_key(member), joining);
         }
     }
 

@@ -33,7 +33,7 @@ use super::reverse::Reverse;
 use super::slot::{ColumnId, Slot, SlotSet, Slots, TableId};
 use super::tally::Tally;
 use crate::Str;
-use crate::key::{Key, Place};
+use crate::key::{Key, SortKey};
 use crate::number::ModelId;
 
 /// A place in a table that values are computed from
@@ -358,8 +358,8 @@ impl Table {
     }
 
     /// By what the database puts a key in order, if that is known
-    pub(crate) fn key_place(&self, slot: Slot) -> Option<Place> {
-        self.keys.place(slot)
+    pub(crate) fn sort_key(&self, slot: Slot) -> Option<SortKey> {
+        self.keys.sort_key(slot)
     }
 
     /// The slot of the key that a record of another table has, if that has keys of the same type

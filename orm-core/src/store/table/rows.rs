@@ -17,8 +17,8 @@ impl Table {
 
     #[inline]
     pub(crate) fn is_absent(&self, slot: Slot) -> bool {
-        let absent = self.absent.borrow();
-        !absent.is_empty() && absent.contains_key(&slot)
+        // Of most tables nothing is, and each setter asks.
+        self.has_absent() && self.absent.borrow().contains_key(&slot)
     }
 
     pub(crate) fn absent_since(&self, slot: Slot) -> Option<Stamp> {
