@@ -997,6 +997,12 @@ impl<'a, C: Connection> Store<'a, C> {
     /// An error if it is known that one of these records is not there
     #[inline]
     pub(crate) fn none_is_gone(self, slots: &[Slot]) -> crate::Result<()> {
+        // Of most tables nothing is, and each setter asks.
+        if self.has_absent() { self.refuse_gone(slots) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refuse_gone(self, slots: &[Slot]) -> crate::Result<()> {
         match slots.iter().find(|&&slot| self.is_absent(slot)) {
             Some(&gone) => Err(self.missing_record(gone)),
             None => Ok(()),

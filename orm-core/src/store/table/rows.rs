@@ -17,7 +17,6 @@ impl Table {
 
     #[inline]
     pub(crate) fn is_absent(&self, slot: Slot) -> bool {
-        // Of most tables nothing is, and each setter asks.
         self.has_absent() && self.absent.borrow().contains_key(&slot)
     }
 
