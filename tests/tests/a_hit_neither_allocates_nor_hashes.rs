@@ -11,6 +11,7 @@ use std::hash::{Hash, Hasher};
 
 use diesel::prelude::*;
 use orm_core::Result;
+use orm_core::aggregate::{count, max};
 use orm_core::prelude::*;
 use orm_tests::File;
 use orm_tests::partners::*;
@@ -65,6 +66,8 @@ struct Node {
     id: Counted,
     name: String,
     next: Option<Id<Node>>,
+    #[model(inverse = Node::NEXT)]
+    before_ids: OneToMany<Node>,
 }
 
 /// What a loop over partners reads; long names are shared, short ones lie in the value
@@ -86,6 +89,16 @@ fn nodes_loop(set: &RecordSet<'_, Node>) -> Result<usize> {
     let mut total = 0;
     for node in set {
         total += node.name()?.len() + node.next().next().name()?.map_or(0, |name| name.len());
+    }
+    Ok(total)
+}
+
+/// What is kept of lists that are not loaded
+fn lists_loop(set: &RecordSet<'_, Node>) -> Result<usize> {
+    let mut total = 0;
+    for node in set {
+        let (number, last) = node.before_ids().aggregate((count(), max(Node::NAME)))?;
+        total += number + last.map_or(0, |last| last.len()) + node.before_ids().len()?;
     }
     Ok(total)
 }
@@ -127,5 +140,12 @@ fn a_warm_loop_neither_allocates_nor_hashes() -> Result<()> {
     HASHES.with(|hashes| hashes.set(0));
     assert_eq!(allocations(|| nodes_loop(&set))?, 0);
     assert_eq!(HASHES.with(Cell::get), 0);
+
+    let before = env.stats().queries;
+    lists_loop(&set)?;
+    assert_eq!(env.stats().queries - before, 1, "numbers and names of all lists");
+    HASHES.with(|hashes| hashes.set(0));
+    assert_eq!(allocations(|| lists_loop(&set))?, 0);
+    assert_eq!((HASHES.with(Cell::get), env.stats().queries - before), (0, 1));
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::error::BoxError;
 use crate::fragment::{Fragment, separated};
 use crate::load::condition::Whose;
 use crate::load::expression::{are_plain, is_fixed};
-use crate::load::relation::{Source, meant, one_of_each, push_present};
+use crate::load::relation::{Source, meant, one_of_each, push_each};
 use crate::load::select::{Reason, key_columns, statement_of};
 use crate::number::FieldId;
 use crate::store::{Function, Slot, Subject};
@@ -432,10 +432,7 @@ impl<C: Connection> Query<'_, C> {
             Argument::Expression(expression) => expression.walk_ast(out.reborrow()),
             Argument::Members => {
                 // As they are counted alone
-                if self.source.is_through() {
-                    out.push_sql("DISTINCT ");
-                }
-                push_present(key_columns(members), out)
+                push_each(key_columns(members), self.source.is_through(), out)
             }
         }
     }
@@ -445,10 +442,9 @@ impl<C: Connection> Query<'_, C> {
         self.whose.push_from(out)?;
         out.push_sql(" WHERE ");
         let condition = self.condition().map(|of| &self.aggregates[of].argument);
-        let Some(Argument::Expression(condition)) = condition else { return self.whose.push(out) };
-        out.push_sql("(");
-        self.whose.push(out)?;
-        out.push_sql(") AND (");
+        let Some(Argument::Expression(condition)) = condition else { return self.whose.push_present(out) };
+        self.whose.push_present(out)?;
+        out.push_sql(" AND (");
         condition.walk_ast(out.reborrow())?;
         out.push_sql(")");
         Ok(())

@@ -54,6 +54,17 @@ impl<'a> Joined<'a> {
         }
     }
 
+    /// ` AND key IS NOT NULL`; what pairs lead to has one.
+    fn push_present<DB: Backend>(self, out: &mut AstPass<'_, '_, DB>) -> QueryResult<()> {
+        let parts = if self.other.is_some() { 0 } else { self.key.names.len() };
+        (0..parts).try_for_each(|part| {
+            out.push_sql(" AND ");
+            self.key.push(part, out)?;
+            out.push_sql(" IS NOT NULL");
+            Ok(())
+        })
+    }
+
     /// ` INNER JOIN members ON key = …`
     fn push_members<DB: Backend>(
         self,
@@ -146,10 +157,20 @@ impl<'a, C: Connection> Whose<'a, C> {
         self.push_filtered(of(own), out)
     }
 
+    /// The same where members are counted: a row whose key is NULL is none. A database that knows that a column holds no NULL leaves this out,
+    /// and `COUNT(*)` looks at no column.
+    pub(super) fn push_present<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+        out.push_sql("(");
+        self.push(out)?;
+        out.push_sql(")");
+        self.from.push_present(out)
+    }
+
     /// What stands behind `WHERE`
     pub(super) fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         let Some(First { limit, order }) = &self.first else { return self.push_all(out) };
-        let (owner, key) = (self.from.owner(), self.from.key);
+        let from = self.from;
+        let (owner, key) = (from.owner(), from.key);
         let columns =
             |place, names: ColumnNames<'b>| (0..names.names.len()).map(move |part| (place, names, part));
         let columns = || columns("owner", owner).chain(columns("member", key));
@@ -179,8 +200,10 @@ impl<'a, C: Connection> Whose<'a, C> {
         key.push_all(out)?;
         out.push_sql(") AS place FROM ");
         self.push_from(out)?;
-        out.push_sql(" WHERE ");
+        out.push_sql(" WHERE (");
         self.push_all(out)?;
+        out.push_sql(")");
+        from.push_present(out)?;
         out.push_sql(&format!(") AS ranked WHERE place <= {limit})"));
         Ok(())
     }

@@ -281,7 +281,7 @@ pub(crate) fn count<C: Connection>(
 
 /// How many members a link has, if that is known: who was to be counted may have been brought as a list, on the way to others of its
 /// batch.
-fn counted<C: Connection>(store: Store<'_, C>, field: FieldId, slot: Slot) -> Option<usize> {
+pub(crate) fn counted<C: Connection>(store: Store<'_, C>, field: FieldId, slot: Slot) -> Option<usize> {
     let mut listed = None;
     store.hop(field, std::iter::once(slot), |list| listed = list.map(<[Slot]>::len));
     listed.or_else(|| store.members_counted(field, slot))

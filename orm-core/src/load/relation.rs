@@ -13,7 +13,7 @@ use crate::codec::ColumnNames;
 use crate::env::evict::place_for_batch;
 use crate::env::pace::Loaded;
 use crate::env::stores::{Side, Store, Want};
-use crate::fragment::{joined, separated};
+use crate::fragment::separated;
 use crate::load::condition::{self, Joined, Whose};
 use crate::load::layout::{Layout, Selection};
 use crate::load::select::{Beside, Laid, Reason, Select, Shown, key_columns};
@@ -452,12 +452,12 @@ impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
         }
         out.push_sql("SELECT ");
         owner.push_all(&mut out)?;
-        out.push_sql(if may_repeat { ", COUNT(DISTINCT " } else { ", COUNT(" });
-        push_present(key, &mut out)?;
+        out.push_sql(", COUNT(");
+        push_each(key, may_repeat, &mut out)?;
         out.push_sql(") FROM ");
         self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.whose.push(&mut out)?;
+        self.whose.push_present(&mut out)?;
         out.push_sql(" GROUP BY ");
         owner.push_all(&mut out)
     }
@@ -495,20 +495,16 @@ impl<C: Connection> Counts<'_, C> {
     }
 }
 
-/// What is not NULL where a row has a key: what has none is no record.
-pub(super) fn push_present<'b, DB: Backend>(
+/// What `COUNT` is of, where each member counts once: its key, if it may be there several times
+pub(super) fn push_each<'b, DB: Backend>(
     key: ColumnNames<'b>,
+    may_repeat: bool,
     out: &mut AstPass<'_, 'b, DB>,
 ) -> QueryResult<()> {
-    if key.names.len() == 1 {
-        return key.push(0, out);
+    if !may_repeat {
+        out.push_sql("*");
+        return Ok(());
     }
-    out.push_sql("CASE WHEN ");
-    joined(" AND ", out, 0..key.names.len(), |out, part| {
-        key.push(part, out)?;
-        out.push_sql(" IS NOT NULL");
-        Ok(())
-    })?;
-    out.push_sql(" THEN 1 END");
-    Ok(())
+    out.push_sql("DISTINCT ");
+    key.push(0, out)
 }

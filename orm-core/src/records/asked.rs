@@ -15,7 +15,7 @@ use crate::number::FieldId;
 use crate::records::aggregable::Read;
 use crate::records::cardinality::Several;
 use crate::records::measured::{
-    Companion, Len, Lists, Measure, Measured, Nothing, aggregate_of, bring, key_of,
+    Companion, Company, Len, Lists, Measure, Measured, Nothing, aggregate_of, bring, key_of,
 };
 use crate::records::{Handle, Model};
 use crate::store::{ColumnId, Function, Slot, SlotSet};
@@ -31,7 +31,7 @@ struct Asked<'a, 'env, M: Model, A> {
     field: FieldId,
     place: Place,
     /// What is brought along where it is lacking
-    beside: &'a [&'a dyn Companion<M>],
+    company: Company<'a, M>,
 }
 
 impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
@@ -41,6 +41,16 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
 
     fn aggregate(&self) -> Aggregate<'_, M::Connection> {
         aggregate_of(&self.measure.0)
+    }
+
+    /// Over the members of one record's list, if it is kept
+    fn hit(&self, owner: Slot) -> Result<Option<A::State>> {
+        let (env, store) = (self.env(), self.store);
+        stored::settle(env)?;
+        env.settle();
+        let Some(key) = key_of(&self.measure.0, env.store::<M>()) else { return Ok(None) };
+        let column = store.table().aggregate(store.column_of(self.field), &key);
+        Ok(column.and_then(|column| self.kept(column, owner)))
     }
 
     /// Over all members of these records' lists
@@ -175,7 +185,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         let lists = Lists { env, store, field: self.field, begun: env.later() };
         // What a condition says of members an index may know; there is nothing else to be asked beside it, unless it is wanted.
         let number = (A::FUNCTION != Function::Count).then_some(&Len as &dyn Companion<M>);
-        let others = self.beside.iter().copied().chain(number).filter(|other| other.is_lacking(lists, batch));
+        let others = self.company.others().chain(number).filter(|other| other.is_lacking(lists, batch));
         let all: Vec<&dyn Companion<M>> =
             std::iter::once(self.measure as &dyn Companion<M>).chain(others).collect();
         let aggregates: Vec<_> = all.iter().map(|one| one.aggregate()).collect();
@@ -299,18 +309,24 @@ impl<'env, M: Model> ToMany<'env, M> {
     pub(super) fn measured<A: Measure<M>>(
         &self,
         measure: &Measured<A>,
-        beside: &[&dyn Companion<M>],
+        company: Company<'_, M>,
         place: Place,
     ) -> Result<A::State> {
         let handle = self.handle();
         let env = handle.group.env;
         env.settle();
         let aggregate = || {
+            let asked = |store, field| Asked { handle, measure, store, field, place, company };
+            if let Some((store, field, owner)) = handle.owner_here()
+                && let Some(state) = asked(store, field).hit(owner)?
+            {
+                return Ok(state);
+            }
             let Some((step, owners)) = handle.owners(place)? else { return Ok(A::none()) };
             let Some(store) = env.store_by_number(step.model) else { return Ok(A::none()) };
             // Finding the owners may have sent what waited.
             env.settle();
-            Asked { handle, measure, store, field: step.field, place, beside }.over(&owners)
+            asked(store, step.field).over(&owners)
         };
         aggregate().inspect_err(|_| env.distrust_computing())
     }

@@ -585,6 +585,13 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         Ok(Some((step, owners)))
     }
 
+    /// The link's model and field, and the record whose link it is; `None` if it may be of several, or of none
+    #[inline]
+    pub(crate) fn owner_here(&self) -> Option<(Store<'env, M::Connection>, FieldId, Slot)> {
+        let LinkHere { store, field, .. } = *self.group.link.as_ref()?;
+        (self.slot < Slot::UNRESOLVED).then_some((store, field, self.slot))
+    }
+
     /// How many there are: the length of the list if it is cached, else a count for the whole group
     #[inline]
     pub(crate) fn member_count(&self, place: Place) -> Result<usize> {
@@ -606,16 +613,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         if slot >= Slot::UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
-        stored::settle(env)?;
-        env.settle();
-        if env.settings.max_age.is_some() {
-            env.expire(store, field, slot);
-        }
-        let mut known = None;
-        store.hop(field, std::iter::once(slot), |targets| known = targets.map(<[Slot]>::len));
-        if let Some(count) = known {
-            store.count_hit(field, slot, env.tick());
-            env.note_input(store, field, slot);
+        if let Some(count) = self.known_count()? {
             return Ok(count);
         }
         let trail = self.trail_before();
@@ -624,6 +622,23 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let count = prefetch::count(env, store, miss)?;
         env.note_input(store, field, slot);
         Ok(count)
+    }
+
+    /// How many there are of one record, if that is cached
+    pub(crate) fn known_count(&self) -> Result<Option<usize>> {
+        let env = self.group.env;
+        let Some((store, field, slot)) = self.owner_here() else { return Ok(None) };
+        stored::settle(env)?;
+        env.settle();
+        if env.settings.max_age.is_some() {
+            env.expire(store, field, slot);
+        }
+        let known = prefetch::counted(store, field, slot);
+        if known.is_some() {
+            store.count_hit(field, slot, env.tick());
+            env.note_input(store, field, slot);
+        }
+        Ok(known)
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's

@@ -34,5 +34,6 @@ mod several_aggregates_are_one_select;
 mod the_cache_keeps_to_its_limits;
 mod what_cannot_be_batched_is_told;
 mod what_has_no_batch_is_no_alarm;
+mod what_has_no_key_is_no_member;
 mod whatever_is_held_and_whatever_was_dropped;
 mod who_goes_by_another_spelling_goes;
