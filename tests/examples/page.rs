@@ -1,7 +1,7 @@
 //! The pages of `benches/page.rs` for callgrind: `page ours|hand totals|orders 7`, 20 pages of partners with so many orders each
 //! (`--toggle-collect=page::ours`, or `page::hand`).
 #![allow(missing_docs, unreachable_pub)]
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 #[path = "../benches/pages/mod.rs"]
 mod pages;

@@ -79,6 +79,12 @@ pub trait Connection:
         Ok(true)
     }
 
+    /// The server's version, if it is one that has no window functions yet
+    #[doc(hidden)]
+    fn lacks_windows(&mut self) -> QueryResult<Option<String>> {
+        Ok(None)
+    }
+
     /// The expression that is the default of a column, of a table as SQL names it, where INSERT does not return keys; `None` if it is none
     #[doc(hidden)]
     fn default_of(&mut self, table: &str, column: &str) -> QueryResult<Option<String>> {

@@ -51,6 +51,11 @@ impl Connection for MysqlConnection {
         setting::<BigInt, i64>(self, "autocommit").map(|on| on != 0)
     }
 
+    fn lacks_windows(&mut self) -> QueryResult<Option<String>> {
+        let version: String = setting::<Text, _>(self, "version")?;
+        Ok((!has_windows(&version)).then_some(version))
+    }
+
     fn default_of(&mut self, table: &str, column: &str) -> QueryResult<Option<String>> {
         let (schema, table) = match &mut names(table)[..] {
             [table] => (None, std::mem::take(table)),
@@ -126,6 +131,15 @@ impl Connection for MysqlConnection {
             self.set_prepared_statement_cache_size(CacheSize::Unbounded);
         }
     }
+}
+
+/// Whether a server of this version has window functions: MySQL since 8.0, MariaDB since 10.2
+fn has_windows(version: &str) -> bool {
+    // An old MariaDB calls itself a MySQL to whoever asks in another way.
+    let own = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let first = if version.contains("MariaDB") { (10, 2) } else { (8, 0) };
+    let mut numbers = own.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    numbers.next().is_none_or(|major| (major, numbers.next().unwrap_or_default()) >= first)
 }
 
 /// What the catalogue says of a column's default
@@ -382,7 +396,25 @@ fn name(kind: MysqlType) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{ColumnDefault, names};
+    use super::{ColumnDefault, has_windows, names};
+
+    #[test]
+    fn who_has_window_functions() {
+        let have = [
+            "8.0.36",
+            "8.4.0-log",
+            "9.1.0",
+            "10.11.19-MariaDB-0+deb12u1",
+            "5.5.5-10.2.6-MariaDB",
+            "11.4.2-MariaDB",
+            "8.0.11-TiDB-v7.5.0",
+            "?",
+        ];
+        assert!(have.into_iter().all(has_windows));
+        let lack =
+            ["5.7.44-log", "5.6.10", "10.1.48-MariaDB", "5.5.5-10.1.48-MariaDB-0+deb9u2", "5.5.68-MariaDB"];
+        assert!(!lack.into_iter().any(has_windows));
+    }
 
     #[test]
     fn a_name_is_read_as_it_is_quoted() {

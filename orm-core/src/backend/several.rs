@@ -137,6 +137,12 @@ macro_rules! multi_connection {
                     }
                 }
 
+                fn lacks_windows(&mut self) -> QueryResult<::core::option::Option<$crate::private::String>> {
+                    match self {
+                        $(Self::$variant(connection) => $crate::Connection::lacks_windows(connection),)+
+                    }
+                }
+
                 fn default_of(
                     &mut self,
                     table: &str,

@@ -172,7 +172,9 @@ pub(crate) fn by_owner<C: Connection>(
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let meant = meant(store, field, slots);
     let select = Select { store, name: &name, keys: slots.len() };
-    let faults = select.run(env, flushed, &mut query, &meant, reading)?;
+    let faults = select
+        .run(env, flushed, &mut query, &meant, reading)
+        .map_err(|error| source.explained(env, &name, error))?;
     if !is_kept {
         env.note_search(|| env.text_of(&query).unwrap_or_default());
     }
@@ -201,7 +203,9 @@ pub(crate) fn of_all<C: Connection>(
     let name = field
         .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
     let select = Select { store, name: &name, keys: slots.len() };
-    let faults = select.run(env, flushed, &mut query, &Ok, reading)?;
+    let faults = select
+        .run(env, flushed, &mut query, &Ok, reading)
+        .map_err(|error| source.explained(env, &name, error))?;
     env.note_search(|| env.text_of(&query).unwrap_or_default());
     Ok(faults)
 }

@@ -86,6 +86,20 @@ impl<'a, C: Connection> Source<'a, C> {
         self.order().is_some() || self.is_selective()
     }
 
+    /// Says why a SELECT of its lists could not but fail, where that is so.
+    #[cold]
+    pub(super) fn explained(self, env: &Environment<C>, name: &str, error: Error) -> Error {
+        if self.link.is_none_or(|link| link.clauses().limit.is_none()) {
+            return error;
+        }
+        let version = env.connection().map(|mut connection| connection.lacks_windows());
+        let Ok(Ok(Some(version))) = version else { return error };
+        Error::other(format!(
+            "{name} has a `limit` for each owner, which takes window functions: MySQL has them since 8.0 and MariaDB since 10.2, this server is \
+             {version}; leave the `limit` out and take the first ones of the list, or search with a limit for one owner at a time ({error})"
+        ))
+    }
+
     fn order(self) -> Option<Order<C>> {
         self.link?.clauses().order
     }
@@ -160,13 +174,15 @@ pub(crate) fn load_lists<C: Connection>(
     let before = members.value_bytes();
     // What is read from now on is younger than all that is cached.
     let begun = env.later();
-    select.run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
-        let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
-        if let Shown::Owner(owner) = owner {
-            rows.push((owner, place, member));
-        }
-        Ok(())
-    })?;
+    select
+        .run(env, flushed, &query, Laid::Out(&selection.layout), beside, &mut |member, owner| {
+            let place = if sort_here { members.key_number(member).unwrap_or_default() } else { 0 };
+            if let Shown::Owner(owner) = owner {
+                rows.push((owner, place, member));
+            }
+            Ok(())
+        })
+        .map_err(|error| source.explained(env, &name, error))?;
     let meant = meant(store, field, slots);
     rows.iter_mut().try_for_each(|row| meant(row.0).map(|owner| row.0 = owner))?;
     members.set_present(rows.iter().map(|&(.., member)| member));
@@ -360,19 +376,21 @@ pub(crate) fn count_lists<C: Connection>(
     let layout = Layout { key: (0..source.from.own.len()).collect(), fields: Vec::new() };
     let mut counts = Vec::new();
     let begun = env.later();
-    select.run(
-        env,
-        flushed,
-        &query,
-        Laid::Out(&layout),
-        Beside::Value(source.from.own.len()),
-        &mut |owner, count| {
-            if let Shown::Value(count) = count {
-                counts.push((owner, C::Backend::read_count(count)?));
-            }
-            Ok(())
-        },
-    )?;
+    select
+        .run(
+            env,
+            flushed,
+            &query,
+            Laid::Out(&layout),
+            Beside::Value(source.from.own.len()),
+            &mut |owner, count| {
+                if let Shown::Value(count) = count {
+                    counts.push((owner, C::Backend::read_count(count)?));
+                }
+                Ok(())
+            },
+        )
+        .map_err(|error| source.explained(env, &name, error))?;
     if source.is_conditional() {
         // What was sent before may have made others missing, but not what has come after it.
         env.settle();

@@ -34,6 +34,7 @@ mod fetching;
 #[path = "job.rs"]
 mod job;
 mod keys_that_the_database_gives;
+mod limits;
 #[allow(clippy::duplicate_mod, reason = "the same")]
 #[path = "load.rs"]
 mod load;
