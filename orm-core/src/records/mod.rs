@@ -42,6 +42,7 @@ pub(crate) mod validate;
 pub(crate) mod value;
 pub(crate) mod values;
 mod violated;
+mod walk;
 pub(crate) mod with;
 mod write;
 
