@@ -12,7 +12,7 @@ use crate::backend::{Begin, Connection, Standing};
 use crate::env::connection::{diesel_depth, lower_depth};
 use crate::env::trace::Statement;
 use crate::env::transactions::Transactions;
-use crate::env::watch::{Place, Spot};
+use crate::env::watch::Spot;
 use crate::number::ModelId;
 use crate::store::{Slot, Stamp};
 use crate::{Environment, Error, Result};
@@ -63,23 +63,17 @@ impl<C: Connection> Environment<C> {
         model: ModelId,
         set: impl FnOnce() -> Result<Cow<'a, [Slot]>>,
     ) -> Result<()> {
-        // What is made for each field of each model is the call of `set` alone.
-        let undo = self.begin_setting(spot.place)?;
-        let slots = set()?;
-        match undo {
-            None => Ok(()),
-            Some(undo) => self.send_set(undo, spot, model, &slots),
-        }
-    }
-
-    /// `None` in a transaction: what is set waits there
-    fn begin_setting(&self, place: Place) -> Result<Option<Undo<'_, C>>> {
         self.may_write()?;
-        self.called_at(place);
-        let is_sent = !self.transactions.are_open();
-        Ok(is_sent.then(|| Undo { env: self, since: Some(self.clock.mark()) }))
+        self.called_at(spot.place);
+        if self.transactions.are_open() {
+            return set().map(drop);
+        }
+        let undo = Undo { env: self, since: Some(self.clock.mark()) };
+        let slots = set()?;
+        self.send_set(undo, spot, model, &slots)
     }
 
+    /// Sends what was set: not made for each field of each model, as `setting` is.
     #[cold]
     #[inline(never)]
     fn send_set(&self, mut undo: Undo<'_, C>, spot: Spot, model: ModelId, slots: &[Slot]) -> Result<()> {
