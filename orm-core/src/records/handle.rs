@@ -400,7 +400,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
             (Slot::UNRESOLVED, _) => self.walk().to_the_end(want, place),
             // The last link is that of a record which is known.
             (slot, Some(LinkHere { store, field, .. })) => {
-                self.walk().from_owner(store, slot, Sought { field, want, place })
+                self.walk().behind_owner(store, slot, Sought { field, want, place })
             }
         }
     }

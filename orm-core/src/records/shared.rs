@@ -25,7 +25,7 @@ fn all<C: Connection>() {
         query::next_rows::<C> as *const (),
         walk::load::<C> as *const (),
         Walk::<C>::count as *const (),
-        Walk::<C>::from_owner as *const (),
+        Walk::<C>::behind_owner as *const (),
         Walk::<C>::has_moved as *const (),
         Walk::<C>::to_the_end as *const (),
         Walk::<C>::to_the_last_link as *const (),

@@ -87,7 +87,7 @@ impl<C: Connection> Walk<'_, C> {
     }
 
     /// The slots that the path's last link leads to from records which are known
-    pub(super) fn from_owner(&self, store: Store<'_, C>, slot: Slot, sought: Sought) -> Result<Vec<Slot>> {
+    pub(super) fn behind_owner(&self, store: Store<'_, C>, slot: Slot, sought: Sought) -> Result<Vec<Slot>> {
         self.hop(store, &[slot], sought, &mut || self.trail_before())
     }
 
