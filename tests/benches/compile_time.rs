@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use orm_tests::harness::{head, report, side_by_side, timed};
+use orm_tests::harness::{head, report, side_by_side};
 
 const MODELS: usize = 20;
 
