@@ -31,6 +31,12 @@ pub use crate::records::field::{
 pub use crate::records::inverse::{
     FilterOf, InverseOf, Itself, OrderOf, ScopeOf, inverse, is_key, join_table, symmetric,
 };
+#[cfg(feature = "mysql")]
+pub use crate::records::shared::mysql;
+#[cfg(feature = "postgres")]
+pub use crate::records::shared::postgres;
+#[cfg(feature = "sqlite")]
+pub use crate::records::shared::sqlite;
 pub use crate::records::stored::{StoredComputed, recompute};
 pub use crate::records::validate::{Refusal, validate};
 pub use crate::records::value::{IntoLink, IntoNewLink, IntoOwned, IntoValue, Owned};

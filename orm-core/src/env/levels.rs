@@ -68,11 +68,18 @@ impl<C: Connection> Environment<C> {
         if self.transactions.are_open() {
             return set().map(drop);
         }
-        let mut undo = Undo { env: self, since: Some(self.clock.mark()) };
+        let undo = Undo { env: self, since: Some(self.clock.mark()) };
         let slots = set()?;
+        self.send_set(undo, spot, model, &slots)
+    }
+
+    /// Sends what was set: not made for each field of each model, as `setting` is.
+    #[cold]
+    #[inline(never)]
+    fn send_set(&self, mut undo: Undo<'_, C>, spot: Spot, model: ModelId, slots: &[Slot]) -> Result<()> {
         let dirty: usize = self.tables().map(|table| table.dirty_records()).sum();
         if dirty == 1 {
-            self.watch_write(spot, model, &slots)?;
+            self.watch_write(spot, model, slots)?;
         }
         let sent = match dirty {
             0 => Ok(()),

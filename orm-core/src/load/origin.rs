@@ -321,6 +321,21 @@ impl Source {
 }
 
 impl Origin {
+    /// What a set that is taken out of this one inherits
+    pub(crate) fn reach(&self) -> Reach {
+        match self.root.reach {
+            Reach::Created => Reach::Named,
+            reach => reach,
+        }
+    }
+
+    /// The origin of records that a trail leads to from this root, to be read with the others there
+    pub(crate) fn behind(&self, slots: Vec<Slot>, trail: Trail, at: Option<u32>) -> Self {
+        let beyond = bounded(self.rest.behind(&trail));
+        let nearest = Source { root: Rc::clone(&self.root), trail: Rc::new(trail), at, is_walked: true };
+        Self::over(slots, Rest { nearest: Some(nearest), beyond }, self.reach())
+    }
+
     pub(crate) fn of(slots: Vec<Slot>, reach: Reach) -> Self {
         Self::over(slots, Rest::default(), reach)
     }

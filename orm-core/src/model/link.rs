@@ -197,6 +197,47 @@ fn link_key<T: Entity>(given: &dyn Any) -> Option<&T::Key> {
     }
 }
 
+// What follows does not depend on the model that a link leads to, and so is compiled once.
+
+/// Puts links into cells; `intern` gives the slot of a key that is given, or nothing for NULL.
+fn put_given(
+    cells: &dyn AnyColumn,
+    targets: &Table,
+    given: Given<'_>,
+    put: Put<'_>,
+    intern: &dyn Fn(&dyn Any) -> Option<Slot>,
+) {
+    let link = |given: &dyn Any| match given.downcast_ref::<Link>() {
+        // What was computed is a link already.
+        Some(&link) => link,
+        None => intern(given).map_or(Link::NULL, Link),
+    };
+    let system = put.system;
+    let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
+    match given {
+        Given::Same(value) => put_links(cells, |_| Some(link(value)), put, may_alter),
+        Given::Each(value) => put_links(cells, |row| value(row).map(link), put, may_alter),
+    }
+}
+
+fn cell(cells: &dyn AnyColumn, slot: Slot) -> Option<Link> {
+    typed::<Link>(cells).borrow().get(slot).copied()
+}
+
+/// The slots that the links of records lead to, of those that are cached
+fn targets_of(cells: &dyn AnyColumn, slots: &[Slot]) -> Vec<Option<Slot>> {
+    let cells = typed::<Link>(cells).borrow();
+    slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect()
+}
+
+fn are_equal(cells: &dyn AnyColumn, slots: &[Slot]) -> bool {
+    all_equal(&typed::<Link>(cells).borrow(), slots, exact)
+}
+
+fn is_same(a: &dyn Any, b: &dyn Any) -> bool {
+    value::<Link>(a) == value::<Link>(b)
+}
+
 impl<C, T, const NULLABLE: bool> Encode<C> for EncodeLink<T, NULLABLE>
 where
     C: Connection,
@@ -204,17 +245,8 @@ where
 {
     fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         let targets = table_of(target);
-        let link = |given: &dyn Any| match given.downcast_ref::<Link>() {
-            // What was computed is a link already.
-            Some(&link) => link,
-            None => link_key::<T>(given).map_or(Link::NULL, |key| Link(targets.intern(key.clone()))),
-        };
-        let system = put.system;
-        let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
-        match given {
-            Given::Same(value) => put_links(cells, |_| Some(link(value)), put, may_alter),
-            Given::Each(value) => put_links(cells, |row| value(row).map(link), put, may_alter),
-        }
+        let intern = |given: &dyn Any| link_key::<T>(given).map(|key| targets.intern(key.clone()));
+        put_given(cells, targets, given, put, &intern);
     }
 
     fn push<'b>(&self, given: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -231,27 +263,23 @@ where
         target: Option<&Table>,
         slots: &[Slot],
     ) -> Box<dyn Binds<C::Backend> + 'a> {
-        let cells = typed::<Link>(cells).borrow();
-        let targets = slots.iter().filter_map(|&slot| cells.get(slot)).map(|link| link.target()).collect();
-        any::<T>().key_binds(table_of(target), targets)
+        any::<T>().key_binds(table_of(target), targets_of(cells, slots))
     }
 
     fn are_equal(&self, cells: &dyn AnyColumn, slots: &[Slot]) -> bool {
-        all_equal(&typed::<Link>(cells).borrow(), slots, exact)
+        are_equal(cells, slots)
     }
 
     fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: Slot) -> bool {
-        let link = typed::<Link>(cells).borrow().get(slot).copied();
-        link.is_none_or(|link| is_key_kept(system, table_of(target), link))
+        cell(cells, slot).is_none_or(|link| is_key_kept(system, table_of(target), link))
     }
 
     fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>> {
-        let copy = *typed::<Link>(cells).borrow().get(slot)?;
-        Some(Box::new(copy))
+        Some(Box::new(cell(cells, slot)?))
     }
 
     fn is_same(&self, a: &dyn Any, b: &dyn Any) -> bool {
-        value::<Link>(a) == value::<Link>(b)
+        is_same(a, b)
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::Location;
 use crate::env::watch::Place;
 use crate::records::Model;
 use crate::records::aggregable::{Compared, Counted, Summed, Tally};
-use crate::records::measured::{Companion, Company, Count, Extreme, Len, Measured, Sum};
+use crate::records::measured::{Companion, Count, Extreme, Len, Measured, Others, Sum};
 use crate::records::numbers::Total;
 use crate::{Result, ToMany};
 
@@ -38,7 +38,7 @@ impl<M: Model> ToMany<'_, M> {
     /// number; those of reading the links, and of the database.
     #[track_caller]
     pub fn sum<S: Summed<M>>(&self, what: S) -> Result<<S::Total as Total>::Out> {
-        sum(what).ask(self, Company::none(), Location::caller())
+        sum(what).ask(self, Others::none(), Location::caller())
     }
 
     /// The mean of a field of the members, or of a diesel expression over their columns; `None` of no values
@@ -51,7 +51,7 @@ impl<M: Model> ToMany<'_, M> {
     /// As [`sum`](Self::sum), but that none is too large.
     #[track_caller]
     pub fn avg<S: Summed<M>>(&self, what: S) -> Result<Option<f64>> {
-        avg(what).ask(self, Company::none(), Location::caller())
+        avg(what).ask(self, Others::none(), Location::caller())
     }
 
     /// The least value of a field of the members, or of a diesel expression of numbers over their columns; `None` of no values
@@ -64,7 +64,7 @@ impl<M: Model> ToMany<'_, M> {
     /// Those of reading the links, and of the database.
     #[track_caller]
     pub fn min<S: Compared<M>>(&self, what: S) -> Result<Option<S::Value>> {
-        min(what).ask(self, Company::none(), Location::caller())
+        min(what).ask(self, Others::none(), Location::caller())
     }
 
     /// The greatest value, as [`min`](Self::min) gives the least
@@ -74,7 +74,7 @@ impl<M: Model> ToMany<'_, M> {
     /// As [`min`](Self::min).
     #[track_caller]
     pub fn max<S: Compared<M>>(&self, what: S) -> Result<Option<S::Value>> {
-        max(what).ask(self, Company::none(), Location::caller())
+        max(what).ask(self, Others::none(), Location::caller())
     }
 
     /// How many members a condition on their columns holds for
@@ -101,7 +101,7 @@ impl<M: Model> ToMany<'_, M> {
     /// Those of reading the links, and of the database.
     #[track_caller]
     pub fn count_where<F: Counted<M>>(&self, condition: F) -> Result<usize> {
-        count_where(condition).ask(self, Company::none(), Location::caller())
+        count_where(condition).ask(self, Others::none(), Location::caller())
     }
 
     /// Several aggregates with one SELECT, as a tuple of what each of them gives
@@ -145,7 +145,7 @@ pub trait Aggregated<M: Model> {
     /// What it gives
     type Out;
     #[doc(hidden)]
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<Self::Out>;
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<Self::Out>;
     #[doc(hidden)]
     fn as_companion(&self) -> &dyn Companion<M>;
 }
@@ -153,8 +153,8 @@ pub trait Aggregated<M: Model> {
 impl<M: Model, S: Summed<M>> Aggregated<M> for Measured<Sum<S, false>> {
     type Out = <S::Total as Total>::Out;
 
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<Self::Out> {
-        let tally = links.measured(self, company, place)?;
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<Self::Out> {
+        let tally = links.measured(self, others, place)?;
         tally.total.out().map_err(|sum| links.overflow(&sum, place))
     }
 
@@ -166,8 +166,8 @@ impl<M: Model, S: Summed<M>> Aggregated<M> for Measured<Sum<S, false>> {
 impl<M: Model, S: Summed<M>> Aggregated<M> for Measured<Sum<S, true>> {
     type Out = Option<f64>;
 
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<Self::Out> {
-        let Tally { total, count } = links.measured(self, company, place)?;
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<Self::Out> {
+        let Tally { total, count } = links.measured(self, others, place)?;
         Ok((count > 0).then(|| total.mean(count)))
     }
 
@@ -179,8 +179,8 @@ impl<M: Model, S: Summed<M>> Aggregated<M> for Measured<Sum<S, true>> {
 impl<M: Model, S: Compared<M>, const GREATEST: bool> Aggregated<M> for Measured<Extreme<S, GREATEST>> {
     type Out = Option<S::Value>;
 
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<Self::Out> {
-        let found = links.measured(self, company, place)?;
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<Self::Out> {
+        let found = links.measured(self, others, place)?;
         found.map(S::value).transpose().map_err(|value| links.overflow(&value, place))
     }
 
@@ -192,8 +192,8 @@ impl<M: Model, S: Compared<M>, const GREATEST: bool> Aggregated<M> for Measured<
 impl<M: Model, F: Counted<M>> Aggregated<M> for Measured<Count<F>> {
     type Out = usize;
 
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<usize> {
-        Ok(links.measured(self, company, place)? as usize)
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<usize> {
+        Ok(links.measured(self, others, place)? as usize)
     }
 
     fn as_companion(&self) -> &dyn Companion<M> {
@@ -205,12 +205,12 @@ impl<M: Model> Aggregated<M> for Len {
     type Out = usize;
 
     /// What it is asked for with brings it along.
-    fn ask(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<usize> {
+    fn ask(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<usize> {
         if let Some(count) = links.handle().known_count()? {
             return Ok(count);
         }
-        for (first, company) in company.each() {
-            if first.look_up(links, company, place)? {
+        for (first, others) in others.each() {
+            if first.look_up(links, others, place)? {
                 break;
             }
         }
@@ -243,7 +243,7 @@ macro_rules! tuples {
 
             fn ask_all(&self, links: &ToMany<'_, M>, place: Place) -> Result<Self::Out> {
                 let all = [$(self.$at.as_companion()),*];
-                Ok(($(self.$at.ask(links, Company::of(&all, $at), place)?,)*))
+                Ok(($(self.$at.ask(links, Others::of(&all, $at), place)?,)*))
             }
         }
     )*};

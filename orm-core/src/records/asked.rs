@@ -15,7 +15,7 @@ use crate::number::FieldId;
 use crate::records::aggregable::Read;
 use crate::records::cardinality::Several;
 use crate::records::measured::{
-    Companion, Company, Len, Lists, Measure, Measured, Nothing, aggregate_of, bring, key_of,
+    Companion, Len, Lists, Measure, Measured, Nothing, Others, aggregate_of, bring, key_of,
 };
 use crate::records::{Handle, Model};
 use crate::store::{ColumnId, Function, Slot, SlotSet};
@@ -31,7 +31,7 @@ struct Asked<'a, 'env, M: Model, A> {
     field: FieldId,
     place: Place,
     /// What is brought along where it is lacking
-    company: Company<'a, M>,
+    others: Others<'a, M>,
 }
 
 impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
@@ -185,7 +185,7 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         let lists = Lists { env, store, field: self.field, begun: env.later() };
         // What a condition says of members an index may know; there is nothing else to be asked beside it, unless it is wanted.
         let number = (A::FUNCTION != Function::Count).then_some(&Len as &dyn Companion<M>);
-        let others = self.company.others().chain(number).filter(|other| other.is_lacking(lists, batch));
+        let others = self.others.iter().chain(number).filter(|other| other.is_lacking(lists, batch));
         let all: Vec<&dyn Companion<M>> =
             std::iter::once(self.measure as &dyn Companion<M>).chain(others).collect();
         let aggregates: Vec<_> = all.iter().map(|one| one.aggregate()).collect();
@@ -309,14 +309,14 @@ impl<'env, M: Model> ToMany<'env, M> {
     pub(super) fn measured<A: Measure<M>>(
         &self,
         measure: &Measured<A>,
-        company: Company<'_, M>,
+        others: Others<'_, M>,
         place: Place,
     ) -> Result<A::State> {
         let handle = self.handle();
         let env = handle.group.env;
         env.settle();
         let aggregate = || {
-            let asked = |store, field| Asked { handle, measure, store, field, place, company };
+            let asked = |store, field| Asked { handle, measure, store, field, place, others };
             if let Some((store, field, owner)) = handle.owner_here()
                 && let Some(state) = asked(store, field).hit(owner)?
             {

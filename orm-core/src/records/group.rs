@@ -137,14 +137,6 @@ impl<'env, M: Model> Group<'env, M> {
         Source { root, trail, at, is_walked }
     }
 
-    /// What a set that is taken out of this one inherits
-    fn reach(&self) -> Reach {
-        match self.origin.root.reach {
-            Reach::Created => Reach::Named,
-            reach => reach,
-        }
-    }
-
     /// Forgets what was derived from the records that there were.
     pub(crate) fn forget_links(&mut self) {
         self.links = M::Links::default();
@@ -155,7 +147,7 @@ impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn company(&self, is_walked: bool) -> Company {
         let mut sources = vec![self.source(None, is_walked)];
         sources.extend(self.origin.rest.behind(self.trail()));
-        Company { sources, reach: self.reach() }
+        Company { sources, reach: self.origin.reach() }
     }
 
     /// The group of some records of this one, and of another set, as a set of its own
@@ -184,21 +176,13 @@ impl<'env, M: Model> Group<'env, M> {
     pub(crate) fn reached(&self, slots: Vec<Slot>, at: u32) -> Rc<Self> {
         let beyond = self.beyond.get_or_init(|| bounded(self.origin.rest.behind(self.trail())));
         let rest = Rest { nearest: Some(self.source(Some(at), true)), beyond: beyond.clone() };
-        self.another(Origin::over(slots, rest, self.reach()))
+        self.another(Origin::over(slots, rest, self.origin.reach()))
     }
 
     /// The group of all that is at the end of the path, as a set of its own
     pub(crate) fn arrived(&self, slots: Vec<Slot>) -> Rc<Self> {
         let rest = Rest { nearest: None, beyond: bounded(self.origin.rest.behind(self.trail())) };
-        self.another(Origin::over(slots, rest, self.reach()))
-    }
-
-    /// The origin of records that a trail leads to from this group's root, to be read with the others there
-    pub(crate) fn origin_behind(&self, slots: Vec<Slot>, trail: Trail, at: Option<u32>) -> Origin {
-        let Origin { root, rest, .. } = &self.origin;
-        let beyond = bounded(rest.behind(&trail));
-        let nearest = Source { root: Rc::clone(root), trail: Rc::new(trail), at, is_walked: true };
-        Origin::over(slots, Rest { nearest: Some(nearest), beyond }, self.reach())
+        self.another(Origin::over(slots, rest, self.origin.reach()))
     }
 
     /// The group that a link leads to, if it was followed before

@@ -9,15 +9,12 @@ use super::group::{Group, LinkHere};
 use super::{Model, Records};
 use crate::env::stores::{Store, Want};
 use crate::env::watch::Place;
-use crate::load::computed::computed_by;
-use crate::load::miss::Miss;
 use crate::load::origin::{Step, Trail};
-use crate::load::prefetch;
 use crate::number::FieldId;
 use crate::records::cardinality::{Cardinality, Many, One, Optional, Several};
 use crate::records::field::{CellKind, Field, LinkKind, Readable, WayTo};
-use crate::store::{LinkCell, Slot, SlotSet, heap_bytes};
-use crate::write::stored;
+use crate::records::walk::{self, Sought, Walk};
+use crate::store::{LinkCell, Slot, heap_bytes};
 use crate::{Error, Result};
 
 /// The generated struct with a model's accessors: a handle, and one method per field
@@ -150,19 +147,7 @@ where
 {
     let Group { env, store, .. } = *group;
     let scope = group.scope((at != u32::MAX).then_some(at));
-    let miss = Miss { scope, slots: &[slot], field: field.index(), want: Want::Records, at: place };
-    let known = prefetch::load_field(env, store, miss).inspect_err(|error| {
-        if error.is_missing_record() {
-            env.note_presence(store, slot);
-        } else {
-            env.distrust_computing();
-        }
-    })?;
-    store.note_read(known, env.tick());
-    if known != slot {
-        env.note_presence(store, slot);
-    }
-    env.note_input(store, field.index(), known);
+    let known = walk::load(env, store, scope, slot, field.index(), place)?;
     let value = field.cells(&group.columns).borrow().get(known).cloned();
     value.ok_or_else(|| store.missing_record(slot))
 }
@@ -293,7 +278,7 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
         let env = self.group.env;
         // What is being computed follows from the record at hand, and not from the way to it.
         let begins_here = env.is_computing() && !self.group.origin.path.is_empty() && self.at != Self::ALL;
-        if target == Slot::UNRESOLVED && (begins_here || self.has_moved(slot)) {
+        if target == Slot::UNRESOLVED && (begins_here || self.walk().has_moved(slot)) {
             let group = self.group.reached(vec![slot], self.at);
             return Handle::new(group.open(field.way(), field.index()), target, 0);
         }
@@ -301,28 +286,6 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
             Some(group) => Handle::new(Rc::clone(group), target, self.at),
             None => self.open(field.way(), field.index(), slot, target),
         }
-    }
-
-    /// Whether the way from the root leads elsewhere by now, as far as its links are cached
-    fn has_moved(&self, slot: Slot) -> bool {
-        let env = self.group.env;
-        if self.at == Self::ALL {
-            return false;
-        }
-        let mut level = self.start();
-        for step in self.group.origin.path.to_vec() {
-            let Some(store) = env.store_by_number(step.model) else { return false };
-            let (mut next, mut are_known) = (Vec::new(), true);
-            store.hop(step.field, level.iter().copied(), |targets| match targets {
-                Some(targets) => next.extend_from_slice(targets),
-                None => are_known = false,
-            });
-            if !are_known {
-                return false;
-            }
-            level = next;
-        }
-        !level.contains(&slot)
     }
 
     /// Along a to-many link: nothing is asked.
@@ -380,142 +343,16 @@ impl<'env, M: Model, K> Handle<'env, M, K> {
     #[cold]
     #[inline(never)]
     fn resolve(&self, place: Place) -> Result<Option<Slot>> {
-        Ok(self.walk(&self.group.origin.path.to_vec(), Want::Records, place)?.first().copied())
-    }
-
-    /// The records that the path starts from
-    fn start(&self) -> Vec<Slot> {
-        let slots = &self.group.origin.root.slots;
-        if self.at == Self::ALL { slots.clone() } else { vec![slots[self.at as usize]] }
+        Ok(self.walk().to_the_end(Want::Records, place)?.first().copied())
     }
 
     pub(super) fn ordinal(&self) -> Option<u32> {
         (self.at != Self::ALL).then_some(self.at)
     }
 
-    /// The slots that links lead to from the beginning of the path; links are loaded where they are missing.
-    fn walk(&self, steps: &[Step], want: Want, place: Place) -> Result<Vec<Slot>> {
-        let env = self.group.env;
-        let mut level = self.start();
-        let mut trail = None;
-        for (depth, step) in steps.iter().enumerate() {
-            let Some(store) = env.store_by_number(step.model) else { return Ok(Vec::new()) };
-            // Of what is only passed through the columns are wanted: they hold the next links.
-            let want = if depth + 1 == steps.len() { want } else { Want::Records };
-            let sought = Sought { field: step.field, want, place };
-            level = self.hop(store, &level, sought, || {
-                trail.get_or_insert_with(|| Trail::from_iter(steps[..depth].iter().copied())).clone()
-            })?;
-            if let Some(trail) = &mut trail {
-                trail.push(*step);
-            }
-        }
-        Ok(level)
-    }
-
-    /// The slots that one link of these records leads to; it is loaded where it is missing.
-    fn hop(
-        &self,
-        store: Store<'_, M::Connection>,
-        level: &[Slot],
-        Sought { field, want, place }: Sought,
-        mut trail: impl FnMut() -> Trail,
-    ) -> Result<Vec<Slot>> {
-        let env = self.group.env;
-        if store.is_list(field) {
-            stored::settle(env)?;
-        } else {
-            stored::settle_cells(env, store, field, level)?;
-        }
-        if let Some(by) = computed_by(store, field) {
-            let slots = level.iter().map(|&slot| store.meant(slot)).collect();
-            let targets = by.0(env, self.group.origin_behind(slots, trail(), self.ordinal()), place, false)?;
-            let mut next = Next::new(level.len() > 1);
-            targets.iter().filter(|&&target| target != Slot::NULL).for_each(|target| {
-                next.arrive(Some(std::slice::from_ref(target)));
-            });
-            return Ok(next.slots);
-        }
-        env.settle();
-        if self.at == Self::ALL {
-            // Reading a link of a whole set is later than what was read before.
-            env.advance_tick();
-        }
-        if env.settings.max_age.is_some() {
-            level.iter().for_each(|&slot| env.expire(store, field, slot));
-        }
-        let mut load = |slots: &[Slot], batches: usize| {
-            let trail = trail();
-            let scope = self.group.scope(self.ordinal()).on(&trail);
-            prefetch::load_batches(env, store, Miss { scope, slots, field, want, at: place }, batches)
-        };
-        // A limited cache may not hold them all at once: it loads batch by batch, each when it is its turn.
-        let is_limited = env.limits.any();
-        let is_known = |&slot: &Slot| store.has(field, slot);
-        let mut misses = if is_limited || level.iter().all(is_known) { 0 } else { load(level, usize::MAX)? };
-        let mut next = Next::new(level.len() > 1);
-        for (ordinal, &slot) in level.iter().enumerate() {
-            let mut slot = store.meant(slot);
-            let mut known = false;
-            let mut arrive = |targets: Option<&[Slot]>| known = next.arrive(targets);
-            store.hop(field, std::iter::once(slot), &mut arrive);
-            if known && misses > 0 {
-                misses -= 1;
-                store.note_read(slot, env.tick());
-            } else if known {
-                store.count_hit(field, slot, env.tick());
-            } else if store.is_absent(slot) {
-                env.note_presence(store, slot);
-                return Err(store.missing_record(slot));
-            } else {
-                let end = level.len().min(ordinal + env.settings.prefetch_limit);
-                load(&level[ordinal..end], 1)?;
-                slot = store.meant(slot);
-                store.note_read(slot, env.tick());
-                store.hop(field, std::iter::once(slot), |targets| known = next.arrive(targets));
-                if !known {
-                    env.note_presence(store, slot);
-                    return Err(store.no_value(field, slot));
-                }
-            }
-            env.note_input(store, field, slot);
-            if next.last > 1 && store.field(field).is_one() {
-                return Err(store.not_unique(field, slot, next.last));
-            }
-        }
-        Ok(next.slots)
-    }
-}
-
-/// What is sought of a level's links
-#[derive(Clone, Copy)]
-struct Sought {
-    field: FieldId,
-    want: Want,
-    place: Place,
-}
-
-/// The records of the next level: of several records each target once, in order of first appearance
-struct Next {
-    slots: Vec<Slot>,
-    seen: Option<SlotSet>,
-    /// How many the last record's link led to
-    last: usize,
-}
-
-impl Next {
-    fn new(several: bool) -> Self {
-        Self { slots: Vec::new(), seen: several.then(SlotSet::default), last: 0 }
-    }
-
-    fn arrive(&mut self, targets: Option<&[Slot]>) -> bool {
-        let Some(targets) = targets else { return false };
-        self.last = targets.len();
-        match &mut self.seen {
-            Some(seen) => self.slots.extend(targets.iter().filter(|&&target| seen.mark(target))),
-            None => self.slots.extend_from_slice(targets),
-        }
-        true
+    /// The records, their type forgotten
+    fn walk(&self) -> Walk<'_, M::Connection> {
+        Walk { env: self.group.env, origin: &self.group.origin, at: self.ordinal() }
     }
 }
 
@@ -548,7 +385,7 @@ impl<M: Model> Handle<'_, M, Optional> {
             return Ok(self.target(place)?.map(|target| target.slot()));
         };
         env.note_drop();
-        for owner in self.walk(&self.group.origin.path.before().to_vec(), Want::Records, place)? {
+        for owner in self.walk().to_the_last_link(place)? {
             store.forget_cell(store.column_of(field), owner);
         }
         self.resolve(place)
@@ -560,10 +397,10 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     pub(crate) fn members(&self, want: Want, place: Place) -> Result<Vec<Slot>> {
         match (self.slot, self.group.link) {
             (Slot::NULL, _) | (_, None) => Ok(Vec::new()),
-            (Slot::UNRESOLVED, _) => self.walk(&self.group.origin.path.to_vec(), want, place),
+            (Slot::UNRESOLVED, _) => self.walk().to_the_end(want, place),
             // The last link is that of a record which is known.
             (slot, Some(LinkHere { store, field, .. })) => {
-                self.hop(store, &[slot], Sought { field, want, place }, || self.trail_before())
+                self.walk().behind_owner(store, slot, Sought { field, want, place })
             }
         }
     }
@@ -579,7 +416,7 @@ impl<'env, M: Model> Handle<'env, M, Several> {
         let Some(step) = path.last() else { return Ok(None) };
         let owners = match self.slot {
             Slot::NULL => Vec::new(),
-            Slot::UNRESOLVED => self.walk(&path.before().to_vec(), Want::Records, place)?,
+            Slot::UNRESOLVED => self.walk().to_the_last_link(place)?,
             slot => vec![slot],
         };
         Ok(Some((step, owners)))
@@ -608,37 +445,18 @@ impl<'env, M: Model> Handle<'env, M, Several> {
     #[cold]
     #[inline(never)]
     fn count_members(&self, place: Place) -> Result<usize> {
-        let Group { env, link, .. } = *self.group;
+        let link = self.group.link;
         let (slot, Some(LinkHere { store, field, .. })) = (self.slot, link) else { return Ok(0) };
         if slot >= Slot::UNRESOLVED {
             return Ok(self.members(Want::Keys, place)?.len());
         }
-        if let Some(count) = self.known_count()? {
-            return Ok(count);
-        }
-        let trail = self.trail_before();
-        let scope = self.group.scope(self.ordinal()).on(&trail);
-        let miss = Miss { scope, slots: &[slot], field, want: Want::Count, at: place };
-        let count = prefetch::count(env, store, miss)?;
-        env.note_input(store, field, slot);
-        Ok(count)
+        self.walk().count(store, field, slot, place)
     }
 
     /// How many there are of one record, if that is cached
     pub(crate) fn known_count(&self) -> Result<Option<usize>> {
-        let env = self.group.env;
         let Some((store, field, slot)) = self.owner_here() else { return Ok(None) };
-        stored::settle(env)?;
-        env.settle();
-        if env.settings.max_age.is_some() {
-            env.expire(store, field, slot);
-        }
-        let known = prefetch::counted(store, field, slot);
-        if known.is_some() {
-            store.count_hit(field, slot, env.tick());
-            env.note_input(store, field, slot);
-        }
-        Ok(known)
+        walk::known_count(self.group.env, store, field, slot)
     }
 
     /// The records that the link leads to, as a set that was taken from all of the group's

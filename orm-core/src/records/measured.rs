@@ -199,33 +199,33 @@ pub trait Companion<M: Model> {
     fn aggregate(&self) -> Aggregate<'_, M::Connection>;
     /// Looks it up, or asks for it and for these; returns whether it is one that is kept.
     #[doc(hidden)]
-    fn look_up(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<bool>;
+    fn look_up(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<bool>;
     /// Runs what brings it, as the one of this number, and keeps it where it is lacking.
     #[doc(hidden)]
     fn bring(&self, number: usize, lists: Lists<'_, M>, run: Run<'_, M>) -> Result<Brought>;
 }
 
 /// What is asked for together with one of them
-pub struct Company<'a, M: Model> {
+pub struct Others<'a, M: Model> {
     all: &'a [&'a dyn Companion<M>],
-    /// The place of the one whose company it is
+    /// The place of the one that they are beside
     but: usize,
 }
 
-impl<M: Model> Clone for Company<'_, M> {
+impl<M: Model> Clone for Others<'_, M> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<M: Model> Copy for Company<'_, M> {}
+impl<M: Model> Copy for Others<'_, M> {}
 
-impl<M: Model> fmt::Debug for Company<'_, M> {
+impl<M: Model> fmt::Debug for Others<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Company").field("of", &self.all.len()).field("but", &self.but).finish()
+        f.debug_struct("Others").field("of", &self.all.len()).field("but", &self.but).finish()
     }
 }
 
-impl<'a, M: Model> Company<'a, M> {
+impl<'a, M: Model> Others<'a, M> {
     pub(super) fn none() -> Self {
         Self { all: &[], but: 0 }
     }
@@ -234,11 +234,11 @@ impl<'a, M: Model> Company<'a, M> {
         Self { all, but }
     }
 
-    pub(super) fn others(self) -> impl Iterator<Item = &'a dyn Companion<M>> {
+    pub(super) fn iter(self) -> impl Iterator<Item = &'a dyn Companion<M>> {
         self.each().map(|(other, _)| other)
     }
 
-    /// Each of them with what is its own company
+    /// Each of them, with those that it is beside
     pub(super) fn each(self) -> impl Iterator<Item = (&'a dyn Companion<M>, Self)> {
         let places = (0..self.all.len()).filter(move |&at| at != self.but);
         places.map(move |at| (self.all[at], Self { but: at, ..self }))
@@ -260,11 +260,11 @@ impl<M: Model, A: Measure<M>> Companion<M> for Measured<A> {
         aggregate_of(&self.0)
     }
 
-    fn look_up(&self, links: &ToMany<'_, M>, company: Company<'_, M>, place: Place) -> Result<bool> {
+    fn look_up(&self, links: &ToMany<'_, M>, others: Others<'_, M>, place: Place) -> Result<bool> {
         if key_of(&self.0, links.handle().group.env.store::<M>()).is_none() {
             return Ok(false);
         }
-        links.measured(self, company, place).map(|_| true)
+        links.measured(self, others, place).map(|_| true)
     }
 
     fn bring(&self, number: usize, lists: Lists<'_, M>, run: Run<'_, M>) -> Result<Brought> {
@@ -314,7 +314,7 @@ impl<M: Model> Companion<M> for Len {
         Aggregate { function: Function::Count, argument: Argument::Members, numbers: Numbers::Own }
     }
 
-    fn look_up(&self, _: &ToMany<'_, M>, _: Company<'_, M>, _: Place) -> Result<bool> {
+    fn look_up(&self, _: &ToMany<'_, M>, _: Others<'_, M>, _: Place) -> Result<bool> {
         Ok(false)
     }
 

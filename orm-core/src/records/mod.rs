@@ -34,6 +34,7 @@ pub(crate) mod record_query;
 mod refresh;
 mod search;
 mod set;
+pub(crate) mod shared;
 mod show;
 pub(crate) mod stored;
 mod to_many;
@@ -42,6 +43,7 @@ pub(crate) mod validate;
 pub(crate) mod value;
 pub(crate) mod values;
 mod violated;
+mod walk;
 pub(crate) mod with;
 mod write;
 
