@@ -34,6 +34,7 @@ pub(crate) mod record_query;
 mod refresh;
 mod search;
 mod set;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(crate) mod shared;
 mod show;
 pub(crate) mod stored;
