@@ -38,6 +38,16 @@ where
     is_of::<ST, Binary>() && system.pads_bytes
 }
 
+/// The same of a key
+pub(super) fn may_be_key<K, ST>(system: &System, key: &K, bound: impl FnOnce() -> Option<String>) -> bool
+where
+    K: PartialEq + 'static,
+    ST: 'static,
+{
+    let bytes = (key as &dyn Any).downcast_ref::<Bytes>();
+    are_bytes(system, bytes.map(|bytes| &bytes[..])) || may_be::<K, ST>(system, key, bound)
+}
+
 /// The longest that `BINARY(n)` can be, which is filled up with zeros
 const LONGEST_PADDED: usize = 255;
 

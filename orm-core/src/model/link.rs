@@ -11,7 +11,6 @@ use diesel::query_builder::AstPass;
 
 use super::{Entity, Id, any};
 use crate::backend::{Connection, System};
-use crate::codec::altered::is_text_altered;
 use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
@@ -184,8 +183,8 @@ fn table_of(target: Option<&Table>) -> &Table {
 }
 
 /// Whether the database holds the key of a link as it was given
-fn is_key_kept(system: &System, targets: &Table, link: Link) -> bool {
-    let is_altered = |slot| is_text_altered(system, &targets.key_text(slot));
+fn is_key_kept<T: Entity>(system: &System, targets: &Table, link: Link) -> bool {
+    let is_altered = |slot| T::KeyCodec::may_alter(system, targets.keys::<T::Key>().borrow().key(slot));
     targets.are_keys_numbers() || !link.target().is_some_and(is_altered)
 }
 
@@ -210,7 +209,7 @@ where
             None => link_key::<T>(given).map_or(Link::NULL, |key| Link(targets.intern(key.clone()))),
         };
         let system = put.system;
-        let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
+        let may_alter = |&link: &Link| !is_key_kept::<T>(system, targets, link);
         match given {
             Given::Same(value) => put_links(cells, |_| Some(link(value)), put, may_alter),
             Given::Each(value) => put_links(cells, |row| value(row).map(link), put, may_alter),
@@ -242,7 +241,7 @@ where
 
     fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: Slot) -> bool {
         let link = typed::<Link>(cells).borrow().get(slot).copied();
-        link.is_none_or(|link| is_key_kept(system, table_of(target), link))
+        link.is_none_or(|link| is_key_kept::<T>(system, table_of(target), link))
     }
 
     fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>> {
