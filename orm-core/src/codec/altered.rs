@@ -38,6 +38,20 @@ where
     is_of::<ST, Binary>() && system.pads_bytes
 }
 
+/// The same of a key
+pub(super) fn may_be_key<K, ST>(system: &System, key: &K, bound: impl FnOnce() -> Option<String>) -> bool
+where
+    K: PartialEq + 'static,
+    ST: 'static,
+{
+    let any = key as &dyn Any;
+    let bytes = any.downcast_ref::<Bytes>().map(|bytes| &bytes[..]);
+    match bytes.or_else(|| any.downcast_ref::<Vec<u8>>().map(Vec::as_slice)) {
+        Some(bytes) => are_bytes(system, Some(bytes)),
+        None => may_be::<K, ST>(system, key, bound),
+    }
+}
+
 /// The longest that `BINARY(n)` can be, which is filled up with zeros
 const LONGEST_PADDED: usize = 255;
 

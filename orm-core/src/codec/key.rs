@@ -10,7 +10,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::is_nullable::NotNull;
 use diesel::sql_types::{Nullable, SingleValue, SqlType};
 
-use crate::backend::{BindsKeys, Dialect, KeyList, Knows};
+use super::altered;
+use crate::backend::{BindsKeys, Dialect, KeyList, Knows, System};
 use crate::error::BoxError;
 use crate::fragment::{joined, separated};
 use crate::key::Key;
@@ -29,6 +30,8 @@ pub trait KeyCodec<DB: Dialect>: 'static {
     ) -> QueryResult<()>;
     /// Binds one column of a key, or the NULL that stands in its place in a link
     fn push_one<'b>(key: Option<&'b Self::Key>, part: usize, out: AstPass<'_, 'b, DB>) -> QueryResult<()>;
+    /// Whether a column may hold another value than the key that it is given: it rounds, cuts or pads
+    fn may_alter(system: &System, key: &Self::Key) -> bool;
     /// Reads a column that is not the last one.
     fn part(parts: &mut Self::Parts, part: usize, value: Option<DB::RawValue<'_>>) -> Result<(), BoxError>;
     /// Reads the last column, and gives the key.
@@ -94,6 +97,11 @@ where
     ) -> QueryResult<()> {
         columns.push(0, &mut out)?;
         <DB as BindsKeys<ST, K>>::push_keys(list, out)
+    }
+
+    fn may_alter(system: &System, key: &K) -> bool {
+        DB::may_alter(system, <DB as Knows<ST>>::check())
+            || altered::may_be_key::<K, ST>(system, key, || DB::bound::<ST, K>(key))
     }
 
     fn part((): &mut (), _: usize, _: Option<DB::RawValue<'_>>) -> Result<(), BoxError> {
@@ -183,6 +191,10 @@ macro_rules! keys_of_several {
                 out: AstPass<'_, 'b, DB>,
             ) -> QueryResult<()> {
                 push_rows(list, columns, out, |key, part, out| Self::push_one(Some(key), part, out))
+            }
+
+            fn may_alter(system: &System, key: &Self::Key) -> bool {
+                $($codec::may_alter(system, &key.$index) ||)* $last::may_alter(system, &key.$at)
             }
 
             fn part(

@@ -81,16 +81,15 @@ impl<C: Connection> Environment<C> {
     /// The same of a SELECT, which is sent once more where that is as good as the first time: its prepared statement was of no use any more,
     /// or the connection was lost. Whoever reads rows one by one says so in the cell.
     pub(crate) fn reading<T>(&self, mut select: impl FnMut(&Cell<bool>) -> Result<T>) -> Result<T> {
-        self.on_another_once(|has_rows| {
-            self.giving_up_broken(|| select(has_rows)).or_else(|error| {
-                let is_expired = error.of_statement().is_some_and(C::has_expired);
-                // In a transaction it was the end of that.
-                if is_expired && !self.is_in_transaction()? {
-                    self.giving_up_broken(|| select(has_rows))
-                } else {
-                    Err(error)
-                }
-            })
+        self.on_another_once(|has_rows| self.again_if_expired(|| self.giving_up_broken(|| select(has_rows))))
+    }
+
+    /// Sends a statement once more that was refused before it was run, as it was prepared for another form of its table.
+    pub(crate) fn again_if_expired<T>(&self, mut send: impl FnMut() -> Result<T>) -> Result<T> {
+        send().or_else(|error| {
+            let is_expired = error.of_statement().is_some_and(C::has_expired);
+            // In a transaction it was the end of that.
+            if is_expired && !self.is_in_transaction()? { send() } else { Err(error) }
         })
     }
 

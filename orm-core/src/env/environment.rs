@@ -388,6 +388,18 @@ impl<C: Connection> Environment<C> {
         }
     }
 
+    /// Has records that were not there too long ago be looked for again, by whoever is about to write them.
+    pub(crate) fn forget_old_absences(&self, store: Store<'_, C>, slots: &[Slot]) {
+        let Some(age) = self.settings.max_age.filter(|_| store.has_absent()) else { return };
+        let oldest = self.oldest(age);
+        let is_old = |slot: &&Slot| store.absent_since(**slot).is_some_and(|since| since < oldest);
+        let old: Vec<Slot> = slots.iter().filter(is_old).copied().collect();
+        if !old.is_empty() {
+            self.note_drop();
+            old.into_iter().for_each(|slot| store.set_absent(slot, None));
+        }
+    }
+
     /// The first read of a page in a tick: makes a value missing that is too old, notes the use of one that is not.
     ///
     /// Returns whether there is one.

@@ -47,8 +47,10 @@ impl<C: Connection> Environment<C> {
         doing: Doing<'_>,
         statement: &dyn QueryFragment<C::Backend>,
     ) -> Result<Vec<Slot>> {
-        self.unless_lost(self.writing_with(doing, statement, |rows| {
-            read_slots(self, store, doing, statement).inspect(|found| rows.set(found.len()))
+        self.unless_lost(self.again_if_expired(|| {
+            self.writing_with(doing, statement, |rows| {
+                read_slots(self, store, doing, statement).inspect(|found| rows.set(found.len()))
+            })
         }))
     }
 

@@ -59,6 +59,8 @@ pub trait AnyModel<C: Connection>: Sync {
     ) -> Box<dyn KeyCondition<C::Backend>>;
     /// The keys of records, as binds; NULL for what is none
     fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<C::Backend>>;
+    /// Whether a row may hold another key than the one that it is given: its columns round, cut or pad
+    fn may_alter_key(&self, system: &System, table: &Table, slot: Slot) -> bool;
     /// Binds one column of a key of the model's type.
     fn push_key<'b>(
         &self,
@@ -211,6 +213,10 @@ impl<M: Entity> AnyModel<M::Connection> for ModelOf<M> {
     fn key_binds(&self, table: &Table, slots: Vec<Option<Slot>>) -> Box<dyn Binds<DbOf<M>>> {
         let keys = table.keys::<M::Key>().borrow();
         Box::new(KeyBinds::<M>(slots.into_iter().map(|slot| Some(keys.key(slot?).clone())).collect()))
+    }
+
+    fn may_alter_key(&self, system: &System, table: &Table, slot: Slot) -> bool {
+        M::KeyCodec::may_alter(system, table.keys::<M::Key>().borrow().key(slot))
     }
 
     fn push_key<'b>(&self, key: &'b dyn Any, part: usize, out: AstPass<'_, 'b, DbOf<M>>) -> QueryResult<()> {

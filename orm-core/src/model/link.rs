@@ -11,7 +11,6 @@ use diesel::query_builder::AstPass;
 
 use super::{Entity, Id, any};
 use crate::backend::{Connection, System};
-use crate::codec::altered::is_text_altered;
 use crate::codec::encode::{Given, Put, all_equal, exact, put_links, value};
 use crate::codec::{Binds, CellWriter, Cells, Decode, Encode, EncodeOf, KeyCodec, typed};
 use crate::error::BoxError;
@@ -184,8 +183,8 @@ fn table_of(target: Option<&Table>) -> &Table {
 }
 
 /// Whether the database holds the key of a link as it was given
-fn is_key_kept(system: &System, targets: &Table, link: Link) -> bool {
-    let is_altered = |slot| is_text_altered(system, &targets.key_text(slot));
+fn is_key_kept<T: Entity>(system: &System, targets: &Table, link: Link) -> bool {
+    let is_altered = |slot| T::KeyCodec::may_alter(system, targets.keys::<T::Key>().borrow().key(slot));
     targets.are_keys_numbers() || !link.target().is_some_and(is_altered)
 }
 
@@ -202,18 +201,17 @@ fn link_key<T: Entity>(given: &dyn Any) -> Option<&T::Key> {
 /// Puts links into cells; `intern` gives the slot of a key that is given, or nothing for NULL.
 fn put_given(
     cells: &dyn AnyColumn,
-    targets: &Table,
     given: Given<'_>,
     put: Put<'_>,
     intern: &dyn Fn(&dyn Any) -> Option<Slot>,
+    may_alter: &dyn Fn(Link) -> bool,
 ) {
     let link = |given: &dyn Any| match given.downcast_ref::<Link>() {
         // What was computed is a link already.
         Some(&link) => link,
         None => intern(given).map_or(Link::NULL, Link),
     };
-    let system = put.system;
-    let may_alter = |&link: &Link| !is_key_kept(system, targets, link);
+    let may_alter = |&link: &Link| may_alter(link);
     match given {
         Given::Same(value) => put_links(cells, |_| Some(link(value)), put, may_alter),
         Given::Each(value) => put_links(cells, |row| value(row).map(link), put, may_alter),
@@ -246,7 +244,9 @@ where
     fn put(&self, cells: &dyn AnyColumn, target: Option<&Table>, given: Given<'_>, put: Put<'_>) {
         let targets = table_of(target);
         let intern = |given: &dyn Any| link_key::<T>(given).map(|key| targets.intern(key.clone()));
-        put_given(cells, targets, given, put, &intern);
+        let system = put.system;
+        let may_alter = |link: Link| !is_key_kept::<T>(system, targets, link);
+        put_given(cells, given, put, &intern, &may_alter);
     }
 
     fn push<'b>(&self, given: &'b dyn Any, part: usize, out: AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
@@ -271,7 +271,7 @@ where
     }
 
     fn is_kept(&self, system: &System, cells: &dyn AnyColumn, target: Option<&Table>, slot: Slot) -> bool {
-        cell(cells, slot).is_none_or(|link| is_key_kept(system, table_of(target), link))
+        cell(cells, slot).is_none_or(|link| is_key_kept::<T>(system, table_of(target), link))
     }
 
     fn copy(&self, cells: &dyn AnyColumn, slot: Slot) -> Option<Box<dyn Any>> {

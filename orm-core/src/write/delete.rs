@@ -111,6 +111,7 @@ fn delete_rows<C: Connection>(
 
 /// Sends the DELETEs; an error if one of the rows is not there, or has another version than the one that was read.
 fn send<C: Connection>(env: &Environment<C>, store: Store<'_, C>, slots: &[Slot]) -> Result<Vec<Slot>> {
+    env.forget_old_absences(store, slots);
     store.none_is_gone(slots)?;
     let (versioned, others): (Vec<Slot>, Vec<Slot>) = match store.version() {
         // What was never read is compared with nothing.

@@ -132,11 +132,11 @@ fn change_cells<C: Connection>(
     change: impl FnOnce(&dyn AnyColumn, Put<'_>),
 ) -> Result<()> {
     let (column, version) = (store.column_of(field), store.version());
-    store.none_is_gone(slots)?;
     if env.settings.max_age.is_some() {
-        // What is too old to be read is too old to be compared with.
+        // What is too old to be read is too old to be compared with, or to say that there is no row.
         slots.iter().for_each(|&slot| env.expire(store, field, slot));
     }
+    store.none_is_gone(slots)?;
     // Of one record, which is what most setters are called for, no list is made.
     let (mut is_changed, mut some, mut moved) = (false, Vec::new(), Vec::new());
     let mut note = |slot: Slot| {

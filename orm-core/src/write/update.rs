@@ -150,6 +150,7 @@ fn send<C: Connection>(
     changes: &dyn QueryFragment<C::Backend>,
     reads_other_rows: bool,
 ) -> Result<()> {
+    env.forget_old_absences(store, slots);
     store.none_is_gone(slots)?;
     let versioned = env.stores.versioned(store.table_store());
     if reads_other_rows {

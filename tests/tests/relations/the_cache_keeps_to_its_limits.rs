@@ -293,6 +293,32 @@ fn that_a_row_does_not_exist_is_no_longer_known_than_a_value() -> Result<()> {
 }
 
 #[test]
+fn who_was_not_there_too_long_ago_can_be_written() -> Result<()> {
+    let db = test_db!(File::of_partners(3, 1), max_age(3 * WHILE));
+    let late = db.browse::<Partner>(4..=8);
+    assert_eq!(late.iter().filter(|partner| partner.name().is_err()).count(), 5);
+    assert!(
+        late.iter().all(|partner| partner.set_name("nobody").is_err_and(|error| error.is_missing_record()))
+    );
+    for id in 4..=8 {
+        db.file.run(&format!("INSERT INTO partners SELECT {id}, 'late', lang, email, phone, city, active, credit, country_id, parent_id, notes
+            FROM partners WHERE id = 1"));
+    }
+    std::thread::sleep(4 * WHILE);
+    let record = |id: i32| db.record::<Partner>(id);
+    record(4).set_name("written")?;
+    db.transaction(|| record(5).set_country_id(None))?;
+    record(6).update(partners::name.eq("assigned"))?;
+    record(7).delete()?;
+    db.browse::<Partner>([8]).delete()?;
+    assert_eq!(
+        db.file.values("SELECT name AS value FROM partners WHERE id > 3 ORDER BY id"),
+        ["written", "late", "assigned"]
+    );
+    Ok(())
+}
+
+#[test]
 fn a_list_is_as_old_as_its_last_load_and_not_as_its_last_change() -> Result<()> {
     let db = test_db!(File::of_partners(8, 2), max_age(8 * WHILE));
     let (country, moving) = (db.record::<Country>(1), db.record::<Partner>(3));

@@ -33,6 +33,7 @@ mod fetching;
 #[allow(clippy::duplicate_mod, reason = "the models are of one backend each")]
 #[path = "job.rs"]
 mod job;
+mod keys_as_they_are_stored;
 mod keys_that_the_database_gives;
 mod limits;
 #[allow(clippy::duplicate_mod, reason = "the same")]
