@@ -44,8 +44,12 @@ where
     K: PartialEq + 'static,
     ST: 'static,
 {
-    let bytes = (key as &dyn Any).downcast_ref::<Bytes>();
-    are_bytes(system, bytes.map(|bytes| &bytes[..])) || may_be::<K, ST>(system, key, bound)
+    let any = key as &dyn Any;
+    let bytes = any.downcast_ref::<Bytes>().map(|bytes| &bytes[..]);
+    match bytes.or_else(|| any.downcast_ref::<Vec<u8>>().map(Vec::as_slice)) {
+        Some(bytes) => are_bytes(system, Some(bytes)),
+        None => may_be::<K, ST>(system, key, bound),
+    }
 }
 
 /// The longest that `BINARY(n)` can be, which is filled up with zeros

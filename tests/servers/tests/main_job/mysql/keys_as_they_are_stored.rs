@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use orm_core::Error;
 use orm_core::prelude::*;
 
-use super::shop::Log;
+use super::shop;
 use crate::place::{Outcome, Place};
 
 diesel::table! { tokens { id -> Binary, name -> Text } }
@@ -60,7 +60,7 @@ struct Use {
     token_id: Option<Id<Token>>,
 }
 
-fn open() -> Outcome<Option<(Place<MysqlConnection>, Environment<MysqlConnection>, Log)>> {
+fn open() -> Outcome<Option<shop::Shop>> {
     let Some(place) = Place::<MysqlConnection>::new()? else { return Ok(None) };
     let mut connection = place.connect()?;
     connection.batch_execute(
@@ -71,7 +71,7 @@ fn open() -> Outcome<Option<(Place<MysqlConnection>, Environment<MysqlConnection
          CREATE TABLE seats (hall CHAR(5), number INTEGER, name VARCHAR(20) NOT NULL, PRIMARY KEY (hall, number));
          CREATE TABLE uses (id INTEGER PRIMARY KEY, token_id BINARY(4))",
     )?;
-    let log = Log::of(&mut connection);
+    let log = shop::Log::of(&mut connection);
     let env = Environment::builder().connection(connection).build();
     log.take();
     Ok(Some((place, env, log)))
@@ -137,8 +137,8 @@ fn one_that_is_kept_is_a_key_like_any_other() -> Outcome {
 fn a_link_shows_the_key_that_its_row_holds() -> Outcome {
     let Some((_place, env, _)) = open()? else { return Ok(()) };
     let new = env.create(Use::values().id(1).token_id(Id::<Token>::new(vec![1, 2])))?;
-    assert_eq!(new.token_id().id()?, Some(vec![1, 2, 0, 0].into()));
+    assert_eq!(new.token_id().id()?, Some(vec![1, 2, 0, 0]));
     new.set_token_id(Id::<Token>::new(vec![5]))?;
-    assert_eq!(new.token_id().id()?, Some(vec![5, 0, 0, 0].into()));
+    assert_eq!(new.token_id().id()?, Some(vec![5, 0, 0, 0]));
     Ok(())
 }
