@@ -135,7 +135,11 @@ impl Connection for MysqlConnection {
 
 /// Whether a server of this version has window functions: MySQL since 8.0, MariaDB since 10.2
 fn has_windows(version: &str) -> bool {
-    // An old MariaDB calls itself a MySQL to whoever asks in another way.
+    // TiDB has them, whatever MySQL it says that it is.
+    if version.contains("TiDB") {
+        return true;
+    }
+    // Some of MariaDB's versions stand behind that of an old MySQL, as in the protocol's greeting.
     let own = version.strip_prefix("5.5.5-").unwrap_or(version);
     let first = if version.contains("MariaDB") { (10, 2) } else { (8, 0) };
     let mut numbers = own.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
@@ -408,6 +412,7 @@ mod tests {
             "5.5.5-10.2.6-MariaDB",
             "11.4.2-MariaDB",
             "8.0.11-TiDB-v7.5.0",
+            "5.7.25-TiDB-v6.1.0",
             "?",
         ];
         assert!(have.into_iter().all(has_windows));

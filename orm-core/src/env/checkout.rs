@@ -89,7 +89,7 @@ impl<C: Connection> Environment<C> {
         send().or_else(|error| {
             let is_expired = error.of_statement().is_some_and(C::has_expired);
             // In a transaction it was the end of that.
-            if is_expired && !self.is_in_transaction()? { send() } else { Err(error) }
+            if is_expired && matches!(self.is_in_transaction(), Ok(false)) { send() } else { Err(error) }
         })
     }
 

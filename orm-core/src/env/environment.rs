@@ -388,7 +388,7 @@ impl<C: Connection> Environment<C> {
         }
     }
 
-    /// Has records that were not there too long ago be looked for again, by whoever is about to write them.
+    /// Forgets that records were not there, where that was found out longer ago than the most that a value may be old: who writes them finds out anew.
     pub(crate) fn forget_old_absences(&self, store: Store<'_, C>, slots: &[Slot]) {
         let Some(age) = self.settings.max_age.filter(|_| store.has_absent()) else { return };
         let oldest = self.oldest(age);

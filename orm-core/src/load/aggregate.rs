@@ -446,8 +446,8 @@ impl<C: Connection> Query<'_, C> {
         self.whose.push_from(out)?;
         out.push_sql(" WHERE ");
         let condition = self.condition().map(|of| &self.aggregates[of].argument);
-        let Some(Argument::Expression(condition)) = condition else { return self.whose.push_present(out) };
-        self.whose.push_present(out)?;
+        let Some(Argument::Expression(condition)) = condition else { return self.whose.push_with_key(out) };
+        self.whose.push_with_key(out)?;
         out.push_sql(" AND (");
         condition.walk_ast(out.reborrow())?;
         out.push_sql(")");

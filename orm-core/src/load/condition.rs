@@ -157,9 +157,9 @@ impl<'a, C: Connection> Whose<'a, C> {
         self.push_filtered(of(own), out)
     }
 
-    /// The same where members are counted: a row whose key is NULL is none. A database that knows that a column holds no NULL leaves this out,
-    /// and `COUNT(*)` looks at no column.
-    pub(super) fn push_present<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
+    /// What stands behind `WHERE`, without rows whose key is NULL, which are no members: then `COUNT(*)` counts them, which looks at no column.
+    /// SQLite and MariaDB leave the condition out where they know that a column holds no NULL, PostgreSQL does since 17.
+    pub(super) fn push_with_key<'b>(&'b self, out: &mut AstPass<'_, 'b, C::Backend>) -> QueryResult<()> {
         out.push_sql("(");
         self.push(out)?;
         out.push_sql(")");

@@ -89,7 +89,8 @@ impl<'a, C: Connection> Source<'a, C> {
     /// Says why a SELECT of its lists could not but fail, where that is so.
     #[cold]
     pub(super) fn explained(self, env: &Environment<C>, name: &str, error: Error) -> Error {
-        if self.link.is_none_or(|link| link.clauses().limit.is_none()) {
+        let is_limited = self.link.is_some_and(|link| link.clauses().limit.is_some());
+        if !is_limited || error.is_retryable() || error.is_connection_lost() || error.is_timeout() {
             return error;
         }
         let version = env.connection().map(|mut connection| connection.lacks_windows());
@@ -430,7 +431,12 @@ impl<C: Connection> QueryFragment<C::Backend> for Members<'_, C> {
         out.push_sql(" FROM ");
         self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.whose.push(&mut out)?;
+        if self.most.is_some() {
+            // By how many rows come it is known whose lists are complete. Where all come, those without a key are warned of.
+            self.whose.push_with_key(&mut out)?;
+        } else {
+            self.whose.push(&mut out)?;
+        }
         if !self.sorted && self.most.is_none() {
             return Ok(());
         }
@@ -475,7 +481,7 @@ impl<C: Connection> QueryFragment<C::Backend> for Counts<'_, C> {
         out.push_sql(") FROM ");
         self.whose.push_from(&mut out)?;
         out.push_sql(" WHERE ");
-        self.whose.push_present(&mut out)?;
+        self.whose.push_with_key(&mut out)?;
         out.push_sql(" GROUP BY ");
         owner.push_all(&mut out)
     }

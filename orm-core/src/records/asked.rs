@@ -184,7 +184,10 @@ impl<'env, M: Model, A: Measure<M>> Asked<'_, 'env, M, A> {
         }
         let lists = Lists { env, store, field: self.field, begun: env.later() };
         // What a condition says of members an index may know; there is nothing else to be asked beside it, unless it is wanted.
-        let number = (A::FUNCTION != Function::Count).then_some(&Len as &dyn Companion<M>);
+        let is_asked =
+            self.others.iter().any(|other| matches!(other.aggregate().argument, Argument::Members));
+        let is_wanted = A::FUNCTION != Function::Count && !is_asked;
+        let number = is_wanted.then_some(&Len as &dyn Companion<M>);
         let others = self.others.iter().chain(number).filter(|other| other.is_lacking(lists, batch));
         let all: Vec<&dyn Companion<M>> =
             std::iter::once(self.measure as &dyn Companion<M>).chain(others).collect();

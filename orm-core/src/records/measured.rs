@@ -209,7 +209,7 @@ pub trait Companion<M: Model> {
 pub struct Others<'a, M: Model> {
     all: &'a [&'a dyn Companion<M>],
     /// The place of the one that they are beside
-    but: usize,
+    left_out: usize,
 }
 
 impl<M: Model> Clone for Others<'_, M> {
@@ -221,17 +221,17 @@ impl<M: Model> Copy for Others<'_, M> {}
 
 impl<M: Model> fmt::Debug for Others<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Others").field("of", &self.all.len()).field("but", &self.but).finish()
+        f.debug_struct("Others").field("of", &self.all.len()).field("left_out", &self.left_out).finish()
     }
 }
 
 impl<'a, M: Model> Others<'a, M> {
     pub(super) fn none() -> Self {
-        Self { all: &[], but: 0 }
+        Self { all: &[], left_out: 0 }
     }
 
-    pub(super) fn of(all: &'a [&'a dyn Companion<M>], but: usize) -> Self {
-        Self { all, but }
+    pub(super) fn of(all: &'a [&'a dyn Companion<M>], left_out: usize) -> Self {
+        Self { all, left_out }
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = &'a dyn Companion<M>> {
@@ -240,8 +240,8 @@ impl<'a, M: Model> Others<'a, M> {
 
     /// Each of them, with those that it is beside
     pub(super) fn each(self) -> impl Iterator<Item = (&'a dyn Companion<M>, Self)> {
-        let places = (0..self.all.len()).filter(move |&at| at != self.but);
-        places.map(move |at| (self.all[at], Self { but: at, ..self }))
+        let places = (0..self.all.len()).filter(move |&at| at != self.left_out);
+        places.map(move |at| (self.all[at], Self { left_out: at, ..self }))
     }
 }
 

@@ -59,12 +59,13 @@ impl<C: Connection> Walk<'_, C> {
 
     /// The slots that the whole path leads to
     pub(super) fn to_the_end(&self, want: Want, place: Place) -> Result<Vec<Slot>> {
-        self.along(&self.origin.path.to_vec(), want, place)
+        self.along(&self.origin.path.to_vec(), want, place).inspect_err(|_| self.env.distrust_computing())
     }
 
     /// The records whose link is the last one of the path
     pub(super) fn to_the_last_link(&self, place: Place) -> Result<Vec<Slot>> {
-        self.along(&self.origin.path.before().to_vec(), Want::Records, place)
+        let steps = self.origin.path.before().to_vec();
+        self.along(&steps, Want::Records, place).inspect_err(|_| self.env.distrust_computing())
     }
 
     /// The slots that links lead to from the beginning of the path; links are loaded where they are missing.
@@ -88,7 +89,8 @@ impl<C: Connection> Walk<'_, C> {
 
     /// The slots that the path's last link leads to from records which are known
     pub(super) fn behind_owner(&self, store: Store<'_, C>, slot: Slot, sought: Sought) -> Result<Vec<Slot>> {
-        self.hop(store, &[slot], sought, &mut || self.trail_before())
+        let behind = self.hop(store, &[slot], sought, &mut || self.trail_before());
+        behind.inspect_err(|_| self.env.distrust_computing())
     }
 
     /// The way to the records whose link is the last one of the path
@@ -184,7 +186,7 @@ impl<C: Connection> Walk<'_, C> {
         let trail = self.trail_before();
         let scope = self.scope(&trail);
         let miss = Miss { scope, slots: &[slot], field, want: Want::Count, at: place };
-        let count = prefetch::count(env, store, miss)?;
+        let count = prefetch::count(env, store, miss).inspect_err(|_| env.distrust_computing())?;
         env.note_input(store, field, slot);
         Ok(count)
     }
@@ -197,7 +199,7 @@ pub(super) fn known_count<C: Connection>(
     field: FieldId,
     slot: Slot,
 ) -> Result<Option<usize>> {
-    stored::settle(env)?;
+    stored::settle(env).inspect_err(|_| env.distrust_computing())?;
     env.settle();
     if env.settings.max_age.is_some() {
         env.expire(store, field, slot);

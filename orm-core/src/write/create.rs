@@ -304,7 +304,10 @@ fn insert_window<C: Connection>(
         }
         Keys::Zero(_) => numbered(env, store, 1)?.or_else(given),
         Keys::Made => match insert.all.slots_by_link(env, store, insert.shape, insert.rows) {
-            Some(slots) => Some(slots),
+            Some(slots) => {
+                made::are_as_given(env, store, &slots)?;
+                Some(slots)
+            }
             None => numbered(env, store, insert.rows.len())?,
         },
     }

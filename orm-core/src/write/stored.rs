@@ -22,6 +22,7 @@ use crate::env::stores::Store;
 use crate::env::trace::Statement;
 use crate::error::Doing;
 use crate::fragment::{joined, separated};
+use crate::load::query;
 use crate::model::{AnyModel, KeyCondition};
 use crate::number::FieldId;
 use crate::store::{Change, Moment, Read, Slot, Slots, follow, to_one};
@@ -507,6 +508,13 @@ pub(super) fn selected<C: Connection>(
     }
     let mut found: Vec<Slot> = found.into_iter().collect();
     found.sort_unstable();
+    let absent: Vec<Slot> = found.iter().copied().filter(|&slot| owners.is_absent(slot)).collect();
+    if table == owners.sql() {
+        owners.set_present(absent);
+    } else if !absent.is_empty() {
+        // A pair names them: it may have come later than they were looked for.
+        query::by_keys_for_write(env, owners, &absent, &[], "what follows from what has changed")?;
+    }
     Ok(found)
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use diesel::prelude::*;
+use orm_core::aggregate::{count, max};
 use orm_core::prelude::*;
 use orm_core::{Error, Result};
 use orm_tests::TestDb;
@@ -22,6 +23,8 @@ struct Node {
     id: i32,
     name: String,
     next_id: Option<Id<Node>>,
+    #[model(inverse = Node::NEXT_ID)]
+    before_ids: OneToMany<Node>,
     /// Follows from that of the next one
     #[model(compute = path)]
     path: Computed<String>,
@@ -99,6 +102,36 @@ fn an_error_is_not_remembered() -> Result<()> {
     assert_eq!(node.lenient()?, "none");
     does(|node| Ok(node.name()?.to_string()));
     assert_eq!((node.scripted()?, node.lenient()?), ("a".into(), "a".into()));
+    Ok(())
+}
+
+/// What computes a field may go on where a link cannot be read: what it makes of that is no value for later.
+#[test]
+fn what_was_made_of_a_failed_read_is_not_kept() -> Result<()> {
+    let reads: [(Script, [&str; 2]); 4] = [
+        (|node| Ok(node.before_ids().len().map_or("?".to_owned(), |len| len.to_string())), ["?", "1"]),
+        (|node| Ok(node.before_ids().load().map_or("?".to_owned(), |all| all.len().to_string())), ["?", "1"]),
+        (
+            |node| {
+                let both = node.before_ids().aggregate((count(), max(Node::NAME)));
+                Ok(both.map_or("?".to_owned(), |(number, last)| format!("{number} {last:?}")))
+            },
+            ["?", "1 Some(\"a\")"],
+        ),
+        (
+            |node| Ok(node.next_id().load().map_or("?".to_owned(), |next| next.is_some().to_string())),
+            ["?", "true"],
+        ),
+    ];
+    for (read, wanted) in reads {
+        let db = nodes();
+        does(read);
+        let node = db.record::<Node>(2);
+        db.file.run("ALTER TABLE nodes RENAME TO hidden");
+        let failed = node.scripted()?.to_string();
+        db.file.run("ALTER TABLE hidden RENAME TO nodes");
+        assert_eq!([failed, node.scripted()?.to_string()], wanted);
+    }
     Ok(())
 }
 

@@ -40,15 +40,15 @@ struct Print {
 }
 
 /// Of the first maker the heaviest part and print have no key; the second has nothing else, the third nothing.
-fn db() -> TestDb {
-    test_db!(File::new(
-        "CREATE TABLE makers (id INTEGER PRIMARY KEY NOT NULL);
+const DATA: &str = "CREATE TABLE makers (id INTEGER PRIMARY KEY NOT NULL);
          CREATE TABLE parts (code VARCHAR(20), maker_id INTEGER NOT NULL, weight BIGINT NOT NULL);
          CREATE TABLE prints (sheet INTEGER, number INTEGER, maker_id INTEGER NOT NULL, weight BIGINT NOT NULL);
          INSERT INTO makers VALUES (1), (2), (3);
          INSERT INTO parts VALUES ('a', 1, 1), ('b', 1, 2), (NULL, 1, 40), ('c', 1, 3), (NULL, 2, 50);
-         INSERT INTO prints VALUES (1, 1, 1, 1), (1, 2, 1, 2), (NULL, 3, 1, 40), (2, NULL, 1, 50), (NULL, NULL, 2, 60)"
-    ))
+         INSERT INTO prints VALUES (1, 1, 1, 1), (1, 2, 1, 2), (NULL, 3, 1, 40), (2, NULL, 1, 50), (NULL, NULL, 2, 60)";
+
+fn db() -> TestDb {
+    test_db!(File::new(DATA))
 }
 
 #[test]
@@ -85,6 +85,21 @@ fn several_together_agree() -> Result<()> {
     assert_eq!(together, [(3, 6, Some(3), 2), (0, 0, None, 0), (0, 0, None, 0)]);
     let together = makers.map(|maker| maker.print_ids().aggregate((count(), max(Print::WEIGHT))))?;
     assert_eq!(together, [(2, Some(2)), (0, None), (0, None)]);
+    Ok(())
+}
+
+/// By how many rows came it is known whose lists are complete.
+#[test]
+fn it_takes_no_place_where_not_all_rows_may_come() -> Result<()> {
+    for most in 4..16 {
+        let db = test_db!(
+            File::new(&format!("{DATA}; INSERT INTO parts VALUES ('d', 2, 7), ('e', 2, 8), (NULL, 3, 1)")),
+            cache_limit(most)
+        );
+        let lists = db.all::<Maker>()?.map(|maker| maker.part_ids().ids())?;
+        let lists: Vec<Vec<&str>> = lists.iter().map(|ids| ids.iter().map(|id| &**id).collect()).collect();
+        assert_eq!(lists, [vec!["a", "b", "c"], vec!["d", "e"], vec![]], "at most {most}");
+    }
     Ok(())
 }
 

@@ -115,6 +115,17 @@ fn what_is_computed_while_pairs_wait_that_are_refused_is_written_later() -> Resu
     Ok(())
 }
 
+/// Somebody else has made it since.
+#[test]
+fn what_was_not_there_is_computed_where_it_is_found_by_what_it_follows_from() -> Result<()> {
+    let db = db();
+    assert!(db.record::<OrderTag>((3, 3)).to_model().is_err_and(|error| error.is_missing_record()));
+    db.file.run("INSERT INTO order_tags VALUES (3, 3, 3)");
+    db.record::<Tag>(3).set_weight(9)?;
+    assert_eq!((rows(&db), sums(&db)), (texts(["1 2 2", "2 1 1", "2 2 2", "3 3 9"]), texts(["2", "3", "9"])));
+    Ok(())
+}
+
 #[test]
 fn a_pair_that_comes_by_a_link_is_computed_and_what_follows_from_it() -> Result<()> {
     let db = db();
