@@ -125,7 +125,9 @@ fn one_select_for_all() -> Result<()> {
     assert_eq!(found?, (1..=40).map(|id| vec![10 * id + 3, 10 * id + 1]).collect::<Vec<_>>());
     assert_eq!(statements.len(), 1, "{statements:?}");
     let sql = statements[0].sql.replace(['`', '"'], "").replace("$2", "?");
-    assert!(sql.contains(") AND ((orders.state = ?)) ORDER BY ") && sql.contains("placed DESC"), "{sql}");
+    // Not all rows might come: then those without a key are left out.
+    assert!(sql.contains(") AND ((orders.state = ?))) AND orders.id IS NOT NULL ORDER BY "), "{sql}");
+    assert!(sql.contains("placed DESC"), "{sql}");
     // The members came with it, and the other lists of the link are others.
     assert_eq!(db.assert_queries(0, || clients.open_ids().amount())?.len(), 80);
     assert_eq!(db.assert_queries(1, || clients.map(|client| client.order_ids().len()))?, [3; 40]);
