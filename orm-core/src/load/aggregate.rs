@@ -172,9 +172,7 @@ pub(crate) fn by_owner<C: Connection>(
     let name = format!("{}.{}", store.name(), store.field_name(field));
     let meant = meant(store, field, slots);
     let select = Select { store, name: &name, keys: slots.len() };
-    let faults = select
-        .run(env, flushed, &mut query, &meant, reading)
-        .map_err(|error| source.explained(env, &name, error))?;
+    let faults = select.run(env, flushed, &mut query, &meant, reading)?;
     if !is_kept {
         env.note_search(|| env.text_of(&query).unwrap_or_default());
     }
@@ -203,9 +201,7 @@ pub(crate) fn of_all<C: Connection>(
     let name = field
         .map_or(store.name().to_owned(), |field| format!("{}.{}", store.name(), store.field_name(field)));
     let select = Select { store, name: &name, keys: slots.len() };
-    let faults = select
-        .run(env, flushed, &mut query, &Ok, reading)
-        .map_err(|error| source.explained(env, &name, error))?;
+    let faults = select.run(env, flushed, &mut query, &Ok, reading)?;
     env.note_search(|| env.text_of(&query).unwrap_or_default());
     Ok(faults)
 }
@@ -229,13 +225,14 @@ impl<C: Connection> Select<'_, C> {
     ) -> Result<Vec<Fault>> {
         let read = env.reading(|_| self.read(env, query, whose, reading));
         let is_too_large = |error: &Error| error.of_statement().is_some_and(C::Backend::is_sum_too_large);
-        match read {
+        let read = match read {
             Err(error) if is_too_large(&error) && query.has_whole() => {
                 query.in_halves = true;
                 env.reading(|_| self.read(env, query, whose, reading))
             }
             read => read,
-        }
+        };
+        read.map_err(|error| query.source.explained(env, self.name, error))
     }
 
     fn read(
